@@ -1,0 +1,35 @@
+# Everything from a plain python3: `make bench` runs the main job, `make test` the tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: bench test lint types imports install clean
+.DEFAULT_GOAL := bench
+
+bench: install ## The main job on the synthetic street scenes
+	$(BIN)/zoo bench --gen resnet9_cbam --disc patchgan_gn
+
+test: install ## Every test that this machine can run
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+imports: install ## Who may import whom
+	$(BIN)/lint-imports
+
+install: $(VENV)/.installed
+
+# An installation that breaks off leaves no mark, and is taken up again by the next call.
+$(VENV)/.installed: pyproject.toml setup.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,31 @@
+"""The visible image in grey, as it is or inverted."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from zoo.contracts import Batch, Method, Parts
+
+from .config import GreyConfig
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey, ITU-R BT.601; the scores' own."""
+
+
+class Grey(Method):
+    """A visible image's grey values, in every thermal channel; nothing is fitted."""
+
+    def __init__(self, config: GreyConfig, parts: Parts) -> None:
+        super().__init__()
+        self.sign = -1.0 if config.inverted else 1.0
+        self.thermal_channels = parts.thermal_channels
+
+    def translate(self, batch: Batch) -> Tensor:
+        """Return the grey images [N, C, H, W], in [-1, 1]."""
+        return (self.sign * grey(batch["visible"])).expand(-1, self.thermal_channels, -1, -1)
+
+
+def grey(visible: Tensor) -> Tensor:
+    """Return the grey values [N, 1, H, W] of colour images [N, 3, H, W], both in [-1, 1]."""
+    weights = visible.new_tensor(LUMA).view(1, 3, 1, 1)
+    return (visible * weights).sum(dim=1, keepdim=True).clamp(-1, 1)

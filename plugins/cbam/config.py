@@ -1,0 +1,38 @@
+"""Options of the attended ResNet generators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from zoo.layers.kinds import Init, Norm
+
+
+@dataclass(frozen=True, kw_only=True)
+class CBAMResNetConfig:
+    """A residual translation network with CBAM attention."""
+
+    in_channels: int = 3
+    """Channels of the input images."""
+    out_channels: int = 1
+    """Channels of the output images."""
+    width: int = 64
+    """Channels after the first convolution; the residual blocks have four times as many."""
+    blocks: int = 9
+    """Number of residual blocks."""
+    norm: Norm = "instance"
+    """Normalization after each convolution but the last."""
+    dropout: bool = False
+    """Drop half of the features inside each residual block, in training."""
+    antialias: bool = False
+    """Blur where the size is halved or doubled, as CUT does."""
+    init: Init = "normal"
+    """Distribution of the initial weights."""
+    init_gain: float = 0.02
+    """Standard deviation of the initial weights, or the gain of `xavier`."""
+    placement: Literal["every", "last"] = "every"
+    """Residual blocks that have the attention."""
+    reduction: int = 16
+    """Channels for each hidden unit of the channel attention."""
+    spatial_bn: bool = False
+    """Batch norm in the spatial attention, as the CBAM authors' code has it."""

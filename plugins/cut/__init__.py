@@ -1,0 +1,39 @@
+"""CUT and FastCUT: one-way translation between unpaired domains, held in place by a contrast of patches."""
+
+from __future__ import annotations
+
+from zoo.hookspec import Component, Contract, hookimpl
+
+from .config import CUTConfig
+
+PAPER = "Park et al., CUT, ECCV 2020; taesungp/contrastive-unpaired-translation@b3ac297"
+CONTRACT = Contract(
+    uses=("generator", "discriminator"),
+    needs=frozenset({"taps"}),
+    defaults={"generator": {"init": "xavier"}, "discriminator": {"init": "xavier"}},
+)
+
+
+@hookimpl
+def zoo_components() -> list[Component]:
+    """Return CUT, and FastCUT, which is the same class with other defaults."""
+    return [
+        Component(
+            kind="method",
+            name="cut",
+            target="zoo_plugins.cut.method:CUT",
+            config=CUTConfig(),
+            summary="one generator on unpaired images, tied by a contrast of patches and by identity",
+            contract=CONTRACT,
+            paper=PAPER,
+        ),
+        Component(
+            kind="method",
+            name="fastcut",
+            target="zoo_plugins.cut.method:CUT",
+            config=CUTConfig(nce=10.0, identity=False, flip=True),
+            summary="CUT without identity, lighter and faster, with mirrored images in between",
+            contract=CONTRACT,
+            paper=PAPER,
+        ),
+    ]

@@ -1,0 +1,133 @@
+"""CUT and FastCUT (Park et al. 2020) with the losses and weights of the authors' code."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zoo.contracts import Batch, Generator, Method, OptimizerSpec, Parts, State
+from zoo.errors import UsageError
+from zoo.layers.gan import gan_loss
+
+from .config import CUTConfig
+from .contrast import PatchHead, draw_places, patch_nce
+
+
+class CUT(Method):
+    """One translator G from visible to thermal, judged by D; features of G's own encoder tie each patch to its source.
+
+    With visible a, thermal b, and PatchNCE(x, y) the mean over layers of `patch_nce` between the patches of x and of y,
+    the generator and the head minimise (equation 5)
+
+        gan(D(G(a)), 1) + `nce` (PatchNCE(a, G(a)) + PatchNCE(b, G(b))) / 2,
+
+    without `identity` gan(D(G(a)), 1) + `nce` PatchNCE(a, G(a)). The discriminator minimises half of
+    gan(D(b), 1) + gan(D(G(a)), 0), plus its normalizer's penalty in full; its turn comes first. The source's side of a
+    contrast gets no gradient. Where G reads more channels than thermal images have, grey is repeated in each of them.
+    """
+
+    order = ("discriminator", "generator")
+    inference = ("G",)
+
+    G: Generator
+
+    def __init__(self, config: CUTConfig, parts: Parts) -> None:
+        super().__init__()
+        self.config, self.normalizer, self.rng = config, parts.normalizer, parts.rng
+        self.visible_channels = parts.visible_channels
+        self.G = parts.generator(in_channels=parts.visible_channels, out_channels=parts.thermal_channels)
+        self.layers = self.G.tap_layers if config.layers is None else config.layers
+
+    def prepare_training(self, parts: Parts) -> None:
+        """Build the discriminator, and the head to the shapes of the generator's features.
+
+        Raises:
+            UsageError: the generator does not have a layer, or names none itself.
+        """
+        self.D = parts.discriminator(in_channels=parts.thermal_channels)
+        channels = self._tap_channels(parts.size)
+        self.head = PatchHead(channels, width=self.config.width, seed=parts.rng.initial_seed())
+
+    def players(self) -> dict[str, list[nn.Module]]:
+        """Return the generator with the head as one player, the discriminator as the other."""
+        return {"generator": [self.G, self.head], "discriminator": [self.D]}
+
+    def optimizer(self, player: str) -> OptimizerSpec:
+        """Return the same Adam for both players."""
+        return OptimizerSpec(lr=self.config.lr, betas=(self.config.beta1, self.config.beta2))
+
+    def forward(self, batch: Batch) -> State:
+        """Translate the visible images, and the thermal ones with them for the identity contrast."""
+        source = batch["visible"]
+        if self.config.identity:
+            source = torch.cat((source, self._as_visible(batch["thermal"])))
+        state = {"source": source, "thermal": batch["thermal"]}
+        shown = source
+        if self.config.flip:
+            state["flipped"] = torch.rand(1, generator=self.rng, device=source.device) < 0.5
+            shown = torch.where(state["flipped"], source.flip(-1), source)
+        made = self.G(shown)
+        return {**state, "made": made, "fake": made[: len(batch["visible"])]}
+
+    def losses(self, player: str, state: State) -> dict[str, Tensor]:
+        """Return the weighted terms of one player's turn."""
+        return self._generator_losses(state) if player == "generator" else self._discriminator_losses(state)
+
+    def _generator_losses(self, state: State) -> dict[str, Tensor]:
+        terms = {"gan": gan_loss(self.D(state["fake"]), True, self.config.gan)}
+        contrast, count = self._contrast(state), len(state["fake"])
+        if self.config.identity:
+            terms["nce"] = 0.5 * self.config.nce * contrast[:count].mean()
+            terms["nce_identity"] = 0.5 * self.config.nce * contrast[count:].mean()
+        else:
+            terms["nce"] = self.config.nce * contrast.mean()
+        return terms
+
+    def _contrast(self, state: State) -> Tensor:
+        """Return PatchNCE of each source image with its translation, [N] or, with identity, [2 N]."""
+        made = self.G.taps(self._as_visible(state["made"]), self.layers)
+        if self.config.flip:
+            made = [torch.where(state["flipped"], feature, feature) for feature in made]
+        places = draw_places(made, self.config.patches, self.rng)
+        queries = self.head(made, places)
+        with torch.no_grad():
+            keys = self.head(self.G.taps(state["source"], self.layers), places)
+        temperature = self.config.temperature
+        return torch.stack([patch_nce(q, k, temperature) for q, k in zip(queries, keys, strict=True)]).mean(0)
+
+    def _discriminator_losses(self, state: State) -> dict[str, Tensor]:
+        real, fake = state["thermal"], state["fake"].detach()
+        both = gan_loss(self.D(real), True, self.config.gan) + gan_loss(self.D(fake), False, self.config.gan)
+        terms = {"D": 0.5 * both}
+        penalty = self.normalizer.penalty(self.D, real, fake)
+        if penalty is not None:
+            terms["penalty"] = penalty
+        return terms
+
+    def after_step(self, player: str) -> None:
+        """Let the normalizer change the discriminator's weights."""
+        if player == "discriminator":
+            self.normalizer.after_step(self.D)
+
+    def translate(self, batch: Batch) -> Tensor:
+        """Return G's thermal images."""
+        thermal: Tensor = self.G(batch["visible"])
+        return thermal
+
+    def _as_visible(self, thermal: Tensor) -> Tensor:
+        """Return thermal images [N, C, H, W] with as many channels as G reads; grey is repeated."""
+        return thermal.expand(-1, self.visible_channels, -1, -1)
+
+    def _tap_channels(self, size: int) -> list[int]:
+        if not self.layers:
+            raise UsageError("this generator names no layers to contrast", "Name some with the method's option layers.")
+        training = self.G.training
+        # A generator may draw noise even in eval mode; this look at it must not move the stream of the other networks.
+        with torch.random.fork_rng(devices=()), torch.no_grad():
+            try:
+                features = self.G.eval().taps(torch.zeros(1, self.visible_channels, size, size), self.layers)
+            except ValueError as error:
+                raise UsageError(f"cut cannot contrast layers {list(self.layers)}: {error}") from error
+            finally:
+                self.G.train(training)
+        return [feature.shape[1] for feature in features]

@@ -1,0 +1,23 @@
+"""CycleGAN: translation between unpaired domains through cycle consistency."""
+
+from collections.abc import Iterable
+
+from zoo.hookspec import Component, hookimpl
+
+from .config import CycleGANConfig
+
+
+@hookimpl
+def zoo_components() -> Iterable[Component]:
+    """Return the method."""
+    return [
+        Component(
+            kind="method",
+            name="cyclegan",
+            target="zoo_plugins.cyclegan.method:CycleGAN",
+            config=CycleGANConfig(),
+            summary="two generators and two discriminators on unpaired images, tied by cycle consistency",
+            contract=CycleGANConfig().contract(),
+            paper="Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks, 2017",
+        )
+    ]

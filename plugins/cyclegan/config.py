@@ -1,0 +1,53 @@
+"""Options of CycleGAN. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from zoo.errors import UsageError
+from zoo.hookspec import Contract
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleGANConfig:
+    """Losses and optimizer; the defaults are those of the authors' code."""
+
+    gan: Literal["lsgan", "log"] = "lsgan"
+    """Adversarial loss: squared distance, or cross entropy (Eq. 4 of the GN_CycleGAN paper; see the README)."""
+    cycle: float = 10.0
+    """Weight of the L1 distance between an image and its translation there and back."""
+    identity: float | None = None
+    """Weight, relative to `cycle`, of leaving an image of the target domain as it is; None: 0.5 where visible and
+    thermal images have as many channels, else 0."""
+    pool: int = 50
+    """Translated images of each domain kept for the discriminators; 0 shows them only the newest."""
+    discriminator_steps: int = 1
+    """Turns of the discriminators for one of the generators (K of the GN_CycleGAN paper)."""
+    lr: float = 2e-4
+    """Adam's learning rate, for generators and discriminators."""
+    beta1: float = 0.5
+    """Adam's decay of the first moment."""
+    beta2: float = 0.999
+    """Adam's decay of the second moment."""
+
+    def __post_init__(self) -> None:
+        if self.discriminator_steps < 1:
+            raise UsageError(
+                f"cyclegan was asked for {self.discriminator_steps} discriminator steps",
+                "Type discriminator_steps=1 or more.",
+            )
+        if self.pool < 0 or self.cycle < 0 or (self.identity or 0.0) < 0:
+            raise UsageError(
+                f"cyclegan was asked for pool={self.pool}, cycle={self.cycle}, identity={self.identity}",
+                "None of these can be negative; 0 switches it off.",
+            )
+
+    def contract(self) -> Contract:
+        """Return what the method needs: an explicit identity loss needs domains with as many channels."""
+        equal = self.identity is not None and self.identity > 0
+        return Contract(
+            uses=("generator", "discriminator"),
+            needs=frozenset({"equal_channels"} if equal else ()),
+            reads=("visible",),
+        )

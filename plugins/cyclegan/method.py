@@ -1,0 +1,108 @@
+"""CycleGAN (Zhu et al. 2017) with the losses and weights of the authors' code."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
+from zoo.layers.gan import gan_loss
+from zoo.layers.pool import HistoryPool
+
+from .config import CycleGANConfig
+
+
+class CycleGAN(Method):
+    """Two translators, G_A from visible to thermal and G_B back, each judged in its target domain (D_A thermal, D_B
+    visible).
+
+    The generators minimise gan(D_A(G_A(a)), 1) + gan(D_B(G_B(b)), 1) + `cycle` (|G_B(G_A(a)) - a| + |G_A(G_B(b)) - b|)
+    + `identity` `cycle` (|G_A(b) - b| + |G_B(a) - a|), with a visible, b thermal and | | the mean absolute difference
+    (Eqs. 1-3 and section 5.2). Each discriminator minimises half of gan(D(real), 1) + gan(D(pool(fake)), 0), plus its
+    normalizer's penalty in full. Fakes are those made before the generators' update.
+    """
+
+    inference = ("G_A",)
+
+    def __init__(self, config: CycleGANConfig, parts: Parts) -> None:
+        super().__init__()
+        self.config = config
+        self.order = ("generator",) + ("discriminator",) * config.discriminator_steps
+        self.normalizer = parts.normalizer
+        relative = config.identity
+        if relative is None:
+            relative = 0.5 if parts.visible_channels == parts.thermal_channels else 0.0
+        self.identity_weight = relative * config.cycle
+        self.G_A = parts.generator(in_channels=parts.visible_channels, out_channels=parts.thermal_channels)
+
+    def prepare_training(self, parts: Parts) -> None:
+        """Build the way back, the discriminators and the pools."""
+        visible, thermal, pool = parts.visible_channels, parts.thermal_channels, self.config.pool
+        self.G_B = parts.generator(in_channels=thermal, out_channels=visible)
+        self.D_A = parts.discriminator(in_channels=thermal)
+        self.D_B = parts.discriminator(in_channels=visible)
+        side, rng = parts.size, parts.rng
+        self.pool_A = HistoryPool(pool, channels=thermal, height=side, width=side, rng=rng)
+        self.pool_B = HistoryPool(pool, channels=visible, height=side, width=side, rng=rng)
+
+    def players(self) -> dict[str, list[nn.Module]]:
+        """Return both generators as one player and both discriminators as the other."""
+        return {"generator": [self.G_A, self.G_B], "discriminator": [self.D_A, self.D_B]}
+
+    def optimizer(self, player: str) -> OptimizerSpec:
+        """Return the same Adam for both players."""
+        return OptimizerSpec(lr=self.config.lr, betas=(self.config.beta1, self.config.beta2))
+
+    def forward(self, batch: Batch) -> State:
+        """Translate both ways and back."""
+        visible, thermal = batch["visible"], batch["thermal"]
+        fake_thermal, fake_visible = self.G_A(visible), self.G_B(thermal)
+        return {
+            "visible": visible,
+            "thermal": thermal,
+            "fake_thermal": fake_thermal,
+            "fake_visible": fake_visible,
+            "cycled_visible": self.G_B(fake_thermal),
+            "cycled_thermal": self.G_A(fake_visible),
+        }
+
+    def losses(self, player: str, state: State) -> dict[str, Tensor]:
+        """Return the weighted terms of one player's turn."""
+        if player == "generator":
+            return self._generator_losses(state)
+        return {
+            **self._discriminator_losses("A", self.D_A, state["thermal"], self.pool_A(state["fake_thermal"])),
+            **self._discriminator_losses("B", self.D_B, state["visible"], self.pool_B(state["fake_visible"])),
+        }
+
+    def _generator_losses(self, state: State) -> dict[str, Tensor]:
+        visible, thermal, config = state["visible"], state["thermal"], self.config
+        terms = {
+            "gan_A": gan_loss(self.D_A(state["fake_thermal"]), True, config.gan),
+            "gan_B": gan_loss(self.D_B(state["fake_visible"]), True, config.gan),
+            "cycle_A": config.cycle * F.l1_loss(state["cycled_visible"], visible),
+            "cycle_B": config.cycle * F.l1_loss(state["cycled_thermal"], thermal),
+        }
+        if self.identity_weight > 0:
+            terms["identity_A"] = self.identity_weight * F.l1_loss(self.G_A(thermal), thermal)
+            terms["identity_B"] = self.identity_weight * F.l1_loss(self.G_B(visible), visible)
+        return terms
+
+    def _discriminator_losses(self, side: str, judge: nn.Module, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        both = gan_loss(judge(real), True, self.config.gan) + gan_loss(judge(fake), False, self.config.gan)
+        terms = {f"D_{side}": 0.5 * both}
+        penalty = self.normalizer.penalty(judge, real, fake)
+        if penalty is not None:
+            terms[f"penalty_{side}"] = penalty
+        return terms
+
+    def after_step(self, player: str) -> None:
+        """Let the normalizer change the discriminators' weights."""
+        if player == "discriminator":
+            self.normalizer.after_step(self.D_A)
+            self.normalizer.after_step(self.D_B)
+
+    def translate(self, batch: Batch) -> Tensor:
+        """Return G_A's thermal images."""
+        thermal: Tensor = self.G_A(batch["visible"])
+        return thermal

@@ -1,0 +1,44 @@
+"""The aligned layout of the pix2pix code: one image holds a pair side by side, visible left, thermal right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.data.images import grey, read_visible
+from zoo.data.importing import images, leave_out_bad, source_folders
+from zoo.data.writer import DatasetWriter
+from zoo.errors import DataError
+
+from .config import AlignedConfig
+
+
+class SideBySide:
+    """Importer of paired sets in the layout of Isola et al., "pix2pix" (CVPR 2017)."""
+
+    def __init__(self, config: AlignedConfig) -> None:
+        self.config = config
+
+    def write(self, writer: DatasetWriter, source: Path | None) -> None:
+        """Write every pair; see `zoo.contracts.Dataset`. Without a folder `test`, `val` is the test set.
+
+        Raises:
+            DataError: the source lacks a folder of the layout.
+        """
+        held_out = "val" if source and (source / "val").is_dir() and not (source / "test").is_dir() else "test"
+        folders = source_folders(source, ("train", held_out), layout="aligned")
+        for split, folder in (("train", folders["train"]), ("test", folders[held_out])):
+            for stem, path in images(folder, writer).items():
+                _add_halves(writer, split, stem, path)
+        assert source is not None  # source_folders refuses None
+        writer.describe(name=source.resolve().name)
+
+
+def _add_halves(writer: DatasetWriter, split: str, stem: str, path: Path) -> None:
+    def add() -> None:
+        both = read_visible(path)
+        if both.shape[1] % 2:
+            raise DataError(f"`{path}` is {both.shape[1]} pixels wide, which makes no two halves")
+        half = both.shape[1] // 2
+        writer.add(split, stem, visible=both[:, :half], thermal=grey(both[:, half:], path))
+
+    leave_out_bad(writer, path, add)

@@ -1,0 +1,51 @@
+"""The folders of the CycleGAN code: trainA, trainB, testA, testB, without pairs; A is visible, B thermal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.data.images import read_thermal, read_visible
+from zoo.data.importing import ThermalSpan, images, leave_out_bad, source_folders
+from zoo.data.layout import SPLITS, THERMAL_SUFFIXES
+from zoo.data.writer import DatasetWriter
+
+from .config import CycleGANConfig
+
+
+class CycleGANFolders:
+    """Importer of unpaired sets in the layout of Zhu et al., "CycleGAN" (ICCV 2017)."""
+
+    def __init__(self, config: CycleGANConfig) -> None:
+        self.config = config
+
+    def write(self, writer: DatasetWriter, source: Path | None) -> None:
+        """Write every image; see `zoo.contracts.Dataset`.
+
+        Thermal images that are not 8-bit are scaled to the span of the training images.
+
+        Raises:
+            DataError: the source lacks one of the four folders.
+        """
+        folders = source_folders(source, [f"{split}{side}" for split in SPLITS for side in "AB"], layout="cyclegan")
+        span = ThermalSpan()
+        for split in SPLITS:
+            for stem, path in images(folders[f"{split}A"], writer).items():
+                _add_visible(writer, split, stem, path)
+            for stem, path in images(folders[f"{split}B"], writer, THERMAL_SUFFIXES).items():
+                _add_thermal(writer, split, stem, path, span)
+        assert source is not None  # source_folders refuses None
+        writer.describe(name=source.resolve().name, thermal_low=span.low, thermal_high=span.high)
+
+
+def _add_visible(writer: DatasetWriter, split: str, stem: str, path: Path) -> None:
+    leave_out_bad(writer, path, lambda: writer.add_visible(split, stem, read_visible(path)))
+
+
+def _add_thermal(writer: DatasetWriter, split: str, stem: str, path: Path, span: ThermalSpan) -> None:
+    def add() -> None:
+        thermal = read_thermal(path)
+        writer.add_thermal(split, stem, thermal)
+        if split == "train":
+            span.include(thermal)
+
+    leave_out_bad(writer, path, add)

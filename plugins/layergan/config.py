@@ -1,0 +1,88 @@
+"""Options of LayerGAN. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from zoo.errors import RefusedError, UsageError
+from zoo.hookspec import Contract
+
+SMALLEST, LARGEST = 32, 512
+"""Sizes in pixels between which the eight blocks of the encoder can serve every resolution of the decoder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerGANConfig:
+    """Layers, networks, losses and optimizer; the README tells where the paper is silent."""
+
+    layered: bool = True
+    """A layer for each class; else a single one for the whole image (the paper's reduced method)."""
+    classes: tuple[str, ...] | None = None
+    """Classes with a layer of their own, the others share one more; None: every class of the dataset."""
+    temperature: Literal["pixel", "layer", "image"] = "pixel"
+    """How far the temperature of an object reaches: its own pixels, its layer, or (the paper) the whole image."""
+    target: Literal["absolute", "relative"] = "absolute"
+    """What a layer draws: the thermal image, or how it differs from its objects' mean temperatures."""
+    contrast: float = 10.0
+    """Difference in degrees Celsius at -1 and 1 of a `relative` layer; larger ones are cut off."""
+    gan: Literal["wgan", "lsgan", "log"] = "wgan"
+    """Adversarial loss: Wasserstein, squared distance, or cross entropy."""
+    conditional: bool = False
+    """Show the discriminators what the generator saw beside each layer."""
+    lambda_l1: float = 100.0
+    """Weight of the L1 distance to the thermal image."""
+    lambda_adv: float = 1.0
+    """Weight of the adversarial loss of each layer."""
+    latent: int = 512
+    """Length of the vector that styles a layer."""
+    channel_multiplier: float = 1.0
+    """Decoder channels at r pixels are 16384 / r times this; 1 and 2 are StyleGAN2's widths."""
+    max_channels: int = 512
+    """Most decoder channels at any resolution."""
+    share_trunk: bool = False
+    """One decoder for all layers, of which each has only its own maps to pixels; else a decoder each."""
+    encoder_norm: Literal["group", "batch"] = "group"
+    """Normalization in the encoder: of each image by itself, or the batch norm of the original ResNet-18."""
+    lr: float = 2e-3
+    """Adam's learning rate of encoder and decoders."""
+    discriminator_lr: float = 2e-3
+    """Adam's learning rate of the discriminators."""
+    beta1: float = 0.0
+    """Adam's decay of the first moment."""
+    beta2: float = 0.99
+    """Adam's decay of the second moment."""
+
+    def __post_init__(self) -> None:
+        for name in ("contrast", "latent", "channel_multiplier", "max_channels"):
+            if getattr(self, name) <= 0:
+                raise UsageError(f"layergan was asked for {name}={getattr(self, name)}", f"{name} is above zero.")
+        if min(self.lambda_l1, self.lambda_adv) < 0:
+            raise UsageError(
+                f"layergan was asked for lambda_l1={self.lambda_l1}, lambda_adv={self.lambda_adv}",
+                "Neither can be negative; 0 switches it off.",
+            )
+
+    def for_size(self, size: int) -> LayerGANConfig:
+        """Return the same options for any size that the decoder can be built for.
+
+        Raises:
+            RefusedError: the size is no power of two, or too small or too large.
+        """
+        if not SMALLEST <= size <= LARGEST or size & (size - 1):
+            nearest = min(max(2 ** (max(size, 1).bit_length() - 1), SMALLEST), LARGEST)
+            raise RefusedError(
+                f"layergan takes sizes that are powers of two from {SMALLEST} to {LARGEST} px, and {size} is not",
+                f"Type: --size {nearest}",
+            )
+        return self
+
+    def contract(self) -> Contract:
+        """Return what the method needs; images to translate may have any size."""
+        return Contract(
+            uses=("discriminator",),
+            needs=frozenset({"pairs", "labels", "celsius"}),
+            reads=("visible", "labels", "thermal_segmentation"),
+            # A minibatch holds few images of a class, and each is penalized by itself.
+            defaults={"discriminator": {"minibatch_std": False}},
+        )

@@ -1,0 +1,182 @@
+"""LayerGAN: generator layers for classes of objects, their composition, and a discriminator for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
+from zoo.layers.conditions import one_hot
+from zoo.layers.gan import gan_loss
+
+from .config import LayerGANConfig
+from .network import LayeredGenerator
+from .scene import Scene, layer_indices
+
+HOTTEST = 0.99
+"""Temperatures are kept within this before atanh, which is infinite at 1."""
+
+
+class LayerGAN(Method):
+    """Layers L_k, one for each class, and their composition sum_k M_k L_k with the masks M_k of the label map.
+
+    The generator minimises `lambda_l1` |Y - sum_k M_k L_k| + `lambda_adv` sum_k -E D_k(M_k L_k), each discriminator
+    E D_k(M_k L_k) - E D_k(M_k Y) plus its normalizer's penalty, with Y the thermal image and | | the mean absolute
+    difference (Eqs. 1 and 2; see the README). A class that an image lacks adds nothing to any loss or gradient.
+    """
+
+    inference = ("generator",)
+    order = ("generator", "discriminator")
+    layer_of_class: Tensor
+    """The layer of each class of the dataset, int64 [classes]."""
+
+    def __init__(self, config: LayerGANConfig, parts: Parts) -> None:
+        super().__init__()
+        self.config, self.parts, self.normalizer = config, parts, parts.normalizer
+        indices = layer_indices(config, parts.classes)
+        self.layers = max(indices) + 1
+        self.register_buffer("layer_of_class", torch.tensor(indices), persistent=False)
+        self.in_channels = parts.visible_channels + len(parts.classes) + config.layered + (config.temperature != "pixel")
+        self.generator = LayeredGenerator(
+            config,
+            in_channels=self.in_channels,
+            out_channels=parts.thermal_channels,
+            layers=self.layers,
+            size=parts.size,
+        )
+
+    def prepare_training(self, parts: Parts) -> None:
+        """Build a discriminator for each layer."""
+        channels = parts.thermal_channels + (self.in_channels if self.config.conditional else 0)
+        self.judges = nn.ModuleList(parts.discriminator(in_channels=channels) for _ in range(self.layers))
+
+    def players(self) -> dict[str, list[nn.Module]]:
+        """Return encoder and decoders as one player and all discriminators as the other."""
+        return {"generator": [self.generator], "discriminator": [self.judges]}
+
+    def optimizer(self, player: str) -> OptimizerSpec:
+        """Return the player's Adam."""
+        config = self.config
+        lr = config.lr if player == "generator" else config.discriminator_lr
+        return OptimizerSpec(lr=lr, betas=(config.beta1, config.beta2))
+
+    def forward(self, batch: Batch) -> State:
+        """Draw every layer of a batch."""
+        scene = Scene.of(batch, self.parts, self.layer_of_class, self.layers)
+        every = range(self.layers)
+        inputs = self._inputs(scene, every)
+        layers = self._finish(self.generator(inputs, every), scene.temperature)
+        target = self._target(batch["thermal"], scene.temperature)
+        masks = scene.masks
+        state = {
+            "image": (masks * layers).sum(1),
+            "target": target,
+            "fakes": masks * layers,
+            "reals": masks * target[:, None],
+            "present": masks.flatten(2).any(2),
+        }
+        return state | {"inputs": inputs} if self.config.conditional else state
+
+    def losses(self, player: str, state: State) -> dict[str, Tensor]:
+        """Return the weighted terms of one player's turn."""
+        config = self.config
+        if player == "generator":
+            fooled = [present * _fool(judge(fake), config.gan) for judge, _, fake, present in self._judged(state)]
+            return {
+                "l1": config.lambda_l1 * F.l1_loss(state["image"], state["target"]),
+                "adversarial": config.lambda_adv * torch.stack(fooled).sum(),
+            }
+        critic, penalties = [], []
+        for judge, real, fake, present in self._judged({**state, "fakes": state["fakes"].detach()}):
+            critic.append(present * _judge(judge(real), judge(fake), config.gan))
+            penalty = self.normalizer.penalty(judge, real, fake)
+            if penalty is not None:
+                penalties.append(present * penalty)
+        terms = {"D": torch.stack(critic).sum()}
+        return {**terms, "penalty": torch.stack(penalties).sum()} if penalties else terms
+
+    def after_step(self, player: str) -> None:
+        """Let the normalizer change the discriminators' weights."""
+        if player == "discriminator":
+            for judge in self.judges:
+                self.normalizer.after_step(judge)
+
+    def translate(self, batch: Batch) -> Tensor:
+        """Return the composition of the layers [N, C, H, W], at any size; classes that no image has are not drawn.
+
+        Raises:
+            ZooError: the batch has no labels.
+        """
+        scene = Scene.of(batch, self.parts, self.layer_of_class, self.layers)
+        size = scene.visible.shape[-2:]
+        seen: list[int] = scene.masks.flatten(2).any(2).any(0).nonzero().flatten().tolist()
+        drawn = self.generator(self._inputs(scene.resized(self.parts.size), seen), seen)
+        if drawn.shape[-2:] != size:
+            drawn = F.interpolate(drawn.flatten(1, 2), size=size, mode="bilinear").unflatten(1, (len(seen), -1))
+        image = (scene.masks[:, seen] * self._finish(drawn, scene.temperature)).sum(1)
+        if self.config.target == "relative":
+            image = (scene.temperature + self._unit() * image).clamp(-1, 1)
+        return image
+
+    def _inputs(self, scene: Scene, layers: Sequence[int]) -> Tensor:
+        """Return what the encoder sees for each layer: visible, labels, and by the options temperatures and mask."""
+        masks = scene.masks[:, list(layers)]
+        planes = [scene.visible, one_hot(scene.labels, len(self.parts.classes)).to(scene.visible.dtype)]
+        inputs = [plane[:, None].expand(-1, len(layers), -1, -1, -1) for plane in planes]
+        if self.config.temperature != "pixel":
+            reach = masks if self.config.temperature == "layer" else torch.ones_like(masks)
+            inputs.append(reach * scene.temperature[:, None])
+        if self.config.layered:
+            inputs.append(masks)
+        return torch.cat(inputs, 2)
+
+    def _finish(self, drawn: Tensor, temperature: Tensor) -> Tensor:
+        """Return layers in [-1, 1]; where the encoder did not see the temperatures, an absolute layer starts from them."""
+        if self.config.temperature == "pixel" and self.config.target == "absolute":
+            drawn = drawn + temperature.clamp(-HOTTEST, HOTTEST).atanh()[:, None]
+        return drawn.tanh()
+
+    def _target(self, thermal: Tensor, temperature: Tensor) -> Tensor:
+        if self.config.target == "absolute":
+            return thermal
+        return ((thermal - temperature) / self._unit()).clamp(-1, 1)
+
+    def _unit(self) -> float:
+        """Return `contrast` as a share of half the thermal range."""
+        assert self.parts.thermal_range is not None, "the method's contract asks for degrees and their range"
+        low, high = self.parts.thermal_range
+        return 2 * self.config.contrast / (high - low)
+
+    def _judged(self, state: State) -> list[tuple[nn.Module, Tensor, Tensor, Tensor]]:
+        """Return each discriminator with its real and fake layers, and 1 where any image has its class, else 0.
+
+        An image without the class gives its place to one that has it: shapes do not depend on what is there.
+        """
+        present = state["present"]
+        places = torch.arange(len(present), device=present.device)
+        judged = []
+        for layer, judge in enumerate(self.judges):
+            has = present[:, layer]
+            chosen = torch.where(has, places, has.int().argmax())
+            real, fake = state["reals"][:, layer], state["fakes"][:, layer]
+            if self.config.conditional:
+                seen = state["inputs"][:, layer]
+                real, fake = torch.cat([seen, real], 1), torch.cat([seen, fake], 1)
+            judged.append((judge, real[chosen], fake[chosen], has.any().to(real.dtype)))
+        return judged
+
+
+def _judge(real: Tensor, fake: Tensor, kind: Literal["wgan", "lsgan", "log"]) -> Tensor:
+    """Return a discriminator's loss on its logits."""
+    if kind == "wgan":
+        return fake.mean() - real.mean()
+    return gan_loss(real, True, kind) + gan_loss(fake, False, kind)
+
+
+def _fool(fake: Tensor, kind: Literal["wgan", "lsgan", "log"]) -> Tensor:
+    """Return the generator's loss on a discriminator's logits."""
+    return -fake.mean() if kind == "wgan" else gan_loss(fake, True, kind)

@@ -1,0 +1,74 @@
+"""Options of the normalizers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from zoo.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoneConfig:
+    """Nothing to choose."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientNormConfig:
+    """Gradient normalization f / (|grad f| + zeta) of a discriminator f."""
+
+    reading: Literal["scalar", "mean", "sum"] = "scalar"
+    """What f is for a map of patches: `scalar`, its mean, so that an image has one logit; else each patch's logit, with
+    the gradient norm of the map's `mean` or of its `sum` (the GN authors' code)."""
+    squared: bool = False
+    """Square the result (GN-CycleGAN's equation 3): in [0, 1], without a sign."""
+    zeta: Literal["abs"] | float = "abs"
+    """Added to the gradient norm: `abs` for |f| (equation 2), or a positive constant."""
+    mix: float = 0.0
+    """Share of the plain logits in the output, 0 to 1: (1 - mix) * normalized + mix * f."""
+
+    def __post_init__(self) -> None:
+        if self.zeta != "abs" and self.zeta <= 0:
+            raise UsageError(
+                f"zeta keeps the denominator above zero, got {self.zeta}", "Use zeta=abs or a positive number."
+            )
+        if not 0 <= self.mix <= 1:
+            raise UsageError(f"mix is a share, got {self.mix}", "Use a number from 0 to 1.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpectralNormConfig:
+    """Spectral normalization of the weights."""
+
+    iterations: int = 1
+    """Steps of the power iteration at each pass in training mode."""
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1:
+            raise UsageError(f"the power iteration was asked for iterations={self.iterations}", "Use 1 or more.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientPenaltyConfig:
+    """Gradient penalty weight * (|grad f| - 1)^2 of a discriminator f between real and fake images."""
+
+    weight: float = 10.0
+    """Factor before the penalty (lambda)."""
+    reading: Literal["mean", "sum"] = "mean"
+    """What f is for a map of patches: its mean, whose gradient is that of the loss, or its sum (the pix2pix authors' code)."""
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0:
+            raise UsageError(f"the gradient penalty was asked for weight={self.weight}", "Use a positive number.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClippingConfig:
+    """Clipping of the weights after each step."""
+
+    c: float = 0.01
+    """Largest absolute value of a parameter."""
+
+    def __post_init__(self) -> None:
+        if self.c <= 0:
+            raise UsageError(f"weights were to be clipped to c={self.c}", "Use a positive number.")

@@ -1,0 +1,97 @@
+"""Options of the patch and pixel discriminators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zoo.errors import UsageError
+from zoo.hookspec import Contract
+from zoo.layers.kinds import Init, Norm
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchGANConfig:
+    """A stack of strided convolutions that judges overlapping patches."""
+
+    in_channels: int = 1
+    """Channels of the judged images."""
+    width: int = 64
+    """Channels after the first convolution; they double up to eight times as many."""
+    layers: int = 3
+    """Number of halvings; patches are 34, 70, 142, 286 pixels wide for 2, 3, 4, 5."""
+    norm: Norm = "instance"
+    """Normalization after each convolution but the first and the last."""
+    init: Init = "normal"
+    """Distribution of the initial weights."""
+    init_gain: float = 0.02
+    """Standard deviation of the initial weights, or the gain of `xavier`."""
+
+    def contract(self) -> Contract:
+        """Return what these options offer, and the size below which no patch is left."""
+        return Contract(min_size=3 * 2**self.layers, offers=_offers(self.norm))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiScaleConfig:
+    """A patch discriminator for the image and for each of its reductions."""
+
+    in_channels: int = 1
+    """Channels of the judged images."""
+    scales: int = 2
+    """Number of image sizes, the full one among them."""
+    width: int = 64
+    """Channels after the first convolution of each discriminator; they double up to eight times as many."""
+    layers: int = 3
+    """Number of halvings inside each discriminator, as for `patchgan`."""
+    norm: Norm = "instance"
+    """Normalization after each convolution but the first and the last."""
+    init: Init = "normal"
+    """Distribution of the initial weights."""
+    init_gain: float = 0.02
+    """Standard deviation of the initial weights, or the gain of `xavier`."""
+
+    def __post_init__(self) -> None:
+        if self.scales < 1:
+            raise UsageError(f"multiscale was asked for scales={self.scales}", "Use 1 or more.")
+
+    def contract(self) -> Contract:
+        """Return what these options offer, and the size below which the coarsest image has no patch."""
+        coarsest = self.patchgan().contract().min_size
+        # Each halving rounds up.
+        return Contract(min_size=(coarsest - 1) * 2 ** (self.scales - 1) + 1, offers=_offers(self.norm))
+
+    def patchgan(self) -> PatchGANConfig:
+        """Return the options of the discriminator at each scale."""
+        return PatchGANConfig(
+            in_channels=self.in_channels,
+            width=self.width,
+            layers=self.layers,
+            norm=self.norm,
+            init=self.init,
+            init_gain=self.init_gain,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelConfig:
+    """Convolutions of one pixel that judge each pixel by itself."""
+
+    in_channels: int = 1
+    """Channels of the judged images."""
+    width: int = 64
+    """Channels after the first convolution; the second has twice as many."""
+    norm: Norm = "instance"
+    """Normalization after the second convolution."""
+    init: Init = "normal"
+    """Distribution of the initial weights."""
+    init_gain: float = 0.02
+    """Standard deviation of the initial weights, or the gain of `xavier`."""
+
+    def contract(self) -> Contract:
+        """Return what these options offer."""
+        return Contract(offers=_offers(self.norm))
+
+
+def _offers(norm: Norm) -> frozenset[str]:
+    # Batch norm couples the samples of a batch: a gradient for one of them alone does not exist.
+    return frozenset({"double_backward"} if norm == "batch" else {"double_backward", "independent_samples"})

@@ -1,0 +1,39 @@
+"""Options of pix2pix. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from zoo.errors import UsageError
+from zoo.hookspec import Contract
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pix2PixConfig:
+    """Losses, optimizer and test mode; the defaults are those of the authors' code."""
+
+    gan: Literal["lsgan", "log"] = "log"
+    """Adversarial loss: squared distance, or cross entropy."""
+    l1: float = 100.0
+    """Weight of the mean absolute difference between translated and real thermal images."""
+    evaluation: Literal["train", "eval"] = "train"
+    """Mode of the generator when it translates: `train` keeps dropout and batch statistics on (section 3.3)."""
+    lr: float = 2e-4
+    """Adam's learning rate, for generator and discriminator."""
+    beta1: float = 0.5
+    """Adam's decay of the first moment."""
+    beta2: float = 0.999
+    """Adam's decay of the second moment."""
+
+    def __post_init__(self) -> None:
+        if self.l1 < 0:
+            raise UsageError(f"pix2pix was asked for l1={self.l1}", "It cannot be negative; 0 switches it off.")
+
+    def contract(self) -> Contract:
+        """Return what the method needs, and the batch norm and dropout that its paper gives the networks."""
+        return Contract(
+            uses=("generator", "discriminator"),
+            needs=frozenset({"pairs"}),
+            defaults={"generator": {"norm": "batch", "dropout": True}, "discriminator": {"norm": "batch"}},
+        )

@@ -1,0 +1,74 @@
+"""pix2pix (Isola et al. 2017) with the losses and weights of the authors' code."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
+from zoo.layers.conditions import input_channels, stack
+from zoo.layers.gan import gan_loss
+
+from .config import Pix2PixConfig
+
+
+class Pix2Pix(Method):
+    """A generator G from what it reads, x, to thermal images y, and a discriminator D that judges both side by side.
+
+    The discriminator, whose turn is first, minimises half of gan(D(x, y), 1) + gan(D(x, G(x)), 0), plus its normalizer's
+    penalty in full; the generator minimises gan(D(x, G(x)), 1) + `l1` |y - G(x)| with the same G(x) (Eqs. 1, 3, 4), | | the
+    mean absolute difference. There is no noise but dropout, and no history pool.
+    """
+
+    order = ("discriminator", "generator")
+    inference = ("G",)
+
+    def __init__(self, config: Pix2PixConfig, parts: Parts) -> None:
+        super().__init__()
+        self.config = config
+        self.test_mode = config.evaluation
+        self.normalizer = parts.normalizer
+        self.reads, self.classes, self.thermal_range = parts.reads, len(parts.classes), parts.thermal_range
+        self.G = parts.generator(in_channels=input_channels(parts), out_channels=parts.thermal_channels)
+
+    def prepare_training(self, parts: Parts) -> None:
+        """Build the discriminator."""
+        self.D = parts.discriminator(in_channels=input_channels(parts) + parts.thermal_channels)
+
+    def players(self) -> dict[str, list[nn.Module]]:
+        """Return both networks, each a player."""
+        return {"discriminator": [self.D], "generator": [self.G]}
+
+    def optimizer(self, player: str) -> OptimizerSpec:
+        """Return the same Adam for both players."""
+        return OptimizerSpec(lr=self.config.lr, betas=(self.config.beta1, self.config.beta2))
+
+    def forward(self, batch: Batch) -> State:
+        """Translate the batch."""
+        x = self._input(batch)
+        return {"x": x, "y": batch["thermal"], "fake": self.G(x)}
+
+    def losses(self, player: str, state: State) -> dict[str, Tensor]:
+        """Return the weighted terms of one player's turn."""
+        x, y, fake, gan = state["x"], state["y"], state["fake"], self.config.gan
+        if player == "generator":
+            adversarial = gan_loss(self.D(torch.cat((x, fake), dim=1)), True, gan)
+            return {"gan": adversarial, "l1": self.config.l1 * F.l1_loss(fake, y)}
+        real, fake = torch.cat((x, y), dim=1), torch.cat((x, fake.detach()), dim=1)
+        terms = {"D": 0.5 * (gan_loss(self.D(real), True, gan) + gan_loss(self.D(fake), False, gan))}
+        penalty = self.normalizer.penalty(self.D, real, fake)
+        return terms if penalty is None else {**terms, "penalty": penalty}
+
+    def after_step(self, player: str) -> None:
+        """Let the normalizer change the discriminator's weights."""
+        if player == "discriminator":
+            self.normalizer.after_step(self.D)
+
+    def translate(self, batch: Batch) -> Tensor:
+        """Return thermal images [N, C, H, W] in [-1, 1] for all that the generator reads."""
+        thermal: Tensor = self.G(self._input(batch))
+        return thermal
+
+    def _input(self, batch: Batch) -> Tensor:
+        return stack(batch, self.reads, self.classes, self.thermal_range)

@@ -1,0 +1,64 @@
+"""The `scenes` dataset: writes rendered scenes in zoo's layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.errors import UsageError
+
+from .config import ScenesConfig
+from .render import CLASSES, Split, render
+from .sensors import THERMAL_RANGE
+
+if TYPE_CHECKING:
+    from zoo.data.writer import DatasetWriter
+
+
+class Scenes:
+    """Synthetic road scenes, made on the spot from a seed.
+
+    Raises:
+        UsageError: a count, the size or the share of nights is out of its range.
+    """
+
+    def __init__(self, config: ScenesConfig) -> None:
+        if config.train < 0 or config.test < 0 or config.size < 16 or not 0 <= config.night <= 1 or config.seed < 0:
+            raise UsageError(
+                f"scenes cannot be drawn with {config}",
+                "Counts and seed are 0 or more, size at least 16, night from 0 to 1",
+            )
+        self.config = config
+
+    def write(self, writer: DatasetWriter, source: Path | None = None) -> None:
+        """Render and write both splits.
+
+        Raises:
+            UsageError: a source folder was given; there is nothing to import.
+        """
+        if source is not None:
+            raise UsageError(f"scenes is drawn from a seed, but was given the folder {source}", "Leave the folder out")
+        low, high = THERMAL_RANGE
+        writer.describe(
+            name="scenes",
+            source=f"rendered by zoo, seed {self.config.seed}",
+            license="Apache-2.0",
+            citation="",
+            classes=CLASSES,
+            thermal_low=low,
+            thermal_high=high,
+            unit="celsius",
+        )
+        counts: dict[Split, int] = {"train": self.config.train, "test": self.config.test}
+        for split, count in counts.items():
+            for index in range(count):
+                scene = render(self.config, index, split)
+                writer.add(
+                    split,
+                    f"{split}_{index:05d}",
+                    visible=scene.visible,
+                    thermal=scene.thermal,
+                    labels=scene.labels,
+                    celsius=scene.celsius,
+                    temperatures=scene.temperatures(),
+                )

@@ -1,0 +1,190 @@
+"""The ground (road, markings, pavements, junction) and what stands beside it: lamps, signs, traffic lights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from .camera import Point
+from .canvas import BLACK, Canvas, Colour, Surface, tinted
+from .climate import ASPHALT, CONCRETE, GRASS, METAL, PAINT_LINE, Climate
+
+CUTS = (0.4, 4.0, 7.0, 11.0, 16.0, 23.0, 32.0, 45.0, 62.0, 85.0, 120.0, 180.0, 300.0)
+"""Depths at which long strips are cut, so that they follow the bend."""
+KERB = 0.14
+LANE = 3.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Street:
+    """The plan of the street."""
+
+    lanes: int
+    """Lanes each way."""
+    parking: bool
+    """Whether a parking lane runs along each kerb."""
+    pavement: float
+    """Width of each pavement in metres."""
+    zebra: float | None
+    """Depth of the near edge of a zebra crossing."""
+    junction: float | None
+    """Depth of the near edge of a crossing street."""
+    asphalt: Colour
+    yellow: bool
+    """Whether the middle line is double and yellow."""
+
+    @property
+    def half(self) -> float:
+        """Metres from the middle to the kerb."""
+        return self.lanes * LANE + (2.1 if self.parking else 0.4)
+
+    @property
+    def edge(self) -> float:
+        """Metres from the middle to the outer edge of the pavement."""
+        return self.half + self.pavement
+
+
+JUNCTION_WIDTH = 8.0
+
+
+def sample_street(rng: np.random.Generator) -> Street:
+    """Draw the plan of a street."""
+    grey = float(rng.uniform(0.33, 0.48))
+    junction = float(rng.uniform(10, 22)) if rng.random() < 0.5 else None
+    alone = float(rng.uniform(6, 11)) if rng.random() < 0.4 else None
+    return Street(
+        lanes=2 if rng.random() < 0.3 else 1,
+        parking=bool(rng.random() < 0.65),
+        pavement=float(rng.uniform(2.2, 3.8)),
+        zebra=junction - 4.0 if junction is not None and rng.random() < 0.6 else alone,
+        junction=junction,
+        asphalt=(grey, grey, grey * float(rng.uniform(0.98, 1.06))),
+        yellow=bool(rng.random() < 0.4),
+    )
+
+
+def paint_ground(canvas: Canvas, climate: Climate, street: Street, rng: np.random.Generator) -> None:
+    """Paint verge, road, wheel tracks, pavements, junction, markings and manhole covers."""
+    verge = (
+        climate.surface(GRASS, (0.34, 0.4, 0.2)) if rng.random() < 0.5 else climate.surface(CONCRETE, (0.5, 0.48, 0.44))
+    )
+    asphalt = climate.surface(ASPHALT, street.asphalt)
+    flags = climate.surface(CONCRETE, (0.6, 0.57, 0.53))
+    kerb = climate.surface(CONCRETE, (0.7, 0.69, 0.66), warmer=-0.5)
+    canvas.ground([(-400, 0, CUTS[0]), (400, 0, CUTS[0]), (400, 0, 300), (-400, 0, 300)], verge)
+    strip(canvas, -street.half, street.half, asphalt)
+    _tracks(canvas, climate, street)
+    for side in (-1, 1):
+        strip(canvas, side * street.half, side * street.edge, flags, y=KERB)
+        strip(canvas, side * street.half, side * (street.half + 0.18), kerb, y=KERB)
+        strip(canvas, side * street.half, side * street.half, tinted(kerb, 0.7), y=0.0, top=KERB)
+    line = climate.surface(PAINT_LINE, (0.9, 0.9, 0.88))
+    _lines(canvas, climate, street, line)
+    if street.junction is not None:
+        near, far = street.junction, street.junction + JUNCTION_WIDTH
+        canvas.ground([(-90, 0.02, near), (90, 0.02, near), (90, 0.02, far), (-90, 0.02, far)], asphalt)
+        strip(canvas, 0.2, street.lanes * LANE, line, start=near - 0.9, stop=near - 0.45)
+    if street.zebra is not None:
+        for x in np.arange(-street.half + 0.3, street.half - 0.4, 1.0):
+            strip(canvas, float(x), float(x) + 0.5, line, start=street.zebra, stop=street.zebra + 3.0)
+    for _ in range(int(rng.integers(0, 3))):
+        _manhole(canvas, climate, float(rng.uniform(-0.8, 0.8)) * street.half, float(rng.uniform(3.5, 16)), rng)
+
+
+def strip(
+    canvas: Canvas,
+    left: float,
+    right: float,
+    surface: Surface,
+    *,
+    y: float = 0.0,
+    top: float | None = None,
+    start: float = CUTS[0],
+    stop: float = CUTS[-1],
+) -> None:
+    """Paint a ground strip between two distances from the middle, cut so that it follows the bend."""
+    cuts = [start, *(cut for cut in CUTS if start < cut < stop), stop]
+    for near, far in pairwise(cuts):
+        high = y if top is None else top
+        canvas.ground([(left, y, near), (right, high, near), (right, high, far), (left, y, far)], surface)
+
+
+def lantern(x: float, z: float, side: int) -> Point:
+    """Return where the lantern of a street lamp at (x, z) hangs."""
+    return (x - 1.8 * side, 6.5, z)
+
+
+def paint_lamp(canvas: Canvas, climate: Climate, x: float, z: float, side: int) -> None:
+    """Paint a street lamp on the pavement; its lantern hangs over the road."""
+    thing = canvas.add("building")
+    over, tall, _ = lantern(x, z, side)
+    pole = climate.surface(METAL, (0.32, 0.34, 0.35), warmer=0.5)
+    head = climate.surface(METAL, (0.5, 0.5, 0.5), warmer=14.0 if climate.night else 0.0,
+                           glow=(5.0, 4.2, 2.8) if climate.night else BLACK)  # fmt: skip
+    canvas.face([(x - 0.09, 0, z), (x - 0.06, tall, z), (x + 0.06, tall, z), (x + 0.09, 0, z)], pole, thing)
+    canvas.face([(x, tall - 0.12, z), (x, tall, z), (over, tall + 0.2, z), (over, tall + 0.1, z)], pole, thing)
+    lamp = [(over - 0.4, tall, z), (over - 0.4, tall + 0.25, z), (over + 0.4, tall + 0.25, z),
+            (over + 0.4, tall, z)]  # fmt: skip
+    canvas.face(lamp, head, thing)
+    canvas.cast([(x - 0.08, 0, z), (x + 0.08, 0, z), (x, tall, z)], standing=False)
+
+
+def paint_signal(canvas: Canvas, climate: Climate, x: float, z: float, state: int) -> None:
+    """Paint a traffic light that shows red, amber or green (`state` 0, 1, 2)."""
+    thing = canvas.add("building")
+    pole = climate.surface(METAL, (0.2, 0.21, 0.22))
+    canvas.face(_upright(x, 0.07, 0.0, 2.4, z), pole, thing)
+    canvas.face(_upright(x, 0.22, 2.3, 3.4, z), climate.surface(METAL, (0.06, 0.07, 0.06), warmer=2.0), thing)
+    for i, colour in enumerate(((1.0, 0.1, 0.06), (1.0, 0.65, 0.1), (0.1, 0.95, 0.45))):
+        on = i == state
+        dim = (0.25 * colour[0], 0.25 * colour[1], 0.25 * colour[2])
+        lamp = climate.surface(METAL, dim, warmer=9.0 if on else 2.0, glow=colour if on else BLACK)
+        canvas.face(_upright(x, 0.13, 3.06 - 0.34 * i, 3.32 - 0.34 * i, z), lamp, thing)
+
+
+def paint_sign(canvas: Canvas, climate: Climate, x: float, z: float, kind: int) -> None:
+    """Paint a round, square or triangular traffic sign."""
+    thing = canvas.add("building")
+    canvas.face(_upright(x, 0.05, 0.0, 2.2, z), climate.surface(METAL, (0.55, 0.56, 0.57)), thing)
+    sides, colour = ((12, (0.85, 0.1, 0.1)), (4, (0.1, 0.25, 0.7)), (3, (0.9, 0.75, 0.1)))[kind]
+    for radius, tint in ((0.42, colour), (0.26, (0.95, 0.95, 0.93))):
+        angles = np.linspace(0, 2 * np.pi, sides, endpoint=False) + (np.pi / 4 if sides == 4 else np.pi / 2)
+        corners = [(x + radius * float(np.cos(t)), 2.5 + radius * float(np.sin(t)), z) for t in angles]
+        canvas.face(corners, climate.surface(METAL, tint), thing)
+
+
+def _tracks(canvas: Canvas, climate: Climate, street: Street) -> None:
+    """Paint the bands that wheels polish dark and keep warm."""
+    worn = tinted(climate.surface(ASPHALT, street.asphalt), 0.9, 1.6)
+    for lane in range(-street.lanes, street.lanes):
+        for wheel in (-0.75, 0.75):
+            middle = (lane + 0.5) * LANE + wheel
+            strip(canvas, middle - 0.22, middle + 0.22, worn)
+
+
+def _lines(canvas: Canvas, climate: Climate, street: Street, white: Surface) -> None:
+    yellow = climate.surface(PAINT_LINE, (0.85, 0.68, 0.2))
+    if street.yellow:
+        for x in (-0.17, 0.08):
+            strip(canvas, x, x + 0.11, yellow)
+    starts = [float(s) for s in np.arange(1.0, 90.0, 6.0)]
+    dashed = [lane * LANE for lane in range(1 - street.lanes, street.lanes) if lane or not street.yellow]
+    for x in dashed:
+        for start in starts:
+            strip(canvas, x - 0.08, x + 0.08, white, start=start, stop=start + 3.0)
+    if street.parking:
+        for side in (-1, 1):
+            edge = side * street.lanes * LANE
+            strip(canvas, edge - 0.06, edge + 0.06, white)
+
+
+def _manhole(canvas: Canvas, climate: Climate, x: float, z: float, rng: np.random.Generator) -> None:
+    iron = climate.surface(METAL, (0.27, 0.26, 0.25), warmer=float(rng.uniform(1.0, 7.0)))
+    angles = np.linspace(0, 2 * np.pi, 14, endpoint=False)
+    canvas.ground([(x + 0.3 * float(np.cos(t)), 0.0, z + 0.3 * float(np.sin(t))) for t in angles], iron)
+
+
+def _upright(x: float, half: float, low: float, high: float, z: float) -> list[Point]:
+    return [(x - half, low, z), (x - half, high, z), (x + half, high, z), (x + half, low, z)]

@@ -1,0 +1,54 @@
+"""Options of the StyleGAN2 discriminator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from zoo.errors import RefusedError, UsageError
+from zoo.hookspec import Contract
+
+SMALLEST = 16
+"""Height and width in pixels below which the network has too few blocks to be one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleGAN2Config:
+    """A chain of residual blocks, each halving the image, from `size` down to 4 pixels."""
+
+    in_channels: int = 1
+    """Channels of the judged images."""
+    size: int = 256
+    """Height and width of the judged images, a power of two; a recipe sets it to its own size."""
+    channel_multiplier: float = 1.0
+    """Channels at r pixels are 16384 / r times this; 1 and 2 are the published widths."""
+    max_channels: int = 512
+    """Most channels at any resolution."""
+    minibatch_std: bool = True
+    """Show the last block how much the images of a batch differ; it ties them together."""
+
+    def __post_init__(self) -> None:
+        if self.size < SMALLEST or self.size & (self.size - 1):
+            nearest = max(SMALLEST, 2 ** (self.size.bit_length() - 1))
+            raise RefusedError(
+                f"discriminator stylegan2 takes sizes that are powers of two from {SMALLEST} px, and {self.size} is not",
+                f"Type: --size {nearest}",
+            )
+        if self.channel_multiplier <= 0 or self.max_channels < 1:
+            raise UsageError(
+                f"stylegan2 was asked for channel_multiplier={self.channel_multiplier}, max_channels={self.max_channels}",
+                "Use a positive multiplier and at least one channel.",
+            )
+
+    def for_size(self, size: int) -> StyleGAN2Config:
+        """Return the options for images of this height and width.
+
+        Raises:
+            RefusedError: the size is no power of two, or too small.
+        """
+        return replace(self, size=size)
+
+    def contract(self) -> Contract:
+        """Return what these options offer; statistics of a minibatch couple its samples."""
+        independent = {"double_backward", "independent_samples"}
+        offers = {"double_backward"} if self.minibatch_std else independent
+        return Contract(size_multiple=SMALLEST, min_size=SMALLEST, offers=frozenset(offers))

@@ -1,0 +1,97 @@
+"""Options of ThermalGAN. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from zoo.errors import UsageError
+from zoo.hookspec import Contract
+
+SMALLEST = 32
+"""Height and width in pixels below which the encoder of the latent code has nothing left to normalize."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThermalGANConfig:
+    """What the steps are given, their losses, and the degrees that their values stand for."""
+
+    label_mode: Literal["given", "predicted", "none"] = "given"
+    """How step 1 knows the objects: from class labels, also when it translates; from the visible image alone, labels being
+    needed for training only; or not at all, which leaves out step 1 and translates straight to thermal images."""
+    code: Literal["temperatures", "latent"] = "temperatures"
+    """What tells step 1 how warm things are: the mean temperature of each class, painted on its labels (with
+    `label_mode=given`), or a random code as in BicycleGAN."""
+    edges: bool = False
+    """Show step 1 also the borders between classes."""
+    label_scale: float = 40.0
+    """Degrees Celsius that a thermal segmentation of 1 stands for; warmer and, below zero, colder objects are clipped."""
+    contrast: float = 10.0
+    """Degrees Celsius above the object's mean that a relative temperature of 1 stands for; larger contrasts are clipped."""
+    segmentation_gan: Literal["lsgan", "log"] = "lsgan"
+    """Adversarial loss of step 1."""
+    segmentation_l1: float = 10.0
+    """Weight of the mean absolute difference in step 1."""
+    latent: int = 8
+    """Length of the random code."""
+    latent_l1: float = 0.5
+    """Weight of recovering a random code from what was painted with it."""
+    kl: float = 0.01
+    """Weight of the distance between encoded and random codes."""
+    encoder_width: int = 64
+    """Channels after the first convolution of the encoder of codes."""
+    gan: Literal["lsgan", "log"] = "log"
+    """Adversarial loss of step 2."""
+    l1: float = 100.0
+    """Weight of the mean absolute difference in step 2."""
+    evaluation: Literal["train", "eval"] = "train"
+    """Mode of the generators when they translate: `train` keeps dropout and batch statistics on, as pix2pix does."""
+    lr: float = 2e-4
+    """Adam's learning rate, for all networks."""
+    beta1: float = 0.5
+    """Adam's decay of the first moment."""
+    beta2: float = 0.999
+    """Adam's decay of the second moment."""
+
+    def __post_init__(self) -> None:
+        weights = (self.segmentation_l1, self.latent_l1, self.kl, self.l1)
+        if min(weights) < 0 or min(self.label_scale, self.contrast) <= 0 or min(self.latent, self.encoder_width) < 1:
+            raise UsageError(
+                "thermalgan was asked for a negative weight, or for degrees, a code or an encoder of no size",
+                "Weights are 0 or more, label_scale and contrast above 0, latent and encoder_width 1 or more.",
+            )
+        if self.edges and self.label_mode != "given":
+            raise UsageError(
+                f"thermalgan was asked for edges with label_mode={self.label_mode}, which is given no labels to draw them from",
+                "Type label_mode=given, or leave edges out.",
+            )
+        if self.code == "latent" and self.label_mode == "none":
+            raise UsageError(
+                "thermalgan was asked for a latent code with label_mode=none, which has no step 1",
+                "Type label_mode=predicted, or leave code out.",
+            )
+
+    @property
+    def code_length(self) -> int:
+        """Number of random values that step 1 is given."""
+        return self.latent if self.code == "latent" else 0
+
+    @property
+    def paints_temperatures(self) -> bool:
+        """Whether step 1 is given each class's temperature."""
+        return self.label_mode == "given" and self.code == "temperatures"
+
+    def contract(self) -> Contract:
+        """Return what the label mode needs, and the batch norm and dropout that the authors' code gives the networks."""
+        needs = {"pairs"}
+        if self.label_mode != "none":
+            needs |= {"labels", "celsius", "thermal_segmentation"}
+        if self.paints_temperatures:
+            needs |= {"temperatures"}
+        return Contract(
+            min_size=SMALLEST if self.code == "latent" else 1,
+            uses=("generator", "discriminator"),
+            reads=("visible", "labels") if self.label_mode == "given" else ("visible",),
+            needs=frozenset(needs),
+            defaults={"generator": {"norm": "batch", "dropout": True}, "discriminator": {"norm": "batch"}},
+        )

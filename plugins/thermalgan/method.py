@@ -1,0 +1,106 @@
+"""ThermalGAN (Kniaz et al. 2018): a thermal segmentation, then the contrasts inside its objects."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
+from zoo.layers.conditions import to_range
+
+from .config import ThermalGANConfig
+from .contrast import ContrastStep
+from .inputs import Inputs
+from .segmentation import SegmentationStep
+
+
+class ThermalGAN(Method):
+    """Two steps, trained side by side and chained when they translate.
+
+    Step 1 paints a thermal segmentation S, step 2 adds relative temperatures R to what is seen and S; the temperature is
+    `label_scale` S + `contrast` R degrees Celsius. In training, step 2 is given the real segmentation; in `translate` that of
+    step 1. With `label_mode=none` there is no step 1, and step 2 translates to thermal images.
+    """
+
+    def __init__(self, config: ThermalGANConfig, parts: Parts) -> None:
+        super().__init__()
+        self.config = config
+        self.test_mode = config.evaluation
+        self.normalizer = parts.normalizer
+        self.thermal_channels = parts.thermal_channels
+        self.inputs = Inputs(config, parts)
+        seen = self.inputs.seen_channels
+        if config.label_mode == "none":
+            self.step1 = None
+            self.step2 = ContrastStep(config, parts, channels=seen, out_channels=parts.thermal_channels)
+            self.inference = ("step2.G",)
+        else:
+            self.step1 = SegmentationStep(config, parts, self.inputs.condition_channels)
+            self.step2 = ContrastStep(config, parts, channels=seen + 1, out_channels=1)
+            self.inference = ("step1.G", "step2.G")
+        turns = ("step1_generator", "step1_discriminator") if self.step1 else ()
+        self.order = (*turns, "step2_discriminator", "step2_generator")
+
+    def prepare_training(self, parts: Parts) -> None:
+        """Build the discriminators and the encoder."""
+        if self.step1:
+            self.step1.prepare_training(parts)
+        self.step2.prepare_training(parts)
+
+    def players(self) -> dict[str, list[nn.Module]]:
+        """Return the networks of both steps, each side a player."""
+        return {**(self.step1.players() if self.step1 else {}), **self.step2.players()}
+
+    def optimizer(self, player: str) -> OptimizerSpec:
+        """Return the same Adam for all players."""
+        return OptimizerSpec(lr=self.config.lr, betas=(self.config.beta1, self.config.beta2))
+
+    def forward(self, batch: Batch) -> State:
+        """Run both steps, the second one on the real segmentation."""
+        seen = self.inputs.seen(batch)
+        if not self.step1:
+            second: State = self.step2(seen, batch["thermal"])
+            return second
+        real = self.inputs.segmentation(batch)
+        first: State = self.step1(self.inputs.condition(batch), real)
+        return {**first, **self.step2(torch.cat((seen, real), dim=1), self.inputs.relative(batch, real))}
+
+    def losses(self, player: str, state: State) -> dict[str, Tensor]:
+        """Return the weighted terms of one player's turn."""
+        step = self.step1 if player.startswith("step1") else self.step2
+        assert step is not None
+        return step.generator_losses(state) if player.endswith("generator") else step.discriminator_losses(state)
+
+    def after_step(self, player: str) -> None:
+        """Let the normalizer change the discriminators' weights."""
+        if player.endswith("discriminator"):
+            for judge in self.players()[player]:
+                self.normalizer.after_step(judge)
+
+    def segment(self, batch: Batch, code: Tensor | None = None) -> Tensor:
+        """Return thermal segmentations [N, 1, H, W] in [-1, 1], 1 standing for `label_scale` degrees Celsius.
+
+        Args:
+            batch: `visible`; with `label_mode=given` also `labels` and, unless the classes' means over the training split
+                will do, `temperatures`.
+            code: latent codes [N, latent], each giving another segmentation; without one, zeros.
+
+        Raises:
+            UsageError: labels are needed and the batch has none.
+        """
+        assert self.step1 is not None, "label_mode=none has no segmentation"
+        return self.step1.paint(self.inputs.condition(batch), code)
+
+    def degrees(self, batch: Batch, code: Tensor | None = None) -> Tensor:
+        """Return temperatures [N, 1, H, W] in degrees Celsius; arguments and errors are those of `segment`."""
+        segmentation = self.segment(batch, code)
+        relative = self.step2.G(torch.cat((self.inputs.seen(batch), segmentation), dim=1))
+        return self.inputs.recombine(segmentation, relative)
+
+    def translate(self, batch: Batch) -> Tensor:
+        """Return thermal images [N, C, H, W] in [-1, 1] over the dataset's thermal range; see `segment` for the batch."""
+        if not self.step1:
+            thermal: Tensor = self.step2.G(self.inputs.seen(batch))
+            return thermal
+        assert self.inputs.thermal_range is not None
+        return to_range(self.degrees(batch), self.inputs.thermal_range).repeat(1, self.thermal_channels, 1, 1)

@@ -1,0 +1,36 @@
+"""U-Nets: the generators of pix2pix."""
+
+from __future__ import annotations
+
+from zoo.hookspec import Component, hookimpl
+
+from .config import UNetConfig
+
+PAPER = "Isola et al., pix2pix, CVPR 2017; junyanz/pytorch-CycleGAN-and-pix2pix@c3268ed"
+
+
+@hookimpl
+def zoo_components() -> list[Component]:
+    """Return the U-Nets with seven, eight and nine halvings, and the one that follows the image size."""
+    fixed = [
+        Component(
+            kind="generator",
+            name=f"unet_{2**downs}",
+            target="zoo_plugins.unet.network:UNetGenerator",
+            config=UNetConfig(downs=downs),
+            summary=f"U-Net with {downs} halvings, for sizes that are multiples of {2**downs}",
+            contract=UNetConfig(downs=downs).contract(),
+            paper=PAPER,
+        )
+        for downs in (7, 8, 9)
+    ]
+    auto = Component(
+        kind="generator",
+        name="unet_auto",
+        target="zoo_plugins.unet.network:UNetGenerator",
+        config=UNetConfig(downs=None),
+        summary="U-Net with as many halvings as the image size allows, 5 to 8",
+        contract=UNetConfig(downs=None).contract(),
+        paper=PAPER,
+    )
+    return [*fixed, auto]

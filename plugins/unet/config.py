@@ -1,0 +1,57 @@
+"""Options of the U-Net generators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from zoo.errors import UsageError
+from zoo.hookspec import Contract
+from zoo.layers.kinds import Init, Norm
+
+FEWEST, MOST = 5, 8
+"""Halvings that the channels need to reach their full number, and those of `unet_256`, which `downs=none` does not exceed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetConfig:
+    """An encoder and decoder with a skip connection at each size."""
+
+    in_channels: int = 3
+    """Channels of the input images."""
+    out_channels: int = 1
+    """Channels of the output images."""
+    width: int = 64
+    """Channels after the first convolution; they double up to eight times as many."""
+    downs: int | None = 8
+    """Number of halvings, at least 5; the image size must be a multiple of two to this power. None: as many as the size
+    allows, at most 8."""
+    norm: Norm = "instance"
+    """Normalization after each convolution but the first, the innermost and the last."""
+    dropout: bool = False
+    """Drop half of the features at the innermost decoder levels, in training."""
+    init: Init = "normal"
+    """Distribution of the initial weights."""
+    init_gain: float = 0.02
+    """Standard deviation of the initial weights, or the gain of `xavier`."""
+
+    def __post_init__(self) -> None:
+        if self.downs is not None and self.downs < FEWEST:
+            raise UsageError(
+                f"a U-Net has at least {FEWEST} halvings, got downs={self.downs}", "Use downs=7 for 128 pixels."
+            )
+
+    def contract(self) -> Contract:
+        """Return what these options need: the innermost features must have a whole pixel."""
+        multiple = 2 ** (self.downs or FEWEST)
+        return Contract(size_multiple=multiple, min_size=multiple, offers=frozenset({"taps"}))
+
+    def for_size(self, size: int) -> Self:
+        """Return the options with `downs` settled for images of this height and width in pixels.
+
+        A size that cannot be halved often enough gets the fewest halvings, which `contract` then refuses.
+        """
+        if self.downs is not None:
+            return self
+        possible = (size & -size).bit_length() - 1  # the power of two in `size`
+        return replace(self, downs=min(max(possible, FEWEST), MOST))

@@ -1,0 +1,56 @@
+"""`zoo list`, `zoo info`, `zoo plugins` as typed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def names(done):
+    return [row["name"] for row in json.loads(done.stdout)]
+
+
+def test_list_by_kind_and_wildcard(zoo):
+    assert names(zoo("list", "generator", "resnet*", "--json")) == [
+        "resnet6",
+        "resnet6_cbam",
+        "resnet9",
+        "resnet9_cbam",
+    ]
+    assert names(zoo("list", "unet_*", "--json"))[:2] == ["unet_128", "unet_256"]
+    assert "resnet9_cbam" in zoo("list", "generators").stdout
+    assert "pixel" in names(zoo("list", "discriminator", "--offers", "double_backward", "--json"))
+
+
+def test_info_shows_options_and_size(zoo):
+    done = zoo("info", "resnet9:norm=none", "--json")
+    (details,) = json.loads(done.stdout)
+    assert details["parameters"] == 11_366_657
+    assert details["config"]["norm"] == "none"
+    text = zoo("info", "patchgan_gn").stdout
+    assert "2,762,689" in text and "reading" in text and "scalar" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("list", "generatr"), "Did you mean generator?"),
+        (("list", "generator", "xyz*"), "no generator matches 'xyz*'"),
+        (("info", "resnt9"), "Did you mean resnet9"),
+        (("plugins", "--why", "resne"), "Did you mean resnet?"),
+        (("translate", "no.jpg", "--model", "no", "-o", "out.png"), "there is no image or folder `no.jpg`"),
+    ],
+)
+def test_typos_exit_2_with_the_close_match(zoo, words, told):
+    done = zoo(*words)
+    assert done.returncode == 2
+    assert told in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_translating_with_a_folder_that_holds_runs_names_one(zoo, tmp_path):
+    (tmp_path / "results" / "run").mkdir(parents=True)
+    (tmp_path / "results" / "run" / "model.safetensors").touch()
+    (tmp_path / "a.png").touch()
+    done = zoo("translate", "a.png", "--model", "results", "-o", "b.png")
+    assert done.returncode == 2 and "results/run" in done.stderr

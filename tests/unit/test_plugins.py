@@ -1,0 +1,146 @@
+"""Broken plugins, each installed beside zoo as a third party's package would be: one line each, never the command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+GOOD = """
+from dataclasses import dataclass
+from zoo.hookspec import Component, hookimpl
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    in_channels: int = 3
+
+@hookimpl
+def zoo_components():
+    return [Component(kind="generator", name="{name}", target="x:X", config=Config(), summary="a network")]
+"""
+
+
+def install(site: Path, name: str, source: str, requires: str = "", entry: str | None = None) -> None:
+    """Put a package with one entry point and its metadata into a folder of the import path."""
+    (site / f"{name}.py").write_text(source)
+    info = site / f"{name}_dist-1.2.dist-info"
+    info.mkdir()
+    requires_line = f"Requires-Dist: {requires}\n" if requires else ""
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-dist\nVersion: 1.2\n{requires_line}")
+    (info / "entry_points.txt").write_text(f"[zoo.plugins]\n{entry or name} = {name}\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    return folder
+
+
+def test_each_broken_plugin_costs_one_line_and_listing_goes_on(site, zoo):
+    install(site, "raises", "raise RuntimeError('boom')")
+    install(site, "exits", "import sys; sys.exit(3)")
+    install(
+        site, "badrow", "from zoo.hookspec import hookimpl\n@hookimpl\ndef zoo_components():\n    return ['resnet']"
+    )
+    install(site, "tooNew", GOOD.format(name="newer"), requires="thermal-zoo>=99")
+    install(site, "fine", GOOD.format(name="finenet"))
+    done = zoo("list", "generator", env={"PYTHONPATH": str(site)})
+    assert done.returncode == 0
+    assert "finenet" in done.stdout and "resnet9" in done.stdout and "newer" not in done.stdout
+    lines = done.stderr.splitlines()
+    assert len(lines) == 4, done.stderr
+    assert {line.split()[2] for line in lines} == {"raises", "exits", "badrow", "tooNew"}
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "requires", "told"),
+    [
+        ("raises", "raise RuntimeError('boom')", "", "RuntimeError: boom"),
+        ("exits", "import sys; sys.exit(3)", "", "SystemExit: 3"),
+        ("typo", "from zoo.hookspec import hookimpl\n@hookimpl\ndef zoo_component(): return []", "", "zoo_component"),
+        ("notrow", "from zoo.hookspec import hookimpl\n@hookimpl\ndef zoo_components(): return [1]", "", "bad row"),
+        ("badname", GOOD.format(name="Bad Name"), "", "'Bad Name'"),
+        ("newer", GOOD.format(name="x"), "thermal-zoo>=99", "needs thermal-zoo>=99"),
+    ],
+)
+def test_why_tells_the_reason(site, zoo, name, source, requires, told):
+    install(site, name, source, requires)
+    done = zoo("plugins", "--why", name, env={"PYTHONPATH": str(site)})
+    assert done.returncode == 0
+    assert told in done.stdout
+
+
+def test_an_incompatible_plugin_is_never_imported(site, zoo, tmp_path):
+    marker = tmp_path / "imported"
+    install(site, "newer", f"open({str(marker)!r}, 'w')", requires="thermal_zoo >= 99")
+    zoo("list", env={"PYTHONPATH": str(site)})
+    assert not marker.exists()
+
+
+def test_what_a_plugin_prints_does_not_spoil_json(site, zoo):
+    install(site, "chatty", "print('hello')\n" + GOOD.format(name="chattynet"))
+    done = zoo("list", "--json", env={"PYTHONPATH": str(site)})
+    assert "chattynet" in {row["name"] for row in json.loads(done.stdout)}
+    assert "hello" in done.stderr
+
+
+def test_blocking_and_choosing_plugins(site, zoo):
+    install(site, "fine", GOOD.format(name="finenet"))
+    path = {"PYTHONPATH": str(site)}
+    assert "finenet" not in zoo("list", env=path | {"ZOO_PLUGINS": "-fine"}).stdout
+    assert "finenet" not in zoo("--no-plugin", "fine", "list", env=path).stdout
+    only = zoo("list", "--json", env=path | {"ZOO_PLUGINS": "fine"})
+    assert [row["name"] for row in json.loads(only.stdout)] == ["finenet"]
+    unknown = zoo("list", env=path | {"ZOO_PLUGINS": "-fin"})
+    assert unknown.returncode == 2 and "fine" in unknown.stderr
+
+
+def test_a_bare_name_stays_the_core_wheels_when_a_plugin_takes_it(site, zoo):
+    install(site, "other", GOOD.format(name="resnet9"))
+    done = zoo("info", "resnet9", "--json", env={"PYTHONPATH": str(site)})
+    names = [row["full_name"] for row in json.loads(done.stdout)]
+    assert "resnet/resnet9" in names
+    chosen = zoo("info", "other/resnet9", "--json", env={"PYTHONPATH": str(site)})
+    assert (
+        "cannot be loaded from x:X" in json.loads(chosen.stdout)[0]["fault"]
+    )  # the other one, whose target is not there
+
+
+def test_a_name_that_two_plugins_share_must_be_written_in_full(site, zoo):
+    install(site, "one", GOOD.format(name="twin"))
+    install(site, "two", GOOD.format(name="twin"))
+    done = zoo("bench", "--gen", "twin", env={"PYTHONPATH": str(site)})
+    assert done.returncode == 2
+    assert "one/twin, two/twin" in done.stderr
+
+
+def test_two_distributions_with_one_entry_point_name(site, zoo):
+    install(site, "first", GOOD.format(name="firstnet"), entry="same")
+    install(site, "second", GOOD.format(name="secondnet"), entry="same")
+    done = zoo("list", env={"PYTHONPATH": str(site)})
+    assert "firstnet" in done.stdout and "secondnet" not in done.stdout
+    assert "taken by distribution first-dist" in done.stderr
+
+
+def test_a_failed_lookup_names_the_plugins_that_failed_to_load(site, zoo):
+    install(site, "mine", "raise ImportError('no module named foo')")
+    done = zoo("bench", "--gen", "mynet", env={"PYTHONPATH": str(site)})
+    assert done.returncode == 2
+    assert "not loaded: mine" in done.stderr
+
+
+def test_strict_mode_raises(site, zoo):
+    install(site, "raises", "raise RuntimeError('boom')")
+    done = zoo("list", env={"PYTHONPATH": str(site), "ZOO_STRICT": "1"})
+    assert done.returncode == 1 and "boom" in done.stderr
+
+
+def test_plugins_names_the_one_that_imports_torch(site, zoo):
+    install(site, "heavy", "import torch\n" + GOOD.format(name="heavynet"))
+    rows = json.loads(zoo("plugins", "--json", env={"PYTHONPATH": str(site)}).stdout)
+    heavy = {row["name"]: row["heavy"] for row in rows}
+    assert "torch" in heavy["heavy"]
+    assert all(not found for name, found in heavy.items() if name != "heavy")

@@ -1,0 +1,74 @@
+"""The name grammar, looked up in the installed plugins."""
+
+from __future__ import annotations
+
+import pytest
+
+import zoo
+from zoo.errors import UsageError
+from zoo.registry import get_registry, natural, parse, split_specs
+
+
+def test_grammar():
+    assert parse("resnet9") == (None, "resnet9", {})
+    assert parse("timm/unet:encoder=convnext_tiny.fb_in22k,pretrained=false") == (
+        "timm",
+        "unet",
+        {"encoder": "convnext_tiny.fb_in22k", "pretrained": "false"},
+    )
+    for wrong in ("", "a b", "resnet9:blocks", "resnet9:=3"):
+        with pytest.raises(UsageError):
+            parse(wrong)
+
+
+def test_commas_between_names_and_between_options():
+    assert split_specs("a,b:x=1,y=2, c ,timm/u:e=r") == ["a", "b:x=1,y=2", "c", "timm/u:e=r"]
+
+
+def test_natural_order():
+    names = ["unet_512", "unet_1024", "unet_128", "resnet9_cbam", "resnet9", "resnet10"]
+    assert sorted(names, key=natural) == ["resnet9", "resnet9_cbam", "resnet10", "unet_128", "unet_512", "unet_1024"]
+
+
+def test_options_are_converted_to_the_configs_types():
+    config = get_registry().find("generator", "resnet9:blocks=3,dropout=true,norm=batch,init_gain=0.1").config
+    assert (config.blocks, config.dropout, config.norm, config.init_gain) == (3, True, "batch", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ("resnet9_cbm", "Did you mean resnet9_cbam"),
+        ("resnet9:bloks=3", "Did you mean blocks?"),
+        ("resnet9:blocks=three", "option `blocks`"),
+        ("resnet9:norm=layer", "option `norm`"),
+        ("patchgan", "there is a discriminator of that name"),
+    ],
+)
+def test_wrong_names_and_options_are_told_with_what_to_type(spec, told):
+    with pytest.raises(UsageError, match=None) as caught:
+        get_registry().find("generator", spec)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_suffix_names_the_normalizer():
+    judge, norm = get_registry().find_judge("patchgan_gn:reading=sum,layers=4")
+    assert (judge.name, judge.config.layers, norm.name, norm.config.reading) == ("patchgan", 4, "gn", "sum")
+    judge, norm = get_registry().find_judge("pixel")
+    assert (judge.name, norm.name) == ("pixel", "none")
+    assert get_registry().find_judge("pixel", norm="gn")[1].name == "gn"
+    with pytest.raises(UsageError, match="names the normalizer gn and --norm names none"):
+        get_registry().find_judge("patchgan_gn", norm="none")
+
+
+def test_misspelt_suffix():
+    with pytest.raises(UsageError, match="Did you mean patchgan_gn"):
+        get_registry().find_judge("patchgan_gm")
+
+
+def test_list_components_takes_wildcards():
+    assert zoo.list_components("generator", "resnet?") == ["resnet6", "resnet9"]
+    assert {"resnet9", "patchgan", "cyclegan", "scenes"} <= set(zoo.list_components())
+    with pytest.raises(UsageError, match="kinds are"):
+        zoo.list_components("generators")

@@ -1,0 +1,46 @@
+"""zoo: a plugin-based model zoo and benchmark runner for visible-to-thermal image translation.
+
+    import zoo
+    zoo.list_components("generator", "resnet*")
+    network = zoo.create("resnet9_cbam")
+    zoo.load("results/RUN").translate("street.jpg").save("thermal.png")
+
+Importing zoo imports no torch; each name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from zoo.version import __version__
+
+if TYPE_CHECKING:
+    from zoo.build import create
+    from zoo.composition import compose
+    from zoo.errors import ZooError
+    from zoo.recipe import Recipe
+    from zoo.registry import list_components
+    from zoo.weights.translator import Translator, load
+
+__all__ = ["Recipe", "Translator", "ZooError", "__version__", "compose", "create", "list_components", "load"]
+
+_HOMES = {
+    "Recipe": "zoo.recipe",
+    "Translator": "zoo.weights.translator",
+    "ZooError": "zoo.errors",
+    "compose": "zoo.composition",
+    "create": "zoo.build",
+    "list_components": "zoo.registry",
+    "load": "zoo.weights.translator",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,124 @@
+"""The pictures a cell leaves: sample sheets and loss curves. Imports no torch, and keeps no plotting state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+Pixels = NDArray[np.uint8]
+
+TILE = 192
+"""Smallest side of a tile in pixels; smaller images are enlarged by a whole factor."""
+GAP = 4
+"""Space between tiles and around the sheet, in pixels."""
+HEADING = 24
+"""Height of the column headings in pixels."""
+SMOOTHING = 50
+"""A smoothed curve averages about one part in this many of the training."""
+
+
+def sample_sheet(
+    rows: Sequence[tuple[Pixels, Pixels, Pixels]],
+    path: Path,
+    labels: tuple[str, str, str] = ("visible", "translated", "real"),
+    max_rows: int = 8,
+) -> None:
+    """Write a PNG with one test image a row under column headings.
+
+    Args:
+        rows: visible [H, W, 3], translated [H, W] and real [H, W], uint8, all of one size.
+        path: file to write.
+        labels: column headings.
+        max_rows: rows shown, from the first.
+
+    Raises:
+        ValueError: there are no rows, or images differ in size.
+    """
+    shown = rows[:max_rows]
+    sizes = {image.shape[:2] for row in shown for image in row}
+    if len(sizes) != 1:
+        raise ValueError(f"a sample sheet needs images of one size, not {sorted(sizes)}")
+    height, width = sizes.pop()
+    factor = max(1, -(-TILE // min(height, width)))
+    tile_width, tile_height = width * factor, height * factor
+    left = [GAP + column * (tile_width + GAP) for column in range(len(labels))]
+    top = [HEADING + row * (tile_height + GAP) for row in range(len(shown))]
+
+    sheet = Image.new("RGB", (left[-1] + tile_width + GAP, top[-1] + tile_height + GAP), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
+    for x, label in zip(left, labels, strict=True):
+        draw.text((x + tile_width / 2, HEADING / 2), label, fill="black", font=font, anchor="mm")
+    for y, row in zip(top, shown, strict=True):
+        for x, image in zip(left, row, strict=True):
+            # Nearest neighbour: a network's checkerboards and blocks are to be seen, not smoothed away.
+            tile = Image.fromarray(image).convert("RGB").resize((tile_width, tile_height), Image.Resampling.NEAREST)
+            sheet.paste(tile, (x, y))
+    sheet.save(path)
+
+
+def loss_curves(log: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write a PNG of the training's loss terms over its steps, one panel a player (one in all for bare term names).
+
+    Each term is drawn raw in a light shade and smoothed over it. A panel whose terms are all positive and span more
+    than two decades is logarithmic.
+
+    Args:
+        log: one entry a logged step, `{"step": int, "losses": {"PLAYER/TERM": float}}`; a term may be absent from some
+            entries.
+        path: file to write.
+
+    Raises:
+        ValueError: the log holds no losses.
+    """
+    players: dict[str, dict[str, None]] = {}
+    for name in (name for entry in log for name in entry["losses"]):
+        players.setdefault(_player(name), {})[name] = None
+    if not players:
+        raise ValueError("the log holds no losses")
+    figure = Figure(figsize=(8, 0.6 + 2.6 * len(players)), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(len(players), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (player, names) in zip(panels, players.items(), strict=True):
+        curves = {name.removeprefix(f"{player}/"): _curve(log, name) for name in names}
+        for term, (steps, values) in curves.items():
+            dot = "o" if len(steps) == 1 else ""  # a line of one point has no length
+            (raw,) = axes.plot(steps, values, linewidth=0.6, alpha=0.3, marker=dot)
+            axes.plot(steps, _smooth(values), linewidth=1.6, color=raw.get_color(), label=term)
+        if _spans_decades([values for _, values in curves.values()]):
+            axes.set_yscale("log")
+        axes.set_title(player, loc="left", fontsize=10)
+        axes.set_ylabel("loss")
+        axes.grid(alpha=0.25, linewidth=0.5)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
+    panels[-1].set_xlabel("step")
+    figure.savefig(path)
+
+
+def _player(name: str) -> str:
+    return name.partition("/")[0] if "/" in name else "losses"
+
+
+def _curve(log: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], NDArray[np.float64]]:
+    """Return a term's logged steps and values."""
+    entries = [(int(entry["step"]), float(entry["losses"][name])) for entry in log if name in entry["losses"]]
+    return [step for step, _ in entries], np.array([value for _, value in entries])
+
+
+def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return centred moving averages; the window shrinks towards the ends, so that no end is pulled to zero."""
+    window = np.ones(2 * (len(values) // (2 * SMOOTHING)) + 1)
+    return np.convolve(values, window, mode="same") / np.convolve(np.ones_like(values), window, mode="same")
+
+
+def _spans_decades(curves: Sequence[NDArray[np.float64]]) -> bool:
+    """Return whether a logarithmic axis shows more: all values positive, the smoothed ones over two decades."""
+    smooth = np.concatenate([_smooth(values) for values in curves])
+    return bool(min(values.min() for values in curves) > 0 and smooth.max() > 100 * smooth.min())

@@ -1,0 +1,152 @@
+"""From rows to objects: import a target, build it with its config, and assemble the parts of a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import UsageError, ZooError
+from zoo.hookspec import Kind
+from zoo.recipe import Part, Recipe
+from zoo.registry import Choice, Registry, get_registry, parse
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from zoo.contracts import Generator, Method, Normalizer
+    from zoo.data.layout import DatasetInfo
+
+
+def create(
+    name: str, *, kind: Kind | None = None, in_channels: int | None = None, out_channels: int | None = None
+) -> nn.Module:
+    """Return a freshly initialised generator or discriminator as a `torch.nn.Module`.
+
+    Args:
+        name: a component name with options, e.g. `resnet9_cbam`, `unet_256:norm=batch`, `patchgan_gn`.
+        kind: `generator` or `discriminator` where the name alone does not tell.
+        in_channels, out_channels: image channels; by default 3 to 1 for a generator and 1 for a discriminator.
+
+    Raises:
+        UsageError: the name or an option is wrong, or the kind is not one of networks.
+    """
+    registry = get_registry()
+    if kind not in (None, "generator", "discriminator"):
+        raise UsageError(f"zoo.create builds generators and discriminators, not a {kind}")
+    names = {entry.component.name for entry in registry.list("generator")}
+    if kind == "discriminator" or (kind is None and parse(name)[1] not in names and _is_judge(registry, name)):
+        judge, normalizer = registry.find_judge(name)
+        judge = judge.with_defaults(normalizer.contract.defaults.get("discriminator", {}))
+        if not normalizer.contract.needs <= judge.contract.offers:
+            raise UsageError(f"normalizer {normalizer.name} does not fit {judge.name} with these options")
+        network: nn.Module = build(normalizer).wrap(build(_sized(judge, in_channels, out_channels)))
+        return network
+    built: nn.Module = build(_sized(registry.find("generator", name), in_channels, out_channels))
+    return built
+
+
+def build(choice: Choice, *arguments: object) -> Any:
+    """Import a choice's target and return `Class(config, *arguments)`.
+
+    Raises:
+        ZooError: the target cannot be imported; the message names its plugin and distribution.
+    """
+    component, plugin = choice.entry.component, choice.entry.plugin
+    module, _, name = component.target.partition(":")
+    try:
+        target = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        where = f"{component.kind} {choice.entry.full_name} of {plugin.distribution} {plugin.version}"
+        raise ZooError(f"{where} cannot be loaded from {component.target}: {error}") from error
+    return target(choice.config, *arguments)
+
+
+def choice_of(kind: Kind, part: Part) -> Choice:
+    """Return the installed component that a recipe's part names, with the recipe's options.
+
+    Raises:
+        UsageError: no installed plugin has it, or its options have changed.
+    """
+    return get_registry().find(kind, part.name).with_options(part.config, named=True)
+
+
+def build_method(recipe: Recipe, info: DatasetInfo, rng: torch.Generator, *, training: bool) -> Method:
+    """Return the recipe's method with its networks on the CPU, initialised from torch's global random stream.
+
+    Args:
+        recipe: a composed recipe.
+        info: facts of the dataset: classes, temperatures, thermal range.
+        rng: the cell's random stream on the training device.
+        training: also build what only training needs.
+    """
+    parts = RecipeParts.of(recipe, info, rng)
+    method: Method = build(choice_of("method", recipe.method), parts)
+    if training:
+        method.prepare_training(parts)
+    return method
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeParts:
+    """A recipe's parts as a method asks for them; implements `zoo.contracts.Parts`."""
+
+    visible_channels: int
+    thermal_channels: int
+    size: int
+    batch: int
+    classes: tuple[str, ...]
+    class_temperatures: tuple[float, ...]
+    thermal_range: tuple[float, float] | None
+    reads: tuple[str, ...]
+    normalizer: Normalizer
+    rng: torch.Generator
+    generator_choice: Choice | None
+    discriminator_choice: Choice | None
+
+    @classmethod
+    def of(cls, recipe: Recipe, info: DatasetInfo, rng: torch.Generator) -> RecipeParts:
+        """Look up every part of a recipe."""
+        from zoo.contracts import Normalizer
+
+        generator = choice_of("generator", recipe.generator) if recipe.generator else None
+        return cls(
+            visible_channels=recipe.visible_channels,
+            thermal_channels=recipe.thermal_channels,
+            size=recipe.size,
+            batch=recipe.batch,
+            classes=info.classes,
+            class_temperatures=tuple(info.class_temperatures.get(name, float("nan")) for name in info.classes),
+            thermal_range=info.thermal_range,
+            reads=generator.contract.reads if generator else ("visible",),
+            normalizer=build(choice_of("normalizer", recipe.normalizer)) if recipe.normalizer else Normalizer(),
+            rng=rng,
+            generator_choice=generator,
+            discriminator_choice=choice_of("discriminator", recipe.discriminator) if recipe.discriminator else None,
+        )
+
+    def generator(self, *, in_channels: int, out_channels: int) -> Generator:
+        """Build the recipe's generator with these channel counts."""
+        assert self.generator_choice is not None, "the method's contract does not list generator in `uses`"
+        network: Generator = build(_sized(self.generator_choice, in_channels, out_channels))
+        return network
+
+    def discriminator(self, *, in_channels: int) -> nn.Module:
+        """Build the recipe's discriminator, wrapped by its normalizer."""
+        assert self.discriminator_choice is not None, "the method's contract does not list discriminator in `uses`"
+        return self.normalizer.wrap(build(_sized(self.discriminator_choice, in_channels, None)))
+
+
+def _sized(choice: Choice, in_channels: int | None, out_channels: int | None) -> Choice:
+    channels = {"in_channels": in_channels, "out_channels": out_channels}
+    config = replace(choice.config, **{key: value for key, value in channels.items() if value is not None})
+    return replace(choice, config=config)
+
+
+def _is_judge(registry: Registry, name: str) -> bool:
+    try:
+        registry.find_judge(name)
+    except UsageError:
+        return False
+    return True

@@ -1,0 +1,195 @@
+"""The interfaces of the parts that plugins bring. Images in networks are float NCHW in [-1, 1].
+
+A class named by a row's `target` is built as `Class(config)`, a method as `Class(config, parts)`; `config` is the row's
+frozen dataclass with the user's options applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from zoo.data.writer import DatasetWriter
+
+Batch = dict[str, Tensor]
+"""Device tensors of one step, by name. `visible` [N, 3, H, W] and `thermal` [N, C, H, W] in [-1, 1] always;
+where the dataset has them `labels` [N, H, W] int64 class indices, `celsius` [N, 1, H, W] degrees, `temperatures` [N, K] mean
+degrees Celsius of each class with NaN where it is absent, and `thermal_segmentation` [N, 1, H, W], every object at its mean
+temperature, in [-1, 1] over the dataset's thermal range."""
+
+State = dict[str, Tensor]
+"""What a method's `forward` leaves for the losses of the same step: translations, with their graphs."""
+
+
+class Generator(nn.Module):
+    """A network from images to images: forward(x [N, in, H, W]) -> [N, out, H, W], both in [-1, 1].
+
+    A generator whose contract reads more than `visible` gets its entries stacked as channels (`zoo.layers.conditions`).
+    """
+
+    tap_layers: tuple[int, ...] = ()
+    """Layers whose features a contrastive method compares unless told otherwise, from the image inwards."""
+
+    def taps(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        """Return the features [N, C, h, w] at numbered layers, for contrastive methods; offered as `taps`."""
+        raise TypeError(f"{type(self).__name__} offers no taps")
+
+
+class Discriminator(nn.Module):
+    """A network that judges images: forward(x [N, C, H, W]) -> logits [N, 1, h, w] or [N, 1].
+
+    One that judges at S scales returns [N, S, h, w], coarser maps enlarged to the finest, so that a loss averaged over all
+    logits weighs each scale the same.
+    """
+
+
+class Normalizer:
+    """How a discriminator is kept Lipschitz; the base class leaves it as it is."""
+
+    def wrap(self, discriminator: nn.Module) -> nn.Module:
+        """Return the discriminator to be called in its place (gradient normalization, spectral norm)."""
+        return discriminator
+
+    def penalty(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor | None:
+        """Return a weighted scalar to add to the discriminator's loss (gradient penalty), or None."""
+        return None
+
+    def after_step(self, discriminator: nn.Module) -> None:
+        """Change the weights after an optimizer step (clipping)."""
+
+
+class Parts(Protocol):
+    """What a method is built from; `zoo.train` supplies it from the recipe."""
+
+    @property
+    def visible_channels(self) -> int:
+        """Channels of visible images, 3."""
+
+    @property
+    def thermal_channels(self) -> int:
+        """Channels of thermal images, 1 or 3."""
+
+    @property
+    def size(self) -> int:
+        """Training crop in pixels."""
+
+    @property
+    def batch(self) -> int:
+        """Images a step."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names of the dataset's labels, by index; empty where it has none."""
+
+    @property
+    def class_temperatures(self) -> tuple[float, ...]:
+        """Mean degrees Celsius of each class over the training split; NaN for a class that never occurs."""
+
+    @property
+    def thermal_range(self) -> tuple[float, float] | None:
+        """Degrees Celsius at thermal -1 and 1, or None where the dataset does not know them."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Batch entries that the recipe's generator reads, `visible` first; ("visible",) where there is no generator."""
+
+    @property
+    def normalizer(self) -> Normalizer:
+        """The recipe's normalizer, for penalties and what follows a step."""
+
+    @property
+    def rng(self) -> torch.Generator:
+        """The cell's random stream on the training device; pools and samplers draw from it."""
+
+    def generator(self, *, in_channels: int, out_channels: int) -> Generator:
+        """Build the recipe's generator with these channel counts."""
+
+    def discriminator(self, *, in_channels: int) -> nn.Module:
+        """Build the recipe's discriminator, wrapped by its normalizer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerSpec:
+    """Adam for one player, as the method's paper states it."""
+
+    lr: float
+    betas: tuple[float, float]
+    eps: float = 1e-8
+
+
+class Method(nn.Module):
+    """Networks, losses, and whose turn it is.
+
+    `__init__(config, parts)` builds what `translate` needs; `prepare_training(parts)` adds what only training needs
+    (discriminators, pools, heads), so that a loaded translator never allocates it. Randomness in training comes from
+    `parts.rng` alone. A step is a function of device tensors: no `.item()`, no branch on a tensor's value.
+    """
+
+    order: tuple[str, ...] = ()
+    """Players in the order of their turns in one step, e.g. ("generator", "discriminator"); empty: nothing is trained."""
+    inference: tuple[str, ...] = ()
+    """Names of the submodules and buffers that `translate` needs; only these go into `model.safetensors`."""
+    test_mode: Literal["eval", "train"] = "eval"
+    """Mode of the networks when they translate: `train` keeps dropout and batch statistics on, as pix2pix does. It is part of
+    every score's protocol."""
+
+    def prepare_training(self, parts: Parts) -> None:
+        """Build what only training needs."""
+
+    def players(self) -> dict[str, list[nn.Module]]:
+        """Return each player's modules; only these get gradients in its turn, and one Adam steps them."""
+        return {}
+
+    def optimizer(self, player: str) -> OptimizerSpec:
+        """Return the player's optimizer settings."""
+        raise NotImplementedError(f"{type(self).__name__} trains player {player!r} but names no optimizer for it")
+
+    def forward(self, batch: Batch) -> State:
+        """Return the translations that this step's losses share."""
+        raise NotImplementedError(f"{type(self).__name__} is trained but defines no forward")
+
+    def losses(self, player: str, state: State) -> dict[str, Tensor]:
+        """Return the player's named scalar loss terms, already weighted; the engine minimises their sum."""
+        raise NotImplementedError(f"{type(self).__name__} is trained but defines no losses")
+
+    def after_step(self, player: str) -> None:
+        """Do what follows a player's optimizer step; normalizers that clip weights are called here."""
+
+    def fit(self, batches: Iterable[Batch]) -> None:
+        """Fit in closed form over one pass of the training split; for methods with an empty `order`."""
+
+    def translate(self, batch: Batch) -> Tensor:
+        """Return thermal images [N, C, H, W] in [-1, 1] for the batch's visible ones [N, 3, H, W]."""
+        raise NotImplementedError(f"{type(self).__name__} defines no translate")
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """A source of pairs that can be written in zoo's layout: an importer of a public set, or a synthetic set."""
+
+    def write(self, writer: DatasetWriter, source: Path | None) -> None:
+        """Write every pair through `writer`; `source` is the folder to import, None for a set made on the spot.
+
+        Raises:
+            DataError: the source is not in the published layout.
+        """
+
+
+class Metric(Protocol):
+    """A score of translated against real thermal images, with its protocol."""
+
+    name: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    unit: ClassVar[str]
+
+    def protocol(self) -> dict[str, Any]:
+        """Return everything that changes the value without changing the model, JSON-able."""
+
+    def per_image(self, translated: Tensor, real: Tensor) -> Tensor:
+        """Return one float64 value an image, [N], for images [N, C, H, W] in [0, 1]."""

@@ -1,0 +1,144 @@
+"""Decoding of single images into numpy arrays; every failure is one line that names the file. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from zoo.errors import DataError
+
+Array = NDArray[Any]
+
+# Chroma noise of a grey picture that was saved as a colour JPEG stays below this; false-colour palettes are far above.
+MAX_MEAN_CHROMA = 6.0
+
+_FIX = "Replace the file or remove it together with its partner"
+_DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+
+
+def read_visible(path: Path) -> NDArray[np.uint8]:
+    """Return an image as RGB, uint8 [H, W, 3], upright by its EXIF orientation; grey, palette and RGBA are converted.
+
+    Raises:
+        DataError: the file is missing, truncated or no image.
+    """
+    image = _decode(path)
+    if image.mode.startswith("I;16"):  # pillow would clip, not scale
+        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    return np.asarray(image.convert("RGB"))
+
+
+def read_thermal(path: Path) -> Array:
+    """Return a thermal image, [H, W], as uint8, uint16 or float32, with every bit that the file holds.
+
+    A colour file is accepted if it is grey in fact (thermal JPEGs often have three equal channels).
+
+    Raises:
+        DataError: the file is missing, truncated, of an unsupported type, or painted in false colours.
+    """
+    if path.suffix.lower() == ".npy":
+        return _read_npy(path)
+    image = _decode(path)
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)
+    if image.mode == "F":
+        return _finite(np.asarray(image, dtype=np.float32), path)
+    if image.mode in ("L", "1", "LA"):
+        return np.asarray(image.convert("L"))
+    if image.mode in ("RGB", "RGBA", "P", "YCbCr"):
+        return grey(np.asarray(image.convert("RGB")), path)
+    raise DataError(f"thermal image `{path}` has pixels of type {image.mode}", "Save it as 8-bit or 16-bit grey PNG")
+
+
+def read_labels(path: Path) -> NDArray[np.uint8]:
+    """Return class indices, uint8 [H, W]; a palette image gives its indices, not its colours.
+
+    Raises:
+        DataError: the file is missing, truncated, or not an 8-bit image of one channel.
+    """
+    image = _decode(path)
+    if image.mode not in ("L", "P"):
+        raise DataError(f"labels `{path}` have pixels of type {image.mode}", "Save class indices as 8-bit grey PNG")
+    return np.asarray(image)
+
+
+def read_celsius(path: Path) -> NDArray[np.float32]:
+    """Return degrees Celsius of every pixel, float32 [H, W], from a float NPY file.
+
+    Raises:
+        DataError: the file is missing, truncated, not a finite float array of two dimensions.
+    """
+    array = _read_npy(path)
+    if array.dtype != np.float32:
+        raise DataError(f"`{path}` holds {array.dtype}, not float degrees", "Save it as float16 or float32")
+    return array
+
+
+def grey(rgb: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+    """Return the one channel of a grey image stored in colour, [H, W, 3] -> [H, W]; `path` is for the error.
+
+    Raises:
+        DataError: the image has colours.
+    """
+    chroma = rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)
+    if chroma.mean(dtype=np.float64) > MAX_MEAN_CHROMA:
+        raise DataError(f"thermal image `{path}` is in false colours", "Use the grey or radiometric original")
+    return np.asarray(Image.fromarray(rgb).convert("L"))
+
+
+def header_size(path: Path) -> tuple[int, int]:
+    """Return height and width as `read_*` will give them, from the file's header alone.
+
+    Raises:
+        DataError: the file is missing or its header is damaged.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            height, width = np.load(path, mmap_mode="r", allow_pickle=False).shape
+            return height, width
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    except _DECODE_ERRORS as error:
+        raise _unreadable(path, error) from error
+    return (width, height) if turned else (height, width)
+
+
+def _decode(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except _DECODE_ERRORS as error:
+        raise _unreadable(path, error) from error
+
+
+def _read_npy(path: Path) -> Array:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except _DECODE_ERRORS as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.size == 0:
+        raise DataError(f"`{path}` has shape {getattr(array, 'shape', ())}, not height x width", _FIX)
+    if array.dtype in (np.uint8, np.uint16):
+        return array
+    if array.dtype.kind != "f":
+        raise DataError(f"`{path}` holds {array.dtype}", "Save it as uint8, uint16 or float32")
+    return _finite(array.astype(np.float32), path)
+
+
+def _finite(array: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
+    if not np.isfinite(array).all():
+        raise DataError(f"`{path}` holds values that are not finite", _FIX)
+    return array
+
+
+def _unreadable(path: Path, error: BaseException) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"image `{path}` does not exist", _FIX)
+    reason = " ".join(str(error).replace(f"'{path}'", "the file").split()) or type(error).__name__
+    return DataError(f"image `{path}` cannot be decoded: {reason}", _FIX)

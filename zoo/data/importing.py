@@ -1,0 +1,121 @@
+"""What importers of public datasets share: finding a layout's folders, matching stems, and leaving out what is bad.
+
+Imports no torch. An importer reads a published layout as it is and never changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.data.images import read_thermal, read_visible
+from zoo.data.layout import IMAGE_SUFFIXES
+from zoo.data.writer import DatasetWriter
+from zoo.errors import DataError
+
+Array = NDArray[Any]
+
+
+def source_folders(source: Path | None, names: Iterable[str], *, layout: str) -> dict[str, Path]:
+    """Return the folders of a published layout by name.
+
+    Args:
+        source: the folder that the user named.
+        names: folders that it must hold.
+        layout: the layout's name, for the error.
+
+    Raises:
+        DataError: no source was named, it does not exist, or a folder is missing; the message says what was found.
+    """
+    if source is None:
+        raise DataError(f"{layout} is imported from a folder", f"Type: zoo data import {layout} SRC DST")
+    if not source.is_dir():
+        found = "is a file" if source.exists() else "does not exist"
+        raise DataError(f"the source folder `{source}` {found}", "Check the path")
+    there = {path.name: path for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    wanted = list(names)
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        found = f"the folders {', '.join(sorted(there)[:8])}" if there else "no folder"
+        raise DataError(
+            f"`{source}` is not in the layout of {layout}: it lacks {', '.join(missing)}; found {found}",
+            f"Name the folder that holds {', '.join(wanted)}",
+        )
+    return {name: there[name] for name in wanted}
+
+
+def images(folder: Path, writer: DatasetWriter, suffixes: Collection[str] = IMAGE_SUFFIXES) -> dict[str, Path]:
+    """Return a folder's images by stem, sorted; suffixes count in upper and lower case.
+
+    Leaves out, with the reason, files of other types and the second of two files with one stem. Hidden files and
+    folders are passed over in silence.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.is_dir():
+            continue
+        if path.suffix.lower() not in suffixes:
+            writer.skip(relative(path), "not an image of this layout")
+        elif path.stem in found:
+            writer.skip(relative(path), f"same stem as {found[path.stem].name}")
+        else:
+            found[path.stem] = path
+    return found
+
+
+def pair_up(
+    visible: Mapping[str, Path], thermal: Mapping[str, Path], writer: DatasetWriter
+) -> dict[str, tuple[Path, Path]]:
+    """Return the files of each stem that both folders have; the others are left out, with the reason."""
+    for path in [*visible.values(), *thermal.values()]:
+        if path.stem not in visible or path.stem not in thermal:
+            writer.skip(relative(path), f"no {'visible' if path.stem not in visible else 'thermal'} partner")
+    return {stem: (path, thermal[stem]) for stem, path in visible.items() if stem in thermal}
+
+
+def leave_out_bad(writer: DatasetWriter, path: Path, add: Callable[[], None]) -> None:
+    """Run `add`; an image that cannot be used is left out, with the reason, and the import goes on."""
+    try:
+        add()
+    except DataError as error:
+        writer.skip(relative(path), error.message)
+
+
+def add_pair(writer: DatasetWriter, split: str, stem: str, visible: Path, thermal: Path) -> None:
+    """Decode and write one pair as it is, or leave it out with the reason."""
+    leave_out_bad(
+        writer,
+        visible,
+        lambda: writer.add(split, stem, visible=read_visible(visible), thermal=read_thermal(thermal)),
+    )
+
+
+@dataclass
+class ThermalSpan:
+    """The range that thermal images of a set without stated units should be shown in.
+
+    8-bit images keep 0 to 255. Raw counts fill only part of their 16 bits, so these and floats get the smallest and the
+    largest value of the training images.
+    """
+
+    low: float = 0.0
+    high: float = 255.0
+    measured: bool = False
+
+    def include(self, thermal: Array) -> Array:
+        """Widen the span by a training image and return it unchanged."""
+        if thermal.dtype != np.uint8:
+            low, high = float(thermal.min()), float(thermal.max())
+            self.low, self.high = (min(self.low, low), max(self.high, high)) if self.measured else (low, high)
+            self.measured = True
+        return thermal
+
+
+def relative(path: Path) -> str:
+    """Return a file's name with its folder, as reports show it."""
+    return f"{path.parent.name}/{path.name}"

@@ -1,0 +1,204 @@
+"""The one dataset layout: what a folder holds and what `dataset.json` says of it. Imports no torch, numpy or pillow.
+
+ROOT/dataset.json                        DatasetInfo
+ROOT/{train,test}/visible/STEM.png       what an ordinary camera sees
+ROOT/{train,test}/thermal/STEM.png       8-bit or 16-bit PNG or TIFF, or a float NPY; the same stem is a pair
+ROOT/{train,test}/labels/STEM.png        optional class indices, 8-bit
+ROOT/{train,test}/celsius/STEM.npy       optional degrees Celsius of every pixel
+ROOT/{train,test}/temperature.csv        optional `stem,class,celsius`: mean degrees of a class in an image
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from zoo.errors import DataError
+
+SPLITS = ("train", "test")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+THERMAL_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
+INFO_FILE = "dataset.json"
+TEMPERATURE_FILE = "temperature.csv"
+FOLDERS = {"visible": IMAGE_SUFFIXES, "thermal": THERMAL_SUFFIXES, "labels": (".png",), "celsius": (".npy",)}
+
+Unit = Literal["grey", "celsius"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A file of the source that an importer did not bring along."""
+
+    name: str
+    """Its path inside the source."""
+    reason: str
+    """Why, in one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """What `dataset.json` says of a dataset."""
+
+    name: str
+    """Short name, as shown in tables."""
+    source: str = ""
+    """Where the images come from: paper, address, or how they were made."""
+    license: str = ""
+    """What the publishers allow; empty where they state nothing."""
+    citation: str = ""
+    """How to cite it."""
+    splits: dict[str, int]
+    """Number of pairs by split; of visible images where the set is unpaired."""
+    pairs: bool = True
+    """Whether the same stem in `visible` and `thermal` is the same view."""
+    classes: tuple[str, ...] = ()
+    """Class names of the label indices 0, 1, ...; empty without labels."""
+    celsius: bool = False
+    """Whether the degrees of every pixel are given in `celsius/`."""
+    unit: Unit = "grey"
+    """What `thermal_low` and `thermal_high` count: stored grey levels, or degrees Celsius."""
+    thermal_bits: Literal[8, 16, 32] = 8
+    """Depth of the thermal files: 8 and 16 are integers, 32 is float."""
+    thermal_low: float = 0.0
+    """Thermal value, in `unit`, that networks see as -1."""
+    thermal_high: float = 255.0
+    """Thermal value, in `unit`, that networks see as 1."""
+    class_temperatures: dict[str, float] = field(default_factory=dict)
+    """Mean degrees Celsius of each class over the training images that show it; a class that never occurs is absent."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What the importer did not bring along, and why."""
+    fingerprint: str = ""
+    """`fingerprint(root)` at the time of writing."""
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """Features that a recipe may need: `pairs`, `labels`, `celsius`, `temperatures`, `thermal_segmentation`.
+
+        The last two are given to networks in the thermal range, and so only where that is known in degrees.
+        """
+        has_celsius = self.celsius or (self.unit == "celsius" and self.pairs)
+        in_range = bool(self.classes) and has_celsius and self.thermal_range is not None
+        features = {
+            "pairs": self.pairs,
+            "labels": bool(self.classes),
+            "celsius": has_celsius,
+            "temperatures": in_range and bool(self.class_temperatures),
+            "thermal_segmentation": in_range,
+        }
+        return frozenset(name for name, present in features.items() if present)
+
+    @property
+    def thermal_range(self) -> tuple[float, float] | None:
+        """Degrees Celsius that networks see as -1 and 1, or None where only grey levels are known."""
+        return (self.thermal_low, self.thermal_high) if self.unit == "celsius" else None
+
+    @property
+    def stored_range(self) -> tuple[float, float]:
+        """Stored numbers that networks see as -1 and 1.
+
+        Grey files and float files hold the unit itself; integer files of degrees spread low to high over all their
+        levels, so that 8 or 16 bits lose as little as they can.
+        """
+        if self.unit == "celsius" and self.thermal_bits < 32:
+            return 0.0, float(2**self.thermal_bits - 1)
+        return self.thermal_low, self.thermal_high
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """The files of one stem; a file that is not there is None."""
+
+    stem: str
+    visible: Path | None = None
+    thermal: Path | None = None
+    labels: Path | None = None
+    celsius: Path | None = None
+
+
+def read_info(root: Path) -> DatasetInfo:
+    """Return what `root/dataset.json` says.
+
+    Raises:
+        DataError: there is no such folder, it is empty, or its `dataset.json` is missing or damaged.
+    """
+    again = f"to make one, type: zoo data import KIND SRC {root}"
+    if not root.exists():
+        raise DataError(f"dataset folder `{root}` does not exist", f"Check the path, or {again}")
+    if not root.is_dir():
+        raise DataError(f"`{root}` is a file, not a dataset folder", f"Name the folder that holds {INFO_FILE}")
+    path = root / INFO_FILE
+    if not path.is_file():
+        found = "is empty" if not any(root.iterdir()) else f"has no {INFO_FILE}"
+        raise DataError(f"`{root}` {found}, so it is not a dataset in zoo's layout", again[0].upper() + again[1:])
+    try:
+        info = msgspec.json.decode(path.read_bytes(), type=DatasetInfo)
+    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+        raise DataError(f"`{path}` cannot be read: {error}", f"Delete `{root}`; {again}") from error
+    if not info.thermal_low < info.thermal_high:
+        raise DataError(
+            f"`{path}` has thermal_low {info.thermal_low:g}, which is not below thermal_high {info.thermal_high:g}",
+            "Correct the two numbers",
+        )
+    return info
+
+
+def list_split(root: Path, split: str) -> list[Entry]:
+    """Return every stem of a split's visible and thermal images with the files that go with it, sorted by stem.
+
+    Raises:
+        DataError: two images of one folder have the same stem.
+    """
+    found = {kind: files_by_stem(root / split / kind, suffixes) for kind, suffixes in FOLDERS.items()}
+    stems = sorted(found["visible"].keys() | found["thermal"].keys())
+    return [Entry(stem=stem, **{kind: files.get(stem) for kind, files in found.items()}) for stem in stems]
+
+
+def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """Return the files of a folder with one of the suffixes (in upper or lower case) by stem; none if it is missing.
+
+    Raises:
+        DataError: two of them have the same stem.
+    """
+    files: dict[str, Path] = {}
+    if not folder.is_dir():
+        return files
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in suffixes or path.name.startswith("."):
+            continue
+        if path.stem in files:
+            raise DataError(
+                f"`{path}` and `{files[path.stem].name}` beside it have the same stem", "Remove one of the two"
+            )
+        files[path.stem] = path
+    return files
+
+
+def fingerprint(root: Path, info: DatasetInfo | None = None) -> str:
+    """Return the SHA-256 over all that a training sees: names and contents of the files, and how values are scaled.
+
+    `info` is read from `root` unless given. What only people read (source, license, citation) does not count, nor do
+    files that the layout does not know.
+    """
+    info = info or read_info(root)
+    digest = hashlib.sha256()
+    scale = (info.pairs, info.unit, info.thermal_low, info.thermal_high, info.classes)
+    digest.update(msgspec.json.encode(scale))
+    for path in _files(root):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"\n{path.relative_to(root).as_posix()} {content}".encode())
+    return digest.hexdigest()
+
+
+def _files(root: Path) -> list[Path]:
+    files: list[Path] = []
+    for split in SPLITS:
+        for entry in list_split(root, split):
+            paths = (entry.visible, entry.thermal, entry.labels, entry.celsius)
+            files += [path for path in paths if path is not None]
+        files += [path for path in [root / split / TEMPERATURE_FILE] if path.is_file()]
+    return sorted(files, key=lambda path: path.relative_to(root).as_posix())

@@ -1,0 +1,63 @@
+"""Which images a training step sees: a pure function of the seed and the step, so that resuming needs nothing saved."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zoo.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order of a training's images.
+
+    Every epoch is a new permutation of the visible images, cut into full batches (the remainder of fewer than `batch`
+    images is passed over and falls on others in the next epoch). Unpaired, the thermal images of a step are drawn at
+    random with replacement, as in Zhu et al., "CycleGAN" (ICCV 2017).
+
+    Raises:
+        UsageError: there are fewer images than a batch needs.
+    """
+
+    seed: int
+    n_visible: int
+    n_thermal: int
+    batch: int
+    paired: bool
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise UsageError(f"batch {self.batch} is not a positive number", "Choose a batch of 1 or more")
+        if self.n_visible < self.batch or self.n_thermal < 1:
+            raise UsageError(
+                f"a batch of {self.batch} was asked for, but the split has {self.n_visible} visible and "
+                f"{self.n_thermal} thermal images",
+                "Choose a smaller batch or a larger dataset",
+            )
+        if self.paired and self.n_visible != self.n_thermal:
+            raise UsageError(f"{self.n_visible} visible and {self.n_thermal} thermal images cannot be pairs")
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in one pass over the visible images."""
+        return self.n_visible // self.batch
+
+    def indices(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return the visible and the thermal images of a step (from 0), int64 [batch] on the CPU.
+
+        Paired, both are the same tensor, by which `PairStore.sample` knows to crop them alike.
+        """
+        epoch, place = divmod(step, self.steps_per_epoch)
+        permutation = torch.randperm(self.n_visible, generator=self._stream("visible", epoch))
+        visible = permutation[place * self.batch : (place + 1) * self.batch].clone()
+        if self.paired:
+            return visible, visible
+        return visible, torch.randint(self.n_thermal, (self.batch,), generator=self._stream("thermal", step))
+
+    def _stream(self, use: str, number: int) -> torch.Generator:
+        digest = hashlib.sha256(f"{self.seed} {use} {number}".encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

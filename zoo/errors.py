@@ -1,0 +1,41 @@
+"""The errors that users see: what was asked, what was found, what to type now. Imports nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class ZooError(Exception):
+    """Work that failed for a reason the user can act on; the command line prints it as one line and exits 1.
+
+    Args:
+        message: what was asked and what was found, without a final full stop.
+        fix: what to type or change now.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(f"{message}. {fix}" if fix else message)
+        self.message, self.fix = message, fix
+
+
+class UsageError(ZooError):
+    """A request that was wrong before any work began; the command line exits 2."""
+
+    exit_code = 2
+
+
+class RefusedError(UsageError):
+    """A combination of parts that cannot work, with the reason."""
+
+
+class DataError(UsageError):
+    """A dataset, image or folder that cannot be used as it is."""
+
+
+def did_you_mean(asked: str, known: Iterable[str], limit: int = 3) -> str:
+    """Return `Did you mean a, b?` for the names nearest to `asked`, or the empty string."""
+    near = get_close_matches(asked, list(known), n=limit, cutoff=0.6)
+    return f"Did you mean {' or '.join(near)}?" if near else ""

@@ -1,0 +1,1 @@
+"""Scores with their protocol, their per-image values and their intervals. Importing the package imports no torch."""

@@ -1,0 +1,83 @@
+"""All that a plugin may say to zoo: rows of text and numbers. Imports neither torch nor typer.
+
+A plugin is a module named by an entry point of group `zoo.plugins`. It returns rows from `zoo_components`:
+
+    from zoo.hookspec import Component, hookimpl
+
+    @hookimpl
+    def zoo_components():
+        return [Component(kind="generator", name="mynet", target="mypkg.network:MyNet", config=MyNetConfig())]
+
+A row's `target` is imported only when the part is built, so that listing components stays instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+import pluggy
+
+PROJECT = "zoo"
+ENTRY_POINT_GROUP = "zoo.plugins"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+Kind = Literal["generator", "discriminator", "normalizer", "method", "dataset", "metric"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+NO_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """What a part needs of the others and offers to them; `compose()` checks it before a weight exists."""
+
+    size_multiple: int = 1
+    """Image height and width must be multiples of this."""
+    min_size: int = 1
+    """Smallest image height and width in pixels."""
+    reads: tuple[str, ...] = ("visible",)
+    """Batch entries that a generator or method consumes at inference (see `zoo.contracts.Batch`)."""
+    offers: frozenset[str] = frozenset()
+    """Features that this part has: `taps`, `double_backward`, `independent_samples`, `pairs`, `labels`, `celsius`,
+    `temperatures`, `thermal_segmentation`."""
+    needs: frozenset[str] = frozenset()
+    """Features that some other part of the recipe must offer; also `equal_channels`, `source`."""
+    uses: tuple[str, ...] = ()
+    """For a method: the kinds of part that it is built from (`generator`, `discriminator`)."""
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: NO_DEFAULTS)
+    """Config values, by kind, that this part gives its partners unless the user names them: `{"discriminator": {"norm":
+    "none"}}`. A field that the partner's config lacks is passed over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """A row: the torch-free description of one named part."""
+
+    kind: Kind
+    name: str
+    """Lower-case letters, digits and `_`, unique within the plugin and kind."""
+    target: str
+    """`package.module:Class`, imported when the part is built; called as `Class(config)` (a method also gets its parts)."""
+    config: Any
+    """An instance of a frozen, keyword-only dataclass: every option with its default. Where the contract depends on the
+    options, the dataclass has a method `contract(self) -> Contract`, which then stands in for the row's. Where options depend
+    on the image size, it has `for_size(self, size: int) -> Self`, which `compose()` calls once."""
+    summary: str
+    """One line for `zoo list`."""
+    contract: Contract = field(default_factory=Contract)
+    paper: str = ""
+    """Source: paper and year, or repository and commit."""
+    license: str = "Apache-2.0"
+
+
+class Hooks:
+    """The hooks; every one is optional and returns data."""
+
+    @hookspec
+    def zoo_components(self) -> Iterable[Component]:  # type: ignore[empty-body]
+        """Return this plugin's components, in the order in which they should be listed."""

@@ -1,0 +1,72 @@
+"""What a generator reads beyond the visible image, stacked as input channels; the same in training and in `translate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from zoo.contracts import Batch, Parts
+
+
+def input_channels(parts: Parts) -> int:
+    """Return how many channels the recipe's generator reads (`parts.reads`)."""
+    classes = len(parts.classes)
+    sizes = {
+        "visible": parts.visible_channels,
+        "labels": classes,
+        "temperatures": classes,
+        "thermal_segmentation": 1,
+    }
+    return sum(sizes[entry] for entry in parts.reads)
+
+
+def stack(batch: Batch, reads: Sequence[str], classes: int, thermal_range: tuple[float, float] | None) -> Tensor:
+    """Return a generator's input [N, channels, H, W], its entries side by side in the order of `reads`.
+
+    Labels become one plane a class (0 or 1), temperatures one constant plane a class, in [-1, 1] over the thermal range and 0
+    where the class is absent.
+    """
+    return torch.cat([_planes(batch, entry, classes, thermal_range) for entry in reads], dim=1)
+
+
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """Return masks [N, classes, H, W] of 0 and 1 for class indices [N, H, W]."""
+    return F.one_hot(labels, classes).permute(0, 3, 1, 2).float()
+
+
+def to_range(celsius: Tensor, thermal_range: tuple[float, float]) -> Tensor:
+    """Return degrees Celsius as networks see them: the thermal range at -1 to 1, clipped."""
+    low, high = thermal_range
+    return ((celsius - low) / (high - low) * 2 - 1).clamp(-1, 1)
+
+
+def to_celsius(thermal: Tensor, thermal_range: tuple[float, float]) -> Tensor:
+    """Return the degrees Celsius of what networks see: -1 to 1 over the thermal range."""
+    low, high = thermal_range
+    return low + (thermal + 1) / 2 * (high - low)
+
+
+def paint_temperatures(labels: Tensor, temperatures: Tensor, thermal_range: tuple[float, float]) -> Tensor:
+    """Return a thermal segmentation [N, 1, H, W] in [-1, 1]: every pixel of labels [N, H, W] at its class's temperature.
+
+    Args:
+        labels: int64 class indices.
+        temperatures: degrees Celsius [N, K] by class; NaN paints the middle of the range.
+        thermal_range: degrees at -1 and 1.
+    """
+    planes = torch.nan_to_num(to_range(temperatures, thermal_range), nan=0.0)
+    return planes.gather(1, labels.flatten(1)).view_as(labels).unsqueeze(1)
+
+
+def _planes(batch: Batch, entry: str, classes: int, thermal_range: tuple[float, float] | None) -> Tensor:
+    if entry == "labels":
+        return one_hot(batch["labels"], classes)
+    if entry == "temperatures":
+        assert thermal_range is not None, "a dataset that offers temperatures knows its thermal range"
+        height, width = batch["visible"].shape[-2:]
+        planes = torch.nan_to_num(to_range(batch["temperatures"], thermal_range), nan=0.0)
+        return planes[:, :, None, None].expand(-1, -1, height, width)
+    return batch[entry]

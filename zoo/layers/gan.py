@@ -1,0 +1,27 @@
+"""Adversarial losses on a discriminator's logits."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+GanKind = Literal["lsgan", "log"]
+
+
+def gan_loss(logits: Tensor, target_is_real: bool, kind: GanKind) -> Tensor:
+    """Return the mean loss of judging every logit as real or as fake, a scalar.
+
+    `lsgan` is the squared distance to 1 or 0 (Mao et al. 2017, Eq. 9 with a=0, b=c=1); `log` is the cross entropy
+    -ln D or -ln(1 - D) with D = sigmoid(logits) (Goodfellow et al. 2014, Eq. 1; the generator's turn with
+    `target_is_real` is its non-saturating form).
+
+    Args:
+        logits: [N, 1, h, w] or [N, 1], any real value.
+    """
+    target = torch.ones_like(logits) if target_is_real else torch.zeros_like(logits)
+    if kind == "lsgan":
+        return F.mse_loss(logits, target)
+    return F.binary_cross_entropy_with_logits(logits, target)

@@ -1,0 +1,226 @@
+"""Discovery: every plugin is imported alone, timed, version-checked and blockable; one bad plugin costs one line.
+
+Imports no torch. `ZOO_PLUGINS=a,b` loads only these, `ZOO_PLUGINS=-a` all but this; `ZOO_STRICT=1` raises instead of reporting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, is_dataclass
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
+from typing import Any, Literal
+
+import pluggy
+
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.hookspec import ENTRY_POINT_GROUP, KINDS, PROJECT, Component, Contract, Hooks
+from zoo.version import DISTRIBUTION, __version__
+
+HEAVY_MODULES = ("torch", "torchvision", "timm", "torchmetrics", "accelerate", "matplotlib", "scipy")
+"""Modules that listing must not import; `zoo plugins` names the plugin that does."""
+
+NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+TARGET = re.compile(r"[\w.]+:\w+")
+
+Status = Literal["ok", "failed", "blocked", "incompatible"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plugin:
+    """One entry point and what became of it."""
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+    status: Status = "ok"
+    why: str = ""
+    """One line; empty for status `ok`."""
+    trace: str = ""
+    milliseconds: float = 0.0
+    heavy: tuple[str, ...] = ()
+    """Heavy modules that importing this plugin brought in."""
+    components: tuple[Component, ...] = ()
+
+    @property
+    def builtin(self) -> bool:
+        """Whether the plugin comes in zoo's own wheel."""
+        return self.distribution == DISTRIBUTION
+
+
+class _RejectedError(Exception):
+    """A plugin that loads but breaks a rule; its message is shown to the user."""
+
+
+def discover(
+    points: Iterable[EntryPoint] | None = None, *, selection: str | None = None, strict: bool | None = None
+) -> tuple[Plugin, ...]:
+    """Load every plugin by itself and return what became of each, zoo's own first, then by name.
+
+    Args:
+        points: entry points to load; by default those installed in group `zoo.plugins`.
+        selection: comma-separated plugin names; a leading `-` blocks one. By default `$ZOO_PLUGINS`.
+        strict: raise at the first plugin that fails. By default `$ZOO_STRICT` is `1`.
+
+    Raises:
+        UsageError: `selection` names an unknown plugin.
+        ZooError: a plugin failed and `strict` holds.
+    """
+    points = list(entry_points(group=ENTRY_POINT_GROUP) if points is None else points)
+    points.sort(key=lambda point: (_distribution(point) != DISTRIBUTION, point.name, _distribution(point)))
+    selection = os.environ.get("ZOO_PLUGINS", "") if selection is None else selection
+    blocked = _blocked(selection, {point.name for point in points})
+    strict = os.environ.get("ZOO_STRICT") == "1" if strict is None else strict
+    plugins: list[Plugin] = []
+    for point in points:
+        taken = next((other for other in plugins if other.name == point.name), None)
+        plugin = _report(point, "blocked", "blocked by ZOO_PLUGINS or --no-plugin")
+        if taken:
+            why = f"the name is taken by distribution {taken.distribution}"
+            plugin = _report(point, "failed", f"{why}; one of the two must be uninstalled")
+        elif point.name not in blocked:
+            plugin = _load(point)
+        if strict and plugin.status in ("failed", "incompatible"):
+            raise ZooError(
+                f"plugin {plugin.name} ({plugin.distribution} {plugin.version}): {plugin.why}\n{plugin.trace}"
+            )
+        plugins.append(plugin)
+    return tuple(plugins)
+
+
+@cache
+def installed() -> tuple[Plugin, ...]:
+    """Return the installed plugins, discovered once a process; broken ones are told on stderr, a line each."""
+    plugins = discover()
+    for plugin in plugins:
+        if plugin.status in ("failed", "incompatible"):
+            print(
+                f"zoo: plugin {plugin.name} left out: {plugin.why} [zoo plugins --why {plugin.name}]", file=sys.stderr
+            )
+    return plugins
+
+
+def _blocked(selection: str, known: set[str]) -> set[str]:
+    names = [name.strip() for name in selection.split(",") if name.strip()]
+    minus = {name[1:] for name in names if name.startswith("-")}
+    only = {name for name in names if not name.startswith("-")}
+    for name in sorted((minus | only) - known):
+        raise UsageError(f"no plugin is named {name!r}", did_you_mean(name, known) or "Type: zoo plugins")
+    return minus | (known - only if only else set())
+
+
+def _load(point: EntryPoint) -> Plugin:
+    if why := _incompatible(point.dist):
+        return _report(point, "incompatible", why)
+    before = {name for name in HEAVY_MODULES if name in sys.modules}
+    start = time.perf_counter()
+    try:
+        # A plugin that prints while it is imported must not spoil `--json`.
+        with contextlib.redirect_stdout(sys.stderr):
+            components = tuple(_components(point))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: a plugin must not end the command
+        return _report(point, "failed", _one_line(error), _trace(error), time.perf_counter() - start)
+    heavy = tuple(name for name in HEAVY_MODULES if name in sys.modules and name not in before)
+    return _report(point, "ok", "", "", time.perf_counter() - start, heavy, components)
+
+
+def _components(point: EntryPoint) -> Iterator[Component]:
+    """Import one plugin into a manager of its own and yield its checked rows."""
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(Hooks)
+    manager.register(importlib.import_module(point.module), name=point.name)
+    manager.check_pending()
+    seen: set[tuple[str, str]] = set()
+    for row in (row for rows in manager.hook.zoo_components() for row in rows):
+        _check_row(row)
+        if (row.kind, row.name) in seen:
+            raise _RejectedError(f"two rows are named {row.kind} {row.name}")
+        seen.add((row.kind, row.name))
+        yield row
+
+
+def _check_row(row: Any) -> None:
+    """Refuse a row that later code would stumble over, naming the row and the rule."""
+    if not isinstance(row, Component):
+        raise _RejectedError(f"bad row: expected a zoo.hookspec.Component, got {type(row).__name__}")
+    where = f"bad row {row.kind} {row.name!r}"
+    rules: Sequence[tuple[bool, str]] = (
+        (row.kind in KINDS, f"kind must be one of {', '.join(KINDS)}"),
+        (isinstance(row.name, str) and NAME.fullmatch(row.name) is not None, "name must be like `my_net2`"),
+        (
+            isinstance(row.target, str) and TARGET.fullmatch(row.target) is not None,
+            "target must be `package.module:Class`",
+        ),
+        (is_dataclass(row.config) and not isinstance(row.config, type), "config must be an instance of a dataclass"),
+        (isinstance(row.contract, Contract), "contract must be a zoo.hookspec.Contract"),
+        (isinstance(row.summary, str) and row.summary != "", "summary must be a line of text"),
+    )
+    for holds, rule in rules:
+        if not holds:
+            raise _RejectedError(f"{where}: {rule}")
+    if not type(row.config).__dataclass_params__.frozen:
+        raise _RejectedError(f"{where}: config must be a frozen dataclass")
+
+
+def _incompatible(dist: Distribution | None) -> str:
+    """Return why a distribution's own requirement on zoo is not met, read before anything of it is imported."""
+    if dist is None or dist.name == DISTRIBUTION:
+        return ""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    for line in dist.requires or []:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        same = re.sub(r"[-_.]+", "-", requirement.name).lower() == DISTRIBUTION
+        if same and not requirement.specifier.contains(__version__, prereleases=True):
+            wants = f"{dist.name} {dist.version} needs {DISTRIBUTION}{requirement.specifier}"
+            return f"{wants}, this is {__version__}; type: pip install -U {DISTRIBUTION} {dist.name}"
+    return ""
+
+
+def _report(
+    point: EntryPoint,
+    status: Status,
+    why: str = "",
+    trace: str = "",
+    seconds: float = 0.0,
+    heavy: tuple[str, ...] = (),
+    components: tuple[Component, ...] = (),
+) -> Plugin:
+    return Plugin(
+        name=point.name,
+        distribution=_distribution(point),
+        version=point.dist.version if point.dist else "",
+        module=point.module,
+        status=status,
+        why=why,
+        trace=trace,
+        milliseconds=round(seconds * 1000, 1),
+        heavy=heavy,
+        components=components,
+    )
+
+
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else ""
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, _RejectedError) else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))

@@ -1,0 +1,139 @@
+"""Datasets by name or folder: a component that writes its pairs once into the cache, or a folder in zoo's layout.
+
+Imports no torch. Every image is read and checked before any training; the result is remembered by the files' sizes and
+times, so that a second look at the same files is quick.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, read_info
+from zoo.errors import DataError, UsageError
+from zoo.files import cache_dir, write_atomically
+from zoo.registry import Choice, get_registry
+
+Progress = Callable[[str, int], None]
+"""Called with what is being done and how many images are done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSource:
+    """A dataset that is there and was checked."""
+
+    root: Path
+    name: str
+    info: DatasetInfo
+    fingerprint: str
+    config: dict[str, Any] = field(default_factory=dict)
+    """Options of the component that wrote it; empty for a folder."""
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """Features that a recipe may need: `pairs`, `labels`, `celsius`."""
+        return self.info.offers
+
+    @property
+    def train(self) -> int:
+        """Number of visible training images."""
+        return self.info.splits.get("train", 0)
+
+
+def open_source(spec: str | Path, *, size: int, progress: Progress | None = None) -> DataSource:
+    """Return a dataset by component name (`scenes`, `scenes:train=400`) or folder, after checking every image.
+
+    Args:
+        spec: a folder in zoo's layout, or the name of a dataset component that needs no files of the user's.
+        size: image size in pixels that the training asks for; a synthetic set is rendered at it.
+        progress: told what is being done, since a first look at many images takes a while.
+
+    Raises:
+        UsageError: no such folder or dataset, or the dataset must be imported first.
+        DataError: the folder is not in the layout, or files in it are unusable; every fault is named, one a line.
+    """
+    root = Path(spec)
+    if root.is_dir():
+        return _checked(root, progress)
+    if root.exists() or (os.sep in str(spec).partition(":")[0] and not _is_component(str(spec))):
+        read_info(root)  # raises with the reason
+    try:
+        choice = get_registry().find("dataset", str(spec))
+    except UsageError as error:
+        raise UsageError(f"{error.message}, and there is no folder {str(spec)!r} here", error.fix) from None
+    if "source" in choice.contract.needs:
+        fix = f"Type: zoo data import {choice.name} SRC DST, then --data DST"
+        raise UsageError(f"dataset {choice.name} is read from your copy of it", fix)
+    return _rendered(choice.with_defaults({"size": size}), progress)
+
+
+def _is_component(spec: str) -> bool:
+    try:
+        get_registry().find("dataset", spec)
+    except UsageError:
+        return False
+    return True
+
+
+def _rendered(choice: Choice, progress: Progress | None) -> DataSource:
+    """Write a synthetic set into the cache, once for each version and config."""
+    from zoo.build import build
+    from zoo.data.writer import materialize
+
+    config = msgspec.to_builtins(choice.config)
+    key = hashlib.sha256(msgspec.json.encode((choice.entry.full_name, choice.entry.plugin.version, config))).hexdigest()
+    root = cache_dir() / "datasets" / f"{choice.name}-{key[:16]}"
+    if not (root / INFO_FILE).is_file():
+        dataset = build(choice)
+
+        def report(done: int, _left_out: int) -> None:
+            if progress:
+                progress(f"writing {choice.name}", done)
+
+        try:
+            materialize(dataset, root, progress=report)
+        except DataError:
+            if not (root / INFO_FILE).is_file():  # else another process finished it first
+                raise
+    info = read_info(root)
+    return DataSource(root=root, name=choice.name, info=info, fingerprint=info.fingerprint, config=config)
+
+
+def _checked(root: Path, progress: Progress | None) -> DataSource:
+    """Check a user's folder; faults end the command, each on a line of its own."""
+    from zoo.data.check import check
+
+    info = read_info(root)
+    memo = cache_dir() / "checked" / _signature(root)
+    if memo.is_file():
+        found = memo.read_text()
+    else:
+        if progress:
+            progress(f"checking {root}", sum(info.splits.values()))
+        errors = [problem for problem in check(root) if problem.severity == "error"]
+        if errors:
+            lines = "\n".join(f"zoo:   {problem.path}: {problem.what}" for problem in errors[:20])
+            more = f"\nzoo:   ... and {len(errors) - 20} more" if len(errors) > 20 else ""
+            count = f"{len(errors)} fault{'s' * (len(errors) > 1)}"
+            raise DataError(
+                f"dataset `{root}` has {count}:\n{lines}{more}",
+                f"\nzoo: Mend or remove these, or type: zoo data check {root}",
+            )
+        found = fingerprint(root, info)
+        write_atomically(memo, found.encode())
+    return DataSource(root=root.resolve(), name=info.name, info=info, fingerprint=found)
+
+
+def _signature(root: Path) -> str:
+    """Return a hash of the folder's file names, sizes and times."""
+    digest = hashlib.sha256(str(root.resolve()).encode())
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        stat = path.stat()
+        digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

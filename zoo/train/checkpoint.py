@@ -1,0 +1,181 @@
+"""Checkpoints: everything that a bit-exact resume needs, as safetensors and JSON, never a pickle.
+
+A checkpoint is a folder `NNNNNNNNN` (its step) with `tensors.safetensors` and `state.json`. It is written beside its
+place, synced and renamed into it, so that a reader sees a whole one or none; the one before it is kept as a fallback.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from zoo.errors import ZooError
+
+FORMAT = 1
+KEEP = 2
+TENSORS, STATE = "tensors.safetensors", "state.json"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """The part of a checkpoint that is not tensors: `state.json`."""
+
+    step: int
+    """Optimizer steps done."""
+    train_key: str
+    """Identity of the training; a checkpoint goes on only under the same one."""
+    device: str
+    """Device type; random streams do not carry over from one to another."""
+    seconds: float
+    """Time spent training so far."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Turns behind each sum of losses since the last line of the log."""
+    sha256: str = ""
+    """Of the tensors file; filled in by `save`."""
+    format: int = FORMAT
+    """Version of this layout."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A training between two steps."""
+
+    state: State
+    tensors: Mapping[str, Tensor]
+    """By name, on any device when saved, on the CPU when loaded."""
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> Path:
+    """Write a checkpoint under `folder` and return its own folder; the newest two stay.
+
+    Raises:
+        ZooError: the disk is full or cannot be written; the checkpoints that were there are left as they were.
+    """
+    step = checkpoint.state.step
+    final, draft = folder / f"{step:09d}", folder / f".{step:09d}.{os.getpid()}"
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        _write(draft, checkpoint)
+        if final.exists():  # only ever a broken one: a run that goes on from a good one has its step behind it
+            shutil.rmtree(final)
+        draft.rename(final)
+        _sync(folder)
+        _prune(folder, step)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise ZooError(
+            f"the checkpoint of step {step} cannot be written to {folder}: {error}",
+            "Make room and start the same command again; it goes on from the last checkpoint, which is intact.",
+        ) from error
+    return final
+
+
+def load(folder: Path, *, train_key: str, device: torch.device) -> Checkpoint | None:
+    """Return the newest checkpoint that can be read, or None where there is none; a broken one costs a warning.
+
+    Raises:
+        ZooError: checkpoints are there but none can be read, or they belong to another training or device.
+    """
+    broken = []
+    for path in reversed(_steps(folder)):
+        try:
+            state = _read_state(path)
+        except (OSError, ValueError) as error:
+            broken.append(f"{path.name}: {error}")
+            continue
+        _check_identity(path, state, train_key, device)
+        try:
+            tensors = _read_tensors(path, state)
+        except (OSError, ValueError, SafetensorError) as error:
+            broken.append(f"{path.name}: {error}")
+            continue
+        for reason in broken:
+            log.warning("checkpoint %s; going on from step %d", reason, state.step)
+        return Checkpoint(state=state, tensors=tensors)
+    if broken:
+        raise ZooError(
+            f"no checkpoint in {folder} can be read ({'; '.join(broken)})",
+            "Remove that folder to train from the start.",
+        )
+    return None
+
+
+def _write(draft: Path, checkpoint: Checkpoint) -> None:
+    # Copies: safetensors refuses views and shared memory, both of which a state dict may hold.
+    tensors = {
+        name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for name, tensor in checkpoint.tensors.items()
+    }
+    save_file(tensors, draft / TENSORS)
+    _sync(draft / TENSORS)
+    state = replace(checkpoint.state, sha256=_sha256(draft / TENSORS))
+    (draft / STATE).write_bytes(msgspec.json.format(msgspec.json.encode(state)))
+    _sync(draft / STATE)
+    _sync(draft)
+
+
+def _read_state(path: Path) -> State:
+    state = msgspec.json.decode((path / STATE).read_bytes(), type=State)
+    if state.format != FORMAT:
+        raise ValueError(f"format {state.format}, where this version reads {FORMAT}")
+    return state
+
+
+def _read_tensors(path: Path, state: State) -> dict[str, Tensor]:
+    if _sha256(path / TENSORS) != state.sha256:
+        raise ValueError(f"{TENSORS} is not the file that was written")
+    tensors: dict[str, Tensor] = load_file(path / TENSORS)
+    return tensors
+
+
+def _check_identity(path: Path, state: State, train_key: str, device: torch.device) -> None:
+    if state.train_key != train_key:
+        raise ZooError(
+            f"checkpoint {path} belongs to another training ({state.train_key}, not {train_key})",
+            "Choose another output folder, or remove that one.",
+        )
+    if state.device != device.type:
+        raise ZooError(
+            f"checkpoint {path} was written on {state.device} and cannot go on bit for bit on {device.type}",
+            f"Go on with --device {state.device}, or remove that folder to train from the start.",
+        )
+
+
+def _steps(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("[0-9]*") if path.is_dir()) if folder.is_dir() else []
+
+
+def _prune(folder: Path, step: int) -> None:
+    """Remove all but the newest checkpoints, and what killed or abandoned runs left."""
+    paths = _steps(folder)
+    # Later than the one just written: unreadable ones that the run had to go back behind.
+    later = [path for path in paths if int(path.name) > step]
+    for path in later + [path for path in paths if path not in later][:-KEEP] + list(folder.glob(".[0-9]*")):
+        shutil.rmtree(path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,198 @@
+"""The training loop: one for all methods, on accelerate, that a kill at any moment does not harm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from zoo.contracts import Batch, Method
+from zoo.data.sampling import Order
+from zoo.errors import ZooError
+from zoo.recipe import Recipe
+from zoo.train import checkpoint as checkpoints
+from zoo.train.checkpoint import Checkpoint, State
+from zoo.train.log import Log, Reading, read_log
+from zoo.train.schedule import factor
+from zoo.train.turns import Turns
+
+LOG, CHECKPOINTS = "log.jsonl", "checkpoints"
+"""Names in a training's folder."""
+TAIL = 20
+"""Readings that a result keeps."""
+
+
+class Store(Protocol):
+    """The training split as the engine reads it; `zoo.data.store.PairStore` is one."""
+
+    @property
+    def n_visible(self) -> int:
+        """Number of visible images."""
+
+    @property
+    def n_thermal(self) -> int:
+        """Number of thermal images."""
+
+    def sample(
+        self, visible_index: Tensor, thermal_index: Tensor, *, crop: int, rng: torch.Generator, aligned: bool
+    ) -> Batch:
+        """Return augmented crops of these images; `aligned` ones are cropped and mirrored alike."""
+
+    def whole(self, index: Tensor) -> Batch:
+        """Return whole images by their indices."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepReport:
+    """What `on_step` hears after every step."""
+
+    step: int
+    """Steps done, of `steps`."""
+    steps: int
+    reading: Reading | None
+    """The line that this step added to the log, if it did."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """How a training ended."""
+
+    status: Literal["finished", "interrupted"]
+    steps: int
+    """Optimizer steps done, over all runs."""
+    seconds: float
+    """Time spent, over all runs."""
+    tail: tuple[Reading, ...]
+    """The last lines of the log."""
+
+
+def train(
+    method: Method,
+    recipe: Recipe,
+    store: Store,
+    *,
+    folder: Path,
+    train_key: str,
+    device: torch.device,
+    rng: torch.Generator,
+    paired: bool,
+    on_step: Callable[[StepReport], None],
+    stop: Callable[[], bool],
+    checkpoint_every: float = 300.0,
+    log_every: int = 50,
+) -> TrainResult:
+    """Train to the end of the recipe's budget, or until `stop()`, from the last checkpoint in `folder` if there is one.
+
+    `folder` gets `log.jsonl` and `checkpoints/`. On a CPU a training that was stopped or killed and started again ends
+    with the same weights, bit for bit, and the same losses in its log as one that was not.
+
+    Args:
+        method: built and prepared for training; moved to `device`.
+        recipe: its size, batch, budget and seed are used.
+        store: the training split on `device`.
+        folder: the cell's folder.
+        train_key: identity of the training; a checkpoint of another one is refused.
+        device: where to train.
+        rng: the cell's random stream on `device`, from `seed_everything`; the same that the method's parts got.
+        paired: whether a step's visible and thermal images show the same views, for methods that need pairs.
+        on_step: called after every step.
+        stop: asked before every step; when true the state is saved and the training returns.
+        checkpoint_every: seconds between checkpoints.
+        log_every: steps between readings of the losses, the only moments besides checkpoints that wait for the device.
+
+    Raises:
+        TrainingError: a loss became NaN or infinite, or a player gets no gradient any more.
+        ZooError: the folder cannot be written, or its checkpoints cannot be used.
+    """
+    started = time.perf_counter()
+    method.to(device).train()
+    if not method.order:
+        method.fit(_whole_split(store, recipe.batch))
+        return TrainResult(status="finished", steps=0, seconds=time.perf_counter() - started, tail=())
+
+    order = Order(recipe.seed, store.n_visible, store.n_thermal, recipe.batch, paired)
+    # The parts are on their device already, and precision is named here so that no environment variable decides it.
+    turns = Turns(method, Accelerator(cpu=device.type == "cpu", device_placement=False, mixed_precision="no"))
+    loaded = checkpoints.load(folder / CHECKPOINTS, train_key=train_key, device=device)
+    if loaded is not None:
+        _restore(loaded, turns, rng, device)
+    saved = step = loaded.state.step if loaded else 0
+    before = loaded.state.seconds if loaded else 0.0
+    steps, last_save = recipe.budget.steps, time.perf_counter()
+
+    def save() -> None:
+        turns.losses.check(step)
+        log.sync()
+        seconds = before + time.perf_counter() - started
+        state = State(step=step, train_key=train_key, device=device.type, seconds=seconds, counts=turns.losses.counts)
+        tensors = turns.tensors() | _streams(rng, device)
+        checkpoints.save(folder / CHECKPOINTS, Checkpoint(state=state, tensors=tensors))
+
+    with Log(folder / LOG, after=step) as log:
+        last_reading = (step, time.perf_counter())
+        while step < steps and not stop():
+            rate = factor(step, recipe.budget)
+            batch = store.sample(*order.indices(step), crop=recipe.size, rng=rng, aligned=paired)
+            turns.step(batch, rate)
+            step += 1
+            reading = None
+            if step % log_every == 0 or step == steps:
+                reading, last_reading = _read(turns, step, rate, last_reading)
+                log.append(reading)
+            if time.perf_counter() - last_save >= checkpoint_every:
+                save()
+                saved, last_save = step, time.perf_counter()
+            on_step(StepReport(step=step, steps=steps, reading=reading))
+        if step > saved:
+            save()
+    return TrainResult(
+        status="finished" if step == steps else "interrupted",
+        steps=step,
+        seconds=before + time.perf_counter() - started,
+        tail=tuple(read_log(folder / LOG)[-TAIL:]),
+    )
+
+
+def _read(turns: Turns, step: int, rate: float, since: tuple[int, float]) -> tuple[Reading, tuple[int, float]]:
+    """Return the losses since the last reading, and this reading's step and time."""
+    losses = turns.losses.read(step)
+    turns.check_alive(step)
+    now = time.perf_counter()
+    speed = (step - since[0]) / (now - since[1])
+    lr = turns.specs[turns.method.order[-1]].lr * rate
+    return Reading(step=step, losses=losses, lr=lr, it_s=speed), (step, now)
+
+
+def _streams(rng: torch.Generator, device: torch.device) -> dict[str, Tensor]:
+    """Return the states of all random streams."""
+    streams = {"rng.own": rng.get_state(), "rng.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        streams["rng.cuda"] = torch.cuda.get_rng_state(device)
+    return streams
+
+
+def _restore(loaded: Checkpoint, turns: Turns, rng: torch.Generator, device: torch.device) -> None:
+    tensors: Mapping[str, Tensor] = loaded.tensors
+    try:
+        turns.restore(tensors, loaded.state.counts)
+        rng.set_state(tensors["rng.own"])
+        torch.set_rng_state(tensors["rng.cpu"])
+        if device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["rng.cuda"], device)
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise ZooError(
+            f"the checkpoint of step {loaded.state.step} does not fit this method: {error}",
+            "It is of another version of the code; remove the folder `checkpoints` to train from the start.",
+        ) from error
+
+
+def _whole_split(store: Store, batch: int) -> Iterator[Batch]:
+    """Yield every pair once, in order, without augmentation."""
+    for start in range(0, store.n_visible, batch):
+        yield store.whole(torch.arange(start, min(start + batch, store.n_visible)))

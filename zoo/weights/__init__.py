@@ -1,0 +1,1 @@
+"""Trained weights: model folders, and the translator that `zoo.load` returns."""
