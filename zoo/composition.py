@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from zoo.errors import RefusedError, UsageError
-from zoo.hookspec import Kind
+from zoo.hookspec import Kind, RecipeConfig
 from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.registry import Choice, Registry, get_registry
 from zoo.sources import DataSource, open_source
@@ -71,6 +71,14 @@ FEATURES: Mapping[str, _Feature] = {
     "celsius": _Feature(
         "dataset", "needs temperatures in degrees Celsius, and {provider} has none", "Choose radiometric data"
     ),
+    "temperatures": _Feature(
+        "dataset", "needs the temperature of each class, and {provider} has none", "Choose data with labels and degrees"
+    ),
+    "thermal_segmentation": _Feature(
+        "dataset",
+        "needs the temperature of each object, and {provider} has none",
+        "Choose data with labels and degrees",
+    ),
     "equal_channels": _Feature(
         None,
         "compares visible with thermal images channel by channel, and they have {visible} and {thermal} channels",
@@ -81,29 +89,31 @@ FEATURES: Mapping[str, _Feature] = {
 
 def compose(
     *,
-    generator: str = "resnet9_cbam",
-    discriminator: str = "patchgan_gn",
+    recipe: str | None = None,
+    generator: str | None = None,
+    discriminator: str | None = None,
     norm: str | None = None,
-    method: str = "cyclegan",
+    method: str | None = None,
     data: str | DataSource = "scenes",
     preset: PresetName = "quick",
     size: int | None = None,
     steps: int | None = None,
     epochs: int | None = None,
-    batch: int = 1,
+    batch: int | None = None,
     seed: int = 0,
     thermal_channels: int = 1,
 ) -> Recipe:
     """Return the recipe of one training after checking that its parts fit together.
 
     Args:
-        generator, discriminator, method: component names with options, e.g. `patchgan:layers=4`; parts that the method does
-            not use are left out of the recipe.
+        recipe: a complete system by name, e.g. `layergan`, in place of its parts.
+        generator, discriminator, method: component names with options, e.g. `patchgan:layers=4`; by default `resnet9`,
+            `patchgan` and `cyclegan`. Parts that the method does not use are left out of the recipe.
         norm: the discriminator's normalizer where its name does not say it (`patchgan_gn` does).
         data: `scenes`, or a folder in zoo's layout.
-        preset: `quick` (64 px, 60 steps) or `paper` (256 px, 200 epochs).
+        preset: `quick` (64 px, 60 steps) or `paper` (256 px and 200 epochs, or what the named recipe's paper used).
         size, steps, epochs: what to change in the preset; size in pixels, and not both steps and epochs.
-        batch: images a step.
+        batch: images a step; by default 1, or the named recipe's.
         seed: of weights, data order and augmentation.
         thermal_channels: 1, or 3 for the papers' RGB copies.
 
@@ -112,15 +122,16 @@ def compose(
         RefusedError: the parts cannot work together; the message says why.
     """
     registry = get_registry()
-    if preset not in PRESETS:
-        raise UsageError(f"no preset is named {preset!r}", f"Type one of: {', '.join(PRESETS)}")
-    size = size if size is not None else PRESETS[preset].size
+    system = choose_system(registry, recipe, method=method, generator=generator, discriminator=discriminator)
+    budget_preset = choose_preset(preset, system)
+    size = size if size is not None else budget_preset.size
+    batch = batch if batch is not None else system.batch
     for label, number in {"--size": size, "--steps": steps, "--epochs": epochs, "--batch": batch}.items():
         if number is not None and number < 1:
             raise UsageError(f"{label} is {number}; it must be 1 or more")
     if thermal_channels not in (1, 3):
         raise UsageError(f"thermal images have 1 or 3 channels, not {thermal_channels}")
-    parts = choose_parts(registry, method=method, generator=generator, discriminator=discriminator, norm=norm)
+    parts = choose_parts(registry, system, norm)
     source = data if isinstance(data, DataSource) else open_source(data, size=size)
     parts = {kind: choice.for_size(size) for kind, choice in parts.items()}
     check(parts, source, size=size, thermal_channels=thermal_channels)
@@ -133,27 +144,61 @@ def compose(
         size=size,
         load_size=round(size * LOAD_RATIO),
         batch=batch,
-        budget=budget(PRESETS[preset], steps, epochs, max(1, source.train // batch)),
+        budget=budget(budget_preset, steps, epochs, max(1, source.train // batch)),
         seed=seed,
         thermal_channels=thermal_channels,
     )
 
 
-def choose_parts(
-    registry: Registry, *, method: str, generator: str, discriminator: str, norm: str | None = None
-) -> dict[str, Choice]:
+def choose_system(
+    registry: Registry, recipe: str | None, *, method: str | None, generator: str | None, discriminator: str | None
+) -> RecipeConfig:
+    """Return the system that a recipe's name or the names of its parts mean.
+
+    Raises:
+        UsageError: both were given, or there is no such recipe.
+    """
+    if recipe is None:
+        return RecipeConfig(
+            method=method or "cyclegan", generator=generator or "resnet9", discriminator=discriminator or "patchgan"
+        )
+    if method or generator or discriminator:
+        fix = f"Leave one out, or change the recipe by an option: {recipe}:generator=NAME"
+        raise UsageError(f"recipe {recipe!r} and parts of a recipe were both given", fix)
+    system = registry.find("recipe", recipe).config
+    assert isinstance(system, RecipeConfig)
+    return system
+
+
+def choose_preset(name: str, system: RecipeConfig) -> Preset:
+    """Return a preset; `paper` is the system's own.
+
+    Raises:
+        UsageError: there is no such preset.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"no preset is named {name!r}", f"Type one of: {', '.join(PRESETS)}")
+    return Preset(size=system.size, epochs=system.epochs) if name == "paper" else PRESETS[name]
+
+
+def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = None) -> dict[str, Choice]:
     """Return the parts that a method uses, by kind, each with the defaults that its partners ask for.
 
     A user's option beats the normalizer's default, which beats the method's, which beats the component's own.
     """
-    chosen = {"method": registry.find("method", method)}
-    generator_choice = registry.find("generator", generator)
-    judge, normalizer = registry.find_judge(discriminator, norm)
+    chosen = {"method": registry.find("method", system.method)}
     uses = chosen["method"].contract.uses
-    if "generator" in uses:
-        chosen["generator"] = generator_choice
-    if "discriminator" in uses:
-        chosen |= {"discriminator": judge, "normalizer": normalizer}
+    if system.generator is not None:
+        choice = registry.find("generator", system.generator)  # a typo is told even where the method has no use for it
+        if "generator" in uses:
+            chosen["generator"] = choice
+    if system.discriminator is not None:
+        judge, normalizer = registry.find_judge(system.discriminator, norm)
+        if "discriminator" in uses:
+            chosen |= {"discriminator": judge, "normalizer": normalizer}
+    for kind in uses:
+        if kind not in chosen:
+            raise UsageError(f"method {chosen['method'].name} uses a {kind}, and the recipe names none")
     for giver in ("method", "normalizer"):
         if giver not in chosen:
             continue

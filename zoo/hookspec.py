@@ -26,7 +26,7 @@ ENTRY_POINT_GROUP = "zoo.plugins"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
-Kind = Literal["generator", "discriminator", "normalizer", "method", "dataset", "metric"]
+Kind = Literal["generator", "discriminator", "normalizer", "method", "recipe", "dataset", "metric"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 NO_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
@@ -73,6 +73,24 @@ class Component:
     paper: str = ""
     """Source: paper and year, or repository and commit."""
     license: str = "Apache-2.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeConfig:
+    """A complete system of a paper, the config of a component of kind `recipe` (whose target is `zoo.recipe:Recipe`)."""
+
+    method: str
+    """Name of the method, with options."""
+    generator: str | None = None
+    """Name of the generator, with options; None where the method uses none."""
+    discriminator: str | None = None
+    """Name of the discriminator with its normalizer's suffix and options; None where the method uses none."""
+    size: int = 256
+    """Image size of preset `paper` in pixels."""
+    epochs: int = 200
+    """Epochs of preset `paper`; the learning rate falls over the second half."""
+    batch: int = 1
+    """Images a step, in every preset."""
 
 
 class Hooks:

@@ -238,6 +238,17 @@ def option_names(config: Any) -> list[str]:
     return [field.name for field in fields(config)]
 
 
+def _convert(values: dict[str, Any], target: type) -> Any:
+    """Convert text to the types of a config; a list is written with plus signs, `layers=0+4+8`."""
+    try:
+        return msgspec.convert(values, target, strict=False)
+    except msgspec.ValidationError:
+        lists = {key: value.split("+") for key, value in values.items() if isinstance(value, str) and "+" in value}
+        if not lists:
+            raise
+        return msgspec.convert(values | lists, target, strict=False)
+
+
 def _configured(entry: Entry, config: Any, values: Mapping[str, Any]) -> Any:
     names = option_names(config)
     label = f"{entry.kind} {entry.component.name}"
@@ -248,7 +259,7 @@ def _configured(entry: Entry, config: Any, values: Mapping[str, Any]) -> Any:
             )
     merged = msgspec.to_builtins(config) | dict(values)
     try:
-        return msgspec.convert(merged, type(config), strict=False)
+        return _convert(merged, type(config))
     except msgspec.ValidationError as error:
         reason = str(error).replace(" - at `$.", " for option `")
         raise UsageError(f"{label}: {reason}", f"Type: zoo info {entry.component.name}") from None

@@ -87,7 +87,7 @@ class CUT(Method):
         """Return PatchNCE of each source image with its translation, [N] or, with identity, [2 N]."""
         made = self.G.taps(self._as_visible(state["made"]), self.layers)
         if self.config.flip:
-            made = [torch.where(state["flipped"], feature, feature) for feature in made]
+            made = [torch.where(state["flipped"], feature.flip(-1), feature) for feature in made]
         places = draw_places(made, self.config.patches, self.rng)
         queries = self.head(made, places)
         with torch.no_grad():

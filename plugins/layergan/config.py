@@ -83,6 +83,12 @@ class LayerGANConfig:
             uses=("discriminator",),
             needs=frozenset({"pairs", "labels", "celsius"}),
             reads=("visible", "labels", "thermal_segmentation"),
-            # A minibatch holds few images of a class, and each is penalized by itself.
-            defaults={"discriminator": {"minibatch_std": False}},
+            # A minibatch holds few images of a class, and each is penalized by itself. Judges are as wide as decoders.
+            defaults={
+                "discriminator": {
+                    "minibatch_std": False,
+                    "channel_multiplier": self.channel_multiplier,
+                    "max_channels": self.max_channels,
+                }
+            },
         )

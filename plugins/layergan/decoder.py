@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -42,9 +43,7 @@ class Trunk(nn.Module):
     def __init__(self, widths: Sequence[int], latent: int) -> None:
         super().__init__()
         self.constant = nn.Parameter(torch.randn(1, widths[0], 4, 4))
-        self.ups = nn.ModuleList(
-            StyledConv(wide, narrow, latent, up=True) for wide, narrow in zip(widths, widths[1:], strict=False)
-        )
+        self.ups = nn.ModuleList(StyledConv(wide, narrow, latent, up=True) for wide, narrow in pairwise(widths))
         self.convs = nn.ModuleList(StyledConv(width, width, latent) for width in widths)
 
     def forward(self, latent: Tensor, maps: Sequence[Tensor]) -> list[Tensor]:
@@ -65,12 +64,11 @@ class Head(nn.Module):
 
     def __init__(self, widths: Sequence[int], out_channels: int, latent: int) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(
-            ModulatedConv2d(width, out_channels, 1, latent, demodulate=False) for width in widths
-        )
-        self.biases = nn.ParameterList(torch.zeros(out_channels) for _ in widths)
-        for conv in self.convs:
+        convs = [ModulatedConv2d(width, out_channels, 1, latent, demodulate=False) for width in widths]
+        for conv in convs:
             nn.init.zeros_(conv.weight)
+        self.convs = nn.ModuleList(convs)
+        self.biases = nn.ParameterList(torch.zeros(out_channels) for _ in widths)
 
     def forward(self, latent: Tensor, features: Sequence[Tensor]) -> Tensor:
         """Return the image, before tanh."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import timm
 import torch.nn.functional as F
-from timm.layers import GroupNorm
+from timm.layers.norm import GroupNorm
 from torch import Tensor, nn
 
 WIDTHS = (64, 64, 128, 128, 256, 256, 512, 512)
@@ -29,7 +29,7 @@ class Encoder(nn.Module):
     def __init__(self, *, in_channels: int, latent: int, maps: int, norm: Literal["group", "batch"]) -> None:
         super().__init__()
         layers = {"group": GroupNorm, "batch": nn.BatchNorm2d}
-        self.resnet = timm.create_model(
+        self.resnet: Any = timm.create_model(
             "resnet18", pretrained=False, in_chans=in_channels, num_classes=0, norm_layer=layers[norm]
         )
         self.resnet.maxpool = MaxPool()

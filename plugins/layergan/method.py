@@ -40,7 +40,9 @@ class LayerGAN(Method):
         indices = layer_indices(config, parts.classes)
         self.layers = max(indices) + 1
         self.register_buffer("layer_of_class", torch.tensor(indices), persistent=False)
-        self.in_channels = parts.visible_channels + len(parts.classes) + config.layered + (config.temperature != "pixel")
+        self.in_channels = (
+            parts.visible_channels + len(parts.classes) + config.layered + (config.temperature != "pixel")
+        )
         self.generator = LayeredGenerator(
             config,
             in_channels=self.in_channels,
@@ -116,7 +118,8 @@ class LayerGAN(Method):
         seen: list[int] = scene.masks.flatten(2).any(2).any(0).nonzero().flatten().tolist()
         drawn = self.generator(self._inputs(scene.resized(self.parts.size), seen), seen)
         if drawn.shape[-2:] != size:
-            drawn = F.interpolate(drawn.flatten(1, 2), size=size, mode="bilinear").unflatten(1, (len(seen), -1))
+            enlarged = F.interpolate(drawn.flatten(0, 1), size=size, mode="bilinear")
+            drawn = enlarged.view(len(drawn), len(seen), -1, *size)
         image = (scene.masks[:, seen] * self._finish(drawn, scene.temperature)).sum(1)
         if self.config.target == "relative":
             image = (scene.temperature + self._unit() * image).clamp(-1, 1)

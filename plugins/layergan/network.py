@@ -25,9 +25,7 @@ class LayeredGenerator(nn.Module):
         size: height and width in pixels, a power of two from 32 to 512.
     """
 
-    def __init__(
-        self, config: LayerGANConfig, *, in_channels: int, out_channels: int, layers: int, size: int
-    ) -> None:
+    def __init__(self, config: LayerGANConfig, *, in_channels: int, out_channels: int, layers: int, size: int) -> None:
         super().__init__()
         self.resolutions = [4 << doublings for doublings in range(size.bit_length() - 2)]  # 4, 8, ..., size
         widths = [width_at(side, config.channel_multiplier, config.max_channels) for side in self.resolutions]
@@ -43,10 +41,10 @@ class LayeredGenerator(nn.Module):
         count = len(x)
         latents, fine_to_coarse = self.encoder(x.flatten(0, 1))
         maps = [
-            F.interpolate(image_map, size=(side, side), mode="nearest").unflatten(0, (count, -1))
+            F.interpolate(image_map, size=(side, side), mode="nearest").view(count, len(layers), 1, side, side)
             for side, image_map in zip(self.resolutions, reversed(fine_to_coarse), strict=True)
         ]
-        latents = latents.unflatten(0, (count, -1))
+        latents = latents.view(count, len(layers), -1)
         drawn = [
             self._draw(layer, latents[:, place], [image_map[:, place] for image_map in maps])
             for place, layer in enumerate(layers)

@@ -6,6 +6,12 @@ from zoo.hookspec import Component, Contract, hookimpl
 
 from .config import ClippingConfig, GradientNormConfig, GradientPenaltyConfig, NoneConfig, SpectralNormConfig
 
+PLAIN = {"norm": "none", "init": "normal"}
+"""What these normalizers ask of a discriminator. The init goes with the norm: without one, CUT's Xavier weights of gain 0.02 let
+no gradient through."""
+PER_SAMPLE = PLAIN | {"minibatch_std": False}
+"""The same, and no statistics over a batch."""
+
 
 @hookimpl
 def zoo_components() -> list[Component]:
@@ -27,7 +33,7 @@ def zoo_components() -> list[Component]:
             contract=Contract(
                 needs=frozenset({"double_backward", "independent_samples"}),
                 # Instance norm breaks the bound on low-contrast images, see README.md.
-                defaults={"discriminator": {"norm": "none"}},
+                defaults={"discriminator": PER_SAMPLE},
             ),
             paper="Wu et al., Gradient Normalization for GANs, ICCV 2021; GN-CycleGAN equations 2 and 3",
         ),
@@ -39,7 +45,7 @@ def zoo_components() -> list[Component]:
             summary="gradient penalty of WGAN-GP: the gradient's norm is drawn to 1 between real and fake images",
             contract=Contract(
                 needs=frozenset({"double_backward", "independent_samples"}),
-                defaults={"discriminator": {"norm": "none", "minibatch_std": False}},
+                defaults={"discriminator": PER_SAMPLE},
             ),
             paper="Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017",
         ),
@@ -49,7 +55,7 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.normalizers.spectral:SpectralNormalizer",
             config=SpectralNormConfig(),
             summary="spectral norm: every weight divided by its largest singular value",
-            contract=Contract(defaults={"discriminator": {"norm": "none"}}),
+            contract=Contract(defaults={"discriminator": PLAIN}),
             paper="Miyato et al., Spectral Normalization for GANs, ICLR 2018",
         ),
         Component(
@@ -58,7 +64,7 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.normalizers.clipping:WeightClipping",
             config=ClippingConfig(),
             summary="weight clipping of WGAN: every parameter kept in [-c, c]",
-            contract=Contract(defaults={"discriminator": {"norm": "none"}}),
+            contract=Contract(defaults={"discriminator": PLAIN}),
             paper="Arjovsky et al., Wasserstein GAN, ICML 2017",
         ),
     ]

@@ -32,6 +32,7 @@ class GradientPenalty(Normalizer):
             return f.mean(1).sum() if self.config.reading == "mean" else f.sum()
 
         # As in gradient normalization: torch.compile captures torch.func.grad whole, unlike torch.autograd.grad.
-        gradient = torch.func.grad(total)(x).flatten(1)
-        gradient = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
-        return self.config.weight * (torch.linalg.vector_norm(gradient, dim=1) - 1).square().mean()
+        gradient: Tensor = torch.func.grad(total)(x).flatten(1)
+        norms = torch.linalg.vector_norm(gradient.to(torch.promote_types(gradient.dtype, torch.float32)), dim=1)
+        penalty: Tensor = self.config.weight * (norms - 1).square().mean()
+        return penalty

@@ -39,8 +39,8 @@ class PatchGAN(Discriminator):
 class MultiScale(Discriminator):
     """A PatchGAN for the image and one for each of its reductions by 2, 4, ... (Wang et al. 2018, section 3.2).
 
-    forward(x [N, C, H, W] in [-1, 1]) -> logits [N, scales, h, w], the finest scale first; h and w are its map's. A coarser map is
-    enlarged to it by repeating its logits, so that a mean over all logits gives each scale the same weight, as does the
+    forward(x [N, C, H, W] in [-1, 1]) -> logits [N, scales, h, w], the finest scale first; h and w are its map's. A coarser map
+    is enlarged to it by repeating its logits, so that a mean over all logits gives each scale the same weight, as does the
     paper's sum of one loss a scale (equation 3).
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -36,9 +37,7 @@ class ResidualBlock(nn.Module):
         self.conv1 = ConvLayer(in_channels, in_channels, 3)
         self.conv2 = ConvLayer(in_channels, out_channels, 3, down=True)
         # A convolution of one pixel sees the same whether pixels are dropped before or after it: before is cheaper.
-        self.skip = nn.Sequential(
-            Blur(padding=1, stride=2), EqualConv2d(in_channels, out_channels, 1, bias=False)
-        )
+        self.skip = nn.Sequential(Blur(padding=1, stride=2), EqualConv2d(in_channels, out_channels, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the block's features."""
@@ -57,7 +56,7 @@ class StyleGAN2Discriminator(Discriminator):
         self.minibatch_std = config.minibatch_std
         self.convs = nn.Sequential(
             ConvLayer(config.in_channels, widths[0], 1),
-            *(ResidualBlock(wide, narrow) for wide, narrow in zip(widths, widths[1:], strict=False)),
+            *(ResidualBlock(wide, narrow) for wide, narrow in pairwise(widths)),
         )
         self.final_conv = ConvLayer(last + config.minibatch_std, last, 3)
         self.final_linear = nn.Sequential(EqualLinear(last * 4 * 4, last, activate=True), EqualLinear(last, 1))

@@ -88,10 +88,11 @@ class ThermalGANConfig:
             needs |= {"labels", "celsius", "thermal_segmentation"}
         if self.paints_temperatures:
             needs |= {"temperatures"}
+        reads = ("visible", "labels") if self.label_mode == "given" else ("visible",)
         return Contract(
             min_size=SMALLEST if self.code == "latent" else 1,
             uses=("generator", "discriminator"),
-            reads=("visible", "labels") if self.label_mode == "given" else ("visible",),
+            reads=(*reads, "temperatures") if self.paints_temperatures else reads,
             needs=frozenset(needs),
             defaults={"generator": {"norm": "batch", "dropout": True}, "discriminator": {"norm": "batch"}},
         )

@@ -106,6 +106,6 @@ class SegmentationStep(nn.Module):
 
     def _recovered(self, painted: Tensor) -> Tensor:
         """Return the code that E reads from a painted segmentation; only the painter is to learn from it."""
-        frozen = {name: parameter for name, parameter in self.E.named_parameters()}
+        frozen = {name: parameter.detach() for name, parameter in self.E.named_parameters()}
         mean: Tensor = functional_call(self.E, frozen, (painted,))[0]
         return mean

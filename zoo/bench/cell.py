@@ -6,8 +6,6 @@ input ends, which also happens when the bench that started it is killed.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import shutil
 import signal
@@ -16,31 +14,26 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import torch
 
-from zoo.bench.environment import environment, peak_memory, provenance
-from zoo.bench.job import EXIT_INTERRUPTED, LOCK_FILE, Event, Job, metric_choices, read_job
-from zoo.bench.pictures import loss_curves, sample_sheet
-from zoo.bench.record import FAILURE_FILE, RECORD_FILE, Failure, Record, ScoreRecord, Timing, read_record, write_json
-from zoo.build import build, build_method, choice_of
+from zoo.bench.environment import peak_memory, provenance
+from zoo.bench.job import EXIT_INTERRUPTED, LOCK_FILE, TRAINED_FILE, Event, Job, Trained, read_job, read_trained
+from zoo.bench.record import FAILURE_FILE, Failure, read_record, write_json
+from zoo.bench.scoring import score_cell
+from zoo.build import build_method, choice_of
 from zoo.contracts import Method
-from zoo.data.layout import DatasetInfo, read_info
+from zoo.data.layout import read_info
 from zoo.data.store import PairStore
 from zoo.errors import ZooError
-from zoo.evaluate.score import Score, evaluate
 from zoo.files import cannot_write, locked, write_atomically
-from zoo.train.engine import CHECKPOINTS, LOG, StepReport, TrainResult, train
-from zoo.train.log import Reading, read_log
+from zoo.train.engine import CHECKPOINTS, StepReport, TrainResult, train
+from zoo.train.log import Reading
 from zoo.train.seeds import seed_everything
-from zoo.weights.folder import WEIGHTS_FILE, ModelConfig, inference_state, load_weights, save_model
+from zoo.weights.folder import ModelConfig, inference_state, load_weights, save_model
 from zoo.weights.translator import pick_device
-
-TRAINED_FILE = "trained.json"
-"""What the training measured; written after the weights, so that a cell killed while scoring does not train again."""
 
 Tell = Callable[[Event], None]
 
@@ -74,29 +67,9 @@ def run_cell(folder: Path, tell: Tell, stop: Callable[[], bool]) -> bool:
             # The weights are safe; what only a resume needs is several times their size.
             shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         tell(Event(what="stage", text="scoring"))
-        _score(folder, job, method, info, trained, device)
+        score_cell(folder, job, method, info, trained, device)
         (folder / FAILURE_FILE).unlink(missing_ok=True)
         return True
-
-
-class Trained(msgspec.Struct, kw_only=True, frozen=True):
-    """What a training measured."""
-
-    train_key: str
-    seconds: float
-    resumed: int
-    losses: dict[str, float]
-    parameters: dict[str, int]
-    peak_memory: dict[str, int | None]
-
-
-def read_trained(folder: Path, job: Job) -> Trained | None:
-    """Return what the folder's finished training measured, or None where this job's training is still to be done."""
-    try:
-        trained = msgspec.json.decode((folder / TRAINED_FILE).read_bytes(), type=Trained)
-    except (OSError, msgspec.MsgspecError):
-        return None
-    return trained if trained.train_key == job.train_key and (folder / WEIGHTS_FILE).is_file() else None
 
 
 def _train(
@@ -149,64 +122,6 @@ def _train(
         parameters=parameters,
         peak_memory=peak_memory(),
     )
-
-
-def _score(folder: Path, job: Job, method: Method, info: DatasetInfo, trained: Trained, device: torch.device) -> None:
-    """Score the test split and write the pictures, then `scores.csv`, then the record, which says that all is there."""
-    recipe = job.recipe
-    store = PairStore.open(
-        Path(job.root), "test", size=recipe.size, device=device, thermal_channels=recipe.thermal_channels
-    )
-    metrics = {name: build(choice) for name, choice in metric_choices().items()}
-    method.to(device).train(method.test_mode == "train")
-    torch.manual_seed(recipe.seed)  # dropout, where the method keeps it on, draws the same in every scoring
-    start = time.perf_counter()
-    with torch.no_grad():
-        scores, samples = evaluate(method.translate, store, metrics, device=device, mode=method.test_mode)
-    seconds = time.perf_counter() - start
-    log = read_log(folder / LOG)
-    sample_sheet(list(samples.values()), folder / "samples.png")
-    if log:
-        loss_curves([{"step": reading.step, "losses": reading.losses} for reading in log], folder / "losses.png")
-    write_atomically(folder / "scores.csv", _csv(scores))
-    speeds = sorted(reading.it_s for reading in log)
-    record = Record(
-        recipe=recipe,
-        train_key=job.train_key,
-        score_key=job.score_key,
-        command=job.command,
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        scores=[msgspec.convert(msgspec.to_builtins(score), ScoreRecord) for score in scores],
-        losses=trained.losses,
-        parameters=trained.parameters,
-        timing=Timing(
-            train_seconds=round(trained.seconds, 3),
-            steps_per_second=round(speeds[len(speeds) // 2], 4) if speeds else None,
-            score_seconds=round(seconds, 3),
-            resumed=trained.resumed,
-        ),
-        peak_memory=trained.peak_memory,
-        environment=environment(str(device)),
-        plugins=provenance(recipe),
-        dataset={
-            "name": info.name,
-            "fingerprint": recipe.data.fingerprint,
-            "license": info.license,
-            "splits": info.splits,
-            "left_out": len(info.left_out),
-        },
-    )
-    write_json(folder / RECORD_FILE, record)
-
-
-def _csv(scores: list[Score]) -> bytes:
-    """Return one line an image, one column a metric."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["stem", *(score.metric for score in scores)])
-    for stem in scores[0].per_image:
-        writer.writerow([stem, *(repr(score.per_image[stem]) for score in scores)])
-    return table.getvalue().encode()
 
 
 def _parameters(method: Method) -> dict[str, int]:

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from zoo.bench.environment import provenance
-from zoo.composition import PRESETS, PresetName, choose_parts, compose, digest
-from zoo.errors import RefusedError
+from zoo.composition import PresetName, choose_parts, choose_preset, choose_system, compose, digest
+from zoo.errors import RefusedError, UsageError
 from zoo.recipe import Part, Recipe
 from zoo.registry import get_registry
 from zoo.sources import DataSource, Progress, open_source
@@ -20,23 +20,45 @@ from zoo.sources import DataSource, Progress, open_source
 class Axes:
     """What `zoo bench` was asked for."""
 
-    generators: Sequence[str]
-    discriminators: Sequence[str]
-    methods: Sequence[str] = ("cyclegan",)
+    recipes: Sequence[str] = ()
+    """Complete systems by name, in place of the three axes that follow."""
+    generators: Sequence[str] = ()
+    discriminators: Sequence[str] = ()
+    methods: Sequence[str] = ()
     data: Sequence[str] = ("scenes",)
     norm: str | None = None
     preset: PresetName = "quick"
     size: int | None = None
     steps: int | None = None
     epochs: int | None = None
-    batch: int = 1
+    batch: int | None = None
     seeds: int = 1
     thermal_channels: int = 1
 
-    @property
-    def pixels(self) -> int:
-        """Image size of every cell."""
-        return self.size if self.size is not None else PRESETS[self.preset].size
+    def systems(self) -> list[System]:
+        """Return the recipes, or every combination of method, generator and discriminator."""
+        if self.recipes:
+            parts = (self.generators, self.discriminators, self.methods)
+            if any(parts):
+                raise UsageError("--recipe and --gen, --disc or --method were both given", "Give one of them")
+            return [System(recipe=recipe) for recipe in self.recipes]
+        unnamed: Sequence[str | None] = (None,)
+        axes = itertools.product(self.methods or unnamed, self.generators or unnamed, self.discriminators or unnamed)
+        return [System(method=method, generator=generator, discriminator=judge) for method, generator, judge in axes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """What is compared: a recipe by name, or its parts; None where the user named none."""
+
+    recipe: str | None = None
+    method: str | None = None
+    generator: str | None = None
+    discriminator: str | None = None
+
+    def __str__(self) -> str:
+        words = (self.recipe, self.method, self.generator, self.discriminator)
+        return " ".join(word for word in words if word)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,20 +90,26 @@ def expand(axes: Axes, out: Path, progress: Progress | None = None) -> tuple[lis
     Raises:
         UsageError: a name, option or number is wrong. Names are looked up before any dataset is read.
     """
-    combinations = list(itertools.product(axes.data, axes.methods, axes.generators, axes.discriminators))
-    for _, method, generator, discriminator in combinations:
-        choose_parts(get_registry(), method=method, generator=generator, discriminator=discriminator, norm=axes.norm)
-    sources = {name: open_source(name, size=axes.pixels, progress=progress) for name in axes.data}
+    systems, registry = axes.systems(), get_registry()
+    sizes: dict[System, int] = {}
+    for system in systems:
+        config = choose_system(registry, **asdict(system))
+        choose_parts(registry, config, axes.norm)
+        sizes[system] = axes.size if axes.size is not None else choose_preset(axes.preset, config).size
+    combinations = list(itertools.product(axes.data, systems))
+    sources = {
+        (name, size): open_source(name, size=size, progress=progress)
+        for name, size in dict.fromkeys((name, sizes[system]) for name, system in combinations)
+    }
     cells: dict[str, Cell] = {}
     refusals: list[Refusal] = []
-    for (data, method, generator, discriminator), seed in itertools.product(combinations, range(axes.seeds)):
+    for (data, system), seed in itertools.product(combinations, range(axes.seeds)):
+        source = sources[data, sizes[system]]
         try:
             recipe = compose(
-                generator=generator,
-                discriminator=discriminator,
+                **asdict(system),
                 norm=axes.norm,
-                method=method,
-                data=sources[data],
+                data=source,
                 preset=axes.preset,
                 size=axes.size,
                 steps=axes.steps,
@@ -91,12 +119,12 @@ def expand(axes: Axes, out: Path, progress: Progress | None = None) -> tuple[lis
                 thermal_channels=axes.thermal_channels,
             )
         except RefusedError as error:
-            refusal = Refusal(label=f"{method} {generator} {discriminator} on {data}", reason=str(error))
+            refusal = Refusal(label=f"{system} on {data}", reason=str(error))
             if refusal not in refusals:
                 refusals.append(refusal)
             continue
         key = train_key(recipe)
-        cells[key] = Cell(recipe=recipe, source=sources[data], folder=out / f"{slug(recipe)}-{key[:8]}", train_key=key)
+        cells[key] = Cell(recipe=recipe, source=source, folder=out / f"{slug(recipe)}-{key[:8]}", train_key=key)
     return list(cells.values()), refusals
 
 

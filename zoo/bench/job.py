@@ -12,8 +12,11 @@ from zoo.composition import digest
 from zoo.errors import ZooError
 from zoo.recipe import Recipe
 from zoo.registry import Choice, get_registry
+from zoo.weights.folder import WEIGHTS_FILE
 
 JOB_FILE, LOG_FILE, LOCK_FILE = "job.json", "cell.log", ".lock"
+TRAINED_FILE = "trained.json"
+"""What the training measured; written after the weights, so that a cell killed while scoring does not train again."""
 EXIT_INTERRUPTED = 130
 METRICS = ("psnr", "ssim")
 """Metrics of every cell."""
@@ -31,6 +34,18 @@ class Job:
     device: str
     command: str
     """The command line of the bench, for the record."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a finished training measured."""
+
+    train_key: str
+    seconds: float
+    resumed: int
+    losses: dict[str, float]
+    parameters: dict[str, int]
+    peak_memory: dict[str, int | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +71,15 @@ def read_job(folder: Path) -> Job:
         return msgspec.json.decode((folder / JOB_FILE).read_bytes(), type=Job)
     except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise ZooError(f"`{folder / JOB_FILE}` cannot be read: {error}", "Type the zoo bench command again") from error
+
+
+def read_trained(folder: Path, job: Job) -> Trained | None:
+    """Return what the folder's finished training measured, or None where this job's training is still to be done."""
+    try:
+        trained = msgspec.json.decode((folder / TRAINED_FILE).read_bytes(), type=Trained)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return trained if trained.train_key == job.train_key and (folder / WEIGHTS_FILE).is_file() else None
 
 
 def metric_choices() -> dict[str, Choice]:

@@ -3,68 +3,132 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from zoo.bench.grid import Refusal
 from zoo.bench.record import Record, ScoreRecord
 from zoo.bench.runner import Outcome
 from zoo.recipe import Part, Recipe
 
 Row = tuple[str, ...]
 
+Place = tuple[str, ...]
+Varied = set[tuple[Place, str]]
 
-def results_table(outcomes: Sequence[Outcome], refusals: Sequence[Refusal]) -> tuple[Row, list[Row], str]:
-    """Return columns, rows and title; a cell that failed has its reason where the scores would be."""
+COLUMNS = ("method", "generator", "discriminator", "data")
+
+
+def results_table(outcomes: Sequence[Outcome]) -> tuple[Row, list[Row], str]:
+    """Return columns, rows and title; a cell without a record has its state where the scores would be."""
     records = [outcome.record for outcome in outcomes if outcome.record]
-    metrics = [score.metric for score in records[0].scores] if records else []
+    metrics = list(dict.fromkeys(score.metric for record in records for score in record.scores))
     units = {score.metric: score.unit for record in records for score in record.scores}
     many_seeds = len({outcome.cell.recipe.seed for outcome in outcomes}) > 1
     headings = [f"{metric} [{units[metric]}]" if units[metric] else metric for metric in metrics]
-    columns = ("method", "generator", "discriminator", "data", *(["seed"] * many_seeds), *headings, "params", "it/s")
-    rows = [_row(outcome, metrics, many_seeds) for outcome in outcomes]
+    columns = (*COLUMNS, *(["seed"] * many_seeds), *headings, "params", "it/s")
+    varied = varied_options([outcome.cell.recipe for outcome in outcomes])
+    rows = [_row(outcome, metrics, varied, many_seeds) for outcome in outcomes]
     return columns, rows, _title(records)
+
+
+def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a line for each method that is told more about a test image than the visible image."""
+    told: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.record and outcome.record.scores:
+            more = [entry for entry in outcome.record.scores[0].protocol.get("reads", []) if entry != "visible"]
+            told[bare(outcome.cell.recipe.method)] = more
+    return [f"{method} also reads each test image's {', '.join(more)}." for method, more in told.items() if more]
 
 
 def score_text(score: ScoreRecord) -> str:
     """Return e.g. `12.34 [11.90, 12.80]`; no interval for a single image."""
-    digits = 2 if abs(score.value) >= 10 else 4
+    digits = 2 if score.unit == "dB" else 4
     if score.low is None or score.high is None:
         return f"{score.value:.{digits}f}"
     return f"{score.value:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]"
 
 
-def judge_name(recipe: Recipe) -> str:
-    """Return `patchgan_gn` for discriminator patchgan with normalizer gn, `-` for none."""
-    if recipe.discriminator is None:
+def varied_options(recipes: Sequence[Recipe]) -> Varied:
+    """Return the options in which cells with the same components differ."""
+    seen: dict[tuple[Place, str], set[str]] = {}
+    for recipe in recipes:
+        for kind, part in _parts(recipe).items():
+            for option, value in part.config.items():
+                seen.setdefault((_place(recipe, kind), option), set()).add(repr(value))
+    return {key for key, values in seen.items() if len(values) > 1}
+
+
+def part_text(recipe: Recipe, kind: str, varied: Varied) -> str:
+    """Return a component's bare name with the options in which the cells differ; `-` for none.
+
+    A discriminator's normalizer is its suffix: `patchgan_gn`.
+    """
+    part = _parts(recipe).get(kind)
+    if part is None:
         return "-"
-    norm = _bare(recipe.normalizer)
-    return _bare(recipe.discriminator) + (f"_{norm}" if norm not in ("none", "-") else "")
+    options = [
+        f"{option}={_word(value)}" for option, value in part.config.items() if (_place(recipe, kind), option) in varied
+    ]
+    text = f"{bare(part)}:{','.join(options)}" if options else bare(part)
+    if kind == "discriminator" and recipe.normalizer and bare(recipe.normalizer) != "none":
+        text += f"_{part_text(recipe, 'normalizer', varied)}"
+    return text
 
 
-def _row(outcome: Outcome, metrics: Sequence[str], many_seeds: bool) -> Row:
+def bare(part: Part) -> str:
+    """Return a component's name without its plugin's."""
+    return part.name.partition("/")[2]
+
+
+def _parts(recipe: Recipe) -> dict[str, Part]:
+    parts = {
+        "method": recipe.method,
+        "generator": recipe.generator,
+        "discriminator": recipe.discriminator,
+        "normalizer": recipe.normalizer,
+    }
+    return {kind: part for kind, part in parts.items() if part}
+
+
+def _place(recipe: Recipe, kind: str) -> Place:
+    """Return what two parts must share to be compared: partners set options too (a method the init, a normalizer the norm)."""
+    names = {kind: part.name for kind, part in _parts(recipe).items()}
+    partners = {
+        "method": (),
+        "generator": (names["method"],),
+        "discriminator": (names["method"], names.get("normalizer", "")),
+        "normalizer": (names.get("discriminator", ""),),
+    }
+    return (kind, names[kind], *partners[kind])
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+def _row(outcome: Outcome, metrics: Sequence[str], varied: Varied, many_seeds: bool) -> Row:
     recipe, record = outcome.cell.recipe, outcome.record
-    names = (_bare(recipe.method), _bare(recipe.generator), judge_name(recipe), recipe.data.name)
-    seed = (str(recipe.seed),) if many_seeds else ()
+    texts = (part_text(recipe, kind, varied) for kind in COLUMNS[:3])
+    names = (*texts, recipe.data.name, *([str(recipe.seed)] * many_seeds))
     if record is None:
         blank = ("",) * max(0, len(metrics) - 1)
-        return (*names, *seed, *((outcome.status, *blank) if metrics else ()), "", "")
+        return (*names, *((outcome.status, *blank) if metrics else ()), "", "")
     scores = {score.metric: score_text(score) for score in record.scores}
     speed = record.timing.steps_per_second
     values = (scores.get(metric, "") for metric in metrics)
-    return (*names, *seed, *values, _count(record.parameters["translation"]), f"{speed:.2f}" if speed else "-")
+    return (*names, *values, _count(record.parameters["translation"]), f"{speed:.2f}" if speed else "-")
 
 
 def _title(records: Sequence[Record]) -> str:
     if not records:
         return ""
-    recipe, score = records[0].recipe, records[0].scores[0]
+    recipe, scores = records[0].recipe, [score for record in records for score in record.scores]
     budget = recipe.budget
     length = f"{budget.steps // budget.period} epochs" if budget.period > 1 else f"{budget.steps} steps"
-    return f"{recipe.size} px, {length}, {score.n} test images; mean [{score.level:.0%} bootstrap interval]"
+    if not scores:
+        return f"{recipe.size} px, {length}; no scores: the test images are unpaired"
+    return f"{recipe.size} px, {length}, {scores[0].n} test images; mean [{scores[0].level:.0%} bootstrap interval]"
 
 
 def _count(number: int) -> str:
     return f"{number / 1e6:.2f} M" if number >= 1e5 else f"{number:,}"
-
-
-def _bare(part: Part | None) -> str:
-    return part.name.partition("/")[2] if part else "-"

@@ -19,6 +19,10 @@ from zoo.files import cannot_write
 
 TAIL_LINES = 40
 
+CELL_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
+"""What a cell's environment gets unless the user set it. Threads that spin while they wait slow a training several times as soon
+as anything else runs on the machine."""
+
 Status = Literal["done", "kept", "failed", "interrupted"]
 
 
@@ -121,7 +125,7 @@ def _run_one(cell: Cell, display: Display, device: str, command: str) -> Outcome
             stdout=subprocess.PIPE,
             stderr=log,
             start_new_session=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=CELL_ENVIRONMENT | os.environ,
         )
         try:
             reason = _listen(process, cell, display)

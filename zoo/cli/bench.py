@@ -14,17 +14,18 @@ from zoo.cli.output import note, print_json, print_table
 from zoo.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from zoo.bench.grid import Refusal
     from zoo.bench.runner import Outcome
 
 
 def bench(
-    gen: Annotated[str, typer.Option(help="Generators, comma-separated.")] = "resnet9",
+    recipe: Annotated[str, typer.Option(help="Complete systems by name, comma-separated; zoo list recipe.")] = "",
+    gen: Annotated[str, typer.Option(help="Generators, comma-separated. [default: resnet9]")] = "",
     disc: Annotated[
-        str, typer.Option(help="Discriminators, comma-separated; a suffix names the normalizer.")
-    ] = "patchgan",
+        str,
+        typer.Option(help="Discriminators, comma-separated; a suffix names the normalizer. [default: patchgan]"),
+    ] = "",
     norm: Annotated[str | None, typer.Option(help="Normalizer of every discriminator.")] = None,
-    method: Annotated[str, typer.Option(help="Methods, comma-separated.")] = "cyclegan",
+    method: Annotated[str, typer.Option(help="Methods, comma-separated. [default: cyclegan]")] = "",
     data: Annotated[str, typer.Option(help="Dataset names or folders, comma-separated.")] = "scenes",
     preset: Annotated[
         str, typer.Option(help="quick (64 px, minutes on a CPU) or paper (256 px, 200 epochs).")
@@ -32,7 +33,7 @@ def bench(
     steps: Annotated[int | None, typer.Option(help="Optimizer steps in place of the preset's budget.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs in place of the preset's budget.")] = None,
     size: Annotated[int | None, typer.Option(metavar="PX", help="Image size in place of the preset's.")] = None,
-    batch: Annotated[int, typer.Option(help="Images a step.")] = 1,
+    batch: Annotated[int | None, typer.Option(help="Images a step. [default: 1, or the recipe's]")] = None,
     seeds: Annotated[int, typer.Option(help="Trainings of each combination, with seeds 0, 1, ...")] = 1,
     thermal_channels: Annotated[int, typer.Option(help="1, or 3 for RGB copies as the papers' code makes.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -44,21 +45,21 @@ def bench(
 
     Examples:
     zoo bench --gen resnet9_cbam --disc patchgan_gn ·
-    zoo bench --gen unet_128,resnet9_cbam --disc patchgan,patchgan_gn --data rs --size 128
+    zoo bench --gen unet_128,resnet9_cbam --disc patchgan,patchgan_gn --data rs --size 128 ·
+    zoo bench --recipe pix2pix,layergan --data scenes
     """
     from zoo.bench.display import make_display
     from zoo.bench.grid import Axes, expand
     from zoo.bench.runner import InterruptedBenchError, run
-    from zoo.composition import PRESETS, PresetName
+    from zoo.composition import PresetName
     from zoo.registry import split_specs
 
-    if preset not in PRESETS:
-        raise UsageError(f"no preset is named {preset!r}", f"Type one of: {', '.join(PRESETS)}")
     if device not in ("auto", "cpu") and not device.startswith("cuda"):
         raise UsageError(f"{device!r} is not a device", "Type auto, cpu or cuda")
     if seeds < 1:
         raise UsageError(f"--seeds is {seeds}; it must be 1 or more")
     axes = Axes(
+        recipes=split_specs(recipe),
         generators=split_specs(gen),
         discriminators=split_specs(disc),
         methods=split_specs(method),
@@ -84,10 +85,10 @@ def bench(
         with make_display() as display:
             outcomes = run(cells, display, device=device, command=command, retry=retry)
     except InterruptedBenchError as interrupted:
-        show(interrupted.outcomes, refusals, as_json=as_json)
+        show(interrupted.outcomes, as_json=as_json)
         note(f"zoo: interrupted; what was done is kept. To go on, type: {command}")
         raise typer.Exit(130) from None
-    show(outcomes, refusals, as_json=as_json)
+    show(outcomes, as_json=as_json)
     if all(outcome.status == "kept" for outcome in outcomes):
         note(f"Nothing to do: all {len(outcomes)} cells were done before; their records are in {out}.")
     elif not as_json and any(outcome.record for outcome in outcomes):
@@ -96,17 +97,19 @@ def bench(
         raise typer.Exit(1)
 
 
-def show(outcomes: Sequence[Outcome], refusals: Sequence[Refusal], *, as_json: bool) -> None:
+def show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     """Print the records as JSON, or one table of all cells."""
     records = [outcome.record for outcome in outcomes if outcome.record]
     if as_json:
         return print_json(records)
     if not outcomes:
         return None
-    from zoo.bench.results import results_table
+    from zoo.bench.results import COLUMNS, footnotes, results_table
 
-    columns, rows, title = results_table(outcomes, refusals)
-    print_table(columns, rows, title=title, right=columns[4:])
+    columns, rows, title = results_table(outcomes)
+    print_table(columns, rows, title=title, right=columns[len(COLUMNS) :])
+    for line in footnotes(outcomes):
+        typer.echo(line)
     return None
 
 

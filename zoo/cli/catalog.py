@@ -13,6 +13,7 @@ from zoo.hookspec import KINDS
 from zoo.plugins import Plugin, installed
 from zoo.registry import Choice, Entry, get_registry
 
+_TIMM = "zoo list generator --timm"
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -20,13 +21,20 @@ def list_(
     kind: Annotated[str | None, typer.Argument(help=f"One of: {', '.join(KINDS)}.")] = None,
     pattern: Annotated[str, typer.Argument(help="Wildcard, e.g. 'resnet*'; quote it.")] = "*",
     offers: Annotated[str | None, typer.Option(help="Only those that offer this, e.g. taps.")] = None,
+    timm: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help="timm's networks as encoders of a generator, by wildcard.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List components, by kind and wildcard.
 
-    Examples: zoo list · zoo list generator · zoo list generator 'resnet*'
+    Examples: zoo list · zoo list generator · zoo list generator 'resnet*' · zoo list generator --timm 'convnext*'
     """
     registry = get_registry()
+    if timm is not None:
+        if kind not in (None, "generator") or pattern != "*" or offers is not None:
+            raise UsageError("--timm lists encoders of generators by a wildcard of its own", f"Type: {_TIMM} '{timm}'")
+        return _list_timm(timm, as_json=as_json)
     if kind is not None and kind not in KINDS and pattern == "*":
         kind, pattern = _kind_or_pattern(kind)
     entries = [
@@ -38,6 +46,27 @@ def list_(
         raise UsageError(f"no {kind or 'component'} matches {pattern!r}", f"Type: zoo list {kind or ''}".strip())
     rows = [(entry.kind, entry.component.name, entry.plugin.name, entry.component.summary) for entry in entries]
     return print_table(("kind", "name", "plugin", "what it is"), rows)
+
+
+def _list_timm(pattern: str, *, as_json: bool) -> None:
+    """Print timm's networks as specs of the generator that takes them as its encoder; a pattern with a dot is of tagged names."""
+    generator = get_registry().find("generator", "timm/unet").entry
+    # Here, not above: timm imports torch and torchvision.
+    from timm import is_model_pretrained, list_models
+
+    names = list_models(pattern, include_tags="." in pattern)
+    if not names:
+        hint = did_you_mean(pattern.strip("*").partition(".")[0], list_models())
+        raise UsageError(f"timm has no network whose name matches {pattern!r}", hint or f"Type: {_TIMM} '*'")
+    rows = [
+        _row(generator)
+        | {"name": f"{generator.full_name}:encoder={name}", "encoder": name, "pretrained": is_model_pretrained(name)}
+        for name in names
+    ]
+    if as_json:
+        return print_json(rows)
+    table = [(row["name"], "yes" if row["pretrained"] else "") for row in rows]
+    return print_table(("name", "published weights"), table)
 
 
 def info(

@@ -8,13 +8,19 @@ from typing import Annotated
 import typer
 
 from zoo.cli.output import note, print_json
-from zoo.errors import DataError, ZooError
+from zoo.errors import DataError, UsageError, ZooError
 
 
 def translate(
     image: Annotated[Path, typer.Argument(metavar="IMAGE|DIR", help="A visible image, or a folder of them.")],
     model: Annotated[Path, typer.Option(metavar="RUN", help="Run folder with model.safetensors.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output file (for one image) or folder.")],
+    labels: Annotated[
+        Path | None, typer.Option(metavar="FILE|DIR", help="Class indices, for models that read them.")
+    ] = None,
+    temperature: Annotated[
+        list[str], typer.Option(metavar="CLASS=C", help="Degrees Celsius of a class; may be repeated.")
+    ] = [],  # noqa: B006
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the pairs of files as JSON.")] = False,
 ) -> None:
@@ -22,16 +28,18 @@ def translate(
 
     Examples:
     zoo translate street.jpg --model results/RUN -o thermal.png ·
-    zoo translate photos --model results/RUN -o thermal
+    zoo translate photos --model results/RUN -o thermal ·
+    zoo translate street.png --labels street_labels.png --temperature car=35 --model results/RUN -o thermal.png
     """
-    jobs = plan(image, out)
+    jobs, degrees = plan(image, out), parse_temperatures(temperature)
     from zoo.weights.translator import load
 
     translator = load(model, device=device)
     done, faults = [], 0
     for source, target in jobs:
         try:
-            _write(translator.translate(source), target)
+            classes = labels / f"{source.stem}.png" if labels and labels.is_dir() else labels
+            _write(translator.translate(source, labels=classes, temperatures=degrees), target)
         except DataError as error:  # the other images of the folder are still wanted
             faults += 1
             note(f"zoo: {error}")
@@ -67,6 +75,26 @@ def plan(image: Path, out: Path) -> list[tuple[Path, Path]]:
     if twice:
         raise DataError(f"folder `{image}` holds two images named {twice}; both would become {twice}.png", "Rename one")
     return jobs
+
+
+def parse_temperatures(words: list[str]) -> dict[str, float]:
+    """Return degrees by class name from words such as `car=35`.
+
+    Raises:
+        UsageError: a word is not of that form.
+    """
+    degrees = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        try:
+            degrees[name] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise UsageError(
+                f"--temperature {word!r} is not a class with its degrees", "Write e.g. --temperature car=35"
+            )
+    return degrees
 
 
 def _write(picture: object, target: Path) -> None:

@@ -159,10 +159,15 @@ class PairStore:
         thermal_where = where if aligned else self._windows(thermal_index, crop, rng)
         return self._batch(where, thermal_where)
 
-    def whole(self, index: Tensor) -> Batch:
-        """Return whole images, [N, ., size, size], by index, int64 [N]; without `thermal` where the set is unpaired."""
+    def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
+        """Return whole images, [N, ., size, size], by index, int64 [N].
+
+        `thermal_index` chooses other thermal images than the pairs'; without it an unpaired set gives none.
+        """
         span = torch.arange(self.size, device=self.device)
         where = (self._on_device(index), span[None, :, None], span[None, None, :])
+        if thermal_index is not None:
+            return self._batch(where, (self._on_device(thermal_index), *where[1:]))
         return self._batch(where, where if self.paired else None)
 
     def _windows(self, index: Tensor, crop: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:

@@ -33,8 +33,12 @@ class Split(Protocol):
 
     def __len__(self) -> int: ...
 
-    def whole(self, index: Tensor) -> Batch:
-        """Return the uncropped pairs at these indices (int64 [N])."""
+    @property
+    def n_thermal(self) -> int:
+        """Number of thermal images."""
+
+    def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
+        """Return the uncropped pairs at these indices (int64 [N]), or visible images with other thermal ones."""
 
 
 class Sample(NamedTuple):
@@ -76,6 +80,7 @@ def evaluate(
     device: torch.device | str,
     batch: int = 1,
     mode: str = "eval",
+    reads: Sequence[str] = ("visible",),
 ) -> tuple[list[Score], dict[str, Sample]]:
     """Translate the test split in order and score it; images are compared as they would be saved (`as_saved`).
 
@@ -84,8 +89,9 @@ def evaluate(
         store: the test split; batches with `visible` [N, 3, H, W] and `thermal` [N, C, H, W] in [-1, 1].
         metrics: metrics by the name that their score bears.
         device: where to translate and score.
-        batch: images translated at a time; changes the speed, not the scores.
+        batch: images translated at a time; changes the speed, and the scores only of networks left in train mode.
         mode: mode that the caller put the networks in, for the protocol; `train` keeps dropout and batch statistics on.
+        reads: batch entries that `translate` reads, for the protocol; a method that is told more has an easier task.
 
     Returns:
         One score a metric, in the order of `metrics`, and up to eight samples by stem, evenly spaced over the split.
@@ -111,7 +117,7 @@ def evaluate(
                 "The test images are not pairs, so that there is nothing to score against", "Test on a paired set"
             )
         translated, real = _translated(translate, pairs, stems), as_saved(pairs["thermal"])
-        protocol = shared_protocol(real.shape[-2], real.shape[-1], mode)
+        protocol = shared_protocol(real.shape[-2], real.shape[-1], mode, reads)
         for name, metric in metrics.items():
             scored = metric.per_image(translated.double() / 255, real.double() / 255)
             values[name].update(zip(stems, scored.tolist(), strict=True))
@@ -120,6 +126,18 @@ def evaluate(
                 visible = _eight_bit(pairs["visible"][row]).permute(1, 2, 0)
                 samples[stems[row]] = Sample(*(_pixels(x) for x in (visible, translated[row, 0], real[row, 0])))
     return [_score(name, metric, values[name], protocol) for name, metric in metrics.items()], samples
+
+
+def examples(translate: Callable[[Batch], Tensor], store: Split, *, device: torch.device | str) -> dict[str, Sample]:
+    """Return up to eight translations of an unpaired test split by stem, each beside some real thermal image."""
+    samples: dict[str, Sample] = {}
+    for i in range(0, len(store), -(-len(store) // SAMPLES)):
+        index = torch.tensor([i])
+        images = {name: x.to(device) for name, x in store.whole(index, index % store.n_thermal).items()}
+        translated, real = _translated(translate, images, [store.stems[i]]), as_saved(images["thermal"])
+        visible = _eight_bit(images["visible"][0]).permute(1, 2, 0)
+        samples[store.stems[i]] = Sample(*(_pixels(x) for x in (visible, translated[0, 0], real[0, 0])))
+    return samples
 
 
 def as_saved(images: Tensor) -> Tensor:
@@ -144,12 +162,13 @@ def as_saved(images: Tensor) -> Tensor:
     return pixels
 
 
-def shared_protocol(height: int, width: int, mode: str) -> dict[str, Any]:
+def shared_protocol(height: int, width: int, mode: str, reads: Sequence[str]) -> dict[str, Any]:
     """Return the part of the protocol that all metrics share, for images of this size."""
     return {
         "split": "test",
         "resize": f"{height}x{width} bicubic",
         "mode": mode,
+        "reads": list(reads),
         "images": "8-bit grey; 3 channels by BT.601",
         "range": "the dataset's fixed linear thermal range to [0, 1]",
     }

@@ -168,6 +168,6 @@ def minibatch_std(x: Tensor, group: int = 4) -> Tensor:
     """
     count, _, height, width = x.shape
     size = next(size for size in range(min(group, count), 0, -1) if count % size == 0)
-    groups = x.unflatten(0, (size, count // size))
+    groups = x.reshape(size, count // size, *x.shape[1:])
     deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))
     return torch.cat([x, deviation.repeat(size)[:, None, None, None].expand(-1, 1, height, width)], 1)

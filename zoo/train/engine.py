@@ -44,8 +44,8 @@ class Store(Protocol):
     ) -> Batch:
         """Return augmented crops of these images; `aligned` ones are cropped and mirrored alike."""
 
-    def whole(self, index: Tensor) -> Batch:
-        """Return whole images by their indices."""
+    def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
+        """Return whole visible and thermal images by their indices."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +193,7 @@ def _restore(loaded: Checkpoint, turns: Turns, rng: torch.Generator, device: tor
 
 
 def _whole_split(store: Store, batch: int) -> Iterator[Batch]:
-    """Yield every pair once, in order, without augmentation."""
-    for start in range(0, store.n_visible, batch):
-        yield store.whole(torch.arange(start, min(start + batch, store.n_visible)))
+    """Yield every thermal image once, in order, without augmentation; its visible image, or any where there are no pairs."""
+    for start in range(0, store.n_thermal, batch):
+        index = torch.arange(start, min(start + batch, store.n_thermal))
+        yield store.whole(index % store.n_visible, index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, overload
 
@@ -10,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from zoo.build import build_method, choice_of
-from zoo.contracts import Method
-from zoo.data.images import read_visible
-from zoo.errors import DataError, UsageError
+from zoo.contracts import Batch, Method
+from zoo.errors import UsageError
+from zoo.layers.conditions import paint_temperatures
 from zoo.weights.folder import ModelConfig, load_weights, read_config
+from zoo.weights.inputs import Picture, labels_tensor, pad_to, temperature_vector, visible_tensor
 
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -24,69 +25,114 @@ _LUMA = (0.299, 0.587, 0.114)
 class Translator(nn.Module):
     """A trained method that turns visible images into thermal ones; `zoo.load` makes it.
 
-    `forward` maps visible [N, 3, H, W] to thermal [N, C, H, W], both in [-1, 1]; `translate` takes files, pictures, arrays and
-    tensors of any size and gives thermal images of the same size.
+    `forward` maps a batch's `visible` [N, 3, H, W] (and what else the model reads) to thermal [N, C, H, W], all in [-1, 1];
+    `translate` takes files, pictures, arrays and tensors of any size and gives thermal images of the same size.
     """
 
     def __init__(self, method: Method, config: ModelConfig) -> None:
         super().__init__()
         self.method = method
         self.config = config
+        recipe = config.recipe
+        self.contracts = [choice_of("method", recipe.method).contract]
+        if recipe.generator:
+            self.contracts.append(choice_of("generator", recipe.generator).contract)
 
     @property
     def device(self) -> torch.device:
         """Where the networks are."""
         return next((tensor.device for tensor in self.method.state_dict().values()), torch.device("cpu"))
 
-    def forward(self, visible: Tensor) -> Tensor:
-        """Return thermal images [N, C, H, W] in [-1, 1] for visible ones [N, 3, H, W] whose sizes the network takes."""
-        thermal: Tensor = self.method.translate({"visible": visible})
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names of label indices 0, 1, ...; empty where the training data had none."""
+        return self.config.dataset.classes
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What the model reads, `visible` first (see `zoo.contracts.Batch`)."""
+        return tuple(dict.fromkeys(entry for contract in self.contracts for entry in contract.reads))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return thermal images [N, C, H, W] in [-1, 1] for a batch whose image size the networks take."""
+        thermal: Tensor = self.method.translate(batch)
         return thermal
 
     @overload
-    def translate(self, image: str | Path | Image.Image) -> Image.Image: ...
+    def translate(
+        self,
+        image: str | Path | Image.Image,
+        labels: Picture | None = None,
+        temperatures: Mapping[str, float] | None = None,
+    ) -> Image.Image: ...
     @overload
-    def translate(self, image: NDArray[Any]) -> NDArray[np.uint8]: ...
+    def translate(
+        self, image: NDArray[Any], labels: Picture | None = None, temperatures: Mapping[str, float] | None = None
+    ) -> NDArray[np.uint8]: ...
     @overload
-    def translate(self, image: Tensor) -> Tensor: ...
+    def translate(
+        self, image: Tensor, labels: Picture | None = None, temperatures: Mapping[str, float] | None = None
+    ) -> Tensor: ...
 
     @torch.no_grad()
     def translate(
-        self, image: str | Path | Image.Image | NDArray[Any] | Tensor
+        self, image: Picture, labels: Picture | None = None, temperatures: Mapping[str, float] | None = None
     ) -> Image.Image | NDArray[np.uint8] | Tensor:
-        """Return the thermal image of a visible one, at the same size.
+        """Return the thermal image of a visible one, at the same size; the same call gives the same image.
 
         Args:
             image: a file or PIL image of any mode, giving an 8-bit grey PIL image; a uint8 array [H, W, 3], giving a uint8 array
                 [H, W]; or a float tensor [3, H, W] or [N, 3, H, W] in [-1, 1], giving a float tensor of one channel in [-1, 1].
+            labels: class indices of the pixels, for models that read them: an 8-bit file, PIL image, array or tensor of the
+                image's size.
+            temperatures: degrees Celsius by class name; classes left out have their mean over the training set.
 
         Raises:
-            DataError: the file is not a readable image, or the array or tensor has another shape or type.
+            DataError: a file is not a readable image, or an array or tensor has another shape or type.
+            UsageError: the model reads labels and got none, or a class is unknown.
         """
+        visible = visible_tensor(image)
+        thermal = self._thermal(self._batch(visible, labels, temperatures or {}))
         if isinstance(image, Tensor):
-            if not image.is_floating_point() or image.dim() not in (3, 4) or image.shape[-3] != 3:
-                found = f"{image.dtype} {list(image.shape)}"
-                raise DataError(f"a tensor to translate is float [3, H, W] or [N, 3, H, W] in [-1, 1]; this is {found}")
-            thermal = self._thermal(image if image.dim() == 4 else image[None])
             return thermal if image.dim() == 4 else thermal[0]
-        if isinstance(image, np.ndarray):
-            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-                raise DataError(f"an array to translate is uint8 [H, W, 3]; this is {image.dtype} {list(image.shape)}")
-            return self._pixels(image)
-        pixels = np.array(image.convert("RGB")) if isinstance(image, Image.Image) else read_visible(Path(image))
-        return Image.fromarray(self._pixels(pixels))
+        levels: NDArray[np.uint8] = ((thermal[0, 0] + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
+        return levels if isinstance(image, np.ndarray) else Image.fromarray(levels)
 
-    def _pixels(self, visible: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        tensor = torch.from_numpy(visible.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
-        levels: NDArray[np.uint8] = (
-            ((self._thermal(tensor)[0, 0] + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
-        )
-        return levels
+    def _batch(self, visible: Tensor, labels: Picture | None, temperatures: Mapping[str, float]) -> Batch:
+        """Assemble what the model reads."""
+        data, batch = self.config.dataset, {"visible": visible}
+        if labels is None:
+            if set(self.reads) & {"labels", "thermal_segmentation"}:
+                classes = ", ".join(f"{index} {name}" for index, name in enumerate(self.classes))
+                raise UsageError(
+                    f"this model ({self.config.recipe.method.name}) reads class labels beside the image and got none",
+                    f"Give labels=... in Python or --labels FILE; the indices are {classes}",
+                )
+            return batch
+        batch["labels"] = labels_tensor(labels, self.classes, (visible.shape[-2], visible.shape[-1]))
+        degrees = temperature_vector(temperatures, self.classes, data.class_temperatures)
+        present = torch.stack([torch.bincount(row.flatten(), minlength=len(degrees)) > 0 for row in batch["labels"]])
+        batch["temperatures"] = torch.where(present, degrees, torch.nan)
+        if data.thermal_range:
+            batch["thermal_segmentation"] = paint_temperatures(
+                batch["labels"], batch["temperatures"], data.thermal_range
+            )
+        return batch
 
-    def _thermal(self, visible: Tensor) -> Tensor:
-        """Pad to a size that the network takes, translate, crop back, and reduce RGB copies to one channel."""
-        height, width = visible.shape[-2:]
-        thermal = self(pad_to(visible.to(self.device), self._grid(height), self._grid(width)))[..., :height, :width]
+    def _thermal(self, batch: Batch) -> Tensor:
+        """Pad to a size that the networks take, translate, crop back, and reduce RGB copies to one channel."""
+        height, width = batch["visible"].shape[-2:]
+        padded = {}
+        for name, tensor in batch.items():
+            whole = tensor.to(self.device)
+            if name == "labels":
+                whole = pad_to(whole[:, None].float(), self._grid(height), self._grid(width))[:, 0].long()
+            elif tensor.dim() == 4:
+                whole = pad_to(whole, self._grid(height), self._grid(width))
+            padded[name] = whole
+        with torch.random.fork_rng():
+            torch.manual_seed(0)  # methods that keep dropout on when they translate draw the same every time
+            thermal = self(padded)[..., :height, :width]
         if thermal.shape[1] == 3:
             thermal = (thermal * thermal.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
         bounded: Tensor = thermal.clamp(-1, 1)
@@ -94,12 +140,8 @@ class Translator(nn.Module):
 
     def _grid(self, length: int) -> int:
         """Return the smallest side that the recipe's networks take and that is not shorter than `length`."""
-        recipe = self.config.recipe
-        contracts = [choice_of("method", recipe.method).contract]
-        if recipe.generator:
-            contracts.append(choice_of("generator", recipe.generator).contract)
-        multiple = int(np.lcm.reduce([contract.size_multiple for contract in contracts]))
-        return -(-max(length, *(contract.min_size for contract in contracts)) // multiple) * multiple
+        multiple = int(np.lcm.reduce([contract.size_multiple for contract in self.contracts]))
+        return -(-max(length, *(contract.min_size for contract in self.contracts)) // multiple) * multiple
 
 
 def load(source: str | Path, *, device: str = "auto") -> Translator:
@@ -115,9 +157,12 @@ def load(source: str | Path, *, device: str = "auto") -> Translator:
     """
     folder = Path(source)
     config = read_config(folder)
-    method = build_method(config.recipe, config.dataset, torch.Generator(), training=False)
+    with torch.random.fork_rng():  # the initial weights are about to be replaced
+        method = build_method(config.recipe, config.dataset, torch.Generator(), training=False)
     load_weights(folder, method)
-    return Translator(method, config).to(pick_device(device)).eval().requires_grad_(False)
+    translator = Translator(method, config).to(pick_device(device)).requires_grad_(False)
+    method.train(method.test_mode == "train")
+    return translator
 
 
 def pick_device(name: str) -> torch.device:
@@ -135,11 +180,3 @@ def pick_device(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError("no CUDA device is available", "Type --device cpu, or --device auto")
     return device
-
-
-def pad_to(x: Tensor, height: int, width: int) -> Tensor:
-    """Enlarge images [N, C, H, W] at the bottom and right by reflection, and by their edge where reflection runs out."""
-    bottom, right = height - x.shape[-2], width - x.shape[-1]
-    reflect = (min(right, x.shape[-1] - 1), min(bottom, x.shape[-2] - 1))
-    x = F.pad(x, (0, reflect[0], 0, reflect[1]), mode="reflect")
-    return F.pad(x, (0, right - reflect[0], 0, bottom - reflect[1]), mode="replicate")

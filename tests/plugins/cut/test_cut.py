@@ -19,7 +19,6 @@ from zoo.errors import UsageError
 from zoo.train.turns import Turns
 from zoo_plugins.cut import zoo_components
 from zoo_plugins.cut.config import CUTConfig
-from zoo_plugins.cut.contrast import PatchHead, draw_places, patch_nce
 from zoo_plugins.cut.method import CUT
 from zoo_plugins.resnet.config import ResNetConfig
 from zoo_plugins.resnet.network import ResNetGenerator
@@ -102,33 +101,6 @@ def batches(count: int, thermal: int = 1, size: int = SIZE) -> list[dict[str, Te
         {name: torch.rand(shape, generator=stream, dtype=torch.float64) * 2 - 1 for name, shape in shapes.items()}
         for _ in range(count)
     ]
-
-
-def dense_nce(queries: list[list[float]], keys: list[list[float]], temperature: float) -> float:
-    """One image's PatchNCE as the authors' code lays it out: the positive first, -10 in its place among the negatives."""
-    total = 0.0
-    for i, query in enumerate(queries):
-        similar = [math.fsum(a * b for a, b in zip(query, key, strict=True)) for key in keys]
-        logits = [similar[i], *(-10.0 if j == i else value for j, value in enumerate(similar))]
-        logits = [value / temperature for value in logits]
-        top = max(logits)
-        total += top + math.log(math.fsum(math.exp(value - top) for value in logits)) - logits[0]
-    return total / len(queries)
-
-
-@pytest.mark.parametrize("temperature", [0.07, 1.0])
-def test_patch_nce_is_the_cross_entropy_written_as_loops(temperature: float) -> None:
-    torch.manual_seed(0)
-    q, k = (nn.functional.normalize(torch.randn(2, 5, 3, dtype=torch.float64), dim=-1) for _ in range(2))
-    expected = [dense_nce(a, b, temperature) for a, b in zip(q.tolist(), k.tolist(), strict=True)]
-    # At T = 1 the literal -10 still adds exp(-10) to the sum; the paper's equation does not have it.
-    tolerance = 1e-12 if temperature == 0.07 else 1e-4
-    assert patch_nce(q, k, temperature).tolist() == pytest.approx(expected, rel=tolerance)
-
-
-def test_patch_nce_of_unrelated_patches_is_the_log_of_their_number() -> None:
-    same = torch.ones(1, 7, 1)
-    assert patch_nce(same, same, 0.07).item() == pytest.approx(math.log(7), rel=1e-5)
 
 
 class PlainAdam:
@@ -244,15 +216,6 @@ def test_the_discriminator_has_its_turn_first() -> None:
     assert CUT.order == ("discriminator", "generator")
 
 
-def test_a_patch_without_features_has_a_gradient() -> None:
-    head = PatchHead([2], width=4, seed=0)
-    feature = torch.zeros(1, 2, 2, 2, requires_grad=True)
-    (vectors,) = head([feature], [torch.arange(4)])
-    vectors.sum().backward()
-    assert not vectors.any()
-    assert feature.grad.isfinite().all()
-
-
 def test_a_mirrored_batch_changes_no_contrast_of_a_network_that_sees_single_pixels() -> None:
     def pointwise(inputs: int, outputs: int) -> Generator:
         return TinyGenerator(inputs, outputs, kernel=1)
@@ -280,14 +243,6 @@ def test_translation_mirrors_nothing() -> None:
     method = build(FASTCUT)
     visible = batches(1)[0]["visible"]
     assert all(torch.equal(method.translate({"visible": visible}), method.G(visible)) for _ in range(6))
-
-
-def test_places_are_different_and_all_where_there_are_few() -> None:
-    rng = torch.Generator().manual_seed(0)
-    large, small = draw_places([torch.zeros(2, 3, 8, 9), torch.zeros(2, 3, 2, 3)], 20, rng)
-    assert len(set(large.tolist())) == 20
-    assert max(large.tolist()) < 72
-    assert sorted(small.tolist()) == list(range(6))
 
 
 def test_head_of_the_published_networks_has_the_published_parameters_and_names() -> None:
@@ -320,16 +275,6 @@ def test_building_the_head_moves_no_random_stream() -> None:
     for network, expected in zip((method.G, method.D), alone, strict=True):
         assert all(torch.equal(network.state_dict()[name], value) for name, value in expected.state_dict().items())
     assert all(module.training for module in method.modules())
-
-
-def test_head_weights_follow_the_cells_seed() -> None:
-    heads = [PatchHead([3, 4], width=8, seed=seed).state_dict()["mlp_1.0.weight"] for seed in (1, 1, 2)]
-    assert torch.equal(heads[0], heads[1])
-    assert not torch.equal(heads[0], heads[2])
-    deviation = 0.02 * math.sqrt(2 / (64 + 256))  # Glorot & Bengio 2010, Eq. 12, with its gain
-    wide = PatchHead([64], width=256, seed=0)
-    assert wide.mlp_0[0].weight.std().item() == pytest.approx(deviation, rel=0.05)
-    assert not wide.mlp_0[0].bias.any()
 
 
 def resnet(inputs: int, outputs: int) -> Generator:

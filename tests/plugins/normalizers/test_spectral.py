@@ -67,4 +67,4 @@ def test_a_network_without_torchs_layers_is_refused() -> None:
 
 def test_row_asks_for_features_that_are_not_normalized() -> None:
     contract = {row.name: row.contract for row in zoo_components()}["sn"]
-    assert contract.defaults["discriminator"] == {"norm": "none"}
+    assert contract.defaults["discriminator"]["norm"] == "none"

@@ -68,8 +68,11 @@ class TinyStore:
         batch = {"visible": self.visible[visible], "thermal": self.thermal[thermal]}
         return {name: torch.where(mirror, image.flip(-1), image) for name, image in batch.items()}
 
-    def whole(self, index: Tensor) -> Batch:
-        return {"visible": self.visible[index], "thermal": self.thermal[index]}
+    def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
+        return {
+            "visible": self.visible[index],
+            "thermal": self.thermal[index if thermal_index is None else thermal_index],
+        }
 
 
 def recipe_of(steps: int) -> Recipe:

@@ -1,0 +1,73 @@
+"""The systems that the two papers compare, each a complete recipe."""
+
+from __future__ import annotations
+
+from zoo.hookspec import Component, RecipeConfig, hookimpl
+
+GN_CYCLEGAN = "the GN_CycleGAN paper, table 2"
+LAYERGAN = "the LayerGAN paper, table 1"
+
+
+def _recipe(name: str, summary: str, paper: str, config: RecipeConfig) -> Component:
+    return Component(kind="recipe", name=name, target="zoo.recipe:Recipe", config=config, summary=summary, paper=paper)
+
+
+@hookimpl
+def zoo_components() -> list[Component]:
+    """Return the recipes, those of the GN_CycleGAN paper first."""
+    return [
+        _recipe(
+            "gn_cyclegan",
+            "CycleGAN with CBAM-ResNet-9 and gradient-normalized PatchGAN",
+            GN_CYCLEGAN,
+            RecipeConfig(method="cyclegan", generator="resnet9_cbam", discriminator="patchgan_gn"),
+        ),
+        _recipe(
+            "cbam_cyclegan",
+            "CycleGAN with CBAM-ResNet-9, the ablation without gradient normalization",
+            "the GN_CycleGAN paper, table 3",
+            RecipeConfig(method="cyclegan", generator="resnet9_cbam", discriminator="patchgan"),
+        ),
+        _recipe(
+            "cyclegan",
+            "CycleGAN with ResNet-9, as its authors train it",
+            "Zhu et al., CycleGAN, ICCV 2017",
+            RecipeConfig(method="cyclegan", generator="resnet9", discriminator="patchgan"),
+        ),
+        _recipe(
+            "cut",
+            "contrastive unpaired translation with an anti-aliased ResNet-9",
+            "Park et al., CUT, ECCV 2020",
+            RecipeConfig(method="cut", generator="resnet9:antialias=true", discriminator="patchgan", epochs=400),
+        ),
+        _recipe(
+            "fastcut",
+            "CUT without the identity term, lighter and faster",
+            "Park et al., CUT, ECCV 2020",
+            RecipeConfig(method="fastcut", generator="resnet9:antialias=true", discriminator="patchgan", epochs=200),
+        ),
+        _recipe(
+            "pix2pix",
+            "conditional GAN on pairs with a U-Net and L1",
+            "Isola et al., pix2pix, CVPR 2017",
+            RecipeConfig(method="pix2pix", generator="unet_auto", discriminator="patchgan"),
+        ),
+        _recipe(
+            "thermalgan",
+            "objects at their mean temperatures, then the contrasts inside them",
+            LAYERGAN,
+            RecipeConfig(method="thermalgan", generator="unet_auto:most=9", discriminator="patchgan", size=512),
+        ),
+        _recipe(
+            "layergan",
+            "one style-based layer for each class, put together",
+            LAYERGAN,
+            RecipeConfig(method="layergan", discriminator="stylegan2_gp", size=512),
+        ),
+        _recipe(
+            "layergan_reduced",
+            "LayerGAN without layers: one generator for the whole image",
+            LAYERGAN,
+            RecipeConfig(method="layergan_reduced", discriminator="stylegan2_gp", size=512),
+        ),
+    ]

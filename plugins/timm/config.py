@@ -1,0 +1,46 @@
+"""Options of the U-Net on timm's encoders. Imports neither torch nor timm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from zoo.errors import UsageError
+from zoo.hookspec import Contract
+from zoo.layers.kinds import Init, Norm
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimmUNetConfig:
+    """An encoder by its name in timm, and a decoder that goes back to the image's size."""
+
+    encoder: str = "resnet34"
+    """Name of a network in timm, with the tag of its weights where it matters, e.g. `convnext_tiny.fb_in22k`."""
+    pretrained: bool = False
+    """Start from the encoder's published weights, which timm downloads."""
+    in_channels: int = 3
+    """Channels of the input images."""
+    out_channels: int = 1
+    """Channels of the output images."""
+    width: int = 32
+    """Channels of the decoder at the image's size; they double at each halving up to eight times as many."""
+    norm: Norm = "instance"
+    """Normalization after each convolution of the decoder but the last; the encoder has its own."""
+    init: Init = "normal"
+    """Distribution of the decoder's initial weights."""
+    init_gain: float = 0.02
+    """Standard deviation of the decoder's initial weights, or the gain of `xavier`."""
+    size: int | None = None
+    """Side in pixels of the images, for encoders that are built for one size; None: that of the recipe, and 256 without one."""
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise UsageError(f"the decoder was asked for width={self.width}", "Use 1 or more.")
+
+    def contract(self) -> Contract:
+        """Return what nearly every encoder takes; one with limits of its own says so when it is built."""
+        return Contract(size_multiple=32, min_size=64, offers=frozenset({"taps"}))
+
+    def for_size(self, size: int) -> Self:
+        """Return the options with the side of the images settled."""
+        return self if self.size is not None else replace(self, size=size)

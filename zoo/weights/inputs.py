@@ -1,0 +1,91 @@
+"""From a user's pictures to the tensors that networks read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from zoo.data.images import read_labels, read_visible
+from zoo.errors import DataError, UsageError, did_you_mean
+
+Picture = str | Path | Image.Image | NDArray[Any] | Tensor
+"""What users hand in: a file, a PIL image, an array or a tensor."""
+
+
+def visible_tensor(image: Picture) -> Tensor:
+    """Return visible images as float [N, 3, H, W] in [-1, 1].
+
+    Args:
+        image: a file or PIL image of any mode, a uint8 array [H, W, 3], or a float tensor [3, H, W] or [N, 3, H, W] in [-1, 1].
+
+    Raises:
+        DataError: the file is not a readable image, or the array or tensor has another shape or type.
+    """
+    if isinstance(image, Tensor):
+        if not image.is_floating_point() or image.dim() not in (3, 4) or image.shape[-3] != 3:
+            found = f"{image.dtype} {list(image.shape)}"
+            raise DataError(f"a tensor to translate is float [3, H, W] or [N, 3, H, W] in [-1, 1]; this is {found}")
+        return image if image.dim() == 4 else image[None]
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise DataError(f"an array to translate is uint8 [H, W, 3]; this is {image.dtype} {list(image.shape)}")
+        pixels = image
+    else:
+        pixels = np.array(image.convert("RGB")) if isinstance(image, Image.Image) else read_visible(Path(image))
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def labels_tensor(labels: Picture, classes: Sequence[str], size: tuple[int, int]) -> Tensor:
+    """Return class indices as int64 [N, H, W].
+
+    Args:
+        labels: an 8-bit label file or PIL image, an integer array [H, W], or an integer tensor [H, W] or [N, H, W].
+        classes: names of the indices.
+        size: height and width of the image that the labels belong to.
+
+    Raises:
+        DataError: the size differs from the image's, or an index has no class.
+    """
+    if isinstance(labels, Tensor):
+        tensor = labels
+    elif isinstance(labels, np.ndarray):
+        tensor = torch.from_numpy(labels.astype(np.int64))
+    else:
+        tensor = torch.from_numpy(np.array(labels) if isinstance(labels, Image.Image) else read_labels(Path(labels)))
+    tensor = tensor.long() if tensor.dim() == 3 else tensor.long()[None]
+    if tuple(tensor.shape[-2:]) != size:
+        raise DataError(
+            f"the labels are {tensor.shape[-1]}x{tensor.shape[-2]} and the image {size[1]}x{size[0]} pixels"
+        )
+    if tensor.min() < 0 or tensor.max() >= len(classes):
+        raise DataError(f"label {int(tensor.max())} has no class; the model knows 0 to {len(classes) - 1}")
+    return tensor
+
+
+def temperature_vector(given: Mapping[str, float], classes: Sequence[str], usual: Mapping[str, float]) -> Tensor:
+    """Return degrees Celsius [K] by class: those given, else the means of the training set, else NaN.
+
+    Raises:
+        UsageError: a name is not one of the classes.
+    """
+    for name in given:
+        if name not in classes:
+            known = did_you_mean(name, classes) or f"The classes are {', '.join(classes)}"
+            raise UsageError(f"the model knows no class {name!r}", known)
+    return torch.tensor([given.get(name, usual.get(name, float("nan"))) for name in classes])
+
+
+def pad_to(x: Tensor, height: int, width: int) -> Tensor:
+    """Enlarge images [N, C, H, W] at the bottom and right by reflection, and by their edge where that runs out."""
+    bottom, right = height - x.shape[-2], width - x.shape[-1]
+    reflect = (min(right, x.shape[-1] - 1), min(bottom, x.shape[-2] - 1))
+    x = F.pad(x, (0, reflect[0], 0, reflect[1]), mode="reflect")
+    return F.pad(x, (0, right - reflect[0], 0, bottom - reflect[1]), mode="replicate")
