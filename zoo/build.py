@@ -82,6 +82,9 @@ def build_method(recipe: Recipe, info: DatasetInfo, rng: torch.Generator, *, tra
         training: also build what only training needs.
     """
     parts = RecipeParts.of(recipe, info, rng)
+    if not training and parts.generator_choice and parts.generator_choice.has("pretrained"):
+        # The trained weights are about to be loaded; those that training began with need no download.
+        parts = replace(parts, generator_choice=parts.generator_choice.with_options({"pretrained": False}, named=True))
     method: Method = build(choice_of("method", recipe.method), parts)
     if training:
         method.prepare_training(parts)

@@ -57,7 +57,10 @@ class Normalizer:
         return discriminator
 
     def penalty(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor | None:
-        """Return a weighted scalar to add to the discriminator's loss (gradient penalty), or None."""
+        """Return a weighted scalar to add to the discriminator's loss (gradient penalty), or None.
+
+        It may draw from torch's global random stream, which checkpoints hold.
+        """
         return None
 
     def after_step(self, discriminator: nn.Module) -> None:

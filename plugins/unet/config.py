@@ -9,8 +9,8 @@ from zoo.errors import UsageError
 from zoo.hookspec import Contract
 from zoo.layers.kinds import Init, Norm
 
-FEWEST, MOST = 5, 8
-"""Halvings that the channels need to reach their full number, and those of `unet_256`, which `downs=none` does not exceed."""
+FEWEST = 5
+"""Halvings that the channels need to reach their full number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,9 @@ class UNetConfig:
     """Channels after the first convolution; they double up to eight times as many."""
     downs: int | None = 8
     """Number of halvings, at least 5; the image size must be a multiple of two to this power. None: as many as the size
-    allows, at most 8."""
+    allows, at most `most`."""
+    most: int = 8
+    """Largest number of halvings where `downs` is None; 8 is `unet_256`, 9 ThermalGAN's `unet_512`."""
     norm: Norm = "instance"
     """Normalization after each convolution but the first, the innermost and the last."""
     dropout: bool = False
@@ -54,4 +56,4 @@ class UNetConfig:
         if self.downs is not None:
             return self
         possible = (size & -size).bit_length() - 1  # the power of two in `size`
-        return replace(self, downs=min(max(possible, FEWEST), MOST))
+        return replace(self, downs=min(max(possible, FEWEST), self.most))

@@ -19,7 +19,7 @@ def gan_loss(logits: Tensor, target_is_real: bool, kind: GanKind) -> Tensor:
     `target_is_real` is its non-saturating form).
 
     Args:
-        logits: [N, 1, h, w] or [N, 1], any real value.
+        logits: [N, S, h, w] (S scales, usually 1) or [N, 1], any real value.
     """
     target = torch.ones_like(logits) if target_is_real else torch.zeros_like(logits)
     if kind == "lsgan":
