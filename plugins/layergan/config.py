@@ -44,9 +44,9 @@ class LayerGANConfig:
     """One decoder for all layers, of which each has only its own maps to pixels; else a decoder each."""
     encoder_norm: Literal["group", "batch"] = "group"
     """Normalization in the encoder: of each image by itself, or the batch norm of the original ResNet-18."""
-    lr: float = 2e-3
+    lr: float = 2e-4
     """Adam's learning rate of encoder and decoders."""
-    discriminator_lr: float = 2e-3
+    discriminator_lr: float = 2e-4
     """Adam's learning rate of the discriminators."""
     beta1: float = 0.0
     """Adam's decay of the first moment."""

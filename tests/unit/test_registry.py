@@ -63,7 +63,7 @@ def test_a_suffix_names_the_normalizer():
 
 
 def test_misspelt_suffix():
-    with pytest.raises(UsageError, match="Did you mean .*patchgan_gn"):
+    with pytest.raises(UsageError, match=r"Did you mean .*patchgan_gn"):
         get_registry().find_judge("patchgan_gm")
 
 
