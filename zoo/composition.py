@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -122,7 +122,9 @@ def compose(
         RefusedError: the parts cannot work together; the message says why.
     """
     registry = get_registry()
-    system = choose_system(registry, recipe, method=method, generator=generator, discriminator=discriminator)
+    system = choose_system(
+        registry, recipe, method=method, generator=generator, discriminator=discriminator, preset=preset
+    )
     budget_preset = choose_preset(preset, system)
     size = size if size is not None else budget_preset.size
     batch = batch if batch is not None else system.batch
@@ -151,9 +153,15 @@ def compose(
 
 
 def choose_system(
-    registry: Registry, recipe: str | None, *, method: str | None, generator: str | None, discriminator: str | None
+    registry: Registry,
+    recipe: str | None,
+    *,
+    method: str | None,
+    generator: str | None,
+    discriminator: str | None,
+    preset: str,
 ) -> RecipeConfig:
-    """Return the system that a recipe's name or the names of its parts mean.
+    """Return the system that a recipe's name or the names of its parts mean in a preset.
 
     Raises:
         UsageError: both were given, or there is no such recipe.
@@ -167,7 +175,8 @@ def choose_system(
         raise UsageError(f"recipe {recipe!r} and parts of a recipe were both given", fix)
     system = registry.find("recipe", recipe).config
     assert isinstance(system, RecipeConfig)
-    return system
+    narrow = system.quick_method if preset == "quick" else None
+    return replace(system, method=narrow or system.method)
 
 
 def choose_preset(name: str, system: RecipeConfig) -> Preset:

@@ -85,6 +85,8 @@ class RecipeConfig:
     """Name of the generator, with options; None where the method uses none."""
     discriminator: str | None = None
     """Name of the discriminator with its normalizer's suffix and options; None where the method uses none."""
+    quick_method: str | None = None
+    """Name of the method in preset `quick`, where the paper's widths are too many for a CPU; None: the same."""
     size: int = 256
     """Image size of preset `paper` in pixels."""
     epochs: int = 200

@@ -48,4 +48,12 @@ def zoo_components() -> list[Component]:
             summary="the linear map from a pixel's colour to its thermal value that fits the training pairs best",
             contract=Contract(needs=frozenset({"pairs"})),
         ),
+        Component(
+            kind="method",
+            name="object_means",
+            target="zoo_plugins.baselines.told:ObjectMeans",
+            config=BaselineConfig(),
+            summary="every object at its mean temperature: what methods that read a thermal segmentation are told",
+            contract=Contract(reads=("visible", "labels", "thermal_segmentation")),
+        ),
     ]

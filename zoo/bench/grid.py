@@ -93,7 +93,7 @@ def expand(axes: Axes, out: Path, progress: Progress | None = None) -> tuple[lis
     systems, registry = axes.systems(), get_registry()
     sizes: dict[System, int] = {}
     for system in systems:
-        config = choose_system(registry, **asdict(system))
+        config = choose_system(registry, **asdict(system), preset=axes.preset)
         choose_parts(registry, config, axes.norm)
         sizes[system] = axes.size if axes.size is not None else choose_preset(axes.preset, config).size
     combinations = list(itertools.product(axes.data, systems))
