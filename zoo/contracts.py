@@ -167,6 +167,13 @@ class Method(nn.Module):
     def fit(self, batches: Iterable[Batch]) -> None:
         """Fit in closed form over one pass of the training split; for methods with an empty `order`."""
 
+    def degrees(self, batch: Batch) -> Tensor | None:
+        """Return temperatures [N, 1, H, W] in degrees Celsius where the method works in degrees itself.
+
+        None, the default: the thermal image over the dataset's thermal range says them.
+        """
+        return None
+
     def translate(self, batch: Batch) -> Tensor:
         """Return thermal images [N, C, H, W] in [-1, 1] for the batch's visible ones [N, 3, H, W]."""
         raise NotImplementedError(f"{type(self).__name__} defines no translate")

@@ -9,28 +9,13 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from zoo.errors import ZooError
+from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.files import write_atomically
 from zoo.recipe import Recipe
 
 T = TypeVar("T")
 
 RECORD_FILE, FAILURE_FILE = "record.json", "failure.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScoreRecord:
-    """One metric over the test split."""
-
-    metric: str
-    value: float
-    n: int
-    low: float | None
-    high: float | None
-    level: float
-    unit: str
-    higher_is_better: bool
-    protocol: dict[str, Any]
-    per_image: dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +44,9 @@ class Record:
     """The command that started the bench."""
     finished: str
     """UTC time, ISO 8601."""
-    scores: list[ScoreRecord]
+    scores: list[Score]
+    celsius: CelsiusErrors | None = None
+    """Errors in degrees Celsius, where the dataset knows degrees."""
     losses: dict[str, float]
     """Mean of each loss term over the last log interval."""
     parameters: dict[str, int]

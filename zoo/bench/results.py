@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from zoo.bench.record import Record, ScoreRecord
+from zoo.bench.record import Record
 from zoo.bench.runner import Outcome
+from zoo.evaluate.results import Score
 from zoo.recipe import Part, Recipe
 
 Row = tuple[str, ...]
@@ -31,16 +32,24 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Row, list[Row], str]:
 
 
 def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return a line for each method that is told more about a test image than the visible image."""
+    """Return errors in degrees where they are known, and what methods are told beside the visible image."""
     told: dict[str, list[str]] = {}
+    lines = []
     for outcome in outcomes:
+        errors = outcome.record.celsius if outcome.record else None
+        if errors:
+            classes = ", ".join(f"{name} {value:.2f}" for name, value in errors.classes.items())
+            by_class = f" ({classes})" if classes else ""
+            lines.append(f"{outcome.cell.label}: mean error {errors.all:.2f} C{by_class}")
         if outcome.record and outcome.record.scores:
             more = [entry for entry in outcome.record.scores[0].protocol.get("reads", []) if entry != "visible"]
             told[bare(outcome.cell.recipe.method)] = more
-    return [f"{method} also reads each test image's {', '.join(more)}." for method, more in told.items() if more]
+    return lines + [
+        f"{method} also reads each test image's {', '.join(more)}." for method, more in told.items() if more
+    ]
 
 
-def score_text(score: ScoreRecord) -> str:
+def score_text(score: Score) -> str:
     """Return e.g. `12.34 [11.90, 12.80]`; no interval for a single image."""
     digits = 2 if score.unit == "dB" else 4
     if score.low is None or score.high is None:

@@ -8,18 +8,19 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
 import torch
 
 from zoo.bench.environment import environment, provenance
 from zoo.bench.job import Job, Trained, metric_choices
 from zoo.bench.pictures import loss_curves, sample_sheet
-from zoo.bench.record import RECORD_FILE, Record, ScoreRecord, Timing, write_json
+from zoo.bench.record import RECORD_FILE, Record, Timing, write_json
 from zoo.build import build, choice_of
 from zoo.contracts import Method
 from zoo.data.layout import DatasetInfo
 from zoo.data.store import PairStore
-from zoo.evaluate.score import Sample, Score, evaluate, examples
+from zoo.evaluate.celsius import score_celsius
+from zoo.evaluate.results import CelsiusErrors, Score
+from zoo.evaluate.score import Sample, evaluate, examples
 from zoo.files import write_atomically
 from zoo.train.engine import LOG
 from zoo.train.log import read_log
@@ -38,7 +39,7 @@ def score_cell(
         ZooError: the method's translations are not finite, or a file cannot be written.
     """
     start = time.perf_counter()
-    scores, samples = _score(job, method, info, device)
+    scores, samples, celsius = _score(job, method, info, device)
     seconds = time.perf_counter() - start
     log = read_log(folder / LOG)
     sample_sheet(list(samples.values()), folder / "samples.png")
@@ -58,7 +59,8 @@ def score_cell(
         score_key=job.score_key,
         command=job.command,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        scores=[msgspec.convert(msgspec.to_builtins(score), ScoreRecord) for score in scores],
+        scores=scores,
+        celsius=celsius,
         losses=trained.losses,
         parameters=trained.parameters,
         timing=timing,
@@ -77,7 +79,9 @@ def score_cell(
     write_json(folder / RECORD_FILE, record)
 
 
-def _score(job: Job, method: Method, info: DatasetInfo, device: torch.device) -> tuple[list[Score], dict[str, Sample]]:
+def _score(
+    job: Job, method: Method, info: DatasetInfo, device: torch.device
+) -> tuple[list[Score], dict[str, Sample], CelsiusErrors | None]:
     recipe = job.recipe
     channels = recipe.thermal_channels
     store = PairStore.open(Path(job.root), "test", size=recipe.size, device=device, thermal_channels=channels)
@@ -85,9 +89,17 @@ def _score(job: Job, method: Method, info: DatasetInfo, device: torch.device) ->
     torch.manual_seed(recipe.seed)  # dropout, where the method keeps it on, draws the same in every scoring
     with torch.no_grad():
         if not info.pairs:
-            return [], examples(method.translate, store, device=device)
+            return [], examples(method.translate, store, device=device), None
         metrics = {name: build(choice) for name, choice in metric_choices().items()}
-        return evaluate(method.translate, store, metrics, device=device, mode=method.test_mode, reads=_reads(job))
+        scores, samples = evaluate(
+            method.translate, store, metrics, device=device, mode=method.test_mode, reads=_reads(job)
+        )
+        celsius = None
+        if "celsius" in info.offers and info.thermal_range:
+            celsius = score_celsius(
+                method, store, classes=info.classes, thermal_range=info.thermal_range, device=device
+            )
+    return scores, samples, celsius
 
 
 def _reads(job: Job) -> list[str]:

@@ -8,7 +8,32 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zoo.layers.conditions import one_hot
+from zoo.contracts import Method
+from zoo.evaluate.results import CelsiusErrors
+from zoo.evaluate.score import Split
+from zoo.layers.conditions import one_hot, to_celsius
+
+
+def score_celsius(
+    method: Method, store: Split, *, classes: Sequence[str], thermal_range: tuple[float, float], device: torch.device
+) -> CelsiusErrors:
+    """Return how many degrees a method is off on a test split whose images carry `celsius`, one image at a time.
+
+    Degrees are the method's own (`Method.degrees`), else its thermal image's over the thermal range, outside of which no image
+    can say more.
+    """
+    totals, by_class = [], []
+    for i in range(len(store)):
+        batch = {name: tensor.to(device) for name, tensor in store.whole(torch.tensor([i])).items()}
+        predicted = method.degrees(batch)
+        if predicted is None:
+            predicted = to_celsius(method.translate(batch).mean(dim=1, keepdim=True), thermal_range)
+        real = batch["celsius"]
+        totals.append((predicted.double() - real.double()).abs().mean())
+        if "labels" in batch:
+            by_class.append(errors_by_class(predicted, real, batch["labels"], len(classes)))
+    named = mean_errors(torch.cat(by_class), classes) if by_class else {}
+    return CelsiusErrors(all=float(torch.stack(totals).mean()), classes=named, n=len(store))
 
 
 def errors_by_class(predicted: Tensor, real: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -15,6 +14,7 @@ from zoo.contracts import Batch, Metric
 from zoo.errors import DataError, UsageError, ZooError
 
 from .intervals import bootstrap_interval
+from .results import Score
 
 LEVEL = 0.95
 """Confidence of every score's interval."""
@@ -47,29 +47,6 @@ class Sample(NamedTuple):
     visible: NDArray[np.uint8]
     translated: NDArray[np.uint8]
     real: NDArray[np.uint8]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """A metric's mean over a test split, with what it takes to judge and to repeat it."""
-
-    metric: str
-    value: float
-    """Mean over the images."""
-    n: int
-    """Number of images."""
-    low: float | None
-    """Lower end of the mean's interval (`bootstrap_interval` over the images); None for a single image."""
-    high: float | None
-    """Upper end; None for a single image."""
-    level: float
-    """Confidence of the interval."""
-    unit: str
-    higher_is_better: bool
-    protocol: dict[str, Any]
-    """Everything that changes the value without changing the model."""
-    per_image: dict[str, float]
-    """Value of each image, by stem."""
 
 
 def evaluate(

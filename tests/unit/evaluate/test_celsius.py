@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.evaluate.celsius import errors_by_class, mean_errors
+from zoo.contracts import Batch, Method
+from zoo.evaluate.celsius import errors_by_class, mean_errors, score_celsius
+from zoo.layers.conditions import to_range
 
 NAMES = ("sky", "road", "car", "ghost")
 
@@ -37,3 +39,39 @@ def test_a_constant_offset_is_the_error_of_every_class() -> None:
     labels = torch.tensor([[[0, 1], [1, 3]]])
     real = torch.zeros(1, 1, 2, 2)
     assert mean_errors(errors_by_class(real - 2.5, real, labels, 4), NAMES) == {"sky": 2.5, "road": 2.5, "ghost": 2.5}
+
+
+class _Offset(Method):
+    """Says every pixel two degrees too warm, through the thermal image or in degrees."""
+
+    def __init__(self, own: bool) -> None:
+        super().__init__()
+        self.own = own
+
+    def translate(self, batch: Batch) -> torch.Tensor:
+        return to_range(batch["celsius"] + 2, (-10.0, 40.0))
+
+    def degrees(self, batch: Batch) -> torch.Tensor | None:
+        return batch["celsius"] - 3 if self.own else None
+
+
+class _Store:
+    stems = ("a", "b")
+    n_thermal = 2
+
+    def __len__(self) -> int:
+        return 2
+
+    def whole(self, index: torch.Tensor, thermal_index: torch.Tensor | None = None) -> Batch:
+        celsius = torch.linspace(0, 30, 32).view(2, 1, 4, 4)[index]
+        return {"visible": celsius.expand(-1, 3, -1, -1), "celsius": celsius, "labels": (celsius[:, 0] > 10).long()}
+
+
+@pytest.mark.parametrize(("own", "off"), [(False, 2.0), (True, 3.0)])
+def test_a_methods_own_degrees_come_before_its_images(own: bool, off: float) -> None:
+    errors = score_celsius(
+        _Offset(own), _Store(), classes=NAMES, thermal_range=(-10.0, 40.0), device=torch.device("cpu")
+    )
+    assert errors.all == pytest.approx(off, abs=1e-5)
+    assert errors.classes == pytest.approx({"sky": off, "road": off}, abs=1e-5)
+    assert errors.n == 2
