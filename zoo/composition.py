@@ -12,8 +12,9 @@ from typing import Literal
 
 import msgspec
 
-from zoo.errors import RefusedError, UsageError
-from zoo.hookspec import Kind, RecipeConfig
+from zoo.compatibility import check
+from zoo.errors import UsageError
+from zoo.hookspec import RecipeConfig
 from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.registry import Choice, Registry, get_registry
 from zoo.sources import DataSource, open_source
@@ -37,54 +38,6 @@ PRESETS: Mapping[str, Preset] = {
 
 LOAD_RATIO = 286 / 256
 """Images are enlarged by this before the random crop, as the papers' code does."""
-
-
-@dataclass(frozen=True)
-class _Feature:
-    """A word of contracts: who offers it, and what to say when it is missing."""
-
-    provider: Kind | None
-    lack: str
-    fix: str
-
-
-FEATURES: Mapping[str, _Feature] = {
-    "taps": _Feature(
-        "generator",
-        "compares features inside the generator, and {provider} offers no taps",
-        "Type: zoo list generator --offers taps",
-    ),
-    "double_backward": _Feature(
-        "discriminator",
-        "differentiates the gradient of the discriminator, and {provider} cannot be differentiated twice",
-        "Choose another discriminator or normalizer",
-    ),
-    "independent_samples": _Feature(
-        "discriminator",
-        "needs a gradient per sample, and {provider} mixes the samples of a batch (batch norm or minibatch statistics)",
-        "Set its norm to none or instance, or choose another normalizer",
-    ),
-    "pairs": _Feature(
-        "dataset", "needs aligned pairs, and {provider} is unpaired", "Choose paired data or --method cyclegan"
-    ),
-    "labels": _Feature("dataset", "needs class labels, and {provider} has none", "Choose labelled data such as scenes"),
-    "celsius": _Feature(
-        "dataset", "needs temperatures in degrees Celsius, and {provider} has none", "Choose radiometric data"
-    ),
-    "temperatures": _Feature(
-        "dataset", "needs the temperature of each class, and {provider} has none", "Choose data with labels and degrees"
-    ),
-    "thermal_segmentation": _Feature(
-        "dataset",
-        "needs the temperature of each object, and {provider} has none",
-        "Choose data with labels and degrees",
-    ),
-    "equal_channels": _Feature(
-        None,
-        "compares visible with thermal images channel by channel, and they have {visible} and {thermal} channels",
-        "Leave the option out, or type: --thermal-channels 3",
-    ),
-}
 
 
 def compose(
@@ -215,47 +168,6 @@ def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = No
             if kind in chosen:
                 chosen[kind] = chosen[kind].with_defaults(values)
     return chosen
-
-
-def check(
-    parts: Mapping[str, Choice], source: DataSource, *, size: int, thermal_channels: int, visible_channels: int = 3
-) -> None:
-    """Refuse a combination that cannot work.
-
-    Raises:
-        RefusedError: an image size that a network cannot take, or a need that no other part meets.
-    """
-    for kind, choice in parts.items():
-        contract = choice.contract
-        if size % contract.size_multiple or size < contract.min_size:
-            least = max(contract.min_size, contract.size_multiple)
-            nearest = (
-                max(-(-least // contract.size_multiple), round(size / contract.size_multiple)) * contract.size_multiple
-            )
-            limits = (
-                f"multiples of {contract.size_multiple} px" if contract.size_multiple > 1 else f"{least} px or more"
-            )
-            raise RefusedError(
-                f"{kind} {choice.name} takes sizes that are {limits}, and {size} is not", f"Type: --size {nearest}"
-            )
-    offers = frozenset().union(source.offers, *(choice.contract.offers for choice in parts.values()))
-    if visible_channels == thermal_channels:
-        offers |= {"equal_channels"}
-    for kind, choice in parts.items():
-        for need in sorted(choice.contract.needs - offers):
-            feature = FEATURES.get(need, _Feature(None, f"needs {need!r}, and no part of the recipe offers it", ""))
-            if feature.provider in ("generator", "discriminator") and feature.provider not in parts:
-                continue
-            provider = ""
-            if feature.provider == "dataset":
-                provider = f"dataset {source.name}"
-            elif feature.provider:
-                provider = f"{feature.provider} {parts[feature.provider].name}"
-            lack = feature.lack.format(provider=provider, visible=visible_channels, thermal=thermal_channels)
-            raise RefusedError(f"{kind} {choice.name} {lack}", feature.fix)
-        missing = [entry for entry in choice.contract.reads if entry != "visible" and entry not in offers]
-        if missing:
-            raise RefusedError(f"{kind} {choice.name} reads {', '.join(missing)}, and dataset {source.name} has none")
 
 
 def budget(preset: Preset, steps: int | None, epochs: int | None, steps_per_epoch: int) -> Budget:
