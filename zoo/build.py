@@ -57,9 +57,10 @@ def build(choice: Choice, *arguments: object) -> Any:
     module, _, name = component.target.partition(":")
     try:
         target = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever a plugin's module raises
         where = f"{component.kind} {choice.entry.full_name} of {plugin.distribution} {plugin.version}"
-        raise ZooError(f"{where} cannot be loaded from {component.target}: {error}") from error
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ZooError(f"{where} cannot be loaded from {component.target}: {reason}") from error
     return target(choice.config, *arguments)
 
 
@@ -143,8 +144,16 @@ class RecipeParts:
 
 def _sized(choice: Choice, in_channels: int | None, out_channels: int | None) -> Choice:
     channels = {"in_channels": in_channels, "out_channels": out_channels}
-    config = replace(choice.config, **{key: value for key, value in channels.items() if value is not None})
-    return replace(choice, config=config)
+    wanted = {name: count for name, count in channels.items() if count is not None}
+    for name in wanted:
+        if not choice.has(name):
+            plugin = choice.entry.plugin
+            raise ZooError(
+                f"{choice.entry.kind} {choice.entry.full_name} of {plugin.distribution} cannot be built: its config has no "
+                f"field {name}, which recipes set",
+                "Add the field to the plugin's config",
+            )
+    return replace(choice, config=replace(choice.config, **wanted))
 
 
 def _is_judge(registry: Registry, name: str) -> bool:

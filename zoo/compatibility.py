@@ -67,8 +67,7 @@ def check(
     Raises:
         RefusedError: an image size that a network cannot take, or a need that no other part meets.
     """
-    for kind, choice in parts.items():
-        _check_size(kind, choice, size)
+    check_sizes(parts, size)
     offers = frozenset().union(source.offers, *(choice.contract.offers for choice in parts.values()))
     if visible_channels == thermal_channels:
         offers |= {"equal_channels"}
@@ -82,17 +81,23 @@ def check(
             raise RefusedError(f"{kind} {choice.name} reads {', '.join(missing)}, and dataset {source.name} has none")
 
 
-def _check_size(kind: str, choice: Choice, size: int) -> None:
-    multiple, least = choice.contract.size_multiple, choice.contract.min_size
-    if size % multiple == 0 and size >= least:
-        return
-    nearest = max(-(-least // multiple), round(size / multiple), 1) * multiple
-    limits = f"multiples of {multiple} px" if multiple > 1 else "whole pixels"
-    if least > multiple:
-        limits += f" from {least} px"
-    raise RefusedError(
-        f"{kind} {choice.name} takes sizes in {limits}, and {size} is not one", f"Type: --size {nearest}"
-    )
+def check_sizes(parts: Mapping[str, Choice], size: int) -> None:
+    """Refuse an image size, in pixels, that a part cannot take.
+
+    Raises:
+        RefusedError: the size is too small for a part or not among those that it takes.
+    """
+    for kind, choice in parts.items():
+        contract = choice.for_size(size).contract
+        multiple, least = contract.size_multiple, contract.min_size
+        if size % multiple == 0 and size >= least:
+            continue
+        nearest = max(-(-least // multiple), round(size / multiple), 1) * multiple
+        limits = f"multiples of {multiple} px" if multiple > 1 else "whole pixels"
+        if least > multiple:
+            limits += f" from {least} px"
+        reason = f"{kind} {choice.name} takes sizes in {limits}, and {size} is not one"
+        raise RefusedError(reason, f"Type: --size {nearest}")
 
 
 def _lacks(

@@ -90,6 +90,8 @@ def compose(
     source = data if isinstance(data, DataSource) else open_source(data, size=size)
     parts = {kind: choice.for_size(size) for kind, choice in parts.items()}
     check(parts, source, size=size, thermal_channels=thermal_channels)
+    if batch > max(1, source.train):
+        raise UsageError(f"--batch is {batch}, and dataset {source.name} has {source.train} training images")
     return Recipe(
         method=_part(parts["method"]),
         generator=_part_or_none(parts.get("generator")),

@@ -191,15 +191,49 @@ class Dataset(Protocol):
         """
 
 
+Compared = Literal["grey", "channels", "celsius"]
+"""What a metric of single images is handed: `grey` [N, 1, H, W] and `channels` [N, C, H, W] in [0, 1], as 8-bit files hold them,
+or `celsius` [N, 1, H, W] in degrees."""
+
+
 class Metric(Protocol):
-    """A score of translated against real thermal images, with its protocol."""
+    """A score of translated against real thermal images, image by image, with its protocol."""
 
     name: ClassVar[str]
     higher_is_better: ClassVar[bool]
     unit: ClassVar[str]
 
+    @property
+    def compares(self) -> Compared:
+        """What `per_image` is handed."""
+
     def protocol(self) -> dict[str, Any]:
         """Return everything that changes the value without changing the model, JSON-able."""
 
     def per_image(self, translated: Tensor, real: Tensor) -> Tensor:
-        """Return one float64 value an image, [N], for images [N, C, H, W] in [0, 1]."""
+        """Return one float64 value an image, [N], for images of the kind that `compares` names."""
+
+
+@runtime_checkable
+class SetMetric(Protocol):
+    """A score of a set of translated against a set of real thermal images, by features of each; the sets need not be pairs."""
+
+    name: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    unit: ClassVar[str]
+
+    @property
+    def extractor(self) -> str:
+        """Name of the network and weights that the features come from; metrics that share it share the features."""
+
+    def protocol(self) -> dict[str, Any]:
+        """Return everything that changes the value without changing the model, JSON-able."""
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return float64 features [N, D] of grey images [N, 1, H, W] in [0, 1], as 8-bit files hold them."""
+
+    def distance(self, translated: Tensor, real: Tensor) -> float:
+        """Return the score of features [N, D] against features [M, D]."""
+
+    def notes(self, images: int, dimensions: int) -> list[str]:
+        """Return what a reader must know of a score over so many images (of the smaller set) with D features each."""

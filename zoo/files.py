@@ -6,8 +6,9 @@ import contextlib
 import errno
 import fcntl
 import os
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from zoo.errors import ZooError
@@ -60,17 +61,25 @@ def cannot_write(path: Path, error: OSError) -> ZooError:
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
+def locked(path: Path, *, give_up: Callable[[], bool] = lambda: False) -> Iterator[bool]:
     """Hold a lock file; the system lets go of it when the process ends, however it ends.
 
+    Args:
+        path: the lock file, made where it is missing.
+        give_up: asked ten times a second while another process holds the lock.
+
     Yields:
-        Whether the lock is held; always true with `wait`.
+        Whether the lock is held; false only after `give_up` said so.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if give_up():
+                    yield False
+                    return
+                time.sleep(0.1)
         yield True

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
+import msgspec
 import pluggy
 
 PROJECT = "zoo"
@@ -28,6 +29,9 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 Kind = Literal["generator", "discriminator", "normalizer", "method", "recipe", "dataset", "metric"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+"""Type of a config field that counts something: channels, layers, pixels. Typed values below 1 are refused."""
 
 NO_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
@@ -64,9 +68,11 @@ class Component:
     target: str
     """`package.module:Class`, imported when the part is built; called as `Class(config)` (a method also gets its parts)."""
     config: Any
-    """An instance of a frozen, keyword-only dataclass: every option with its default. Where the contract depends on the
+    """An instance of a frozen, keyword-only dataclass: every option with its default. A generator's has `in_channels` and
+    `out_channels`, a discriminator's `in_channels`, which recipes set. Where the contract depends on the
     options, the dataclass has a method `contract(self) -> Contract`, which then stands in for the row's. Where options depend
-    on the image size, it has `for_size(self, size: int) -> Self`, which `compose()` calls once."""
+    on the image size, it has `for_size(self, size: int) -> Self`, which `compose()` calls once. Where a metric's options decide
+    what its score is called, it has `label(self) -> str`, which stands in brackets after the name."""
     summary: str
     """One line for `zoo list`."""
     contract: Contract = field(default_factory=Contract)

@@ -6,7 +6,6 @@ Imports no torch. `ZOO_PLUGINS=a,b` loads only these, `ZOO_PLUGINS=-a` all but t
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import re
 import sys
@@ -118,11 +117,11 @@ def _blocked(selection: str, known: set[str]) -> set[str]:
 
 
 def _load(point: EntryPoint) -> Plugin:
-    if why := _incompatible(point.dist):
-        return _report(point, "incompatible", why)
     before = {name for name in HEAVY_MODULES if name in sys.modules}
     start = time.perf_counter()
     try:
+        if why := _incompatible(point.dist):
+            return _report(point, "incompatible", why)
         # A plugin that prints while it is imported must not spoil `--json`.
         with contextlib.redirect_stdout(sys.stderr):
             components = tuple(_components(point))
@@ -138,8 +137,11 @@ def _components(point: EntryPoint) -> Iterator[Component]:
     """Import one plugin into a manager of its own and yield its checked rows."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Hooks)
-    manager.register(importlib.import_module(point.module), name=point.name)
+    module = point.load()
+    manager.register(module, name=point.name)
     manager.check_pending()
+    if not manager.get_hookcallers(module):
+        raise _RejectedError(f"{point.value} implements no hook of zoo; is @hookimpl missing before zoo_components?")
     seen: set[tuple[str, str]] = set()
     for row in (row for rows in manager.hook.zoo_components() for row in rows):
         _check_row(row)
@@ -162,14 +164,25 @@ def _check_row(row: Any) -> None:
             "target must be `package.module:Class`",
         ),
         (is_dataclass(row.config) and not isinstance(row.config, type), "config must be an instance of a dataclass"),
-        (isinstance(row.contract, Contract), "contract must be a zoo.hookspec.Contract"),
-        (isinstance(row.summary, str) and row.summary != "", "summary must be a line of text"),
+        (isinstance(row.summary, str) and row.summary.strip() != "", "summary must be a line of text"),
+        (isinstance(row.summary, str) and "\n" not in row.summary, "summary must be one line"),
     )
     for holds, rule in rules:
         if not holds:
             raise _RejectedError(f"{where}: {rule}")
     if not type(row.config).__dataclass_params__.frozen:
         raise _RejectedError(f"{where}: config must be a frozen dataclass")
+    _check_contract(row.config.contract() if callable(getattr(row.config, "contract", None)) else row.contract, where)
+
+
+def _check_contract(contract: Any, where: str) -> None:
+    if not isinstance(contract, Contract):
+        raise _RejectedError(f"{where}: contract must be a zoo.hookspec.Contract, got {type(contract).__name__}")
+    if not (isinstance(contract.size_multiple, int) and contract.size_multiple >= 1):
+        raise _RejectedError(f"{where}: the contract's size_multiple must be a whole number from 1")
+    for name in ("offers", "needs"):
+        if not isinstance(getattr(contract, name), frozenset):
+            raise _RejectedError(f"{where}: the contract's {name} must be a frozenset of words")
 
 
 def _incompatible(dist: Distribution | None) -> str:
@@ -182,6 +195,8 @@ def _incompatible(dist: Distribution | None) -> str:
         try:
             requirement = Requirement(line)
         except InvalidRequirement:
+            continue
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
         same = re.sub(r"[-_.]+", "-", requirement.name).lower() == DISTRIBUTION
         if same and not requirement.specifier.contains(__version__, prereleases=True):

@@ -18,7 +18,7 @@ import msgspec
 from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, read_info
 from zoo.errors import DataError, UsageError
 from zoo.files import cache_dir, write_atomically
-from zoo.registry import Choice, get_registry
+from zoo.registry import Choice, get_registry, parse
 
 Progress = Callable[[str, int], None]
 """Called with what is being done and how many images are done."""
@@ -58,14 +58,13 @@ def open_source(spec: str | Path, *, size: int, progress: Progress | None = None
         UsageError: no such folder or dataset, or the dataset must be imported first.
         DataError: the folder is not in the layout, or files in it are unusable; every fault is named, one a line.
     """
-    root = Path(spec)
-    if root.is_dir():
-        return _checked(root, progress)
-    if root.exists() or (os.sep in str(spec).partition(":")[0] and not _is_component(str(spec))):
-        read_info(root)  # raises with the reason
+    if not _is_component(str(spec)) and (Path(spec).exists() or os.sep in str(spec)):
+        return _checked(Path(spec), progress)
     try:
         choice = get_registry().find("dataset", str(spec))
     except UsageError as error:
+        if _is_component(str(spec)):  # an option is wrong
+            raise
         raise UsageError(f"{error.message}, and there is no folder {str(spec)!r} here", error.fix) from None
     if "source" in choice.contract.needs:
         fix = f"Type: zoo data import {choice.name} SRC DST, then --data DST"
@@ -74,11 +73,16 @@ def open_source(spec: str | Path, *, size: int, progress: Progress | None = None
 
 
 def _is_component(spec: str) -> bool:
+    """Whether a spec names a dataset that needs no files; `./scenes` is a folder, whatever its name."""
+    if spec.startswith((".", os.sep)):
+        return False
     try:
-        get_registry().find("dataset", spec)
+        _, name, _ = parse(spec)
     except UsageError:
         return False
-    return True
+    entries = [entry for entry in get_registry().list("dataset") if entry.component.name == name]
+    # The layouts of importers are no datasets: a folder named `cyclegan` is the user's.
+    return any("source" not in entry.component.contract.needs for entry in entries)
 
 
 def _rendered(choice: Choice, progress: Progress | None) -> DataSource:
@@ -115,16 +119,13 @@ def _checked(root: Path, progress: Progress | None) -> DataSource:
         found = memo.read_text()
     else:
         if progress:
-            progress(f"checking {root}", sum(info.splits.values()))
+            progress(f"checking {root}, once: {sum(info.splits.values())} pairs", 0)
         errors = [problem for problem in check(root) if problem.severity == "error"]
         if errors:
             lines = "\n".join(f"zoo:   {problem.path}: {problem.what}" for problem in errors[:20])
             more = f"\nzoo:   ... and {len(errors) - 20} more" if len(errors) > 20 else ""
             count = f"{len(errors)} fault{'s' * (len(errors) > 1)}"
-            raise DataError(
-                f"dataset `{root}` has {count}:\n{lines}{more}",
-                f"\nzoo: Mend or remove these, or type: zoo data check {root}",
-            )
+            raise DataError(f"dataset `{root}` has {count}; zoo data check tells them all:\n{lines}{more}")
         found = fingerprint(root, info)
         write_atomically(memo, found.encode())
     return DataSource(root=root.resolve(), name=info.name, info=info, fingerprint=found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from zoo.hookspec import Positive
 from zoo.layers.kinds import Init, Norm
 
 
@@ -12,13 +13,13 @@ from zoo.layers.kinds import Init, Norm
 class CBAMResNetConfig:
     """A residual translation network with CBAM attention."""
 
-    in_channels: int = 3
+    in_channels: Positive = 3
     """Channels of the input images."""
-    out_channels: int = 1
+    out_channels: Positive = 1
     """Channels of the output images."""
-    width: int = 64
+    width: Positive = 64
     """Channels after the first convolution; the residual blocks have four times as many."""
-    blocks: int = 9
+    blocks: Positive = 9
     """Number of residual blocks."""
     norm: Norm = "instance"
     """Normalization after each convolution but the last."""
@@ -32,7 +33,7 @@ class CBAMResNetConfig:
     """Standard deviation of the initial weights, or the gain of `xavier`."""
     placement: Literal["every", "last"] = "every"
     """Residual blocks that have the attention."""
-    reduction: int = 16
+    reduction: Positive = 16
     """Channels for each hidden unit of the channel attention."""
     spatial_bn: bool = False
     """Batch norm in the spatial attention, as the CBAM authors' code has it."""

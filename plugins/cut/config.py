@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.errors import UsageError
+from zoo.hookspec import Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +23,11 @@ class CUTConfig:
     """Mirror the images of every second batch, on average, before they are translated, and their features back after."""
     layers: tuple[int, ...] | None = None
     """Layers of the generator whose features are contrasted; None: those that the generator itself names."""
-    patches: int = 256
+    patches: Positive = 256
     """Places contrasted in each layer and image; all of them where a layer has fewer."""
     temperature: float = 0.07
     """Divides the similarity of two patches; the lower, the more the nearest wrong patch counts."""
-    width: int = 256
+    width: Positive = 256
     """Hidden units, and the length of a patch's vector, in the head on each layer."""
     lr: float = 2e-4
     """Adam's learning rate, for both players."""

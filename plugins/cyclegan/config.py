@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.errors import UsageError
-from zoo.hookspec import Contract
+from zoo.hookspec import Contract, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class CycleGANConfig:
     thermal images have as many channels, else 0."""
     pool: int = 50
     """Translated images of each domain kept for the discriminators; 0 shows them only the newest."""
-    discriminator_steps: int = 1
+    discriminator_steps: Positive = 1
     """Turns of the discriminators for one of the generators (K of the GN_CycleGAN paper)."""
     lr: float = 2e-4
     """Adam's learning rate, for generators and discriminators."""

@@ -3,41 +3,110 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from zoo.hookspec import Component, Contract, hookimpl
 
-from .config import AlignedConfig, CycleGANConfig, RoadSceneConfig
+from .config import (
+    AlignedConfig,
+    CycleGANConfig,
+    FLIRConfig,
+    KAISTConfig,
+    LLVIPConfig,
+    M3FDConfig,
+    MSRSConfig,
+    OSUConfig,
+    RadiometricConfig,
+    RoadSceneConfig,
+    ThermalWorldConfig,
+)
 
 
 @hookimpl
 def zoo_components() -> Iterable[Component]:
     """Return the importers' rows."""
     return [
-        Component(
-            kind="dataset",
-            name="roadscene",
-            target="zoo_plugins.datasets.roadscene:RoadScene",
-            config=RoadSceneConfig(),
-            summary="RoadScene: aligned 8-bit pairs cut from a driving video; crop_LR_visible/, cropinfrared/",
-            contract=Contract(offers=frozenset({"pairs"}), needs=frozenset({"source"})),
-            paper='Xu et al., "FusionDN" (AAAI 2020)',
+        _row(
+            "roadscene:RoadScene",
+            RoadSceneConfig(),
+            "RoadScene: aligned 8-bit pairs cut from a driving video; crop_LR_visible/, cropinfrared/",
+            'Xu et al., "FusionDN" (AAAI 2020)',
         ),
-        Component(
-            kind="dataset",
-            name="cyclegan",
-            target="zoo_plugins.datasets.cyclegan:CycleGANFolders",
-            config=CycleGANConfig(),
-            summary="unpaired images: trainA/, trainB/, testA/, testB/; A is visible, B thermal",
-            contract=Contract(needs=frozenset({"source"})),
-            paper='Zhu et al., "CycleGAN" (ICCV 2017)',
+        _row(
+            "osu:OSU",
+            OSUConfig(),
+            "OSU colour-thermal (OTCBVS 03): six campus sequences; 1a/ ... 6a/ thermal, 1b/ ... 6b/ colour",
+            'Davis and Sharma, "Background-Subtraction using Contour-based Fusion" (CVIU 2007)',
         ),
-        Component(
-            kind="dataset",
-            name="aligned",
-            target="zoo_plugins.datasets.aligned:SideBySide",
-            config=AlignedConfig(),
-            summary="pairs side by side in one image: train/, test/ (or val/); visible left, thermal right",
-            contract=Contract(offers=frozenset({"pairs"}), needs=frozenset({"source"})),
-            paper='Isola et al., "pix2pix" (CVPR 2017)',
+        _row(
+            "flir:FLIR",
+            FLIRConfig(),
+            "FLIR ADAS v1 (train/, val/) and v2 (video_rgb_test/, ...): driving videos, registered at import",
+            "Teledyne FLIR, ADAS thermal dataset (2018, 2022)",
+        ),
+        _row(
+            "thermalworld:ThermalWorld",
+            ThermalWorldConfig(),
+            "ThermalWorld: VOC tree with ThermalImages/, or ThermalGAN's TV/, IR_32/, LABEL_TEMP/; labels, degrees",
+            'Kniaz et al., "ThermalGAN" (ECCV Workshops 2018)',
+            frozenset({"pairs", "labels", "celsius", "temperatures", "thermal_segmentation"}),
+        ),
+        _row(
+            "llvip:LLVIP",
+            LLVIPConfig(),
+            "LLVIP: streets at night; visible/{train,test}/, infrared/{train,test}/",
+            'Jia et al., "LLVIP" (ICCV Workshops 2021)',
+        ),
+        _row(
+            "kaist:KAIST",
+            KAISTConfig(),
+            "KAIST multispectral pedestrians: setNN/VNNN/{visible,lwir}/; sets 0-5 train, 6-11 test",
+            'Hwang et al., "Multispectral Pedestrian Detection" (CVPR 2015)',
+        ),
+        _row(
+            "msrs:MSRS",
+            MSRSConfig(),
+            "MSRS: road scenes of MFNet, enhanced; {train,test}/{vi,ir,Segmentation_labels}/",
+            'Tang et al., "PIAFusion" (Information Fusion 2022)',
+            frozenset({"pairs", "labels"}),
+        ),
+        _row(
+            "m3fd:M3FD",
+            M3FDConfig(),
+            "M3FD: roads and campus; Vis/, Ir/ (or vi/, ir/)",
+            'Liu et al., "Target-aware Dual Adversarial Learning" (CVPR 2022)',
+        ),
+        _row(
+            "radiometric:Radiometric",
+            RadiometricConfig(),
+            "your own pairs in degrees: 16-bit files with a stated scale, or FLIR radiometric JPEGs",
+            "",
+            frozenset({"pairs", "celsius"}),
+        ),
+        _row(
+            "cyclegan:CycleGANFolders",
+            CycleGANConfig(),
+            "unpaired images: trainA/, trainB/, testA/, testB/; A is visible, B thermal",
+            'Zhu et al., "CycleGAN" (ICCV 2017)',
+            frozenset(),
+        ),
+        _row(
+            "aligned:SideBySide",
+            AlignedConfig(),
+            "pairs side by side in one image: train/, test/ (or val/); visible left, thermal right",
+            'Isola et al., "pix2pix" (CVPR 2017)',
         ),
     ]
+
+
+def _row(place: str, config: Any, summary: str, paper: str, offers: frozenset[str] = frozenset({"pairs"})) -> Component:
+    """Return the row of the importer at `module:Class`, which has the module's name."""
+    return Component(
+        kind="dataset",
+        name=place.partition(":")[0],
+        target=f"zoo_plugins.datasets.{place}",
+        config=config,
+        summary=summary,
+        contract=Contract(offers=offers, needs=frozenset({"source"})),
+        paper=paper,
+    )

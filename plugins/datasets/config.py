@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,3 +22,90 @@ class CycleGANConfig:
 @dataclass(frozen=True, kw_only=True)
 class AlignedConfig:
     """`aligned` has no options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OSUConfig:
+    """Options of `osu`."""
+
+    test: str = "3+6"
+    """Sequences of the test set, joined by `+`. The publishers give no split; 3 and 6 are the last ones of both places."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FLIRConfig:
+    """Options of `flir`."""
+
+    thermal: Literal["8", "16"] = "8"
+    """Bits of the thermal files to bring along: 8 after the camera's contrast control, or 16 as the sensor counted."""
+    celsius_per_count: float = 0.0
+    """Degrees a count of the 16-bit files, if you know it; 0: they stay counts."""
+    celsius_at_zero: float = -273.15
+    """Degrees Celsius of count 0, where `celsius_per_count` is given."""
+    homography: str = ""
+    """File of the 3 x 3 matrix from visible to thermal pixels; empty: a crop by the cameras' published fields of view."""
+    view_width: float = 0.0
+    """Share of the visible image's width that the thermal camera sees, instead of the published one; 0: as published."""
+    test_share: float = 0.1
+    """For v2, whose pairs come without a split: share of the frames held out, in whole videos."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThermalWorldConfig:
+    """Options of `thermalworld`."""
+
+    edges: int = 1
+    """Pixels on either side of an object's outline that become the class `edge`; 0: none."""
+    classes: str = ""
+    """Names of the class indices, joined by `+`; empty: from `labelmap.txt`, else `class_0`, `class_1`, ..."""
+    celsius_per_count: float = 0.0
+    """Degrees a count of integer thermal files, if you know it; 0: they stay grey levels. Float files hold degrees."""
+    celsius_at_zero: float = -273.15
+    """Degrees Celsius of count 0, where `celsius_per_count` is given."""
+    test_share: float = 0.1
+    """Share of the stems held out, by SHA-256, where the tree has no `ImageSets`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LLVIPConfig:
+    """`llvip` has no options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KAISTConfig:
+    """Options of `kaist`."""
+
+    every: int = 20
+    """Take every n-th frame of a video, as the set's usual test list does; neighbours differ little."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MSRSConfig:
+    """Options of `msrs`."""
+
+    labels: bool = True
+    """Bring the class labels along where the tree has them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class M3FDConfig:
+    """Options of `m3fd`."""
+
+    test_share: float = 0.1
+    """Share of the pairs held out, in whole blocks of neighbours, where the tree has no `meta/train.txt`."""
+    block: int = 50
+    """Neighbouring numbers that stay together: the frames come from videos whose ends the publishers do not give."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RadiometricConfig:
+    """Options of `radiometric`."""
+
+    celsius_per_count: float = 0.0
+    """Degrees a count of 16-bit files, as the camera's maker or a calibration states it; FLIR JPEGs need none."""
+    celsius_at_zero: float = -273.15
+    """Degrees Celsius of count 0."""
+    homography: str = ""
+    """File of the 3 x 3 matrix from visible to thermal pixels; empty: the camera's own alignment, or none."""
+    test_share: float = 0.1
+    """Share of the pairs held out, by SHA-256, where the tree has no `train` and `test`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from zoo.data.importing import add_pair, images, pair_up, source_folders
+from zoo.data.importing import add_8_bit_pair, images, pair_up, source_folders
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError
 
@@ -35,7 +35,7 @@ class RoadScene:
             )
         held_out = set(by_digest(pairs)[: self.config.test_pairs])
         for stem, (visible, thermal) in pairs.items():
-            add_pair(writer, "test" if stem in held_out else "train", stem, visible, thermal)
+            add_8_bit_pair(writer, "test" if stem in held_out else "train", stem, visible, thermal)
         writer.describe(
             name="roadscene",
             source="https://github.com/hanna-xu/RoadScene",

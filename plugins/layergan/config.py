@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.errors import RefusedError, UsageError
-from zoo.hookspec import Contract
+from zoo.hookspec import Contract, Positive
 
 SMALLEST, LARGEST = 32, 512
 """Sizes in pixels between which the eight blocks of the encoder can serve every resolution of the decoder."""
@@ -34,11 +34,11 @@ class LayerGANConfig:
     """Weight of the L1 distance to the thermal image."""
     lambda_adv: float = 1.0
     """Weight of the adversarial loss of each layer."""
-    latent: int = 512
+    latent: Positive = 512
     """Length of the vector that styles a layer."""
     channel_multiplier: float = 1.0
     """Decoder channels at r pixels are 16384 / r times this; 1 and 2 are StyleGAN2's widths."""
-    max_channels: int = 512
+    max_channels: Positive = 512
     """Most decoder channels at any resolution."""
     share_trunk: bool = False
     """One decoder for all layers, of which each has only its own maps to pixels; else a decoder each."""

@@ -1,12 +1,21 @@
-"""PSNR and SSIM, the metrics of the papers' tables, with MATLAB's definitions. Imports no torch."""
+"""Scores of translated thermal images: pixel by pixel, by structure, by networks, in degrees, as sets. Imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo.hookspec import Component, hookimpl
+from zoo.hookspec import Component, Contract, hookimpl
 
-from .config import PSNRConfig, SSIMConfig
+from .config import (
+    FIDConfig,
+    KIDConfig,
+    LPIPSConfig,
+    MAECelsiusConfig,
+    MAEConfig,
+    MSSSIMConfig,
+    PSNRConfig,
+    SSIMConfig,
+)
 
 
 @hookimpl
@@ -27,5 +36,52 @@ def zoo_components() -> Iterable[Component]:
             config=SSIMConfig(),
             summary="Structural similarity, Gaussian 11x11 window, borders as MATLAB's ssim",
             paper="Wang et al., Image quality assessment: from error visibility to structural similarity, TIP 2004",
+        ),
+        Component(
+            kind="metric",
+            name="ms_ssim",
+            target="zoo_plugins.metrics.ms_ssim:MSSSIM",
+            config=MSSSIMConfig(),
+            summary="Structural similarity over five scales; images of 161 px or more",
+            paper="Wang et al., Multiscale structural similarity for image quality assessment, Asilomar 2003",
+        ),
+        Component(
+            kind="metric",
+            name="mae",
+            target="zoo_plugins.metrics.mae:MAE",
+            config=MAEConfig(),
+            summary="Mean absolute error in grey levels of 256",
+        ),
+        Component(
+            kind="metric",
+            name="mae_celsius",
+            target="zoo_plugins.metrics.mae:MAECelsius",
+            config=MAECelsiusConfig(),
+            summary="Mean absolute error in degrees Celsius, on data that knows degrees",
+            contract=Contract(needs=frozenset({"celsius"})),
+        ),
+        Component(
+            kind="metric",
+            name="lpips",
+            target="zoo_plugins.metrics.lpips:LPIPS",
+            config=LPIPSConfig(),
+            summary="Perceptual distance by an ImageNet network",
+            paper="Zhang et al., The unreasonable effectiveness of deep features as a perceptual metric, CVPR 2018",
+        ),
+        Component(
+            kind="metric",
+            name="fid",
+            target="zoo_plugins.metrics.fid:FID",
+            config=FIDConfig(),
+            summary="Frechet distance of features: pytorch-fid's Inception, or any network of timm",
+            paper="Heusel et al., GANs trained by a two time-scale update rule converge to a local Nash equilibrium, NIPS 2017",
+        ),
+        Component(
+            kind="metric",
+            name="kid",
+            target="zoo_plugins.metrics.kid:KID",
+            config=KIDConfig(),
+            summary="Kernel distance of features, unbiased at any number of images",
+            paper="Binkowski et al., Demystifying MMD GANs, ICLR 2018",
         ),
     ]

@@ -5,8 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from zoo.errors import UsageError
+from zoo.hookspec import Contract, Positive
+
+from .networks import INCEPTION, PUBLISHED, network_label
+
 DATA_RANGE = 1.0
 """Metrics get images in [0, 1]; the range is that of the format, never that of one image's content."""
+
+
+MS_SSIM_EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Weights of the five scales (Wang et al. 2003, section 3.2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +37,105 @@ class SSIMConfig:
     """Stabilises the luminance term: C1 = (k1 * data range)^2."""
     k2: float = 0.03
     """Stabilises the contrast term: C2 = (k2 * data range)^2."""
+    volume: bool = False
+    """Take the channels as the third dimension of a volume with an 11x11x11 window, as MATLAB's ssim does when it is handed an
+    RGB array. Thermal images of equal channels score as they do without."""
     border: Literal["replicate", "valid"] = "replicate"
     """`replicate` averages over all pixels with the edge repeated outwards, as MATLAB's ssim; `valid` averages over the
     pixels whose window lies within the image, as the 2004 paper's code and scikit-image."""
+
+    def __post_init__(self) -> None:
+        if self.radius < 1:
+            raise UsageError(f"ssim was asked for a window of sigma={self.sigma} pixels", "Type ssim:sigma=1.5")
+        if self.volume and self.border == "valid":
+            raise UsageError(
+                "ssim was asked for a volume without replicated borders, and no window fits into its channels",
+                "Leave border=valid or volume=true out",
+            )
+
+    @property
+    def radius(self) -> int:
+        """Reach of the window from its centre, in pixels."""
+        return int(3.5 * self.sigma + 0.5)
+
+    def contract(self) -> Contract:
+        """Return the smallest images: those that hold one window."""
+        return Contract(min_size=2 * self.radius + 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MSSSIMConfig:
+    """How MS-SSIM is computed (Wang et al. 2003, Eq. 7)."""
+
+    scales: Positive = 5
+    """Scales from the image's own downwards, 1 to 5. With fewer than 5 the first exponents of the paper are divided by their
+    sum."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.scales <= len(MS_SSIM_EXPONENTS):
+            raise UsageError(f"ms_ssim was asked for {self.scales} scales", "It has 1 to 5")
+
+    @property
+    def exponents(self) -> tuple[float, ...]:
+        """Weight of each scale."""
+        first = MS_SSIM_EXPONENTS[: self.scales]
+        return first if self.scales == len(MS_SSIM_EXPONENTS) else tuple(beta / sum(first) for beta in first)
+
+    @property
+    def min_size(self) -> int:
+        """Smallest side whose coarsest scale holds one window of 11 pixels; sides are halved upwards."""
+        return (2 * SSIMConfig().radius << (self.scales - 1)) + 1
+
+    def contract(self) -> Contract:
+        """Return the smallest images."""
+        return Contract(min_size=self.min_size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MAEConfig:
+    """The mean absolute error has no options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MAECelsiusConfig:
+    """The mean absolute error has no options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LPIPSConfig:
+    """How LPIPS is computed (Zhang et al. 2018, Eq. 1, version 0.1)."""
+
+    network: Literal["alex", "vgg", "squeeze"] = "alex"
+    """ImageNet network whose features are compared; the paper recommends `alex`."""
+    weights: str = PUBLISHED
+    """Weights of the network: `published` (torchvision's ImageNet weights, which must be on the machine or be fetched), a file
+    of the same form, or `random`, which the score's name then says."""
+
+    def label(self) -> str:
+        """Return the network, with a mark unless its weights are the published ones."""
+        return network_label(self.network, self.weights)
+
+    def contract(self) -> Contract:
+        """Return the smallest images: those that pass the network's poolings."""
+        return Contract(min_size={"alex": 31, "vgg": 16, "squeeze": 17}[self.network])
+
+
+@dataclass(frozen=True, kw_only=True)
+class FIDConfig:
+    """Where the features of FID come from."""
+
+    extractor: str = INCEPTION
+    """`inception` (pytorch-fid's, as in the papers) or the name of a network in timm, with the tag of its weights where it
+    matters, e.g. `resnet50.a1_in1k`."""
+    weights: str = PUBLISHED
+    """`published` (must be on the machine or be fetched), a file of weights, or `random`; the score's name says which unless it
+    is the published ones."""
+
+    def label(self) -> str:
+        """Return the extractor, with a mark unless its weights are the published ones."""
+        return network_label(self.extractor, self.weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KIDConfig(FIDConfig):
+    """Where the features of KID come from."""

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from zoo.contracts import Compared
+
 from .checks import check_pair
 from .config import DATA_RANGE, PSNRConfig
 
@@ -16,6 +18,7 @@ class PSNR:
     name: ClassVar[str] = "psnr"
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = "dB"
+    compares: ClassVar[Compared] = "grey"
 
     def __init__(self, config: PSNRConfig) -> None:
         self.config = config

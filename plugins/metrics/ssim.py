@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from zoo.errors import UsageError
+from zoo.contracts import Compared
 
-from .checks import check_pair
+from .checks import check_pair, check_size
 from .config import DATA_RANGE, SSIMConfig
+from .volume import volume_similarity
 
 
 class SSIM:
@@ -20,7 +21,8 @@ class SSIM:
 
     torchmetrics reflects the image at its edges, which neither MATLAB nor scikit-image does. Its map of local
     similarities is therefore cut to the pixels whose window lies within the image; for `replicate` the image is first
-    extended by the window's radius, so that the cut map has the image's own size.
+    extended by the window's radius, so that the cut map has the image's own size. As a `volume`, the channels are a third
+    dimension of the window and are extended in the same way.
     """
 
     name: ClassVar[str] = "ssim"
@@ -29,19 +31,22 @@ class SSIM:
 
     def __init__(self, config: SSIMConfig) -> None:
         self.config = config
-        self.radius = int(3.5 * config.sigma + 0.5)
-        if self.radius < 1:
-            raise UsageError(f"ssim was asked for a window of sigma={config.sigma} pixels", "Type ssim:sigma=1.5")
+        self.compares: Compared = "channels" if config.volume else "grey"
 
     @property
     def window(self) -> int:
         """Side of the Gaussian window in pixels."""
-        return 2 * self.radius + 1
+        return 2 * self.config.radius + 1
 
     def protocol(self) -> dict[str, Any]:
         """Return everything that changes the value without changing the model."""
-        window = f"gaussian {self.window}x{self.window}"
-        return {"data_range": DATA_RANGE, "window": window, **asdict(self.config), "covariance": "population"}
+        window = "x".join([str(self.window)] * (3 if self.config.volume else 2))
+        return {
+            "data_range": DATA_RANGE,
+            "window": f"gaussian {window}",
+            **asdict(self.config),
+            "covariance": "population",
+        }
 
     def per_image(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return the SSIM of each image in [-1, 1], float64 [N], for images [N, C, H, W] in [0, 1].
@@ -50,14 +55,12 @@ class SSIM:
             UsageError: the images differ in shape, or are smaller than the window.
         """
         check_pair(self.name, translated, real)
-        height, width = real.shape[-2:]
-        if min(height, width) < self.window:
-            raise UsageError(
-                f"ssim slides a window of {self.window}x{self.window} pixels, and the images have {height}x{width}",
-                f"Test at a size of at least {self.window}",
-            )
+        check_size(self.name, real, self.window)
         translated, real = translated.double(), real.double()  # variances are small differences of large means
-        edge = self.radius
+        if self.config.volume:
+            volumes = zip(translated.cpu().numpy(), real.cpu().numpy(), strict=True)
+            return real.new_tensor([volume_similarity(one, other, self.config) for one, other in volumes])
+        edge = self.config.radius
         if self.config.border == "replicate":
             translated, real = (F.pad(image, (edge,) * 4, mode="replicate") for image in (translated, real))
         _, similarity = structural_similarity_index_measure(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.errors import UsageError
+from zoo.hookspec import Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class GradientNormConfig:
 class SpectralNormConfig:
     """Spectral normalization of the weights."""
 
-    iterations: int = 1
+    iterations: Positive = 1
     """Steps of the power iteration at each pass in training mode."""
 
     def __post_init__(self) -> None:

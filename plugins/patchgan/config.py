@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.errors import UsageError
-from zoo.hookspec import Contract
+from zoo.hookspec import Contract, Positive
 from zoo.layers.kinds import Init, Norm
 
 
@@ -13,11 +13,11 @@ from zoo.layers.kinds import Init, Norm
 class PatchGANConfig:
     """A stack of strided convolutions that judges overlapping patches."""
 
-    in_channels: int = 1
+    in_channels: Positive = 1
     """Channels of the judged images."""
-    width: int = 64
+    width: Positive = 64
     """Channels after the first convolution; they double up to eight times as many."""
-    layers: int = 3
+    layers: Positive = 3
     """Number of halvings; patches are 34, 70, 142, 286 pixels wide for 2, 3, 4, 5."""
     norm: Norm = "instance"
     """Normalization after each convolution but the first and the last."""
@@ -35,13 +35,13 @@ class PatchGANConfig:
 class MultiScaleConfig:
     """A patch discriminator for the image and for each of its reductions."""
 
-    in_channels: int = 1
+    in_channels: Positive = 1
     """Channels of the judged images."""
-    scales: int = 2
+    scales: Positive = 2
     """Number of image sizes, the full one among them."""
-    width: int = 64
+    width: Positive = 64
     """Channels after the first convolution of each discriminator; they double up to eight times as many."""
-    layers: int = 3
+    layers: Positive = 3
     """Number of halvings inside each discriminator, as for `patchgan`."""
     norm: Norm = "instance"
     """Normalization after each convolution but the first and the last."""
@@ -76,9 +76,9 @@ class MultiScaleConfig:
 class PixelConfig:
     """Convolutions of one pixel that judge each pixel by itself."""
 
-    in_channels: int = 1
+    in_channels: Positive = 1
     """Channels of the judged images."""
-    width: int = 64
+    width: Positive = 64
     """Channels after the first convolution; the second has twice as many."""
     norm: Norm = "instance"
     """Normalization after the second convolution."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zoo.hookspec import Positive
 from zoo.layers.kinds import Init, Norm
 
 
@@ -11,13 +12,13 @@ from zoo.layers.kinds import Init, Norm
 class ResNetConfig:
     """A residual translation network."""
 
-    in_channels: int = 3
+    in_channels: Positive = 3
     """Channels of the input images."""
-    out_channels: int = 1
+    out_channels: Positive = 1
     """Channels of the output images."""
-    width: int = 64
+    width: Positive = 64
     """Channels after the first convolution; the residual blocks have four times as many."""
-    blocks: int = 9
+    blocks: Positive = 9
     """Number of residual blocks."""
     norm: Norm = "instance"
     """Normalization after each convolution but the last."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zoo.hookspec import Positive
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScenesConfig:
@@ -11,11 +13,11 @@ class ScenesConfig:
 
     seed: int = 0
     """Start of every random stream; two seeds give two unrelated sets."""
-    train: int = 120
+    train: Positive = 120
     """Pairs in the training split."""
-    test: int = 20
+    test: Positive = 20
     """Pairs in the test split."""
-    size: int = 128
+    size: Positive = 128
     """Height and width of the pictures in pixels; the street is the same at every size."""
     night: float = 0.3
     """Share of the pictures taken at night, 0 to 1."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from zoo.errors import RefusedError, UsageError
-from zoo.hookspec import Contract
+from zoo.hookspec import Contract, Positive
 
 SMALLEST = 16
 """Height and width in pixels below which the network has too few blocks to be one."""
@@ -15,13 +15,13 @@ SMALLEST = 16
 class StyleGAN2Config:
     """A chain of residual blocks, each halving the image, from `size` down to 4 pixels."""
 
-    in_channels: int = 1
+    in_channels: Positive = 1
     """Channels of the judged images."""
-    size: int = 256
+    size: Positive = 256
     """Height and width of the judged images, a power of two; a recipe sets it to its own size."""
     channel_multiplier: float = 1.0
     """Channels at r pixels are 16384 / r times this; 1 and 2 are the published widths."""
-    max_channels: int = 512
+    max_channels: Positive = 512
     """Most channels at any resolution."""
     minibatch_std: bool = True
     """Show the last block how much the images of a batch differ; it ties them together."""

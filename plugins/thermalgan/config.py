@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.errors import UsageError
-from zoo.hookspec import Contract
+from zoo.hookspec import Contract, Positive
 
 SMALLEST = 32
 """Height and width in pixels below which the encoder of the latent code has nothing left to normalize."""
@@ -32,13 +32,13 @@ class ThermalGANConfig:
     """Adversarial loss of step 1."""
     segmentation_l1: float = 10.0
     """Weight of the mean absolute difference in step 1."""
-    latent: int = 8
+    latent: Positive = 8
     """Length of the random code."""
     latent_l1: float = 0.5
     """Weight of recovering a random code from what was painted with it."""
     kl: float = 0.01
     """Weight of the distance between encoded and random codes."""
-    encoder_width: int = 64
+    encoder_width: Positive = 64
     """Channels after the first convolution of the encoder of codes."""
     gan: Literal["lsgan", "log"] = "log"
     """Adversarial loss of step 2."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from zoo.errors import UsageError
-from zoo.hookspec import Contract
+from zoo.hookspec import Contract, Positive
 from zoo.layers.kinds import Init, Norm
 
 
@@ -18,11 +18,11 @@ class TimmUNetConfig:
     """Name of a network in timm, with the tag of its weights where it matters, e.g. `convnext_tiny.fb_in22k`."""
     pretrained: bool = False
     """Start from the encoder's published weights, which timm downloads."""
-    in_channels: int = 3
+    in_channels: Positive = 3
     """Channels of the input images."""
-    out_channels: int = 1
+    out_channels: Positive = 1
     """Channels of the output images."""
-    width: int = 32
+    width: Positive = 32
     """Channels of the decoder at the image's size; they double at each halving up to eight times as many."""
     norm: Norm = "instance"
     """Normalization after each convolution of the decoder but the last; the encoder has its own."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from zoo.errors import UsageError
-from zoo.hookspec import Contract
+from zoo.hookspec import Contract, Positive
 from zoo.layers.kinds import Init, Norm
 
 FEWEST = 5
@@ -17,16 +17,16 @@ FEWEST = 5
 class UNetConfig:
     """An encoder and decoder with a skip connection at each size."""
 
-    in_channels: int = 3
+    in_channels: Positive = 3
     """Channels of the input images."""
-    out_channels: int = 1
+    out_channels: Positive = 1
     """Channels of the output images."""
-    width: int = 64
+    width: Positive = 64
     """Channels after the first convolution; they double up to eight times as many."""
     downs: int | None = 8
     """Number of halvings, at least 5; the image size must be a multiple of two to this power. None: as many as the size
     allows, at most `most`."""
-    most: int = 8
+    most: Positive = 8
     """Largest number of halvings where `downs` is None; 8 is `unet_256`, 9 ThermalGAN's `unet_512`."""
     norm: Norm = "instance"
     """Normalization after each convolution but the first, the innermost and the last."""

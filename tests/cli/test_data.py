@@ -1,4 +1,4 @@
-"""`zoo data import` and `zoo data check`, as typed."""
+"""`zoo data import`, `zoo data check` and `zoo data sample`, as typed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from zoo.cli.data import app
 from zoo.errors import DataError, UsageError
+
+HEALTHY = "no fault found in 4 images (0 pairs judged for registration)"
 
 
 @pytest.fixture
@@ -51,12 +53,12 @@ def test_check_exits_0_when_all_is_well_and_1_with_errors(source: Path, tmp_path
     runner, dst = CliRunner(), tmp_path / "dst"
     runner.invoke(app, ["import", "aligned", str(source), str(dst)])
     good = runner.invoke(app, ["check", str(dst)])
-    assert (good.exit_code, good.stdout) == (0, f"{dst}: ok\n")
+    assert (good.exit_code, good.stdout) == (0, f"{dst}: ok\nhealth: {HEALTHY}\n")
     (dst / "train/thermal/0.png").unlink()
     bad = runner.invoke(app, ["check", str(dst)])
     assert bad.exit_code == 1
     assert f"error: `{dst}/train/visible/0.png` has no partner in train/thermal\n" in bad.stdout
-    assert bad.stdout.endswith("1 error, 1 warning\n")
+    assert f"{dst}: 1 error, 1 warning\n" in bad.stdout
     as_json = runner.invoke(app, ["check", str(dst), "--json"])
     assert as_json.exit_code == 1
     answer = json.loads(as_json.stdout)
@@ -67,3 +69,49 @@ def test_check_exits_0_when_all_is_well_and_1_with_errors(source: Path, tmp_path
 def test_importing_a_set_that_is_made_on_the_spot_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="scenes is made on the spot"):
         CliRunner().invoke(app, ["import", "scenes", "x", str(tmp_path / "dst")], catch_exceptions=False)
+
+
+def test_the_health_is_in_dataset_json_after_an_import_and_leaves_the_fingerprint_alone(
+    source: Path, tmp_path: Path
+) -> None:
+    runner = CliRunner()
+    runner.invoke(app, ["import", "aligned", str(source), str(tmp_path / "a")])
+    runner.invoke(app, ["import", "aligned", str(source), str(tmp_path / "b"), "--no-health"])
+    with_health, without = (json.loads((tmp_path / name / "dataset.json").read_text()) for name in "ab")
+    assert (with_health["health"]["images"], without["health"]) == (4, None)
+    assert with_health["fingerprint"] == without["fingerprint"]
+
+
+def test_check_writes_the_health_only_when_asked(source: Path, tmp_path: Path) -> None:
+    runner, dst = CliRunner(), tmp_path / "dst"
+    runner.invoke(app, ["import", "aligned", str(source), str(dst), "--no-health"])
+    before = (dst / "dataset.json").read_bytes()
+    flat = dst / "test/thermal/1.png"
+    Image.fromarray(np.full((4, 5), 7, np.uint8)).save(flat)
+    seen = runner.invoke(app, ["check", str(dst)])
+    assert seen.exit_code == 0
+    assert f"warning: `{flat}` has no contrast\n" in seen.stdout
+    assert seen.stdout.endswith("health: 1 thermal images constant\n")
+    assert (dst / "dataset.json").read_bytes() == before
+    runner.invoke(app, ["check", str(dst), "--write"])
+    assert json.loads((dst / "dataset.json").read_text())["health"]["constant"] == 1
+    assert json.loads(runner.invoke(app, ["check", str(dst), "--json"]).stdout)["health"]["constant"] == 1
+    assert "health:" not in runner.invoke(app, ["check", str(dst), "--no-health"]).stdout
+    with pytest.raises(UsageError, match="not measured"):
+        runner.invoke(app, ["check", str(dst), "--write", "--no-health"], catch_exceptions=False)
+
+
+def test_sample_draws_from_both_splits(source: Path, tmp_path: Path) -> None:
+    runner, dst = CliRunner(), tmp_path / "dst"
+    runner.invoke(app, ["import", "aligned", str(source), str(dst)])
+    words = ["sample", str(dst), str(tmp_path / "small"), "--train", "2", "--test", "1", "--seed", "3"]
+    result = runner.invoke(app, words)
+    assert result.stdout == f"{tmp_path / 'small'}: src, 2 train, 1 test pairs, drawn with seed 3\n"
+    with pytest.raises(UsageError, match="500 train pairs were asked for"):
+        runner.invoke(app, ["sample", str(dst), str(tmp_path / "large")], catch_exceptions=False)
+
+
+def test_check_of_a_folder_that_is_no_dataset_names_it_once(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["check", str(tmp_path)])
+    assert result.exit_code == 1
+    assert result.stdout.count("error: ") == 1

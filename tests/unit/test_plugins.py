@@ -14,6 +14,7 @@ from zoo.hookspec import Component, hookimpl
 @dataclass(frozen=True, kw_only=True)
 class Config:
     in_channels: int = 3
+    out_channels: int = 1
 
 @hookimpl
 def zoo_components():
@@ -144,3 +145,33 @@ def test_plugins_names_the_one_that_imports_torch(site, zoo):
     heavy = {row["name"]: row["heavy"] for row in rows}
     assert "torch" in heavy["heavy"]
     assert all(not found for name, found in heavy.items() if name != "heavy")
+
+
+NO_HOOK = "def zoo_components():\n    return []"
+CONTRACT = GOOD.replace("import Component, hookimpl", "import Component, Contract, hookimpl")
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (NO_HOOK, "is @hookimpl missing"),
+        (CONTRACT.replace('summary="a network"', 'summary="a", contract=Contract(size_multiple=0)'), "size_multiple"),
+        (CONTRACT.replace('summary="a network"', 'summary="a", contract=Contract(needs=("pairs",))'), "frozenset"),
+        (GOOD.replace('summary="a network"', 'summary="two\\nlines"'), "one line"),
+        (GOOD.replace("    out_channels: int = 1\n", "    def contract(self): return 1 / 0\n"), "ZeroDivisionError"),
+    ],
+)
+def test_rows_that_later_code_would_stumble_over_are_refused(site, zoo, source, told):
+    install(site, "bad", source.replace("{name}", "badnet"))
+    done = zoo("list", env={"PYTHONPATH": str(site)})
+    assert done.returncode == 0 and "resnet9" in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert told in line
+
+
+def test_a_target_that_raises_is_told_with_its_plugin(site, zoo):
+    install(site, "fine", GOOD.format(name="finenet"))
+    (site / "x.py").write_text("raise RuntimeError('no such driver')")
+    done = zoo("info", "finenet", env={"PYTHONPATH": str(site)})
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert "fine/finenet of fine-dist 1.2 cannot be loaded from x:X: RuntimeError: no such driver" in done.stdout

@@ -20,9 +20,19 @@ import msgspec
 import torch
 
 from zoo.bench.environment import peak_memory, provenance
-from zoo.bench.job import EXIT_INTERRUPTED, LOCK_FILE, TRAINED_FILE, Event, Job, Trained, read_job, read_trained
+from zoo.bench.job import (
+    EXIT_INTERRUPTED,
+    LOCK_FILE,
+    TRAINED_FILE,
+    Event,
+    Job,
+    Trained,
+    read_job,
+    read_trained,
+    unscored,
+)
 from zoo.bench.record import FAILURE_FILE, Failure, read_record, write_json
-from zoo.bench.scoring import score_cell
+from zoo.bench.scoring import build_metrics, score_cell
 from zoo.build import build_method, choice_of
 from zoo.contracts import Method
 from zoo.data.layout import read_info
@@ -31,6 +41,7 @@ from zoo.errors import ZooError
 from zoo.files import cannot_write, locked, write_atomically
 from zoo.train.engine import CHECKPOINTS, StepReport, TrainResult, train
 from zoo.train.log import Reading
+from zoo.train.losses import TrainingError
 from zoo.train.seeds import seed_everything
 from zoo.weights.folder import ModelConfig, inference_state, load_weights, save_model
 from zoo.weights.translator import pick_device
@@ -46,11 +57,15 @@ def run_cell(folder: Path, tell: Tell, stop: Callable[[], bool]) -> bool:
     """
     job = read_job(folder)
     tell(Event(what="stage", text="waiting"))
-    with locked(folder / LOCK_FILE):
+    with locked(folder / LOCK_FILE, give_up=stop) as held:
+        if not held:
+            return False
         record = read_record(folder)
-        if record and record.score_key == job.score_key:
+        missing = unscored(job.metrics, record)
+        if not missing:
             return True
         tell(Event(what="stage", text="loading"))
+        metrics = build_metrics(missing)  # before the training, so that a metric that cannot be had is told now
         device = pick_device(job.device)
         info = read_info(Path(job.root))
         rng = seed_everything(job.recipe.seed, device)
@@ -59,6 +74,8 @@ def run_cell(folder: Path, tell: Tell, stop: Callable[[], bool]) -> bool:
         if trained:
             load_weights(folder, method)
         else:
+            if stop():
+                return False
             trained = _train(folder, job, method, rng, device, tell, stop)
             if trained is None:
                 return False
@@ -67,7 +84,7 @@ def run_cell(folder: Path, tell: Tell, stop: Callable[[], bool]) -> bool:
             # The weights are safe; what only a resume needs is several times their size.
             shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         tell(Event(what="stage", text="scoring"))
-        score_cell(folder, job, method, info, trained, device)
+        score_cell(folder, job, method, info, trained, device, metrics, record)
         (folder / FAILURE_FILE).unlink(missing_ok=True)
         return True
 
@@ -163,6 +180,8 @@ def main() -> int:
     folder = Path(sys.argv[1])
     try:
         return 0 if run_cell(folder, tell, stopping.is_set) else EXIT_INTERRUPTED
+    except TrainingError as error:
+        return _fail(folder, tell, str(error), str(error), retry=False)
     except ZooError as error:
         return _fail(folder, tell, str(error), str(error))
     except OSError as error:
@@ -174,7 +193,7 @@ def main() -> int:
         )
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return _fail(folder, tell, reason, traceback.format_exc())
+        return _fail(folder, tell, reason, traceback.format_exc(), retry=False)
 
 
 def _wait_for_end_of_input(stopping: threading.Event) -> None:
@@ -184,11 +203,13 @@ def _wait_for_end_of_input(stopping: threading.Event) -> None:
     stopping.set()
 
 
-def _fail(folder: Path, tell: Tell, reason: str, tail: str) -> int:
+def _fail(folder: Path, tell: Tell, reason: str, tail: str, *, retry: bool = True) -> int:
     traceback.print_exc()
     tell(Event(what="failed", text=reason))
     try:
-        write_json(folder / FAILURE_FILE, Failure(recipe=read_job(folder).recipe, reason=reason, tail=tail))
+        write_json(
+            folder / FAILURE_FILE, Failure(recipe=read_job(folder).recipe, reason=reason, tail=tail, retry=retry)
+        )
     except ZooError as error:
         print(error, file=sys.stderr)
     return 1

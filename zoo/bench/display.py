@@ -51,12 +51,19 @@ class PlainDisplay:
             self._last = time.monotonic()
             self._print(f"step {event.step}/{steps}  {self._rate.text(steps)}  {losses_text(self._losses)}")
 
+    def stopping(self, cell: Cell) -> None:
+        """Say that Ctrl-C was heard."""
+        self._print(STOPPING)
+
     def finished(self, outcome: Outcome) -> None:
         """Print what became of a cell."""
         self._print(finished_text(outcome))
 
     def _print(self, text: str) -> None:
         print(f"{self._place} {text}".strip(), file=sys.stderr, flush=True)
+
+
+STOPPING = "stopping after this step, to save its state; Ctrl-C again ends it at once"
 
 
 class LiveDisplay:
@@ -104,6 +111,10 @@ class LiveDisplay:
             self._rate.count(event.step)
             status = f"{self._rate.text(cell.recipe.budget.steps)}  {losses_text(self._losses)}"
             self._progress.update(self._task, completed=event.step, status=status)
+
+    def stopping(self, cell: Cell) -> None:
+        """Say that Ctrl-C was heard."""
+        self._progress.console.print(STOPPING, markup=False, highlight=False)
 
     def finished(self, outcome: Outcome) -> None:
         """Say in the bar's place what became of the cell."""

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from zoo.bench.environment import provenance
+from zoo.compatibility import check_sizes
 from zoo.composition import PresetName, choose_parts, choose_preset, choose_system, compose, digest
 from zoo.errors import RefusedError, UsageError
 from zoo.recipe import Part, Recipe
@@ -88,21 +89,27 @@ def expand(axes: Axes, out: Path, progress: Progress | None = None) -> tuple[lis
     """Return the cells of a grid and the combinations that were refused; equal recipes are one cell.
 
     Raises:
-        UsageError: a name, option or number is wrong. Names are looked up before any dataset is read.
+        UsageError: a name, option or number is wrong. Names and sizes are checked before any dataset is read.
     """
     systems, registry = axes.systems(), get_registry()
     sizes: dict[System, int] = {}
+    refusals: list[Refusal] = []
     for system in systems:
         config = choose_system(registry, **asdict(system), preset=axes.preset)
-        choose_parts(registry, config, axes.norm)
-        sizes[system] = axes.size if axes.size is not None else choose_preset(axes.preset, config).size
-    combinations = list(itertools.product(axes.data, systems))
+        parts = choose_parts(registry, config, axes.norm)
+        size = axes.size if axes.size is not None else choose_preset(axes.preset, config).size
+        try:
+            check_sizes(parts, size)
+        except RefusedError as error:
+            refusals.append(Refusal(label=str(system), reason=str(error)))
+        else:
+            sizes[system] = size
+    combinations = list(itertools.product(axes.data, sizes))
     sources = {
         (name, size): open_source(name, size=size, progress=progress)
         for name, size in dict.fromkeys((name, sizes[system]) for name, system in combinations)
     }
     cells: dict[str, Cell] = {}
-    refusals: list[Refusal] = []
     for (data, system), seed in itertools.product(combinations, range(axes.seeds)):
         source = sources[data, sizes[system]]
         try:
@@ -123,9 +130,15 @@ def expand(axes: Axes, out: Path, progress: Progress | None = None) -> tuple[lis
             if refusal not in refusals:
                 refusals.append(refusal)
             continue
-        key = train_key(recipe)
-        cells[key] = Cell(recipe=recipe, source=source, folder=out / f"{slug(recipe)}-{key[:8]}", train_key=key)
+        cell = cell_of(recipe, source, out)
+        cells[cell.train_key] = cell
     return list(cells.values()), refusals
+
+
+def cell_of(recipe: Recipe, source: DataSource, out: Path) -> Cell:
+    """Return the cell of a recipe in a results folder."""
+    key = train_key(recipe)
+    return Cell(recipe=recipe, source=source, folder=out / f"{slug(recipe)}-{key[:8]}", train_key=key)
 
 
 def train_key(recipe: Recipe, *, precision: str = "fp32", world_size: int = 1) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from zoo.bench.record import Record
 from zoo.composition import digest
 from zoo.errors import ZooError
-from zoo.recipe import Recipe
-from zoo.registry import Choice, get_registry
+from zoo.recipe import Part, Recipe
+from zoo.registry import Choice
 from zoo.weights.folder import WEIGHTS_FILE
 
 JOB_FILE, LOG_FILE, LOCK_FILE = "job.json", "cell.log", ".lock"
@@ -19,7 +21,16 @@ TRAINED_FILE = "trained.json"
 """What the training measured; written after the weights, so that a cell killed while scoring does not train again."""
 EXIT_INTERRUPTED = 130
 METRICS = ("psnr", "ssim")
-"""Metrics of every cell."""
+"""Metrics of a cell unless others are asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """A metric that a cell is to be scored with."""
+
+    metric: Part
+    key: str
+    """Hash of what decides the score: the weights, the split, the metric's version and options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +39,8 @@ class Job:
 
     recipe: Recipe
     train_key: str
-    score_key: str
+    metrics: dict[str, Scoring]
+    """By the name that the score bears (`score_name`)."""
     root: str
     """The dataset's folder."""
     device: str
@@ -82,15 +94,35 @@ def read_trained(folder: Path, job: Job) -> Trained | None:
     return trained if trained.train_key == job.train_key and (folder / WEIGHTS_FILE).is_file() else None
 
 
-def metric_choices() -> dict[str, Choice]:
-    """Return the metrics that every cell is scored with, by name."""
-    return {name: get_registry().find("metric", name) for name in METRICS}
+def score_name(choice: Choice) -> str:
+    """Return what a metric's score is called: its name, and in brackets what sets its values apart from others of that name.
+
+    That is the config's own `label()` where it has one, as in `fid[inception]`, else the options that are not the default, as in
+    `ssim[border=valid]`.
+    """
+    label = getattr(choice.config, "label", None)
+    if callable(label):
+        return f"{choice.name}[{label()}]"
+    usual, chosen = (msgspec.to_builtins(config) for config in (choice.entry.component.config, choice.config))
+    options = [f"{option}={_word(value)}" for option, value in chosen.items() if value != usual[option]]
+    return f"{choice.name}[{','.join(options)}]" if options else choice.name
 
 
-def score_key(train_key: str) -> str:
-    """Return the hash of what decides a cell's scores: its weights, the split, each metric's version and protocol."""
-    metrics = {
-        name: [choice.entry.full_name, choice.entry.plugin.version, msgspec.to_builtins(choice.config)]
-        for name, choice in metric_choices().items()
-    }
-    return digest([train_key, "test", metrics])
+def scorings(choices: Sequence[Choice], train_key: str) -> dict[str, Scoring]:
+    """Return the metrics that a cell with these weights is to be scored with, by the names of the scores."""
+    found = {}
+    for choice in choices:
+        name, plugin = score_name(choice), choice.entry.plugin
+        part = Part(name=choice.entry.full_name, config=msgspec.to_builtins(choice.config))
+        found[name] = Scoring(metric=part, key=digest([train_key, "test", name, plugin.version, part]))
+    return found
+
+
+def unscored(metrics: Mapping[str, Scoring], record: Record | None) -> dict[str, Scoring]:
+    """Return those metrics that a record does not hold yet, or holds of other weights, options or versions."""
+    scored = record.scored if record else {}
+    return {name: scoring for name, scoring in metrics.items() if scored.get(name) != scoring.key}
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)

@@ -1,4 +1,4 @@
-"""The pictures a cell leaves: sample sheets and loss curves. Imports no torch, and keeps no plotting state."""
+"""The pictures a cell leaves: sample sheets, their tiles, loss curves. Imports no torch and keeps no plotting state."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ GAP = 4
 """Space between tiles and around the sheet, in pixels."""
 HEADING = 24
 """Height of the column headings in pixels."""
+TILES_FOLDER = "samples"
+"""Folder of the single tiles inside a cell's folder."""
+COLUMNS = ("visible", "translated", "real")
+"""What a sample shows, in the order of its images."""
 SMOOTHING = 50
 """A smoothed curve averages about one part in this many of the training."""
 
@@ -27,7 +31,7 @@ SMOOTHING = 50
 def sample_sheet(
     rows: Sequence[tuple[Pixels, Pixels, Pixels]],
     path: Path,
-    labels: tuple[str, str, str] = ("visible", "translated", "real"),
+    labels: tuple[str, str, str] = COLUMNS,
     max_rows: int = 8,
 ) -> None:
     """Write a PNG with one test image a row under column headings.
@@ -63,6 +67,21 @@ def sample_sheet(
     sheet.save(path)
 
 
+def sample_tiles(samples: Mapping[str, tuple[Pixels, Pixels, Pixels]], folder: Path) -> None:
+    """Write each image of each sample as `STEM_visible.png`, `STEM_translated.png` and `STEM_real.png`, pixel for pixel.
+
+    Args:
+        samples: visible [H, W, 3], translated [H, W] and real [H, W], uint8, by stem.
+        folder: folder to write to; tiles of an earlier scoring are removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.png"):
+        old.unlink()
+    for stem, images in samples.items():
+        for column, image in zip(COLUMNS, images, strict=True):
+            Image.fromarray(image).save(folder / f"{stem}_{column}.png", optimize=True)
+
+
 def loss_curves(log: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Write a PNG of the training's loss terms over its steps, one panel a player (one in all for bare term names).
 
@@ -90,8 +109,8 @@ def loss_curves(log: Sequence[Mapping[str, Any]], path: Path) -> None:
         for term, (steps, values) in curves.items():
             dot = "o" if len(steps) == 1 else ""  # a line of one point has no length
             (raw,) = axes.plot(steps, values, linewidth=0.6, alpha=0.3, marker=dot)
-            axes.plot(steps, _smooth(values), linewidth=1.6, color=raw.get_color(), label=term)
-        if _spans_decades([values for _, values in curves.values()]):
+            axes.plot(steps, smooth(values), linewidth=1.6, color=raw.get_color(), label=term)
+        if spans_decades([values for _, values in curves.values()]):
             axes.set_yscale("log")
         axes.set_title(player, loc="left", fontsize=10)
         axes.set_ylabel("loss")
@@ -102,6 +121,18 @@ def loss_curves(log: Sequence[Mapping[str, Any]], path: Path) -> None:
     figure.savefig(path)
 
 
+def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return centred moving averages; the window shrinks towards the ends, so that no end is pulled to zero."""
+    window = np.ones(2 * (len(values) // (2 * SMOOTHING)) + 1)
+    return np.convolve(values, window, mode="same") / np.convolve(np.ones_like(values), window, mode="same")
+
+
+def spans_decades(curves: Sequence[NDArray[np.float64]]) -> bool:
+    """Return whether a logarithmic axis shows more: all values positive, the smoothed ones over two decades."""
+    smoothed = np.concatenate([smooth(values) for values in curves])
+    return bool(min(values.min() for values in curves) > 0 and smoothed.max() > 100 * smoothed.min())
+
+
 def _player(name: str) -> str:
     return name.partition("/")[0] if "/" in name else "losses"
 
@@ -110,15 +141,3 @@ def _curve(log: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], NDAr
     """Return a term's logged steps and values."""
     entries = [(int(entry["step"]), float(entry["losses"][name])) for entry in log if name in entry["losses"]]
     return [step for step, _ in entries], np.array([value for _, value in entries])
-
-
-def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return centred moving averages; the window shrinks towards the ends, so that no end is pulled to zero."""
-    window = np.ones(2 * (len(values) // (2 * SMOOTHING)) + 1)
-    return np.convolve(values, window, mode="same") / np.convolve(np.ones_like(values), window, mode="same")
-
-
-def _spans_decades(curves: Sequence[NDArray[np.float64]]) -> bool:
-    """Return whether a logarithmic axis shows more: all values positive, the smoothed ones over two decades."""
-    smooth = np.concatenate([_smooth(values) for values in curves])
-    return bool(min(values.min() for values in curves) > 0 and smooth.max() > 100 * smooth.min())

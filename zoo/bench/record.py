@@ -39,12 +39,15 @@ class Record:
     train_key: str
     """Hash of what decides the weights."""
     score_key: str
-    """Hash of `train_key`, split and protocols."""
+    """Hash of all that was scored."""
     command: str
     """The command that started the bench."""
     finished: str
     """UTC time, ISO 8601."""
     scores: list[Score]
+    scored: dict[str, str] = field(default_factory=dict)
+    """Metrics that were applied, by the names of their scores: the hash of weights, split, version and options. One that cannot
+    be applied to the data, as a metric of single images to unpaired ones, stands here and has no score."""
     celsius: CelsiusErrors | None = None
     """Errors in degrees Celsius, where the dataset knows degrees."""
     losses: dict[str, float]
@@ -71,6 +74,9 @@ class Failure:
     """One line."""
     tail: str
     """The end of what the cell wrote."""
+    retry: bool = False
+    """Whether the next bench tries again by itself: the reason lies in the machine (disk, memory, device, a kill), not in the
+    recipe."""
 
 
 def read_record(folder: Path) -> Record | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,9 +14,12 @@ from typing import Literal, Protocol
 import msgspec
 
 from zoo.bench.grid import Cell
-from zoo.bench.job import EXIT_INTERRUPTED, JOB_FILE, LOG_FILE, Event, Job, score_key
+from zoo.bench.job import EXIT_INTERRUPTED, JOB_FILE, LOG_FILE, METRICS, Event, Job, scorings, unscored
 from zoo.bench.record import FAILURE_FILE, Failure, Record, read_failure, read_record, write_json
+from zoo.compatibility import check
+from zoo.errors import ZooError
 from zoo.files import cannot_write
+from zoo.registry import Choice, get_registry
 
 TAIL_LINES = 40
 
@@ -41,6 +45,9 @@ class Outcome:
 class Display(Protocol):
     """Shows a bench's progress to people."""
 
+    def stopping(self, cell: Cell) -> None:
+        """Ctrl-C: the cell was asked to save its state."""
+
     def started(self, cell: Cell, number: int, cells: int) -> None:
         """A cell's process was started."""
 
@@ -63,7 +70,15 @@ class InterruptedBenchError(Exception):
         self.outcomes = outcomes
 
 
-def run(cells: Sequence[Cell], display: Display, *, device: str, command: str, retry: bool = False) -> list[Outcome]:
+def run(
+    cells: Sequence[Cell],
+    display: Display,
+    *,
+    device: str,
+    command: str,
+    metrics: Sequence[str] = METRICS,
+    retry: bool = False,
+) -> list[Outcome]:
     """Do every cell that is not done, one after the other, and return what became of each.
 
     Args:
@@ -71,22 +86,22 @@ def run(cells: Sequence[Cell], display: Display, *, device: str, command: str, r
         display: told what happens.
         device: `auto`, `cpu` or `cuda`.
         command: the command line, for the records.
+        metrics: what to score the cells with, by name with options; a cell that lacks only scores is not trained again.
         retry: run cells again that failed before.
 
     Raises:
+        UsageError: a metric's name or an option is wrong, or it does not apply to a cell's data or image size.
         ZooError: a cell's folder cannot be written.
         InterruptedBenchError: on Ctrl-C, after the running cell saved its state.
     """
+    choices = choose_metrics(metrics, cells)
     _require_writable({cell.folder.parent for cell in cells})
     outcomes: list[Outcome] = []
     for number, cell in enumerate(cells, 1):
-        outcome = _known(cell, retry)
+        outcome = _known(cell, choices, retry)
         if outcome is None:
             display.started(cell, number, len(cells))
-            try:
-                outcome = _run_one(cell, display, device, command)
-            except KeyboardInterrupt:
-                raise InterruptedBenchError([*outcomes, Outcome(cell=cell, status="interrupted")]) from None
+            outcome = _run_one(cell, choices, display, device, command)
         outcomes.append(outcome)
         display.finished(outcome)
         if outcome.status == "interrupted":
@@ -94,24 +109,39 @@ def run(cells: Sequence[Cell], display: Display, *, device: str, command: str, r
     return outcomes
 
 
-def _known(cell: Cell, retry: bool) -> Outcome | None:
+def choose_metrics(specs: Sequence[str], cells: Sequence[Cell]) -> list[Choice]:
+    """Return the metrics of these names after checking that they apply to every cell's data and image size.
+
+    Raises:
+        UsageError: a metric's name or an option is wrong.
+        RefusedError: a metric does not apply.
+    """
+    choices = [get_registry().find("metric", spec) for spec in specs]
+    for cell in cells:
+        for choice in choices:
+            recipe = cell.recipe
+            check({"metric": choice}, cell.source, size=recipe.size, thermal_channels=recipe.thermal_channels)
+    return choices
+
+
+def _known(cell: Cell, metrics: Sequence[Choice], retry: bool) -> Outcome | None:
     """Return the outcome of a cell that needs no run."""
     record = read_record(cell.folder)
-    if record and record.score_key == score_key(cell.train_key):
+    if record and not unscored(scorings(metrics, cell.train_key), record):
         return Outcome(cell=cell, status="kept", record=record)
     failure = read_failure(cell.folder)
-    if failure and not retry:
+    if failure and not (retry or failure.retry):
         return Outcome(cell=cell, status="failed", reason=f"{failure.reason} (before; --retry runs it again)")
     return None
 
 
-def _run_one(cell: Cell, display: Display, device: str, command: str) -> Outcome:
+def _run_one(cell: Cell, metrics: Sequence[Choice], display: Display, device: str, command: str) -> Outcome:
     folder = cell.folder
     (folder / FAILURE_FILE).unlink(missing_ok=True)
     job = Job(
         recipe=cell.recipe,
         train_key=cell.train_key,
-        score_key=score_key(cell.train_key),
+        metrics=scorings(metrics, cell.train_key),
         root=str(cell.source.root),
         device=device,
         command=command,
@@ -120,7 +150,8 @@ def _run_one(cell: Cell, display: Display, device: str, command: str) -> Outcome
     with (folder / LOG_FILE).open("ab") as log:
         # A session of its own, so that Ctrl-C reaches only this process, which then asks the cell to save and stop.
         process = subprocess.Popen(
-            [sys.executable, "-m", "zoo.bench.cell", str(folder)],
+            # -P: a file or folder of the user's that is named as a module must not come before it.
+            [sys.executable, "-P", "-m", "zoo.bench.cell", str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -129,15 +160,19 @@ def _run_one(cell: Cell, display: Display, device: str, command: str) -> Outcome
         )
         try:
             reason = _listen(process, cell, display)
+            code = process.wait()
         except KeyboardInterrupt:
-            _stop(process)
-            raise
-        code = process.wait()
+            display.stopping(cell)
+            code = _stop(process)
+            if code > 0 and code != EXIT_INTERRUPTED:  # it failed while it was being stopped
+                reason = ""
+            else:
+                code = EXIT_INTERRUPTED
     if code == 0:
         return Outcome(cell=cell, status="done", record=read_record(folder))
     if code == EXIT_INTERRUPTED:
         return Outcome(cell=cell, status="interrupted")
-    return _failed(cell, reason or _died(code))
+    return _failed(cell, reason, code)
 
 
 def _listen(process: subprocess.Popen[bytes], cell: Cell, display: Display) -> str:
@@ -152,31 +187,34 @@ def _listen(process: subprocess.Popen[bytes], cell: Cell, display: Display) -> s
     return reason
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask a cell to save its state and wait until it has; a second Ctrl-C ends it at once."""
+def _stop(process: subprocess.Popen[bytes]) -> int:
+    """Ask a cell to save its state, wait until it has, and return its exit code; a second Ctrl-C ends it at once."""
     assert process.stdin is not None and process.stdout is not None
     try:
         process.stdin.close()
         process.stdout.read()
-        process.wait()
+        return process.wait()
     except KeyboardInterrupt:
         process.kill()
-        process.wait()
+        return process.wait()
 
 
-def _failed(cell: Cell, reason: str) -> Outcome:
+def _failed(cell: Cell, reason: str, code: int) -> Outcome:
     failure = read_failure(cell.folder)
-    if failure is None:  # the cell had no chance to say why
+    if failure is None:  # the cell had no chance to say why, or could not write it
         lines = (cell.folder / LOG_FILE).read_text(errors="replace").splitlines()
-        failure = Failure(recipe=cell.recipe, reason=reason, tail="\n".join(lines[-TAIL_LINES:]))
-        write_json(cell.folder / FAILURE_FILE, failure)
+        reason = reason or _died(code, next((line.strip() for line in reversed(lines) if line.strip()), ""))
+        failure = Failure(recipe=cell.recipe, reason=reason, tail="\n".join(lines[-TAIL_LINES:]), retry=True)
+        with contextlib.suppress(ZooError):  # a full disk; the reason is told all the same
+            write_json(cell.folder / FAILURE_FILE, failure)
     return Outcome(cell=cell, status="failed", reason=failure.reason)
 
 
-def _died(code: int) -> str:
+def _died(code: int, last_line: str) -> str:
     if code == -9:
-        return "the cell was killed (signal 9), as systems do when memory runs out; its last checkpoint is kept"
-    return f"the cell ended with signal {-code}" if code < 0 else f"the cell ended with exit code {code}"
+        return "the cell was killed (signal 9), as systems do when memory runs out; the same command goes on from its checkpoint"
+    ended = f"the cell ended with signal {-code}" if code < 0 else f"the cell ended with exit code {code}"
+    return f"{ended}: {last_line} ({LOG_FILE} in its folder has it all)"
 
 
 def _require_writable(folders: set[Path]) -> None:

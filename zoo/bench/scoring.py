@@ -5,61 +5,113 @@ from __future__ import annotations
 import csv
 import io
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from zoo.bench.environment import environment, provenance
-from zoo.bench.job import Job, Trained, metric_choices
-from zoo.bench.pictures import loss_curves, sample_sheet
+from zoo.bench.job import Job, Scoring, Trained
+from zoo.bench.pictures import TILES_FOLDER, loss_curves, sample_sheet, sample_tiles
 from zoo.bench.record import RECORD_FILE, Record, Timing, write_json
 from zoo.build import build, choice_of
-from zoo.contracts import Method
+from zoo.composition import digest
+from zoo.contracts import Batch, Method, SetMetric
 from zoo.data.layout import DatasetInfo
 from zoo.data.store import PairStore
-from zoo.evaluate.celsius import score_celsius
+from zoo.evaluate.celsius import score_celsius, shown_degrees
 from zoo.evaluate.results import CelsiusErrors, Score
-from zoo.evaluate.score import Sample, evaluate, examples
+from zoo.evaluate.score import AnyMetric, Sample, evaluate, evaluate_unpaired
 from zoo.files import write_atomically
-from zoo.train.engine import LOG
-from zoo.train.log import read_log
+from zoo.train.log import LOG, read_log
 
 UNPAIRED = (
     "The test split is unpaired: there is nothing to compare an image with, and no metric of single images applies."
 )
 
 
+def build_metrics(scorings: Mapping[str, Scoring]) -> dict[str, AnyMetric]:
+    """Return metrics by the names of their scores.
+
+    Raises:
+        ZooError: an option is wrong, or weights that a metric needs cannot be had.
+    """
+    return {name: build(choice_of("metric", scoring.metric)) for name, scoring in scorings.items()}
+
+
 def score_cell(
-    folder: Path, job: Job, method: Method, info: DatasetInfo, trained: Trained, device: torch.device
+    folder: Path,
+    job: Job,
+    method: Method,
+    info: DatasetInfo,
+    trained: Trained,
+    device: torch.device,
+    metrics: Mapping[str, AnyMetric],
+    record: Record | None,
 ) -> None:
     """Write pictures and `scores.csv`, then the record, which says that all is there.
+
+    Args:
+        folder, job, method, info, trained, device: of the cell.
+        metrics: what to score with.
+        record: what was measured of the same weights before; its other scores are kept.
 
     Raises:
         ZooError: the method's translations are not finite, or a file cannot be written.
     """
+    record = record if record and record.train_key == job.train_key else None
     start = time.perf_counter()
-    scores, samples, celsius = _score(job, method, info, device)
+    scores, samples = _score(job, method, info, device, metrics)
+    celsius = record.celsius if record else _celsius(job, method, info, device)
     seconds = time.perf_counter() - start
-    log = read_log(folder / LOG)
+    if record:
+        scores = [score for score in record.scores if score.metric not in metrics] + scores
+    write_atomically(folder / "scores.csv", _csv(scores))
+    scored = (record.scored if record else {}) | {name: job.metrics[name].key for name in metrics}
+    if record:
+        record = replace(record, notes=[*record.notes, _rescored(job, metrics, device)])
+    else:
+        _picture(folder, samples)
+        record = _first_record(folder, job, info, trained, device, celsius, seconds)
+    write_json(folder / RECORD_FILE, replace(record, scores=scores, scored=scored, score_key=digest(scored)))
+
+
+def _picture(folder: Path, samples: Mapping[str, Sample]) -> None:
     sample_sheet(list(samples.values()), folder / "samples.png")
+    sample_tiles(samples, folder / TILES_FOLDER)
+    log = read_log(folder / LOG)
     if log:
         loss_curves([{"step": reading.step, "losses": reading.losses} for reading in log], folder / "losses.png")
-    write_atomically(folder / "scores.csv", _csv(scores))
-    speeds = sorted(reading.it_s for reading in log)
+
+
+def _first_record(
+    folder: Path,
+    job: Job,
+    info: DatasetInfo,
+    trained: Trained,
+    device: torch.device,
+    celsius: CelsiusErrors | None,
+    seconds: float,
+) -> Record:
+    """Return what is known of a cell that was just trained, without its scores."""
+    speeds = sorted(reading.it_s for reading in read_log(folder / LOG))
     timing = Timing(
         train_seconds=round(trained.seconds, 3),
         steps_per_second=round(speeds[len(speeds) // 2], 4) if speeds else None,
         score_seconds=round(seconds, 3),
         resumed=trained.resumed,
     )
-    record = Record(
+    return Record(
         recipe=job.recipe,
         train_key=job.train_key,
-        score_key=job.score_key,
+        score_key="",
         command=job.command,
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        scores=scores,
+        finished=_now(),
+        scores=[],
         celsius=celsius,
         losses=trained.losses,
         parameters=trained.parameters,
@@ -76,30 +128,52 @@ def score_cell(
         },
         notes=[] if info.pairs else [UNPAIRED],
     )
-    write_json(folder / RECORD_FILE, record)
 
 
 def _score(
-    job: Job, method: Method, info: DatasetInfo, device: torch.device
-) -> tuple[list[Score], dict[str, Sample], CelsiusErrors | None]:
+    job: Job, method: Method, info: DatasetInfo, device: torch.device, metrics: Mapping[str, AnyMetric]
+) -> tuple[list[Score], dict[str, Sample]]:
+    mode, reads = method.test_mode, _reads(job)
+    store = _test_split(job, method, device)
+    if not info.pairs:
+        sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
+        return evaluate_unpaired(method.translate, store, sets, device=device, mode=mode, reads=reads)
+    degrees = partial(_degrees, method, info.thermal_range) if info.thermal_range else None
+    with torch.no_grad():
+        return evaluate(method.translate, store, metrics, device=device, mode=mode, reads=reads, degrees=degrees)
+
+
+def _degrees(method: Method, thermal_range: tuple[float, float], batch: Batch, translated: Tensor) -> Tensor:
+    own = method.degrees(batch)
+    return own if own is not None else shown_degrees(translated, thermal_range)
+
+
+def _celsius(job: Job, method: Method, info: DatasetInfo, device: torch.device) -> CelsiusErrors | None:
+    if not info.pairs or "celsius" not in info.offers or not info.thermal_range:
+        return None
+    store = _test_split(job, method, device)
+    with torch.no_grad():
+        return score_celsius(method, store, classes=info.classes, thermal_range=info.thermal_range, device=device)
+
+
+def _test_split(job: Job, method: Method, device: torch.device) -> PairStore:
+    """Return the test images, and bring the method into the state in which it translates them."""
     recipe = job.recipe
-    channels = recipe.thermal_channels
-    store = PairStore.open(Path(job.root), "test", size=recipe.size, device=device, thermal_channels=channels)
     method.to(device).train(method.test_mode == "train")
     torch.manual_seed(recipe.seed)  # dropout, where the method keeps it on, draws the same in every scoring
-    with torch.no_grad():
-        if not info.pairs:
-            return [], examples(method.translate, store, device=device), None
-        metrics = {name: build(choice) for name, choice in metric_choices().items()}
-        scores, samples = evaluate(
-            method.translate, store, metrics, device=device, mode=method.test_mode, reads=_reads(job)
-        )
-        celsius = None
-        if "celsius" in info.offers and info.thermal_range:
-            celsius = score_celsius(
-                method, store, classes=info.classes, thermal_range=info.thermal_range, device=device
-            )
-    return scores, samples, celsius
+    return PairStore.open(
+        Path(job.root), "test", size=recipe.size, device=device, thermal_channels=recipe.thermal_channels
+    )
+
+
+def _rescored(job: Job, metrics: Mapping[str, AnyMetric], device: torch.device) -> str:
+    """Return how scores came into a record that an earlier command made; the rest of it is about the training."""
+    software = environment(str(device))
+    return f"{', '.join(metrics)}: scored {_now()} by `{job.command}`, zoo {software['zoo']}, on {device}."
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _reads(job: Job) -> list[str]:
@@ -112,10 +186,11 @@ def _reads(job: Job) -> list[str]:
 
 
 def _csv(scores: list[Score]) -> bytes:
-    """Return one line an image, one column a metric."""
+    """Return one line an image, one column a metric that has values of images."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["stem", *(score.metric for score in scores)])
-    for stem in scores[0].per_image if scores else ():
-        writer.writerow([stem, *(repr(score.per_image[stem]) for score in scores)])
+    single = [score for score in scores if score.per_image]
+    writer.writerow(["stem", *(score.metric for score in single)])
+    for stem in single[0].per_image if single else ():
+        writer.writerow([stem, *(repr(score.per_image[stem]) for score in single)])
     return table.getvalue().encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -11,9 +12,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from zoo.cli.output import note, print_json, print_table
+from zoo.cli.table import show_table
 from zoo.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
+    from zoo.bench.grid import Axes, Cell, Refusal
+    from zoo.bench.record import Record
     from zoo.bench.runner import Outcome
 
 
@@ -26,7 +30,13 @@ def bench(
     ] = "",
     norm: Annotated[str | None, typer.Option(help="Normalizer of every discriminator.")] = None,
     method: Annotated[str, typer.Option(help="Methods, comma-separated. [default: cyclegan]")] = "",
-    data: Annotated[str, typer.Option(help="Dataset names or folders, comma-separated.")] = "scenes",
+    table: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="A paper's table: train what its rows and null baselines need; zoo table."),
+    ] = "",
+    data: Annotated[
+        str, typer.Option(help="Dataset names or folders, comma-separated; with --table as osu=DIR,flir=DIR.")
+    ] = "scenes",
     preset: Annotated[
         str, typer.Option(help="quick (64 px, minutes on a CPU) or paper (256 px, 200 epochs).")
     ] = "quick",
@@ -36,6 +46,12 @@ def bench(
     batch: Annotated[int | None, typer.Option(help="Images a step. [default: 1, or the recipe's]")] = None,
     seeds: Annotated[int, typer.Option(help="Trainings of each combination, with seeds 0, 1, ...")] = 1,
     thermal_channels: Annotated[int, typer.Option(help="1, or 3 for RGB copies as the papers' code makes.")] = 1,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            help="Metrics with options, comma-separated; what is trained is only scored. [default: psnr,ssim, or the table's]"
+        ),
+    ] = "",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     out: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results"),
     retry: Annotated[bool, typer.Option("--retry", help="Run cells again that failed before.")] = False,
@@ -46,16 +62,20 @@ def bench(
     Examples:
     zoo bench --gen resnet9_cbam --disc patchgan_gn ·
     zoo bench --gen unet_128,resnet9_cbam --disc patchgan,patchgan_gn --data rs --size 128 ·
-    zoo bench --recipe pix2pix,layergan --data scenes
+    zoo bench --recipe pix2pix,layergan --data scenes ·
+    zoo bench --table gn_cyclegan_table2 --data osu=DIR,flir=DIR --preset paper
     """
     from zoo.bench.display import make_display
     from zoo.bench.grid import Axes, expand
+    from zoo.bench.job import METRICS
     from zoo.bench.runner import InterruptedBenchError, run
     from zoo.composition import PresetName
     from zoo.registry import split_specs
 
-    if device not in ("auto", "cpu") and not device.startswith("cuda"):
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise UsageError(f"{device!r} is not a device", "Type auto, cpu or cuda")
+    if not split_specs(data):
+        raise UsageError("--data names no dataset", "Type a dataset's name or folder, e.g. --data scenes")
     if seeds < 1:
         raise UsageError(f"--seeds is {seeds}; it must be 1 or more")
     axes = Axes(
@@ -73,7 +93,11 @@ def bench(
         seeds=seeds,
         thermal_channels=thermal_channels,
     )
-    cells, refusals = expand(axes, out, progress=_tell_progress)
+    if table:
+        cells, refusals, specs = _plan(table, data, axes, out, split_specs(metrics))
+    else:
+        cells, refusals = expand(axes, out, progress=_tell_progress)
+        specs = split_specs(metrics) or list(METRICS)
     if not cells and len(refusals) == 1:
         raise RefusedError(refusals[0].reason)
     for refusal in refusals:
@@ -83,12 +107,12 @@ def bench(
     command = shlex.join(["zoo", *sys.argv[1:]])
     try:
         with make_display() as display:
-            outcomes = run(cells, display, device=device, command=command, retry=retry)
+            outcomes = run(cells, display, device=device, command=command, metrics=specs, retry=retry)
     except InterruptedBenchError as interrupted:
-        show(interrupted.outcomes, as_json=as_json)
+        show(interrupted.outcomes, table, out, as_json=as_json)
         note(f"zoo: interrupted; what was done is kept. To go on, type: {command}")
         raise typer.Exit(130) from None
-    show(outcomes, as_json=as_json)
+    show(outcomes, table, out, as_json=as_json)
     if all(outcome.status == "kept" for outcome in outcomes):
         note(f"Nothing to do: all {len(outcomes)} cells were done before; their records are in {out}.")
     elif not as_json and any(outcome.record for outcome in outcomes):
@@ -97,13 +121,37 @@ def bench(
         raise typer.Exit(1)
 
 
-def show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
-    """Print the records as JSON, or one table of all cells."""
-    records = [outcome.record for outcome in outcomes if outcome.record]
+def _plan(
+    name: str, data: str, axes: Axes, out: Path, metrics: Sequence[str]
+) -> tuple[list[Cell], list[Refusal], list[str]]:
+    """Return a paper's table as cells with the metrics of its columns, and leave the plan by which `zoo table` finds them."""
+    from zoo.bench.grid import Refusal
+    from zoo.bench.plan import parse_data, plan_table, write_plan
+    from zoo.bench.tables import load_table
+
+    if axes.recipes or axes.generators or axes.discriminators or axes.methods or axes.norm:
+        raise UsageError("--table and parts of a recipe were both given", "Leave the parts out: the table names them")
+    paper = load_table(name)
+    chosen = parse_data(data, paper)
+    cells, plan = plan_table(paper, chosen, axes, out, metrics=metrics, progress=_tell_progress)
+    if cells:
+        write_plan(out, plan)
+    refused = [one for one in plan.refused if one.dataset in chosen]
+    refusals = [Refusal(label=f"{one.row} on {plan.data[one.dataset]}", reason=one.reason) for one in refused]
+    return cells, refusals, list(dict.fromkeys([*(measure.spec for measure in plan.measures), *metrics]))
+
+
+def show(outcomes: Sequence[Outcome], table: str, out: Path, *, as_json: bool) -> None:
+    """Print the records as JSON, the paper's table that was asked for, or one table of all cells."""
     if as_json:
-        return print_json(records)
+        return print_json([_as_json(outcome) for outcome in outcomes])
     if not outcomes:
         return None
+    if table:
+        from zoo.bench.filled import fill
+        from zoo.bench.tables import load_table
+
+        return show_table(fill(load_table(table), out))
     from zoo.bench.results import COLUMNS, footnotes, results_table
 
     columns, rows, title = results_table(outcomes)
@@ -113,7 +161,14 @@ def show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     return None
 
 
+def _as_json(outcome: Outcome) -> Record | dict[str, object]:
+    """Return a cell's record, or what became of it instead."""
+    if outcome.record:
+        return outcome.record
+    return {"recipe": outcome.cell.recipe, "status": outcome.status, "reason": outcome.reason}
+
+
 def _tell_progress(what: str, images: int) -> None:
-    """Say once that a first look at the data takes a while, and then how far it is."""
-    if images and images % 50 == 0:
-        note(f"{what}: {images} images")
+    """Say what a first look at the data does, and every fifty images how far it is."""
+    if images % 50 == 0:
+        note(f"{what}: {images} images" if images else what)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli import bench, catalog, data, translate
+from zoo.cli import bench, catalog, compare, data, report, table, translate
 from zoo.errors import ZooError
 from zoo.version import DISTRIBUTION, __version__
 
@@ -41,10 +41,13 @@ def _options(
 
 
 app.command("bench")(bench.bench)
+app.command("compare")(compare.compare)
 app.add_typer(data.app, name="data")
 app.command("info")(catalog.info)
 app.command("list")(catalog.list_)
 app.command("plugins")(catalog.plugins)
+app.command("report")(report.report)
+app.command("table")(table.table)
 app.command("translate")(translate.translate)
 
 

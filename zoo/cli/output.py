@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import msgspec
-
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON on stdout."""
+    import msgspec
+
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 

@@ -32,6 +32,10 @@ def translate(
     zoo translate street.png --labels street_labels.png --temperature car=35 --model results/RUN -o thermal.png
     """
     jobs, degrees = plan(image, out), parse_temperatures(temperature)
+    originals = {source.resolve() for source, _ in jobs}
+    for _, target in jobs:
+        if target.resolve() in originals:
+            raise UsageError(f"the translation would overwrite the visible image `{target}`", "Choose another -o")
     from zoo.weights.translator import load
 
     translator = load(model, device=device)
@@ -50,7 +54,8 @@ def translate(
     if as_json:
         print_json(done)
     if faults:
-        raise ZooError(f"{faults} of {len(jobs)} images could not be translated; the others are written")
+        rest = "; the others are written" if done else ""
+        raise ZooError(f"{faults} of {len(jobs)} images could not be translated{rest}")
 
 
 def plan(image: Path, out: Path) -> list[tuple[Path, Path]]:
@@ -63,10 +68,18 @@ def plan(image: Path, out: Path) -> list[tuple[Path, Path]]:
 
     if image.is_file():
         to_folder = out.is_dir() or not out.suffix
-        return [(image, out / f"{image.stem}.png" if to_folder else out.with_suffix(".png"))]
+        if not to_folder and out.suffix.lower() != ".png":
+            raise UsageError(
+                f"thermal images are written as PNG, not as {out.suffix}", f"Type: -o {out.with_suffix('.png')}"
+            )
+        return [(image, out / f"{image.stem}.png" if to_folder else out)]
     if not image.is_dir():
         raise DataError(f"there is no image or folder `{image}`")
-    sources = sorted(path for path in image.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    sources = sorted(
+        path
+        for path in image.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not path.name.startswith(".")
+    )
     if not sources:
         raise DataError(f"folder `{image}` holds no image", f"Known endings: {' '.join(IMAGE_SUFFIXES)}")
     jobs = [(source, out / f"{source.stem}.png") for source in sources]

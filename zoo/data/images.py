@@ -26,9 +26,20 @@ def read_visible(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: the file is missing, truncated or no image.
     """
-    image = _decode(path)
+    return to_rgb(_decode(path), f"`{path}`")
+
+
+def to_rgb(image: Image.Image, name: str = "the picture") -> NDArray[np.uint8]:
+    """Return a picture as RGB, uint8 [H, W, 3], upright by its EXIF orientation; 16-bit grey is scaled to 8 bits.
+
+    Raises:
+        DataError: its pixels are floats or 32-bit integers, whose range nothing tells.
+    """
+    image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):  # pillow would clip, not scale
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    if image.mode in ("I", "F"):
+        raise DataError(f"{name} has pixels of type {image.mode}, whose range is not known", "Save it as 8-bit RGB")
     return np.asarray(image.convert("RGB"))
 
 

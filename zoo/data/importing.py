@@ -95,6 +95,38 @@ def add_pair(writer: DatasetWriter, split: str, stem: str, visible: Path, therma
     )
 
 
+def add_8_bit_pair(writer: DatasetWriter, split: str, stem: str, visible: Path, thermal: Path) -> None:
+    """Decode and write one pair of a set that is 8-bit as published; a stray thermal file of another depth is left out.
+
+    Without this, the depth of the first file would decide which of the others fit.
+    """
+    leave_out_bad(
+        writer,
+        visible,
+        lambda: writer.add(split, stem, visible=read_visible(visible), thermal=read_8_bit_thermal(thermal)),
+    )
+
+
+def read_8_bit_thermal(path: Path) -> Array:
+    """Return an 8-bit thermal image, uint8 [H, W].
+
+    Raises:
+        DataError: it has another depth, or `read_thermal` cannot read it.
+    """
+    thermal = read_thermal(path)
+    if thermal.dtype != np.uint8:
+        raise DataError(f"thermal `{relative(path)}` has {8 * thermal.dtype.itemsize} bits, the published set 8")
+    return thermal
+
+
+def folder_like(source: Path | None, *names: str) -> Path | None:
+    """Return the folder in `source` that has the first of these names that is there, in upper or lower case; else None."""
+    if source is None or not source.is_dir():
+        return None
+    there = {path.name.lower(): path for path in sorted(source.iterdir()) if path.is_dir()}
+    return next((there[name.lower()] for name in names if name.lower() in there), None)
+
+
 @dataclass
 class ThermalSpan:
     """The range that thermal images of a set without stated units should be shown in.

@@ -40,6 +40,48 @@ class LeftOut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Health:
+    """How fit a dataset is, in counts; `zoo.data.health` measures it, and tables show `summary`."""
+
+    images: int
+    """Visible images that were looked at."""
+    judged: int = 0
+    """Pairs whose registration could be told from their edges."""
+    misregistered: int = 0
+    """Pairs of these whose two images are shifted against each other."""
+    shift: float = 0.0
+    """Median shift of the judged pairs in pixels, as far as it is known to about a pixel."""
+    repeated: int = 0
+    """Test images that the training split shows too."""
+    clipped: int = 0
+    """Thermal images of which a large part lies at or beyond an end of the thermal range."""
+    constant: int = 0
+    """Thermal images without contrast."""
+    mismatched: int = 0
+    """Files that do not hold what their folder says: labels in other colours, a thermal image in place of the visible."""
+    unreadable: int = 0
+    """Files that cannot be decoded."""
+    fingerprint: str = ""
+    """The dataset's fingerprint when this was measured."""
+
+    @property
+    def summary(self) -> str:
+        """What a table says of the dataset, in one line."""
+        counts = {
+            f"of {self.judged} judged pairs misregistered": self.misregistered,
+            "test images repeated in training": self.repeated,
+            "thermal images clipped": self.clipped,
+            "thermal images constant": self.constant,
+            "files mismatched": self.mismatched,
+            "files unreadable": self.unreadable,
+        }
+        found = [f"{count} {what}" for what, count in counts.items() if count]
+        return (
+            ", ".join(found) or f"no fault found in {self.images} images ({self.judged} pairs judged for registration)"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatasetInfo:
     """What `dataset.json` says of a dataset."""
 
@@ -73,6 +115,10 @@ class DatasetInfo:
     """What the importer did not bring along, and why."""
     fingerprint: str = ""
     """`fingerprint(root)` at the time of writing."""
+    drawn: str = ""
+    """How `zoo data sample` drew this set from another; empty for a whole one."""
+    health: Health | None = None
+    """What `zoo.data.health` found, or None where it was not measured; no part of the fingerprint."""
 
     @property
     def offers(self) -> frozenset[str]:

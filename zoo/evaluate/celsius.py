@@ -27,13 +27,18 @@ def score_celsius(
         batch = {name: tensor.to(device) for name, tensor in store.whole(torch.tensor([i])).items()}
         predicted = method.degrees(batch)
         if predicted is None:
-            predicted = to_celsius(method.translate(batch).mean(dim=1, keepdim=True), thermal_range)
+            predicted = shown_degrees(method.translate(batch), thermal_range)
         real = batch["celsius"]
         totals.append((predicted.double() - real.double()).abs().mean())
         if "labels" in batch:
             by_class.append(errors_by_class(predicted, real, batch["labels"], len(classes)))
     named = mean_errors(torch.cat(by_class), classes) if by_class else {}
     return CelsiusErrors(all=float(torch.stack(totals).mean()), classes=named, n=len(store))
+
+
+def shown_degrees(thermal: Tensor, thermal_range: tuple[float, float]) -> Tensor:
+    """Return the degrees Celsius [N, 1, H, W] that thermal images [N, C, H, W] in [-1, 1] say over the thermal range."""
+    return to_celsius(thermal.mean(dim=1, keepdim=True), thermal_range)
 
 
 def errors_by_class(predicted: Tensor, real: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """A metric's mean over a test split, with what it takes to judge and to repeat it."""
+    """A metric's value over a test split, with what it takes to judge and to repeat it."""
 
     metric: str
+    """The metric's name; in brackets the options or the feature extractor that set its values apart."""
     value: float
-    """Mean over the images."""
+    """Mean over the images, or the distance between the two sets of images."""
     n: int
-    """Number of images."""
+    """Number of translated images."""
     low: float | None
-    """Lower end of the mean's interval (`bootstrap_interval` over the images); None for a single image."""
+    """Lower end of the value's interval; None for too few images."""
     high: float | None
-    """Upper end; None for a single image."""
+    """Upper end; None for too few images."""
     level: float
     """Confidence of the interval."""
     unit: str
@@ -26,7 +27,11 @@ class Score:
     protocol: dict[str, Any]
     """Everything that changes the value without changing the model."""
     per_image: dict[str, float]
-    """Value of each image, by stem."""
+    """Value of each image, by stem; empty for a distance between sets."""
+    interval: Literal["bootstrap", "jackknife"] = "bootstrap"
+    """How `low` and `high` were found: `bootstrap_interval` of a mean, `jackknife_interval` of a distance."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader must know to judge the value."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Scores of translated against real thermal images over a test split, image by image."""
+"""Scores of translated against real thermal images over a test split, image by image or set against set."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zoo.contracts import Batch, Metric
+from zoo.contracts import Batch, Compared, Metric, SetMetric
 from zoo.errors import DataError, UsageError, ZooError
 
 from .intervals import bootstrap_interval
 from .results import Score
+from .sets import Features
 
 LEVEL = 0.95
 """Confidence of every score's interval."""
@@ -22,6 +23,17 @@ SAMPLES = 8
 """Images that `evaluate` hands back for the sample sheet."""
 _LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey, ITU-R BT.601; what MATLAB's rgb2gray and Pillow's mode L use."""
+_IMAGES: dict[Compared, str] = {
+    "grey": "8-bit grey; 3 channels by BT.601",
+    "channels": "8-bit, every channel",
+    "celsius": "degrees Celsius, not rounded",
+}
+"""How a protocol calls what a metric is handed."""
+
+
+AnyMetric = Metric | SetMetric
+Translate = Callable[[Batch], Tensor]
+Degrees = Callable[[Batch, Tensor], Tensor]
 
 
 class Split(Protocol):
@@ -50,14 +62,15 @@ class Sample(NamedTuple):
 
 
 def evaluate(
-    translate: Callable[[Batch], Tensor],
+    translate: Translate,
     store: Split,
-    metrics: Mapping[str, Metric],
+    metrics: Mapping[str, AnyMetric],
     *,
     device: torch.device | str,
     batch: int = 1,
     mode: str = "eval",
     reads: Sequence[str] = ("visible",),
+    degrees: Degrees | None = None,
 ) -> tuple[list[Score], dict[str, Sample]]:
     """Translate the test split in order and score it; images are compared as they would be saved (`as_saved`).
 
@@ -69,22 +82,25 @@ def evaluate(
         batch: images translated at a time; changes the speed, and the scores only of networks left in train mode.
         mode: mode that the caller put the networks in, for the protocol; `train` keeps dropout and batch statistics on.
         reads: batch entries that `translate` reads, for the protocol; a method that is told more has an easier task.
+        degrees: a batch and its translation to degrees Celsius [N, 1, H, W], for metrics that compare them.
 
     Returns:
         One score a metric, in the order of `metrics`, and up to eight samples by stem, evenly spaced over the split.
 
     Raises:
-        DataError: the split is empty, or its images are not pairs.
+        DataError: the split is empty, its images are not pairs, or a metric compares degrees and it has none.
         UsageError: `translate` returns another size than the real images have, or thermal images are not of 1 or 3
             channels.
         ZooError: a translation, or a metric's value, is not finite.
     """
     if not len(store):
         raise DataError("The test split holds no images to score", "Give the dataset a test split")
-    values: dict[str, dict[str, float]] = {name: {} for name in metrics}
+    single = {name: metric for name, metric in metrics.items() if not isinstance(metric, SetMetric)}
+    features = Features({name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)})
+    values: dict[str, dict[str, float]] = {name: {} for name in single}
     samples: dict[str, Sample] = {}
     every = -(-len(store) // SAMPLES)
-    protocol: dict[str, Any] = {}
+    shared: dict[str, Any] = {}
     for start in range(0, len(store), batch):
         indices = range(start, min(start + batch, len(store)))
         stems = [store.stems[i] for i in indices]
@@ -93,28 +109,54 @@ def evaluate(
             raise DataError(
                 "The test images are not pairs, so that there is nothing to score against", "Test on a paired set"
             )
-        translated, real = _translated(translate, pairs, stems), as_saved(pairs["thermal"])
-        protocol = shared_protocol(real.shape[-2], real.shape[-1], mode, reads)
-        for name, metric in metrics.items():
-            scored = metric.per_image(translated.double() / 255, real.double() / 255)
+        translated, real = _translated(translate, pairs, stems), pairs["thermal"]
+        shared = shared_protocol(real.shape[-2], real.shape[-1], mode, reads)
+        for name, metric in single.items():
+            scored = metric.per_image(*_views(metric, pairs, translated, degrees))
             values[name].update(zip(stems, scored.tolist(), strict=True))
+        features.add_translated(as_saved(translated).double() / 255)
+        features.add_real(as_saved(real).double() / 255)
         for row, i in enumerate(indices):
             if i % every == 0:
-                visible = _eight_bit(pairs["visible"][row]).permute(1, 2, 0)
-                samples[stems[row]] = Sample(*(_pixels(x) for x in (visible, translated[row, 0], real[row, 0])))
-    return [_score(name, metric, values[name], protocol) for name, metric in metrics.items()], samples
+                samples[stems[row]] = _sample(pairs["visible"][row], translated[row], real[row])
+    scores = {name: _score(name, metric, values[name], shared) for name, metric in single.items()}
+    scores |= {score.metric: score for score in features.scores(shared, paired=True, level=LEVEL)}
+    return [scores[name] for name in metrics], samples
 
 
-def examples(translate: Callable[[Batch], Tensor], store: Split, *, device: torch.device | str) -> dict[str, Sample]:
-    """Return up to eight translations of an unpaired test split by stem, each beside some real thermal image."""
+def evaluate_unpaired(
+    translate: Translate,
+    store: Split,
+    metrics: Mapping[str, SetMetric],
+    *,
+    device: torch.device | str,
+    mode: str = "eval",
+    reads: Sequence[str] = ("visible",),
+) -> tuple[list[Score], dict[str, Sample]]:
+    """Translate an unpaired test split and score it against the real thermal images as sets.
+
+    Args, raised errors and what is returned are those of `evaluate`; a sample stands beside some real thermal image.
+    """
+    features = Features(metrics)
     samples: dict[str, Sample] = {}
-    for i in range(0, len(store), -(-len(store) // SAMPLES)):
+    shared: dict[str, Any] = {}
+    every = -(-len(store) // SAMPLES)
+    for i in range(max(len(store), store.n_thermal) if metrics else len(store)):
+        if not metrics and i % every:
+            continue  # only samples are wanted
         index = torch.tensor([i])
-        images = {name: x.to(device) for name, x in store.whole(index, index % store.n_thermal).items()}
-        translated, real = _translated(translate, images, [store.stems[i]]), as_saved(images["thermal"])
-        visible = _eight_bit(images["visible"][0]).permute(1, 2, 0)
-        samples[store.stems[i]] = Sample(*(_pixels(x) for x in (visible, translated[0, 0], real[0, 0])))
-    return samples
+        images = store.whole(index % len(store), index % store.n_thermal)
+        images = {name: tensor.to(device) for name, tensor in images.items()}
+        real = images["thermal"]
+        shared = shared_protocol(real.shape[-2], real.shape[-1], mode, reads)
+        if i < store.n_thermal:
+            features.add_real(as_saved(real).double() / 255)
+        if i < len(store):
+            translated = _translated(translate, images, [store.stems[i]])
+            features.add_translated(as_saved(translated).double() / 255)
+            if i % every == 0:
+                samples[store.stems[i]] = _sample(images["visible"][0], translated[0], real[0])
+    return features.scores(shared, paired=False, level=LEVEL), samples
 
 
 def as_saved(images: Tensor) -> Tensor:
@@ -146,13 +188,13 @@ def shared_protocol(height: int, width: int, mode: str, reads: Sequence[str]) ->
         "resize": f"{height}x{width} bicubic",
         "mode": mode,
         "reads": list(reads),
-        "images": "8-bit grey; 3 channels by BT.601",
+        "images": _IMAGES["grey"],
         "range": "the dataset's fixed linear thermal range to [0, 1]",
     }
 
 
 def _translated(translate: Callable[[Batch], Tensor], pairs: Batch, stems: Sequence[str]) -> Tensor:
-    """Return the batch's translations as saved; what is not finite would become some grey and get a score."""
+    """Return the batch's translations; what is not finite would become some grey and get a score."""
     with torch.inference_mode():
         images = translate(pairs)
     real = pairs["thermal"]
@@ -165,7 +207,20 @@ def _translated(translate: Callable[[Batch], Tensor], pairs: Batch, stems: Seque
     if not finite.all():
         bad = ", ".join(stem for stem, good in zip(stems, finite.tolist(), strict=True) if not good)
         raise ZooError(f"The translation of {bad} holds NaN or infinity", "Train with a lower learning rate or in fp32")
-    return as_saved(images)
+    return images
+
+
+def _views(metric: Metric, pairs: Batch, translated: Tensor, degrees: Degrees | None) -> tuple[Tensor, Tensor]:
+    """Return translated and real images as the metric compares them."""
+    if metric.compares == "celsius":
+        if degrees is None or "celsius" not in pairs:
+            raise DataError(
+                f"{metric.name} compares degrees Celsius, and the test set does not know those of its images",
+                "Test on radiometric data with a thermal range",
+            )
+        return degrees(pairs, translated), pairs["celsius"]
+    as_file = as_saved if metric.compares == "grey" else _eight_bit
+    return as_file(translated).double() / 255, as_file(pairs["thermal"]).double() / 255
 
 
 def _score(name: str, metric: Metric, per_image: dict[str, float], shared: dict[str, Any]) -> Score:
@@ -183,13 +238,18 @@ def _score(name: str, metric: Metric, per_image: dict[str, float], shared: dict[
         level=LEVEL,
         unit=metric.unit,
         higher_is_better=metric.higher_is_better,
-        protocol={**shared, **metric.protocol()},
+        protocol={**shared, "images": _IMAGES[metric.compares], **metric.protocol()},
         per_image=per_image,
     )
 
 
 def _eight_bit(images: Tensor) -> Tensor:
     return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def _sample(visible: Tensor, translated: Tensor, real: Tensor) -> Sample:
+    thermal = (_pixels(as_saved(image[None])[0, 0]) for image in (translated, real))
+    return Sample(_pixels(_eight_bit(visible).permute(1, 2, 0)), *thermal)
 
 
 def _pixels(image: Tensor) -> NDArray[np.uint8]:

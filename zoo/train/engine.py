@@ -18,12 +18,12 @@ from zoo.errors import ZooError
 from zoo.recipe import Recipe
 from zoo.train import checkpoint as checkpoints
 from zoo.train.checkpoint import Checkpoint, State
-from zoo.train.log import Log, Reading, read_log
+from zoo.train.log import LOG, Log, Reading, read_log
 from zoo.train.schedule import factor
 from zoo.train.turns import Turns
 
-LOG, CHECKPOINTS = "log.jsonl", "checkpoints"
-"""Names in a training's folder."""
+CHECKPOINTS = "checkpoints"
+"""Name in a training's folder."""
 TAIL = 20
 """Readings that a result keeps."""
 

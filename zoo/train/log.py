@@ -12,6 +12,9 @@ import msgspec
 
 from zoo.errors import ZooError
 
+LOG = "log.jsonl"
+"""Name in a training's folder."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:

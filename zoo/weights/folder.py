@@ -35,10 +35,10 @@ class ModelConfig:
 
 
 def save_model(folder: Path, method: Method, config: ModelConfig) -> None:
-    """Write what `method.translate` needs.
+    """Write what `method.translate` needs; each file appears whole or not at all.
 
     Raises:
-        ZooError: the folder cannot be written; nothing of an older model is lost.
+        ZooError: the folder cannot be written.
     """
     from safetensors.torch import save
 
@@ -51,7 +51,20 @@ def save_model(folder: Path, method: Method, config: ModelConfig) -> None:
     }
     encoded = msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n"
     write_atomically(folder / CONFIG_FILE, encoded)
-    write_atomically(folder / WEIGHTS_FILE, save(tensors, metadata))
+    write_atomically(folder / WEIGHTS_FILE, canonical(save(tensors, metadata)))
+
+
+def canonical(content: bytes) -> bytes:
+    """Return a safetensors file with its metadata in alphabetical order.
+
+    The library writes it in an order that differs from process to process, and the same weights are to have the same SHA-256.
+    """
+    length = int.from_bytes(content[:8], "little")
+    header = msgspec.json.decode(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = msgspec.json.encode(header)
+    text += b" " * (-len(text) % 8)  # tensors start at a multiple of eight bytes
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def inference_state(method: Method) -> dict[str, torch.Tensor]:

@@ -13,8 +13,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from zoo.data.images import read_labels, read_visible
+from zoo.data.images import read_labels, read_visible, to_rgb
 from zoo.errors import DataError, UsageError, did_you_mean
+
+RANGE_SLACK = 1e-3
+"""How far beyond [-1, 1] interpolation may have carried a tensor."""
 
 Picture = str | Path | Image.Image | NDArray[Any] | Tensor
 """What users hand in: a file, a PIL image, an array or a tensor."""
@@ -33,13 +36,15 @@ def visible_tensor(image: Picture) -> Tensor:
         if not image.is_floating_point() or image.dim() not in (3, 4) or image.shape[-3] != 3:
             found = f"{image.dtype} {list(image.shape)}"
             raise DataError(f"a tensor to translate is float [3, H, W] or [N, 3, H, W] in [-1, 1]; this is {found}")
+        if image.numel() == 0 or not bool(torch.isfinite(image).all()) or float(image.abs().max()) > 1 + RANGE_SLACK:
+            raise DataError("a tensor to translate is not empty and holds finite values in [-1, 1]; this one does not")
         return image if image.dim() == 4 else image[None]
     if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise DataError(f"an array to translate is uint8 [H, W, 3]; this is {image.dtype} {list(image.shape)}")
         pixels = image
     else:
-        pixels = np.array(image.convert("RGB")) if isinstance(image, Image.Image) else read_visible(Path(image))
+        pixels = to_rgb(image) if isinstance(image, Image.Image) else read_visible(Path(image))
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 

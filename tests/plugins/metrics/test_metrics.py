@@ -1,5 +1,7 @@
+import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,13 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from zoo.contracts import SetMetric
 from zoo.errors import UsageError
 from zoo_plugins.metrics import zoo_components
-from zoo_plugins.metrics.config import PSNRConfig, SSIMConfig
+from zoo_plugins.metrics.config import MAEConfig, PSNRConfig, SSIMConfig
+from zoo_plugins.metrics.mae import MAE
 from zoo_plugins.metrics.psnr import PSNR
 from zoo_plugins.metrics.ssim import SSIM
 
-METRICS = [PSNR(PSNRConfig()), SSIM(SSIMConfig()), SSIM(SSIMConfig(border="valid"))]
+METRICS = [PSNR(PSNRConfig()), SSIM(SSIMConfig()), SSIM(SSIMConfig(border="valid")), SSIM(SSIMConfig(volume=True))]
 
 
 def pair(seed=0, shape=(3, 1, 24, 32), noise=0.1):
@@ -123,7 +127,7 @@ def test_single_precision_images_score_as_double_ones():
 
 
 def test_images_smaller_than_the_window_are_refused():
-    with pytest.raises(UsageError, match=r"11x11 pixels, and the images have 10x32\. Test at a size of at least 11"):
+    with pytest.raises(UsageError, match=r"11x11 pixels, and these have 10x32\. Test at a size of at least 11"):
         SSIM(SSIMConfig()).per_image(*pair(shape=(1, 1, 10, 32)))
 
 
@@ -138,12 +142,29 @@ def test_images_of_different_shape_are_refused(metric):
         metric.per_image(torch.zeros(1, 1, 24, 24), torch.zeros(1, 1, 24, 32))
 
 
+def test_mae_is_the_mean_difference_in_grey_levels():
+    real = torch.tensor([0, 10, 200, 255]).view(1, 1, 2, 2) / 255
+    translated = torch.tensor([3, 10, 190, 255]).view(1, 1, 2, 2) / 255
+    metric = MAE(MAEConfig())
+    assert metric.per_image(translated, real).item() == pytest.approx((3 + 0 + 10 + 0) / 4, abs=1e-5)
+    translated, real = pair()
+    levels = [
+        sum(abs(a - b) for a, b in zip(t.flatten().tolist(), r.flatten().tolist(), strict=True)) / r.numel() * 255
+        for t, r in zip(translated, real, strict=True)
+    ]
+    np.testing.assert_allclose(metric.per_image(translated, real), levels, rtol=1e-12)
+
+
 def test_rows_name_classes_that_take_their_config():
     for row in zoo_components():
         module, _, name = row.target.partition(":")
-        metric = getattr(__import__(module, fromlist=[name]), name)(row.config)
+        target = getattr(__import__(module, fromlist=[name]), name)
+        networked = hasattr(row.config, "weights")
+        metric = target(replace(row.config, weights="random") if networked else row.config)
         assert metric.name == row.name
-        assert metric.protocol()["data_range"] == 1.0
+        assert json.loads(json.dumps(metric.protocol())) == metric.protocol()
+        if not isinstance(metric, SetMetric):
+            assert metric.compares in ("grey", "celsius")
 
 
 def test_listing_metrics_imports_no_torch():

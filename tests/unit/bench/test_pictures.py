@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from zoo.bench.pictures import GAP, HEADING, loss_curves, sample_sheet
+from zoo.bench.pictures import GAP, HEADING, loss_curves, sample_sheet, sample_tiles
 
 
 def images(n, height, width):
@@ -109,3 +109,14 @@ def test_an_empty_log_is_refused(tmp_path):
 def test_pictures_leave_pyplot_and_torch_alone():
     code = "import sys, zoo.bench.pictures; assert not {'matplotlib.pyplot', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_tiles_keep_every_pixel_and_replace_those_of_an_earlier_scoring(tmp_path):
+    rng = np.random.default_rng(0)
+    visible = rng.integers(0, 256, (6, 8, 3)).astype(np.uint8)
+    sample_tiles({"old": (visible, visible[..., 0], visible[..., 1])}, tmp_path / "samples")
+    sample_tiles({"new": (visible, visible[..., 0], visible[..., 1])}, tmp_path / "samples")
+    names = {path.name for path in (tmp_path / "samples").iterdir()}
+    assert names == {"new_visible.png", "new_translated.png", "new_real.png"}
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "samples/new_visible.png")), visible)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "samples/new_real.png")), visible[..., 1])

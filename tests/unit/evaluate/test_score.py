@@ -30,7 +30,7 @@ class FakeSplit:
 class MeanError:
     """Mean absolute error in grey levels; shows what the metrics are given."""
 
-    name, higher_is_better, unit = "mae", False, "levels"
+    name, higher_is_better, unit, compares = "mae", False, "levels", "grey"
 
     def protocol(self):
         return {"levels": 256}
@@ -153,3 +153,41 @@ def test_a_translation_of_another_size_is_refused():
 def test_thermal_images_of_two_channels_are_refused():
     with pytest.raises(UsageError, match="1 or 3 channels, and these have 2"):
         evaluate(first_channel, FakeSplit(channels=2), {"mae": MeanError()}, device="cpu")
+
+
+def test_metrics_that_compare_channels_get_them_unmixed():
+    class Channels(MeanError):
+        compares = "channels"
+
+        def per_image(self, translated, real):
+            assert translated.shape[1] == real.shape[1] == 3
+            return super().per_image(translated, real)
+
+    split = FakeSplit(channels=3)
+    (score,), _ = evaluate(lambda b: b["visible"], split, {"mae": Channels()}, device="cpu")
+    pixels = split.pixels.numpy().astype(float)
+    expected = np.abs(pixels[:, :3] - pixels[:, 3:]).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(list(score.per_image.values()), expected, rtol=1e-12)
+    assert score.protocol["images"] == "8-bit, every channel"
+
+
+def test_metrics_that_compare_degrees_get_them_unrounded():
+    class Degrees(MeanError):
+        compares = "celsius"
+
+        def per_image(self, translated, real):
+            return (translated - real).abs().mean(dim=(1, 2, 3))
+
+    class Radiometric(FakeSplit):
+        def whole(self, index):
+            batch = super().whole(index)
+            return batch | {"celsius": 20 + 10 * batch["thermal"]}
+
+    def degrees(batch, translated):
+        return 20.123 + 10 * translated
+
+    (score,), _ = evaluate(lambda b: b["thermal"], Radiometric(), {"mae": Degrees()}, device="cpu", degrees=degrees)
+    assert score.value == pytest.approx(0.123, abs=1e-5)
+    assert score.protocol["images"] == "degrees Celsius, not rounded"
+    with pytest.raises(DataError, match="compares degrees Celsius"):
+        evaluate(lambda b: b["thermal"], FakeSplit(), {"mae": Degrees()}, device="cpu", degrees=degrees)

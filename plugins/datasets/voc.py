@@ -1,0 +1,86 @@
+"""The PASCAL VOC conventions that ThermalWorld follows: indexed or painted label images, and lists of a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.data.images import read_labels, read_visible
+from zoo.errors import DataError
+
+VOID = 255
+"""Index of VOC's border between objects, painted (224, 224, 192) or white."""
+
+
+def palette() -> NDArray[np.uint8]:
+    """Return VOC's colours, uint8 [256, 3]: each index's bits, spread over red, green and blue from the highest bit down."""
+    colours = np.zeros((256, 3), np.uint8)
+    index = np.arange(256)
+    for bit in range(8):
+        for channel in range(3):
+            colours[:, channel] |= (((index >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
+    return colours
+
+
+def read_indices(path: Path) -> NDArray[np.uint8]:
+    """Return class or object indices [H, W] of a label image, indexed or painted in VOC's colours.
+
+    Raises:
+        DataError: the file cannot be decoded, or has a colour that is none of VOC's.
+    """
+    try:
+        return read_labels(path)
+    except DataError as error:
+        if "pixels of type" not in error.message:
+            raise
+    painted = read_visible(path).astype(np.int64)
+    codes = painted @ np.array([65536, 256, 1])
+    known = palette().astype(np.int64) @ np.array([65536, 256, 1])
+    codes = np.where(codes == 0xFFFFFF, known[VOID], codes)
+    order = np.argsort(known)
+    place = np.searchsorted(known[order], codes).clip(max=255)
+    indices: NDArray[np.uint8] = order[place].astype(np.uint8)
+    if (known[indices] != codes).any():
+        colour = painted[np.nonzero(known[indices] != codes)][0]
+        raise DataError(f"`{path}` has the colour {tuple(map(int, colour))}, which is none of VOC's")
+    return indices
+
+
+def class_names(source: Path, given: str, labels: list[Path]) -> tuple[str, ...]:
+    """Return the names of class indices: as given (`a+b`), by `labelmap.txt` (a `name:r,g,b:parts:actions` a line), or numbered.
+
+    Raises:
+        DataError: fewer names than classes.
+    """
+    names = tuple(filter(None, given.split("+")))
+    if not names and (source / "labelmap.txt").is_file():
+        lines = (source / "labelmap.txt").read_text(encoding="utf-8").splitlines()
+        names = tuple(line.partition(":")[0].strip() for line in lines if line.strip() and not line.startswith("#"))
+    top = -1
+    for path in labels:
+        try:
+            indices = read_indices(path)
+        except DataError:
+            continue  # the image is left out when its turn comes
+        top = max(top, int(indices[indices != VOID].max(initial=0)))
+    if names and len(names) <= top:
+        raise DataError(
+            f"{len(names)} classes are named, but `{source}` has labels up to {top}", "Name them all: classes=a+b+c"
+        )
+    return names or tuple(f"class_{index}" for index in range(top + 1))
+
+
+def split_lists(source: Path) -> dict[str, str]:
+    """Return `train` or `test` by stem from `ImageSets/[Segmentation|Main]/{train,val,test}.txt`; empty where there are none.
+
+    `test.txt` is the test set, `val.txt` where there is none; with both, `val` goes to the training set.
+    """
+    for folder in (source / "ImageSets" / "Segmentation", source / "ImageSets" / "Main", source / "ImageSets"):
+        lists = {name: folder / f"{name}.txt" for name in ("train", "val", "test")}
+        there = {name: path.read_text(encoding="utf-8").split() for name, path in lists.items() if path.is_file()}
+        if "train" in there and len(there) > 1:
+            held_out = "test" if "test" in there else "val"
+            return {stem: "test" if name == held_out else "train" for name, stems in there.items() for stem in stems}
+    return {}

@@ -1,0 +1,194 @@
+"""Feature extractors of FID and KID: a network, its weights, and what it does to images first."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from zoo.checkpoints.published import find, sha256_of
+from zoo.errors import UsageError, ZooError, did_you_mean
+
+from .networks import INCEPTION, INCEPTION_FILE, PACKAGED, PUBLISHED, RANDOM, network_label, packaged_path, weights_path
+
+State = Mapping[str, Tensor]
+
+SEED = 0
+"""Of random weights."""
+
+
+class Extractor:
+    """A frozen network from grey images to features.
+
+    Args:
+        name: `inception`, or the name of a network in timm.
+        weights: `published`, `random`, or a file.
+
+    Raises:
+        UsageError: there is no such network or file, or the file holds other tensors.
+        ZooError: the published weights are not on this machine and cannot be fetched.
+    """
+
+    def __init__(self, name: str, weights: str) -> None:
+        self.label = network_label(name, weights)
+        self.network, self._input, self._weights = (
+            _inception(weights) if name == INCEPTION else _timm_network(name, weights)
+        )
+        self.network.eval().requires_grad_(False)
+
+    def protocol(self) -> dict[str, Any]:
+        """Return the extractor's name, its weights and its input."""
+        return {"extractor": self.label, "weights": self._weights, "input": f"grey to 3 equal channels; {self._input}"}
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return float64 features [N, D] of grey images [N, 1, H, W] in [0, 1], one image at a time.
+
+        One at a time, because convolutions round differently in a batch, and a score must not depend on its size.
+        """
+        self.network.to(images.device)
+        rgb = images.float().expand(-1, 3, -1, -1)
+        return torch.cat([self.network(image[None]) for image in rgb]).double()
+
+
+class Resized(nn.Module):
+    """A network of timm behind its own input: forward(x [N, 3, H, W] in [0, 1]) -> pooled features [N, D]."""
+
+    mean: Tensor
+    std: Tensor
+    """[1, 3, 1, 1], of images in [0, 1]."""
+
+    def __init__(self, network: nn.Module, side: tuple[int, int], mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.network, self.side = network, side
+        self.register_buffer("mean", mean.view(1, -1, 1, 1))
+        self.register_buffer("std", std.view(1, -1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return pooled features [N, D]."""
+        x = F.interpolate(x, self.side, mode="bilinear", align_corners=False, antialias=True)
+        features: Tensor = self.network((x - self.mean) / self.std)
+        return features
+
+
+def load_state(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors or PyTorch file; nothing in it is executed.
+
+    Raises:
+        UsageError: the file is damaged, or holds anything but tensors by name.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return dict(load_file(path))
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise UsageError(f"`{path}` cannot be read as weights: {reason}", "Save a state dict of tensors") from error
+    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise UsageError(f"`{path}` holds more than tensors by name", "Save the network's state dict alone")
+    return dict(state)
+
+
+def load_into(network: nn.Module, state: State, path: Path) -> None:
+    """Load tensors into a network; every one must be there, none may be left over.
+
+    Raises:
+        UsageError: the file is of another network.
+    """
+    try:
+        network.load_state_dict(dict(state))
+    except RuntimeError as error:
+        raise UsageError(
+            f"`{path}` does not fit the network: {' '.join(str(error).split())[:200]}",
+            "Give the weights of this network",
+        ) from error
+
+
+def randomly(build: Callable[[], nn.Module]) -> nn.Module:
+    """Return a network with the same random weights every time, whatever the caller's random stream."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        return build()
+
+
+def _inception(weights: str) -> tuple[nn.Module, str, str]:
+    from .inception import SIDE, UNUSED, Inception
+
+    network = randomly(Inception)
+    told = f"random, seed {SEED}"
+    if weights != RANDOM:
+        path = find(INCEPTION_FILE) if weights == PUBLISHED else weights_path(weights)
+        state = {name: tensor for name, tensor in load_state(path).items() if name not in UNUSED}
+        load_into(network, state, path)
+        told = f"sha256 {sha256_of(path)}"
+    return network, f"{SIDE}x{SIDE} bilinear, not antialiased; 2 x - 1", told
+
+
+def _timm_network(name: str, weights: str) -> tuple[nn.Module, str, str]:
+    import timm
+
+    if not timm.is_model(name):
+        hint = did_you_mean(name.partition(".")[0], [INCEPTION, *timm.list_models()])
+        raise UsageError(f"timm has no network named {name!r} to extract features", hint or f"Type {INCEPTION}")
+    packaged = PACKAGED.get(name)
+    if weights == PUBLISHED and not packaged:
+        network, told = _from_timm(name)
+    else:
+        network, told = randomly(lambda: timm.create_model(name, num_classes=0)), f"random, seed {SEED}"
+        if weights != RANDOM:
+            path = packaged_path(name) if weights == PUBLISHED else weights_path(weights)
+            _load_timm(name, network, path)
+            told = f"sha256 {sha256_of(path)}"
+    published: Any = network.pretrained_cfg
+    height, width = published["input_size"][1:]
+    mean, std = torch.tensor(published["mean"]), torch.tensor(published["std"])
+    if packaged and told == f"sha256 {packaged.sha256}":
+        mean, std = torch.full((3,), packaged.mean), torch.full((3,), packaged.std)
+    shown = f"{height}x{width} bilinear, antialiased; mean {_numbers(mean)}, deviation {_numbers(std)}"
+    return Resized(network, (height, width), mean, std), shown, told
+
+
+def _from_timm(name: str) -> tuple[nn.Module, str]:
+    """Return a network with the weights that timm publishes for it, and what they are called."""
+    import timm
+
+    published = timm.get_pretrained_cfg(name)
+    if published is None or not timm.is_model_pretrained(name):
+        raise UsageError(
+            f"timm publishes no weights for {name}, and features of a random network say little",
+            f"Give a file, weights=FILE, or say so: weights={RANDOM}",
+        )
+    try:
+        network = timm.create_model(name, pretrained=True, num_classes=0)
+    except (OSError, RuntimeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise ZooError(
+            f"the published weights of {name} are not on this machine and cannot be fetched: {reason}",
+            f"Connect once, give a file, weights=FILE, or say so: weights={RANDOM}",
+        ) from error
+    return network, f"timm {published.architecture}.{published.tag}"
+
+
+def _load_timm(name: str, network: nn.Module, path: Path) -> None:
+    """Load a file of the whole network, classifier included, into one without a classifier."""
+    import timm
+
+    state = load_state(path)
+    with torch.device("meta"):
+        whole = timm.create_model(name).state_dict()
+    if name in PACKAGED and sha256_of(path) == PACKAGED[name].sha256:
+        state = dict(zip(whole, state.values(), strict=True))
+    wanted = network.state_dict()
+    load_into(network, {key: tensor for key, tensor in state.items() if key in wanted or key not in whole}, path)
+
+
+def _numbers(values: Tensor) -> str:
+    return " ".join(f"{value:.4g}" for value in values.tolist())

@@ -1,0 +1,87 @@
+"""Learned perceptual image patch similarity."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torchmetrics.functional.image import lpips as reference
+
+from zoo.checkpoints.published import find, sha256_of
+from zoo.contracts import Compared
+
+from .checks import check_pair, check_size
+from .config import LPIPSConfig
+from .extractor import SEED, load_into, load_state, randomly
+from .networks import LPIPS_FILES, PUBLISHED, RANDOM, weights_path
+
+_MODELS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
+"""torchvision's names."""
+
+
+class LPIPS:
+    """Perceptual distance (Zhang et al. 2018, Eq. 1, version 0.1), by torchmetrics' network and linear layers.
+
+    Grey images are given three equal channels.
+
+    Raises:
+        UsageError: the file of weights is missing or of another network.
+        ZooError: the published weights are not on this machine and cannot be fetched.
+    """
+
+    name: ClassVar[str] = "lpips"
+    higher_is_better: ClassVar[bool] = False
+    unit: ClassVar[str] = ""
+    compares: ClassVar[Compared] = "grey"
+
+    def __init__(self, config: LPIPSConfig) -> None:
+        self.config = config
+        self.network, self._weights = _network(config)
+
+    def protocol(self) -> dict[str, Any]:
+        """Return everything that changes the value without changing the model."""
+        return {
+            "data_range": 1.0,
+            "network": self.config.label(),
+            "weights": self._weights,
+            "version": "0.1",
+            "input": "grey to 3 equal channels, not resized",
+        }
+
+    @torch.no_grad()
+    def per_image(self, translated: Tensor, real: Tensor) -> Tensor:
+        """Return the distance of each image, float64 [N], for grey images [N, 1, H, W] in [0, 1].
+
+        Raises:
+            UsageError: the images differ in shape or are too small for the network.
+        """
+        check_pair(self.name, translated, real)
+        check_size(self.name, real, self.config.contract().min_size)
+        self.network.to(real.device)
+        # One at a time: convolutions round differently in a batch.
+        pairs = zip(translated.float().expand(-1, 3, -1, -1), real.float().expand(-1, 3, -1, -1), strict=True)
+        values = [self.network(one[None], other[None], normalize=True) for one, other in pairs]
+        return torch.cat(values).flatten().double()
+
+
+def _network(config: LPIPSConfig) -> tuple[nn.Module, str]:
+    """Return torchmetrics' network with its own linear layers, and what its convolutions' weights are."""
+    # The public functions would download these weights by themselves, unverified, and wait for it where there is no way.
+    network: Any = randomly(lambda: reference._NoTrainLpips(net=config.network, pnet_rand=True))
+    if config.weights == RANDOM:
+        return network, f"random, seed {SEED}"
+    published = config.weights == PUBLISHED
+    path = find(LPIPS_FILES[config.network]) if published else weights_path(config.weights)
+    whole = getattr(torchvision.models, _MODELS[config.network])(weights=None)
+    load_into(whole, load_state(path), path)
+    for slot, layer in _slots(network.net):
+        slot.load_state_dict(whole.features[layer].state_dict())
+    return network, f"sha256 {sha256_of(path)}"
+
+
+def _slots(network: nn.Module) -> list[tuple[nn.Module, int]]:
+    """Return the network's layers with their indices among torchvision's; slices are named by them."""
+    slices = (part for part in network.modules() if isinstance(part, nn.Sequential))
+    return [(layer, int(index)) for part in slices for index, layer in part.named_children() if index.isdigit()]

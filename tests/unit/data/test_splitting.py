@@ -1,0 +1,38 @@
+"""Whole sequences are held out, in an order that depends on nothing but their names."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from zoo.data.splitting import blocks, by_digest, hold_out_sequences
+from zoo.errors import DataError
+
+
+def test_the_order_is_that_of_the_digests() -> None:
+    names = [f"{i}" for i in range(20)]
+    assert by_digest(reversed(names), "x") == sorted(names, key=lambda n: hashlib.sha256(f"x{n}".encode()).hexdigest())
+    assert by_digest(names) != by_digest(names, "x")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
+def test_sequences_are_held_out_until_the_share_is_reached(share: float) -> None:
+    sizes = {f"v{i}": 5 + i for i in range(10)}
+    held = hold_out_sequences(sizes, share)
+    assert 1 <= len(held) <= 9
+    frames = sum(sizes[name] for name in held)
+    assert frames >= share * sum(sizes.values()) or len(held) == 9
+    last = max(held, key=by_digest(sizes).index)
+    assert len(held) == 1 or frames - sizes[last] < share * sum(sizes.values())
+
+
+def test_one_sequence_cannot_be_split() -> None:
+    with pytest.raises(DataError, match="without leaking frames"):
+        hold_out_sequences({"only": 100}, 0.1)
+
+
+def test_blocks_are_runs_of_neighbours() -> None:
+    runs = blocks([f"{i:03}" for i in range(25)], 10)
+    assert [sum(run == each for run in runs.values()) for each in sorted(set(runs.values()))] == [10, 10, 5]
+    assert runs["000"] == runs["009"] != runs["010"]

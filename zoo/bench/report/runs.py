@@ -1,0 +1,178 @@
+"""What a report is about: finished and failed cells, their short names, their colours, and which may be compared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.bench.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure
+from zoo.bench.results import COLUMNS, length_text, part_text, varied_options
+from zoo.bench.store import read_results
+from zoo.errors import UsageError
+from zoo.recipe import Recipe
+
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a63d2", "#8c8c8c")
+"""Okabe and Ito's colours, which colour-blind readers tell apart, without those that vanish on white or on black."""
+DASHES = ("solid", "dashed", "dotted")
+MARKERS = ("o", "s", "^")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """How a system is drawn, the same on the whole page."""
+
+    color: str
+    dash: str
+    """Line style, by the name that CSS and matplotlib share."""
+    marker: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A finished or failed cell as the report shows it."""
+
+    anchor: str
+    """Id of its paragraph on the page."""
+    folder: Path
+    recipe: Recipe
+    label: str
+    """What sets its system apart from the others; the seeds of a system share it."""
+    style: Style
+    record: Record | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Cells whose numbers may be compared: of one dataset at one size."""
+
+    title: str
+    entries: list[Entry]
+
+    @property
+    def finished(self) -> list[tuple[Entry, Record]]:
+        """Return the cells that left a record."""
+        return [(entry, entry.record) for entry in self.entries if entry.record]
+
+    @property
+    def systems(self) -> dict[str, list[Entry]]:
+        """Return the cells by label: the seeds of a system side by side."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.label, []).append(entry)
+        return found
+
+
+def read_entries(results: Path) -> list[Entry]:
+    """Return the cells of a results folder, failed ones last.
+
+    Raises:
+        UsageError: there is no cell that finished or failed.
+        ZooError: a record is damaged.
+    """
+    failures = _read_failures(results)
+    try:
+        runs = read_results(results)
+    except UsageError:
+        if not failures:
+            raise
+        runs = []
+    recipes = [run.record.recipe for run in runs] + [failure.recipe for _, failure in failures]
+    labels = name_systems(recipes)
+    styles = {label: style(number) for number, label in enumerate(dict.fromkeys(labels))}
+    cells: list[tuple[Path, Record | None, Failure | None]] = [(run.folder, run.record, None) for run in runs]
+    cells += [(folder, None, failure) for folder, failure in failures]
+    return [
+        Entry(
+            anchor=f"run-{number}",
+            folder=folder,
+            recipe=recipe,
+            label=label,
+            style=styles[label],
+            record=record,
+            failure=failure,
+        )
+        for number, ((folder, record, failure), recipe, label) in enumerate(zip(cells, recipes, labels, strict=True))
+    ]
+
+
+def group_entries(entries: Sequence[Entry]) -> list[Group]:
+    """Return the cells by dataset and size, in the order in which they come."""
+    found: dict[tuple[str, str, int], list[Entry]] = {}
+    for entry in entries:
+        data = entry.recipe.data
+        found.setdefault((data.name, data.fingerprint, entry.recipe.size), []).append(entry)
+    names = Counter((name, size) for name, _, size in found)
+    titles = {
+        (name, mark, size): f"{name}, {size} px" + (f" ({mark[:8]})" if names[name, size] > 1 else "")
+        for name, mark, size in found
+    }
+    return [Group(title=titles[key], entries=found[key]) for key in found]
+
+
+def name_systems(recipes: Sequence[Recipe]) -> list[str]:
+    """Return a short name for each recipe, of the parts in which they differ; alike only for seeds of one system.
+
+    Recipes on other data or at another size may share a name, since they stand in tables of their own.
+    """
+    varied = varied_options(recipes)
+    texts = [{kind: part_text(recipe, kind, varied) for kind in COLUMNS[:3]} for recipe in recipes]
+    kinds = [kind for kind in COLUMNS[:3] if len({text[kind] for text in texts}) > 1] or list(COLUMNS[:3])
+    names = [" ".join(text[kind] for kind in kinds if text[kind] != "-") for text in texts]
+    for setting in (_length, _batch, _channels):
+        names = _set_apart(names, recipes, setting)
+    return _number_twins(names, recipes)
+
+
+def style(number: int) -> Style:
+    """Return the style of the system of this number; 24 differ."""
+    cycle = number // len(PALETTE)
+    return Style(
+        color=PALETTE[number % len(PALETTE)],
+        dash=DASHES[cycle % len(DASHES)],
+        marker=MARKERS[cycle % len(MARKERS)],
+    )
+
+
+def _set_apart(names: Sequence[str], recipes: Sequence[Recipe], setting: Callable[[Recipe], str]) -> list[str]:
+    """Append a setting where recipes of one name, dataset and size differ in it."""
+    seen: dict[tuple[str, str, int], set[str]] = {}
+    keys = [(name, recipe.data.fingerprint, recipe.size) for name, recipe in zip(names, recipes, strict=True)]
+    for key, recipe in zip(keys, recipes, strict=True):
+        seen.setdefault(key, set()).add(setting(recipe))
+    return [
+        f"{key[0]}, {setting(recipe)}" if len(seen[key]) > 1 else key[0]
+        for key, recipe in zip(keys, recipes, strict=True)
+    ]
+
+
+def _number_twins(names: Sequence[str], recipes: Sequence[Recipe]) -> list[str]:
+    """Number the recipes that are alike down to the seed: trained with other versions of a plugin, or copied."""
+    seen: Counter[tuple[str, str, int, int]] = Counter()
+    numbered = []
+    for name, recipe in zip(names, recipes, strict=True):
+        key = (name, recipe.data.fingerprint, recipe.size, recipe.seed)
+        seen[key] += 1
+        numbered.append(f"{name} ({seen[key]})" if seen[key] > 1 else name)
+    return numbered
+
+
+def _length(recipe: Recipe) -> str:
+    return length_text(recipe.budget)
+
+
+def _batch(recipe: Recipe) -> str:
+    return f"batch {recipe.batch}"
+
+
+def _channels(recipe: Recipe) -> str:
+    return f"{recipe.thermal_channels} thermal channel{'s' * (recipe.thermal_channels > 1)}"
+
+
+def _read_failures(results: Path) -> list[tuple[Path, Failure]]:
+    """Return the failed cells that left no record."""
+    folders = [path.parent for path in sorted(results.rglob(FAILURE_FILE))]
+    found = [(folder, read_failure(folder)) for folder in folders if not (folder / RECORD_FILE).is_file()]
+    return [(folder, failure) for folder, failure in found if failure]

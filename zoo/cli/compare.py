@@ -1,0 +1,69 @@
+"""`zoo compare`: whether runs score better or worse than the first of them, by paired tests on the same images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from zoo.bench.comparing import Line
+
+COLUMNS = ("run", "metric", "mean", "difference", "effect", "p", "images", "seeds", "verdict")
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders of finished runs, the reference first.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparisons as JSON.")] = False,
+) -> None:
+    """Compare runs with the first of them, image by image.
+
+    Runs that differ in their seed alone are one system. A folder of several runs stands for all of them.
+
+    Example:
+    zoo compare results/A results/B results/C
+    """
+    from zoo.bench.comparing import compare_systems, systems_of
+    from zoo.bench.store import read_results
+
+    systems = systems_of([run for folder in runs for run in read_results(folder)])
+    lines = compare_systems(systems)
+    if as_json:
+        return print_json(lines)
+    print_table(COLUMNS, [_row(line) for line in lines], title=f"Against {systems[0].label}", right=COLUMNS[2:8])
+    typer.echo(
+        "\ndifference: mean [95 % bootstrap interval] over the images; effect: Cohen's d_z; p: two-sided sign-flip permutation "
+        f"test, corrected for {sum(line.difference is not None for line in lines)} comparisons (Holm); seeds: trainings whose "
+        "difference has that sign. A verdict needs p < 0.05 and all trainings."
+    )
+    return None
+
+
+def _row(line: Line) -> tuple[str, ...]:
+    from zoo.bench.pool import p_text
+    from zoo.bench.results import decimals
+
+    digits = decimals(line.pooled.unit)
+    metric = f"{line.metric} [{line.pooled.unit}]" if line.pooled.unit else line.metric
+    start = (line.system, metric, f"{line.pooled.value:.{digits}f}")
+    seeds = len(line.pooled.by_seed)
+    if line.difference is None:
+        verdict = "reference" if line.pooled.per_image else "no test: no values of single images"
+        return (*start, "", "", "", str(line.pooled.n), str(seeds), verdict)
+    found = line.difference.comparison
+    interval = f" [{found.low:+.{digits}f}, {found.high:+.{digits}f}]" if found.low is not None else ""
+    effect = "-" if found.effect is None else f"{found.effect:+.2f}"
+    return (
+        *start,
+        f"{found.difference:+.{digits}f}{interval}",
+        effect,
+        p_text(line.difference.corrected),
+        str(found.n),
+        f"{line.difference.agreeing}/{line.difference.trainings}",
+        line.difference.verdict,
+    )
