@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from zoo.data.writer import DatasetWriter
 
 TINY = ("--gen", "resnet6:width=4,blocks=1", "--disc", "patchgan:width=4,layers=1", "--size", "32", "--steps", "2")
 
@@ -66,6 +69,25 @@ def test_degrees_and_sets_are_scored_and_say_how(tmp_path):
         assert score["protocol"]["weights"] == "random, seed 0"
     assert "rank-deficient" in fid["notes"][0] and kid["notes"] == []
     assert "rank-deficient" in done.stdout
+
+
+def test_an_unpaired_set_gets_the_scores_of_sets_alone(tmp_path):
+    rng = np.random.default_rng(0)
+    with DatasetWriter(tmp_path / "unpaired") as writer:
+        writer.describe(name="unpaired", source="made by the tests")
+        for split, index in ((split, index) for split in ("train", "test") for index in range(4)):
+            writer.add_visible(split, f"v{index}", rng.integers(0, 256, (32, 32, 3)).astype(np.uint8))
+            if index:
+                writer.add_thermal(split, f"t{index}", rng.integers(0, 256, (32, 32)).astype(np.uint8))
+    metrics = ("--metrics", "psnr,kid:extractor=resnet18,weights=random")
+    done = bench(tmp_path / "unpaired", tmp_path / "out", *metrics)
+    assert done.returncode == 0, done.stderr
+    found = record(tmp_path / "out")
+    (score,) = found["scores"]
+    assert (score["metric"], score["n"], score["protocol"]["real_images"]) == ("kid[resnet18@random]", 4, 3)
+    assert "unpaired" in found["notes"][0]
+    assert list(found["scored"]) == ["psnr", "kid[resnet18@random]"]
+    assert "Nothing to do" in bench(tmp_path / "unpaired", tmp_path / "out", *metrics).stderr
 
 
 def test_metrics_that_cannot_apply_are_refused_before_any_training(pairs, tmp_path):

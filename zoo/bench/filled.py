@@ -107,7 +107,7 @@ def _section(
         elif measured is None:
             word, why = "not run", why_not_run(name, key, plan, runs[name])
         elif paper is not None:
-            reasons = reasons_against(table, key, plan, measure, runs[name], measured)
+            reasons = reasons_against(table, key, plan, measure, runs[name])
             word, why = "not comparable" if reasons else judge(paper, measured, column), ", ".join(reasons)
         title = row.title if row else f"baseline: {name}"
         return Line(

@@ -66,7 +66,7 @@ def legend(table: FilledTable) -> list[str]:
     """Return the lines under a table: how to read it, notes on the paper, and the protocol."""
     lines = [
         "match: the paper's value lies within the measured interval; difference: measured less the paper's; "
-        "baselines are trained on nothing but means, or not at all."
+        "baselines are null methods, without a network."
     ]
     if any(line.against for section in table.sections for line in section.lines):
         lines.append(

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from zoo.bench.grid import Cell
-from zoo.bench.job import EXIT_INTERRUPTED, JOB_FILE, LOG_FILE, METRICS, Event, Job, scorings, unscored
+from zoo.bench.job import EXIT_INTERRUPTED, JOB_FILE, LOG_FILE, METRICS, Event, Job, score_name, scorings, unscored
 from zoo.bench.record import FAILURE_FILE, Failure, Record, read_failure, read_record, write_json
 from zoo.compatibility import check
 from zoo.errors import ZooError
@@ -117,6 +117,8 @@ def choose_metrics(specs: Sequence[str], cells: Sequence[Cell]) -> list[Choice]:
         RefusedError: a metric does not apply.
     """
     choices = [get_registry().find("metric", spec) for spec in specs]
+    for choice in choices:
+        score_name(choice)  # an option that names an absent file is told now
     for cell in cells:
         for choice in choices:
             recipe = cell.recipe

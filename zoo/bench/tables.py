@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import msgspec
 
@@ -50,8 +49,6 @@ class Column:
     decimals: int
     """Digits after the point that the paper prints."""
     higher_is_better: bool = True
-    protocol: dict[str, Any] = field(default_factory=dict)
-    """What a score's protocol must hold to be comparable with the paper's."""
 
     @property
     def name(self) -> str:

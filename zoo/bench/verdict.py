@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from zoo.bench.plan import Measure, Plan, PlannedCell
-from zoo.bench.pool import Pooled, protocol_difference
+from zoo.bench.pool import Pooled
 from zoo.bench.record import Record, read_failure, read_record
 from zoo.bench.results import length_text
 from zoo.bench.tables import Column, Table, dataset_title
@@ -45,23 +45,19 @@ def judge(paper: float, measured: Pooled, column: Column) -> Word:
     return "match" if low - rounding <= paper <= high + rounding else "differs"
 
 
-def reasons_against(
-    table: Table, key: str, plan: Plan, measure: Measure, runs: Sequence[Training], measured: Pooled
-) -> list[str]:
+def reasons_against(table: Table, key: str, plan: Plan, measure: Measure, runs: Sequence[Training]) -> list[str]:
     """Return what sets a row's trainings on a dataset, and their measure, apart from the paper's; empty if nothing does.
 
     Args:
         table, key: the table and the dataset's key in it.
         plan, measure, runs: what was planned, how the column is measured, the row's trainings.
-        measured: what they scored.
     """
     other = substitutions(table, plan).get(key)
     reasons = [other] if other else []
     for run in runs:
         reasons += _training_reasons(table, key, run, substituted=bool(other))
-    wanted = table.column(measure.column).protocol
-    found = {name: measured.protocol.get(name) for name in wanted}
-    reasons += filter(None, [measure.instead, protocol_difference(found, wanted)])
+    if measure.instead:
+        reasons.append(measure.instead)
     return list(dict.fromkeys(reasons))
 
 

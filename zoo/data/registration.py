@@ -23,8 +23,9 @@ _SIDE = 320
 _SIGMAS = (0.7, 1.4)  # widths of the derivative filters in pixels; what both find is seldom noise
 _REACH = 24  # largest shift looked for, in pixels of the reduced images
 _MIN_SIDE = 48  # smaller images have too few edges
-# Height of the peak over the median of its surroundings, in their robust standard deviations. On RoadScene shifted by 12
-# pixels 99 of 100 pairs reach it, of images of mere noise about 4 in 100.
+# Height of the peak over the median of its surroundings, in their robust standard deviations. Chosen on RoadScene, and so not
+# known to hold as well elsewhere: of its pairs shifted by 12 pixels 787 of 805 reach it and are reported, 18 stay unjudged; of
+# visible images beside mere noise 5 of 300 are reported.
 _SURE = 3.6
 
 

@@ -156,7 +156,7 @@ def test_thermal_images_of_two_channels_are_refused():
 
 
 def test_metrics_that_compare_channels_get_them_unmixed():
-    class Channels(MeanError):
+    class ChannelError(MeanError):
         compares = "channels"
 
         def per_image(self, translated, real):
@@ -164,7 +164,7 @@ def test_metrics_that_compare_channels_get_them_unmixed():
             return super().per_image(translated, real)
 
     split = FakeSplit(channels=3)
-    (score,), _ = evaluate(lambda b: b["visible"], split, {"mae": Channels()}, device="cpu")
+    (score,), _ = evaluate(lambda b: b["visible"], split, {"mae": ChannelError()}, device="cpu")
     pixels = split.pixels.numpy().astype(float)
     expected = np.abs(pixels[:, :3] - pixels[:, 3:]).mean(axis=(1, 2, 3))
     np.testing.assert_allclose(list(score.per_image.values()), expected, rtol=1e-12)
@@ -172,7 +172,7 @@ def test_metrics_that_compare_channels_get_them_unmixed():
 
 
 def test_metrics_that_compare_degrees_get_them_unrounded():
-    class Degrees(MeanError):
+    class DegreeError(MeanError):
         compares = "celsius"
 
         def per_image(self, translated, real):
@@ -186,8 +186,8 @@ def test_metrics_that_compare_degrees_get_them_unrounded():
     def degrees(batch, translated):
         return 20.123 + 10 * translated
 
-    (score,), _ = evaluate(lambda b: b["thermal"], Radiometric(), {"mae": Degrees()}, device="cpu", degrees=degrees)
+    (score,), _ = evaluate(lambda b: b["thermal"], Radiometric(), {"mae": DegreeError()}, device="cpu", degrees=degrees)
     assert score.value == pytest.approx(0.123, abs=1e-5)
     assert score.protocol["images"] == "degrees Celsius, not rounded"
     with pytest.raises(DataError, match="compares degrees Celsius"):
-        evaluate(lambda b: b["thermal"], FakeSplit(), {"mae": Degrees()}, device="cpu", degrees=degrees)
+        evaluate(lambda b: b["thermal"], FakeSplit(), {"mae": DegreeError()}, device="cpu", degrees=degrees)
