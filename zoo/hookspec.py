@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
 
-import msgspec
 import pluggy
 
 PROJECT = "zoo"
@@ -30,8 +29,16 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 Kind = Literal["generator", "discriminator", "normalizer", "method", "recipe", "dataset", "metric"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-"""Type of a config field that counts something: channels, layers, pixels. Typed values below 1 are refused."""
+
+@dataclass(frozen=True)
+class AtLeast:
+    """The smallest value that a user may give a config field, as the annotation of its type."""
+
+    value: int
+
+
+Positive = Annotated[int, AtLeast(1)]
+"""Type of a config field that counts something: channels, layers, pixels."""
 
 NO_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 

@@ -7,12 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any
-
-import msgspec
+from typing import Any, get_type_hints
 
 from zoo.errors import UsageError, did_you_mean
-from zoo.hookspec import KINDS, Component, Contract, Kind
+from zoo.hookspec import KINDS, AtLeast, Component, Contract, Kind
 from zoo.plugins import Plugin, installed
 
 GRAMMAR = re.compile(r"(?:(?P<plugin>[\w.-]+)/)?(?P<name>[\w.-]+)(?::(?P<options>.*))?")
@@ -240,6 +238,8 @@ def option_names(config: Any) -> list[str]:
 
 def _convert(values: dict[str, Any], target: type) -> Any:
     """Convert text to the types of a config; a list is written with plus signs, `layers=0+4+8`."""
+    import msgspec
+
     try:
         return msgspec.convert(values, target, strict=False)
     except msgspec.ValidationError:
@@ -257,9 +257,20 @@ def _configured(entry: Entry, config: Any, values: Mapping[str, Any]) -> Any:
             raise UsageError(
                 f"{label} has no option {key!r}; it has {', '.join(names) or 'none'}", did_you_mean(key, names)
             )
-    merged = msgspec.to_builtins(config) | dict(values)
+    if not values:
+        return config
+    import msgspec
+
     try:
-        return _convert(merged, type(config))
+        changed = _convert(msgspec.to_builtins(config) | dict(values), type(config))
     except msgspec.ValidationError as error:
         reason = str(error).replace(" - at `$.", " for option `")
         raise UsageError(f"{label}: {reason}", f"Type: zoo info {entry.component.name}") from None
+    hints = get_type_hints(type(config), include_extras=True)
+    for key in values:
+        for limit in getattr(hints[key], "__metadata__", ()):
+            if isinstance(limit, AtLeast) and getattr(changed, key) < limit.value:
+                raise UsageError(
+                    f"{label}: option `{key}` is {getattr(changed, key)}; it must be {limit.value} or more"
+                )
+    return changed

@@ -42,6 +42,8 @@ def test_options_are_converted_to_the_configs_types():
         ("resnet9:bloks=3", "Did you mean blocks?"),
         ("resnet9:blocks=three", "option `blocks`"),
         ("resnet9:norm=layer", "option `norm`"),
+        ("resnet9:blocks=-3", "it must be 1 or more"),
+        ("resnet9:width=0", "option `width` is 0"),
         ("patchgan", "there is a discriminator of that name"),
     ],
 )
