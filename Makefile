@@ -10,7 +10,7 @@ bench: install ## The main job on the synthetic street scenes
 	$(BIN)/zoo bench --gen resnet9_cbam --disc patchgan_gn
 
 test: install ## Every test that this machine can run
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .

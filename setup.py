@@ -10,5 +10,9 @@ setup(
         "zoo_tables",
     ],
     package_dir={"zoo_plugins": "plugins", "zoo_tables": "benchmarks/tables"},
-    package_data={"zoo": ["py.typed", "bench/report/templates/*"], "zoo_plugins": ["**/*.md"], "zoo_tables": ["*.toml"]},
+    package_data={
+        "zoo": ["py.typed", "bench/report/templates/*"],
+        "zoo_plugins": ["**/*.md"],
+        "zoo_tables": ["*.toml"],
+    },
 )

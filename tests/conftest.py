@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# Before torch is imported: the networks of the tests are too narrow to share, and two test processes share two cores.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -35,7 +39,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["ZOO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["COLUMNS"] = "200"
-    os.environ["OMP_NUM_THREADS"] = "1"  # the networks of the tests are too narrow to share
     for name in ("ZOO_PLUGINS", "ZOO_STRICT"):
         os.environ.pop(name, None)
 

@@ -19,6 +19,7 @@ from zoo_plugins.baselines import zoo_components
 from zoo_plugins.baselines.config import BaselineConfig, GreyConfig
 from zoo_plugins.baselines.fitted import HistogramMatching, MeanImage, PixelRegression
 from zoo_plugins.baselines.grey import Grey
+from zoo_plugins.baselines.told import ObjectMeans
 
 SIZE = 12
 
@@ -186,7 +187,7 @@ def test_the_mean_image_is_resized_as_pillow_does(pixels: Any) -> None:
 
 @pytest.mark.parametrize("row", zoo_components(), ids=lambda row: row.name)
 def test_every_row_trains_nothing_and_saves_what_it_fitted(row: Any, pixels: Any) -> None:
-    kinds = {kind.__name__: kind for kind in (Grey, MeanImage, HistogramMatching, PixelRegression)}
+    kinds = {kind.__name__: kind for kind in (Grey, MeanImage, HistogramMatching, ObjectMeans, PixelRegression)}
     module, name = row.target.split(":")
     assert kinds[name].__module__ == module
     method: Method = kinds[name](row.config, FewParts())
@@ -197,7 +198,7 @@ def test_every_row_trains_nothing_and_saves_what_it_fitted(row: Any, pixels: Any
     assert set(method.state_dict()) == set(method.inference)
     loaded = kinds[name](row.config, FewParts())
     loaded.load_state_dict(method.state_dict())
-    shown = {"visible": scaled(pixels[0])}
+    shown = {"visible": scaled(pixels[0]), "thermal_segmentation": scaled(pixels[0])[:, :1]}
     y = method.translate(shown)
     assert torch.equal(loaded.translate(shown), y)
     assert y.abs().max() <= 1

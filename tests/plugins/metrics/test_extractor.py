@@ -174,7 +174,7 @@ def test_a_file_that_would_run_code_is_not_run(tmp_path):
         def __reduce__(self):
             return (open, (str(tmp_path / "ran"), "w"))
 
-    (tmp_path / "trap.pth").write_bytes(pickle.dumps({"fc.weight": Trap()}))
+    (tmp_path / "trap.pth").write_bytes(pickle.dumps({"fc.weight": Trap()}, protocol=2))
     with pytest.raises(UsageError, match="cannot be read as weights"):
         Extractor("inception", str(tmp_path / "trap.pth"))
     assert not (tmp_path / "ran").exists()

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 from scipy.linalg import eigvals, sqrtm
+from scipy.stats import t
 
+from zoo.evaluate.intervals import jackknife_interval
 from zoo_plugins.metrics.config import FIDConfig, KIDConfig
 from zoo_plugins.metrics.fid import FID, frechet_distance
 from zoo_plugins.metrics.kid import KID, kernel_distance
@@ -97,3 +99,22 @@ def test_fid_says_when_its_covariances_are_rank_deficient():
     assert "at most 19 of the features' 512 dimensions" in note and "rank-deficient" in note
     assert metric.notes(512, 512) and not metric.notes(513, 512)
     assert KID(KIDConfig(extractor="resnet18", weights="random")).notes(20, 512) == []
+
+
+@pytest.mark.parametrize("distance", [frechet_distance, kernel_distance])
+@pytest.mark.parametrize(("n", "d"), [(20, 128), (60, 8)])
+def test_jackknife_errors_are_those_of_drawing_other_images(distance, n, d):
+    draw = torch.Generator().manual_seed(0)
+    scale = 3 * torch.arange(1, d + 1, dtype=torch.float64) ** -0.7
+    values, errors = [], []
+    for _ in range(80):
+        a, b = (torch.randn(2, n, d, generator=draw, dtype=torch.float64) * scale).unbind()
+        b = 0.7 * a + 0.5 * b + 0.3  # pairs
+
+        def without(gap, a=a, b=b):
+            return float(distance(*(torch.cat([x[: gap.start], x[gap.stop :]]) for x in (a, b))))
+
+        values.append(float(distance(a, b)))
+        interval = jackknife_interval(values[-1], [without], [n])
+        errors.append((interval.high - interval.low) / 2 / t.ppf(0.975, 19))
+    assert np.mean(errors) / np.std(values) == pytest.approx(1, abs=0.3)

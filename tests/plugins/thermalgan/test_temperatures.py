@@ -125,7 +125,11 @@ def test_only_the_generators_are_kept_for_translating(make_parts) -> None:
 @pytest.mark.parametrize(
     ("options", "needs", "reads"),
     [
-        ({}, {"pairs", "labels", "celsius", "thermal_segmentation", "temperatures"}, ("visible", "labels")),
+        (
+            {},
+            {"pairs", "labels", "celsius", "thermal_segmentation", "temperatures"},
+            ("visible", "labels", "temperatures"),
+        ),
         ({"code": "latent"}, {"pairs", "labels", "celsius", "thermal_segmentation"}, ("visible", "labels")),
         ({"label_mode": "predicted"}, {"pairs", "labels", "celsius", "thermal_segmentation"}, ("visible",)),
         ({"label_mode": "none"}, {"pairs"}, ("visible",)),
