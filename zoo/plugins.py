@@ -187,7 +187,7 @@ def _check_contract(contract: Any, where: str) -> None:
 
 def _incompatible(dist: Distribution | None) -> str:
     """Return why a distribution's own requirement on zoo is not met, read before anything of it is imported."""
-    if dist is None or dist.name == DISTRIBUTION:
+    if dist is None or _identity(dist)[0] == DISTRIBUTION:
         return ""
     from packaging.requirements import InvalidRequirement, Requirement
 
@@ -217,7 +217,7 @@ def _report(
     return Plugin(
         name=point.name,
         distribution=_distribution(point),
-        version=point.dist.version if point.dist else "",
+        version=_identity(point.dist)[1] if point.dist else "",
         module=point.module,
         status=status,
         why=why,
@@ -229,7 +229,14 @@ def _report(
 
 
 def _distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else ""
+    return _identity(point.dist)[0] if point.dist else ""
+
+
+@cache
+def _identity(dist: Distribution) -> tuple[str, str]:
+    """Return a distribution's name and version; each look at them parses its whole metadata again."""
+    metadata = dist.metadata
+    return metadata["Name"], metadata["Version"]
 
 
 def _one_line(error: BaseException) -> str:

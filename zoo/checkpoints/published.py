@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from urllib.request import urlopen
 
 from zoo.errors import ZooError
 from zoo.files import cache_dir, locked, write_atomically
@@ -87,6 +86,8 @@ def _places(file: PublishedFile, target: Path) -> Iterator[Path]:
 
 
 def _fetch(file: PublishedFile, target: Path) -> Path:
+    from urllib.request import urlopen  # brings ssl, http and email along, which listing components does not need
+
     with urlopen(file.url, timeout=_TIMEOUT) as source:
         content = source.read()
     digest = hashlib.sha256(content).hexdigest()
