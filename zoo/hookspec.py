@@ -108,9 +108,62 @@ class RecipeConfig:
     """Images a step, in every preset."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """A row of the catalogue of trained weights. One without a repository or a folder is not published yet."""
+
+    name: str
+    """`<method>-<dataset>`, e.g. `layergan-thermalworld`; unique."""
+    summary: str
+    """One line for `zoo list weights`."""
+    train: str
+    """The command that trains these weights, from data that the user has."""
+    dataset: str
+    """Name of the dataset that they know."""
+    recipe: str = ""
+    """Name of a recipe with options, where one describes the training."""
+    repo: str = ""
+    """`ORG/NAME` on the Hugging Face Hub; empty while nothing is published."""
+    revision: str = ""
+    """The commit in full, 40 hexadecimal digits; a branch would let the weights change."""
+    file: str = "model.safetensors"
+    sha256: str = ""
+    """Hex digest of `file`."""
+    size: int = 0
+    """Bytes of `file`."""
+    folder: str = ""
+    """`package:folder` of weights that the distribution itself brings, relative to the package; empty otherwise."""
+    license: str = ""
+    """License of the weights, as the data allows it."""
+    scores: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Measured values by score name with its protocol, as the record has them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointFormat:
+    """A layout of keys in which another program saves a network that zoo knows."""
+
+    name: str
+    """E.g. `cyclegan-resnet9`; unique."""
+    summary: str
+    """What a file of this format is, e.g. `CycleGAN ResNet-9 generator, instance norm`."""
+    origin: str
+    """The program that writes it, e.g. `pytorch-CycleGAN-and-pix2pix`."""
+    component: str
+    """Kind and name of the network with the options that the format fixes, e.g. `generator resnet9:norm=instance`."""
+
+
 class Hooks:
     """The hooks; every one is optional and returns data."""
 
     @hookspec
     def zoo_components(self) -> Iterable[Component]:  # type: ignore[empty-body]
         """Return this plugin's components, in the order in which they should be listed."""
+
+    @hookspec
+    def zoo_weights(self) -> Iterable[Weights]:  # type: ignore[empty-body]
+        """Return this plugin's rows of the catalogue of weights."""
+
+    @hookspec
+    def zoo_checkpoints(self) -> Iterable[CheckpointFormat]:  # type: ignore[empty-body]
+        """Return the foreign checkpoint formats that this plugin can read."""

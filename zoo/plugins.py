@@ -11,23 +11,22 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, is_dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
-from typing import Any, Literal
+from itertools import chain
+from typing import Literal
 
 import pluggy
 
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.hookspec import ENTRY_POINT_GROUP, KINDS, PROJECT, Component, Contract, Hooks
+from zoo.hookspec import ENTRY_POINT_GROUP, PROJECT, Component, Hooks
+from zoo.rows import NO_ROWS, RejectedError, Rows, checked_rows
 from zoo.version import DISTRIBUTION, __version__
 
 HEAVY_MODULES = ("torch", "torchvision", "timm", "torchmetrics", "accelerate", "matplotlib", "scipy")
 """Modules that listing must not import; `zoo plugins` names the plugin that does."""
-
-NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
-TARGET = re.compile(r"[\w.]+:\w+")
 
 Status = Literal["ok", "failed", "blocked", "incompatible"]
 
@@ -47,16 +46,18 @@ class Plugin:
     milliseconds: float = 0.0
     heavy: tuple[str, ...] = ()
     """Heavy modules that importing this plugin brought in."""
-    components: tuple[Component, ...] = ()
+    rows: Rows = NO_ROWS
+    """What it brings."""
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """The components that it brings."""
+        return self.rows.components
 
     @property
     def builtin(self) -> bool:
         """Whether the plugin comes in zoo's own wheel."""
         return self.distribution == DISTRIBUTION
-
-
-class _RejectedError(Exception):
-    """A plugin that loads but breaks a rule; its message is shown to the user."""
 
 
 def discover(
@@ -124,65 +125,29 @@ def _load(point: EntryPoint) -> Plugin:
             return _report(point, "incompatible", why)
         # A plugin that prints while it is imported must not spoil `--json`.
         with contextlib.redirect_stdout(sys.stderr):
-            components = tuple(_components(point))
+            rows = _rows(point)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a plugin must not end the command
         return _report(point, "failed", _one_line(error), _trace(error), time.perf_counter() - start)
     heavy = tuple(name for name in HEAVY_MODULES if name in sys.modules and name not in before)
-    return _report(point, "ok", "", "", time.perf_counter() - start, heavy, components)
+    return _report(point, "ok", "", "", time.perf_counter() - start, heavy, rows)
 
 
-def _components(point: EntryPoint) -> Iterator[Component]:
-    """Import one plugin into a manager of its own and yield its checked rows."""
+def _rows(point: EntryPoint) -> Rows:
+    """Import one plugin into a manager of its own and return its checked rows."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Hooks)
     module = point.load()
     manager.register(module, name=point.name)
     manager.check_pending()
     if not manager.get_hookcallers(module):
-        raise _RejectedError(f"{point.value} implements no hook of zoo; is @hookimpl missing before zoo_components?")
-    seen: set[tuple[str, str]] = set()
-    for row in (row for rows in manager.hook.zoo_components() for row in rows):
-        _check_row(row)
-        if (row.kind, row.name) in seen:
-            raise _RejectedError(f"two rows are named {row.kind} {row.name}")
-        seen.add((row.kind, row.name))
-        yield row
-
-
-def _check_row(row: Any) -> None:
-    """Refuse a row that later code would stumble over, naming the row and the rule."""
-    if not isinstance(row, Component):
-        raise _RejectedError(f"bad row: expected a zoo.hookspec.Component, got {type(row).__name__}")
-    where = f"bad row {row.kind} {row.name!r}"
-    rules: Sequence[tuple[bool, str]] = (
-        (row.kind in KINDS, f"kind must be one of {', '.join(KINDS)}"),
-        (isinstance(row.name, str) and NAME.fullmatch(row.name) is not None, "name must be like `my_net2`"),
-        (
-            isinstance(row.target, str) and TARGET.fullmatch(row.target) is not None,
-            "target must be `package.module:Class`",
-        ),
-        (is_dataclass(row.config) and not isinstance(row.config, type), "config must be an instance of a dataclass"),
-        (isinstance(row.summary, str) and row.summary.strip() != "", "summary must be a line of text"),
-        (isinstance(row.summary, str) and "\n" not in row.summary, "summary must be one line"),
+        raise RejectedError(f"{point.value} implements no hook of zoo; is @hookimpl missing before zoo_components?")
+    return checked_rows(
+        components=chain.from_iterable(manager.hook.zoo_components()),
+        weights=chain.from_iterable(manager.hook.zoo_weights()),
+        checkpoints=chain.from_iterable(manager.hook.zoo_checkpoints()),
     )
-    for holds, rule in rules:
-        if not holds:
-            raise _RejectedError(f"{where}: {rule}")
-    if not type(row.config).__dataclass_params__.frozen:
-        raise _RejectedError(f"{where}: config must be a frozen dataclass")
-    _check_contract(row.config.contract() if callable(getattr(row.config, "contract", None)) else row.contract, where)
-
-
-def _check_contract(contract: Any, where: str) -> None:
-    if not isinstance(contract, Contract):
-        raise _RejectedError(f"{where}: contract must be a zoo.hookspec.Contract, got {type(contract).__name__}")
-    if not (isinstance(contract.size_multiple, int) and contract.size_multiple >= 1):
-        raise _RejectedError(f"{where}: the contract's size_multiple must be a whole number from 1")
-    for name in ("offers", "needs"):
-        if not isinstance(getattr(contract, name), frozenset):
-            raise _RejectedError(f"{where}: the contract's {name} must be a frozenset of words")
 
 
 def _incompatible(dist: Distribution | None) -> str:
@@ -212,7 +177,7 @@ def _report(
     trace: str = "",
     seconds: float = 0.0,
     heavy: tuple[str, ...] = (),
-    components: tuple[Component, ...] = (),
+    rows: Rows = NO_ROWS,
 ) -> Plugin:
     return Plugin(
         name=point.name,
@@ -224,7 +189,7 @@ def _report(
         trace=trace,
         milliseconds=round(seconds * 1000, 1),
         heavy=heavy,
-        components=components,
+        rows=rows,
     )
 
 
@@ -241,7 +206,7 @@ def _identity(dist: Distribution) -> tuple[str, str]:
 
 def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
-    return text if isinstance(error, _RejectedError) else f"{type(error).__name__}: {text}".rstrip(": ")
+    return text if isinstance(error, RejectedError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
 def _trace(error: BaseException) -> str:

@@ -175,8 +175,12 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _plugin_row(plugin: Plugin) -> dict[str, Any]:
-    row = {field.name: getattr(plugin, field.name) for field in fields(plugin)}
-    return row | {"components": [f"{component.kind} {component.name}" for component in plugin.components]}
+    row = {field.name: getattr(plugin, field.name) for field in fields(plugin) if field.name != "rows"}
+    return row | {
+        "components": [f"{component.kind} {component.name}" for component in plugin.components],
+        "weights": [weights.name for weights in plugin.rows.weights],
+        "checkpoints": [layout.name for layout in plugin.rows.checkpoints],
+    }
 
 
 def _details(choice: Choice) -> dict[str, Any]:

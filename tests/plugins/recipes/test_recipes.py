@@ -103,6 +103,7 @@ def test_cut_with_a_generator_without_taps_is_refused(pairs, monkeypatch):
     from zoo import registry
     from zoo.hookspec import Contract
     from zoo.plugins import Plugin
+    from zoo.rows import Rows
 
     resnet = registry.get_registry().find("generator", "resnet6").entry.component
 
@@ -111,7 +112,7 @@ def test_cut_with_a_generator_without_taps_is_refused(pairs, monkeypatch):
             return Contract(size_multiple=4)
 
     row = replace(resnet, name="tapless", config=Tapless(), contract=Contract(size_multiple=4))
-    other = Plugin(name="other", distribution="other", version="1", module="other", components=(row,))
+    other = Plugin(name="other", distribution="other", version="1", module="other", rows=Rows(components=(row,)))
     patched = registry.Registry([*registry.get_registry().plugins, other])
     monkeypatch.setattr("zoo.composition.get_registry", lambda: patched)
     with pytest.raises(RefusedError, match=r"method cut compares features .* and generator tapless offers no taps"):
