@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test lint types imports install clean
+.PHONY: bench test lint types imports docs install clean
 .DEFAULT_GOAL := bench
 
 bench: install ## The main job on the synthetic street scenes
@@ -31,6 +31,9 @@ $(VENV)/.installed: pyproject.toml setup.py
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -e ".[dev]"
 	$(BIN)/python -m compileall -q zoo plugins
 	touch $@
+
+docs: install ## The documentation site in build/site; a warning is an error
+	$(BIN)/mkdocs build --quiet --strict
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -11,8 +11,8 @@ setup(
     ],
     package_dir={"zoo_plugins": "plugins", "zoo_tables": "benchmarks/tables"},
     package_data={
-        "zoo": ["py.typed", "bench/report/templates/*"],
-        "zoo_plugins": ["**/*.md"],
+        "zoo": ["py.typed", "bench/report/templates/*", "bench/templates/*", "scaffold/templates/**/*"],
+        "zoo_plugins": ["**/*.md", "scenes/weights/*"],
         "zoo_tables": ["*.toml"],
     },
 )

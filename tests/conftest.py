@@ -7,6 +7,7 @@ import os
 # Before torch is imported: the networks of the tests are too narrow to share, and two test processes share two cores.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -19,6 +20,9 @@ from zoo.data.writer import DatasetWriter
 
 ROADSCENE = Path(__file__).resolve().parents[2] / "shared" / "data" / "roadscene"
 """Real pairs, where the machine has them."""
+
+# A runner in the background may have been started deaf to Ctrl-C, and what the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -67,6 +71,80 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 visible = np.stack([grey, np.roll(grey, 8, 1), 255 - grey], axis=-1)
                 writer.add(split, f"{split}{index}", visible=visible, thermal=255 - grey // 2)
     return root
+
+
+@pytest.fixture(scope="session")
+def saved() -> Callable[..., Path]:
+    """Save a freshly initialised model as a bench would: saved(folder, data, size=32, **what compose is asked)."""
+
+    def save(folder: Path, data: str, *, size: int = 32, **asked: object) -> Path:
+        import torch
+
+        from zoo.bench.environment import provenance
+        from zoo.build import build_method
+        from zoo.composition import compose
+        from zoo.sources import open_source
+        from zoo.weights.folder import ModelConfig, save_model
+
+        source = open_source(data, size=size)
+        recipe = compose(data=source, size=size, **asked)
+        torch.manual_seed(1)
+        method = build_method(recipe, source.info, torch.Generator(), training=False)
+        save_model(folder, method, ModelConfig(recipe=recipe, dataset=source.info, plugins=provenance(recipe)))
+        return folder
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def finished(saved: Callable[..., Path]) -> Callable[..., Path]:
+    """Leave a run as a finished cell does, untrained, with scores that are made up: finished(folder, data, **as `saved`)."""
+
+    def finish(folder: Path, data: str, **asked: object) -> Path:
+        import msgspec
+        from PIL import Image
+
+        from zoo.bench.environment import environment
+        from zoo.bench.grid import train_key
+        from zoo.bench.record import Record, Timing, write_json
+        from zoo.evaluate.results import Score
+        from zoo.weights.folder import read_config
+
+        config = read_config(saved(folder, data, **asked))
+        values = {f"test{index}": 10 + index / 3 for index in range(3)}
+        score = Score(
+            metric="psnr",
+            value=31 / 3,
+            n=3,
+            low=10.0625,
+            high=10.6,
+            level=0.95,
+            unit="dB",
+            higher_is_better=True,
+            protocol={"split": "test", "resize": "32x32 bicubic", "reads": ["visible"], "data_range": 1.0},
+            per_image=values,
+        )
+        record = Record(
+            recipe=config.recipe,
+            train_key=train_key(config.recipe),
+            score_key="s",
+            command=f"zoo bench --gen resnet6:width=4,blocks=1 --size 32 --steps 4 --data {data} --out {folder.parent}",
+            finished="2025-01-02T03:04:05+00:00",
+            scores=[score],
+            losses={"generator/gan_A": 0.5},
+            parameters={"translation": 1234},
+            timing=Timing(train_seconds=75.0, steps_per_second=2.0, score_seconds=1.0, resumed=0),
+            peak_memory={"host": 2**30, "device": None},
+            environment=environment("cpu"),
+            plugins=config.plugins,
+            dataset={"name": config.dataset.name, "license": "", "splits": config.dataset.splits},
+        )
+        # As a record that was read again: with lists where the recipe has tuples.
+        write_json(folder / "record.json", msgspec.convert(msgspec.to_builtins(record), Record))
+        Image.new("RGB", (30, 10), "grey").save(folder / "samples.png")
+        return folder
+
+    return finish
 
 
 def _cuda() -> bool:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from zoo.errors import ZooError
     from zoo.recipe import Recipe
     from zoo.registry import list_components
-    from zoo.weights.translator import Translator, load
+    from zoo.weights.loading import load
+    from zoo.weights.translator import Translator
 
 __all__ = ["Recipe", "Translator", "ZooError", "__version__", "compose", "create", "list_components", "load"]
 
@@ -32,7 +33,7 @@ _HOMES = {
     "compose": "zoo.composition",
     "create": "zoo.build",
     "list_components": "zoo.registry",
-    "load": "zoo.weights.translator",
+    "load": "zoo.weights.loading",
 }
 
 

@@ -51,6 +51,9 @@ FEATURES: Mapping[str, _Feature] = {
         "needs the temperature of each object, and {provider} has none",
         "Choose data with labels and degrees",
     ),
+    "converted_weights": _Feature(
+        None, "only translates, with weights that zoo convert brings", "Choose a method that trains"
+    ),
     "equal_channels": _Feature(
         None,
         "compares visible with thermal images channel by channel, and they have {visible} and {thermal} channels",

@@ -15,7 +15,7 @@ import msgspec
 from zoo.compatibility import check
 from zoo.errors import UsageError
 from zoo.hookspec import RecipeConfig
-from zoo.recipe import Budget, DataRef, Part, Recipe
+from zoo.recipe import Budget, DataRef, Part, Precision, Recipe
 from zoo.registry import Choice, Registry, get_registry
 from zoo.sources import DataSource, open_source
 
@@ -55,6 +55,7 @@ def compose(
     batch: int | None = None,
     seed: int = 0,
     thermal_channels: int = 1,
+    precision: Precision = "fp32",
 ) -> Recipe:
     """Return the recipe of one training after checking that its parts fit together.
 
@@ -69,6 +70,7 @@ def compose(
         batch: images a step; by default 1, or the named recipe's.
         seed: of weights, data order and augmentation.
         thermal_channels: 1, or 3 for the papers' RGB copies.
+        precision: number format of convolutions and matrix products in training, see `zoo.recipe.Precision`.
 
     Raises:
         UsageError: a name, option or number is wrong.
@@ -104,6 +106,7 @@ def compose(
         budget=budget(budget_preset, steps, epochs, max(1, source.train // batch)),
         seed=seed,
         thermal_channels=thermal_channels,
+        precision=precision,
     )
 
 

@@ -15,6 +15,8 @@ class ZooError(Exception):
     """
 
     exit_code = 1
+    final = False
+    """Whether the same work would fail again: a bench then tries it again only when it is asked to."""
 
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(f"{message}. {fix}" if fix else message)

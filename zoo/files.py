@@ -6,13 +6,16 @@ import contextlib
 import errno
 import fcntl
 import os
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.version import DISTRIBUTION
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def cache_dir() -> Path:
@@ -53,11 +56,32 @@ def sync_folder(folder: Path) -> None:
 
 def cannot_write(path: Path, error: OSError) -> ZooError:
     """Return the error to show when a file or folder cannot be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in _FULL:
         return ZooError(f"cannot write `{path}`: the disk is full", "Free some space and type the same command again")
     return ZooError(
         f"cannot write `{path}`: {error.strerror or error}", "Choose a folder that you may write, with --out DIR"
     )
+
+
+def require_writable(folder: Path) -> None:
+    """Find out now, not after an hour of training, whether a results folder can be made and written; leaves nothing behind.
+
+    Raises:
+        UsageError: the user may not write there, or a file is in the way.
+        ZooError: the disk is full.
+    """
+    whole = folder.resolve()
+    nearest = next(path for path in (whole, *whole.parents) if path.exists())
+    try:
+        with tempfile.NamedTemporaryFile(dir=nearest, prefix=".probe-") as probe:
+            probe.write(b"written")
+            probe.flush()
+    except OSError as error:
+        failure = cannot_write(folder, error)
+        if error.errno in _FULL:
+            raise failure from error
+        why = f"`{nearest.name}` is a file" if nearest.is_file() else f"in `{nearest}`: {error.strerror or error}"
+        raise UsageError(f"results cannot be written to `{folder}`: {why}", failure.fix) from error
 
 
 @contextlib.contextmanager

@@ -41,6 +41,7 @@ Positive = Annotated[int, AtLeast(1)]
 """Type of a config field that counts something: channels, layers, pixels."""
 
 NO_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +55,13 @@ class Contract:
     reads: tuple[str, ...] = ("visible",)
     """Batch entries that a generator or method consumes at inference (see `zoo.contracts.Batch`)."""
     offers: frozenset[str] = frozenset()
-    """Features that this part has: `taps`, `double_backward`, `independent_samples`, `pairs`, `labels`, `celsius`,
-    `temperatures`, `thermal_segmentation`."""
+    """Features that this part has. A network: `taps`, `double_backward`, `independent_samples`, `exports` (torch.export takes
+    it) and `compiles` (torch.compile takes it whole). A dataset: `pairs`, `labels`, `celsius`, `temperatures`,
+    `thermal_segmentation`. A metric: `symmetric`. `zoo check` tries each of them."""
+    promises: Mapping[str, float] = field(default_factory=lambda: NO_OPTIONS)
+    """Numbers that this part keeps to, which `zoo check` measures. A normalizer: the largest `gradient` of the mean logit by
+    the image, `logits`, `weights` and `spectral_norm` of a discriminator, and `penalty_free`, the gradient's norm that costs
+    no penalty. A metric: its `lowest` and `highest` score, and the `best`, that of an image against itself."""
     needs: frozenset[str] = frozenset()
     """Features that some other part of the recipe must offer; also `equal_channels`, `source`."""
     uses: tuple[str, ...] = ()
@@ -86,6 +92,10 @@ class Component:
     paper: str = ""
     """Source: paper and year, or repository and commit."""
     license: str = "Apache-2.0"
+    small: Mapping[str, Any] = field(default_factory=lambda: NO_OPTIONS)
+    """Options under which the part is quick to build and run, `{"width": 4, "blocks": 1}`: `zoo check` tries it so."""
+    example: str = ""
+    """`package.module:function` of an importer: called with a folder, it writes a tiny source there for `zoo check` to import."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,16 +151,38 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointFormat:
-    """A layout of keys in which another program saves a network that zoo knows."""
+    """A layout of keys and shapes in which another program saves a network that zoo knows.
+
+    Sizes that files differ in have names, which shapes and the summary use: `{"model.1.weight": "w i 7 7"}` is a kernel of 7x7
+    from `i` to `w` channels, and `2w` twice as many. `zoo.checkpoints.templates` has the shapes of usual layers.
+    """
 
     name: str
     """E.g. `cyclegan-resnet9`; unique."""
     summary: str
-    """What a file of this format is, e.g. `CycleGAN ResNet-9 generator, instance norm`."""
+    """What a file of this format is, e.g. `CycleGAN ResNet-9 generator, instance norm, {i} -> {o}`; sizes stand in braces."""
     origin: str
     """The program that writes it, e.g. `pytorch-CycleGAN-and-pix2pix`."""
-    component: str
-    """Kind and name of the network with the options that the format fixes, e.g. `generator resnet9:norm=instance`."""
+    tensors: Mapping[str, str]
+    """Shape of each tensor by key, sizes parted by spaces, none for a single value. `{a,b}` and `{1..5}` in a key stand for as
+    many keys: `model.{10..18}.conv_block.{1,5}.weight`."""
+    component: str = ""
+    """Kind and name of the network with the options that the format fixes, e.g. `generator resnet9:norm=instance`; empty for a
+    network that is no component."""
+    options: Mapping[str, str] = field(default_factory=lambda: NO_OPTIONS)
+    """Options of the network that are sizes: `{"in_channels": "i", "width": "w"}`."""
+    untold: tuple[str, ...] = ()
+    """Options of the network that no key or shape tells; `zoo convert --set` may change what `component` says of them."""
+    optional: tuple[str, ...] = ()
+    """Wildcards of keys that a file may lack; the network's initial values stay."""
+    dropped: tuple[str, ...] = ()
+    """Wildcards of keys that a file may have and the network has no use for."""
+    renames: tuple[tuple[str, str], ...] = ()
+    """Regular expressions and what replaces their matches, one after the other, from keys of the file to the network's."""
+    method: str = "converted"
+    """Name of the method, with options, that translates with a generator of this format."""
+    dataset: Mapping[str, Any] = field(default_factory=lambda: NO_OPTIONS)
+    """What is known of the data it was trained on: fields of `zoo.data.layout.DatasetInfo`."""
 
 
 class Hooks:

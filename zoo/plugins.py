@@ -28,6 +28,9 @@ from zoo.version import DISTRIBUTION, __version__
 HEAVY_MODULES = ("torch", "torchvision", "timm", "torchmetrics", "accelerate", "matplotlib", "scipy")
 """Modules that listing must not import; `zoo plugins` names the plugin that does."""
 
+SLOW_MS = 200.0
+"""Milliseconds of discovery from which `zoo plugins` calls a plugin slow; every command that looks up a part waits for it."""
+
 Status = Literal["ok", "failed", "blocked", "incompatible"]
 
 

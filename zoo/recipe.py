@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+Precision = Literal["fp32", "tf32", "bf16"]
+"""Number format of convolutions and matrix products in training; weights, optimizers and losses are fp32 always. `fp32` is IEEE
+single precision; `tf32` rounds factors to 10 bits of mantissa on GPUs that have it; `bf16` is autocast to bfloat16 (7 bits)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +25,7 @@ class Budget:
     """How long to train, in optimizer steps, and how the learning rate falls."""
 
     steps: int
+    """Optimizer steps in all."""
     constant: int
     """Steps at the full learning rate; over the rest it falls linearly and ends above zero."""
     period: int = 1
@@ -34,6 +39,7 @@ class DataRef:
     name: str
     """Component name (`scenes`) or the name in the folder's `dataset.json`."""
     config: dict[str, Any] = field(default_factory=dict)
+    """Options of the component that made it; empty for a folder."""
     fingerprint: str
     """SHA-256 over the dataset's files; the same for the same content anywhere."""
 
@@ -43,16 +49,28 @@ class Recipe:
     """Everything that decides a training's weights, apart from versions and hardware."""
 
     method: Part
+    """Networks, losses, and whose turn it is."""
     generator: Part | None = None
+    """What translates; None for a method without a generator of its own choice."""
     discriminator: Part | None = None
+    """What judges; None for a method without one."""
     normalizer: Part | None = None
+    """How the discriminator is kept Lipschitz."""
     data: DataRef
+    """What is trained and scored on."""
     size: int
     """Training crop and test size in pixels (height and width)."""
     load_size: int
     """Images are resized to this square before the random crop (286 for 256 in the papers' code)."""
     batch: int = 1
+    """Images a step."""
     budget: Budget
+    """How long."""
     seed: int = 0
+    """Of weights, data order and augmentation."""
     visible_channels: int = 3
+    """Channels of visible images."""
     thermal_channels: int = 1
+    """Channels of thermal images: 1, or 3 for the papers' RGB copies."""
+    precision: Precision = "fp32"
+    """Number format in training; it changes the weights."""

@@ -87,13 +87,14 @@ def _is_component(spec: str) -> bool:
 
 def _rendered(choice: Choice, progress: Progress | None) -> DataSource:
     """Write a synthetic set into the cache, once for each version and config."""
-    from zoo.build import build
-    from zoo.data.writer import materialize
-
     config = msgspec.to_builtins(choice.config)
     key = hashlib.sha256(msgspec.json.encode((choice.entry.full_name, choice.entry.plugin.version, config))).hexdigest()
     root = cache_dir() / "datasets" / f"{choice.name}-{key[:16]}"
     if not (root / INFO_FILE).is_file():
+        from zoo.build import build
+        from zoo.data.health import examine, write_health
+        from zoo.data.writer import materialize
+
         dataset = build(choice)
 
         def report(done: int, _left_out: int) -> None:
@@ -102,6 +103,7 @@ def _rendered(choice: Choice, progress: Progress | None) -> DataSource:
 
         try:
             materialize(dataset, root, progress=report)
+            write_health(root, examine(root)[0])
         except DataError:
             if not (root / INFO_FILE).is_file():  # else another process finished it first
                 raise

@@ -7,7 +7,7 @@ from zoo.hookspec import Component, Contract, hookimpl
 from .config import CBAMResNetConfig
 
 PAPER = "GN-CycleGAN; Woo et al., CBAM, ECCV 2018"
-CONTRACT = Contract(size_multiple=4, min_size=8, offers=frozenset({"taps"}))
+CONTRACT = Contract(size_multiple=4, min_size=8, offers=frozenset({"taps", "exports", "compiles"}))
 
 
 @hookimpl
@@ -22,6 +22,7 @@ def zoo_components() -> list[Component]:
             summary=f"ResNet with {blocks} residual blocks and CBAM attention",
             contract=CONTRACT,
             paper=PAPER,
+            small={"width": 8, "blocks": 1},
         )
         for blocks in (6, 9)
     ]

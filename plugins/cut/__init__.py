@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from zoo.hookspec import Component, Contract, hookimpl
+from zoo.hookspec import CheckpointFormat, Component, Contract, hookimpl
 
 from .config import CUTConfig
+from .formats import head
 
 PAPER = "Park et al., CUT, ECCV 2020; taesungp/contrastive-unpaired-translation@b3ac297"
+SMALL = {"width": 8, "patches": 16}
 CONTRACT = Contract(
     uses=("generator", "discriminator"),
     needs=frozenset({"taps"}),
@@ -26,6 +28,7 @@ def zoo_components() -> list[Component]:
             summary="one generator on unpaired images, tied by a contrast of patches and by identity",
             contract=CONTRACT,
             paper=PAPER,
+            small=SMALL,
         ),
         Component(
             kind="method",
@@ -35,5 +38,12 @@ def zoo_components() -> list[Component]:
             summary="CUT without identity, lighter and faster, with mirrored images in between",
             contract=CONTRACT,
             paper=PAPER,
+            small=SMALL,
         ),
     ]
+
+
+@hookimpl
+def zoo_checkpoints() -> list[CheckpointFormat]:
+    """Return the layout of the head; the other networks' are beside their components."""
+    return [head()]

@@ -19,5 +19,6 @@ def zoo_components() -> Iterable[Component]:
             summary="two generators and two discriminators on unpaired images, tied by cycle consistency",
             contract=CycleGANConfig().contract(),
             paper="Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks, 2017",
+            small={"pool": 2},
         )
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zoo.hookspec import Component, Contract, hookimpl
@@ -20,6 +20,13 @@ from .config import (
     RoadSceneConfig,
     ThermalWorldConfig,
 )
+
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "roadscene": {"test_pairs": 3},
+    "m3fd": {"test_share": 0.4, "block": 4},
+    "radiometric": {"celsius_per_count": 0.04},
+}
+"""Options under which an example has images in both halves, and degrees."""
 
 
 @hookimpl
@@ -101,12 +108,15 @@ def zoo_components() -> Iterable[Component]:
 
 def _row(place: str, config: Any, summary: str, paper: str, offers: frozenset[str] = frozenset({"pairs"})) -> Component:
     """Return the row of the importer at `module:Class`, which has the module's name."""
+    name = place.partition(":")[0]
     return Component(
         kind="dataset",
-        name=place.partition(":")[0],
+        name=name,
         target=f"zoo_plugins.datasets.{place}",
         config=config,
         summary=summary,
         contract=Contract(offers=offers, needs=frozenset({"source"})),
         paper=paper,
+        small=SMALL.get(name, {}),
+        example=f"zoo_plugins.datasets.examples:{name}",
     )

@@ -7,6 +7,7 @@ from zoo.hookspec import Component, hookimpl
 from .config import LayerGANConfig
 
 PAPER = "LayerGAN: thermal image synthesis from a colour image, a semantic map and a thermal segmentation"
+SMALL = {"latent": 8, "channel_multiplier": 0.01, "max_channels": 8}
 
 
 @hookimpl
@@ -22,6 +23,7 @@ def zoo_components() -> list[Component]:
             summary="a style-based layer for each class of objects, at given temperatures, put together by their masks",
             contract=layered.contract(),
             paper=PAPER,
+            small=SMALL | {"classes": ("car",)},
         ),
         Component(
             kind="method",
@@ -31,5 +33,6 @@ def zoo_components() -> list[Component]:
             summary="layergan with a single layer for the whole image",
             contract=reduced.contract(),
             paper=PAPER,
+            small=SMALL,
         ),
     ]

@@ -48,7 +48,7 @@ class Trunk(nn.Module):
 
     def forward(self, latent: Tensor, maps: Sequence[Tensor]) -> list[Tensor]:
         """Return the features of every resolution, the coarsest first."""
-        x = self.convs[0](self.constant.expand(len(latent), -1, -1, -1), latent, maps[0])
+        x = self.convs[0](self.constant.expand(latent.shape[0], -1, -1, -1), latent, maps[0])
         features = [x]
         for up, conv, image_map in zip(self.ups, self.convs[1:], maps[1:], strict=True):
             x = conv(up(x, latent, image_map), latent, image_map)

@@ -115,11 +115,13 @@ class LayerGAN(Method):
         """
         scene = Scene.of(batch, self.parts, self.layer_of_class, self.layers)
         size = scene.visible.shape[-2:]
-        seen: list[int] = scene.masks.flatten(2).any(2).any(0).nonzero().flatten().tolist()
+        seen = list(range(self.layers))
+        if not torch.compiler.is_compiling():  # an exported graph has no branch on what an image shows
+            seen = scene.masks.flatten(2).any(2).any(0).nonzero().flatten().tolist()
         drawn = self.generator(self._inputs(scene.resized(self.parts.size), seen), seen)
-        if drawn.shape[-2:] != size:
+        if torch.compiler.is_compiling() or drawn.shape[-2:] != size:
             enlarged = F.interpolate(drawn.flatten(0, 1), size=size, mode="bilinear")
-            drawn = enlarged.view(len(drawn), len(seen), -1, *size)
+            drawn = enlarged.view(drawn.shape[0], len(seen), -1, *size)
         image = (scene.masks[:, seen] * self._finish(drawn, scene.temperature)).sum(1)
         if self.config.target == "relative":
             image = (scene.temperature + self._unit() * image).clamp(-1, 1)

@@ -38,7 +38,7 @@ class LayeredGenerator(nn.Module):
 
     def forward(self, x: Tensor, layers: Sequence[int]) -> Tensor:
         """Return what the numbered layers draw; the others are not run."""
-        count = len(x)
+        count = x.shape[0]  # not len(x), which an exported graph would hold for a constant
         latents, fine_to_coarse = self.encoder(x.flatten(0, 1))
         maps = [
             F.interpolate(image_map, size=(side, side), mode="nearest").view(count, len(layers), 1, side, side)

@@ -52,8 +52,8 @@ class Scene:
 
     def resized(self, size: int) -> Scene:
         """Return the scene at size x size."""
-        if self.visible.shape[-2:] == (size, size):
-            return self
+        if not torch.compiler.is_compiling() and self.visible.shape[-2:] == (size, size):
+            return self  # an exported graph takes any size, and so cannot ask
 
         def nearest(maps: Tensor) -> Tensor:
             return F.interpolate(maps, size=(size, size), mode="nearest-exact")
@@ -87,6 +87,8 @@ def _temperature(batch: Batch, parts: Parts) -> Tensor:
         return batch["thermal_segmentation"]
     assert parts.thermal_range is not None, "the method's contract asks for degrees and their range"
     labels, visible = batch["labels"], batch["visible"]
-    usual = torch.tensor(parts.class_temperatures, dtype=visible.dtype, device=visible.device).expand(len(labels), -1)
+    usual = torch.tensor(parts.class_temperatures, dtype=visible.dtype, device=visible.device).expand(
+        labels.shape[0], -1
+    )
     given = batch.get("temperatures", usual)
     return paint_temperatures(labels, torch.where(given.isnan(), usual, given), parts.thermal_range)

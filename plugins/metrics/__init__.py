@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from zoo.hookspec import Component, Contract, hookimpl
 
 from .config import (
+    DISTANCE,
+    SYMMETRIC,
     FIDConfig,
     KIDConfig,
     LPIPSConfig,
@@ -16,6 +18,8 @@ from .config import (
     PSNRConfig,
     SSIMConfig,
 )
+
+SMALL_EXTRACTOR = {"extractor": "test_resnet", "weights": "random"}
 
 
 @hookimpl
@@ -44,6 +48,7 @@ def zoo_components() -> Iterable[Component]:
             config=MSSSIMConfig(),
             summary="Structural similarity over five scales; images of 161 px or more",
             paper="Wang et al., Multiscale structural similarity for image quality assessment, Asilomar 2003",
+            small={"scales": 2},
         ),
         Component(
             kind="metric",
@@ -51,6 +56,7 @@ def zoo_components() -> Iterable[Component]:
             target="zoo_plugins.metrics.mae:MAE",
             config=MAEConfig(),
             summary="Mean absolute error in grey levels of 256",
+            contract=Contract(offers=SYMMETRIC, promises=DISTANCE | {"highest": 255.0}),
         ),
         Component(
             kind="metric",
@@ -58,7 +64,7 @@ def zoo_components() -> Iterable[Component]:
             target="zoo_plugins.metrics.mae:MAECelsius",
             config=MAECelsiusConfig(),
             summary="Mean absolute error in degrees Celsius, on data that knows degrees",
-            contract=Contract(needs=frozenset({"celsius"})),
+            contract=Contract(needs=frozenset({"celsius"}), offers=SYMMETRIC, promises=DISTANCE),
         ),
         Component(
             kind="metric",
@@ -67,6 +73,7 @@ def zoo_components() -> Iterable[Component]:
             config=LPIPSConfig(),
             summary="Perceptual distance by an ImageNet network",
             paper="Zhang et al., The unreasonable effectiveness of deep features as a perceptual metric, CVPR 2018",
+            small={"network": "squeeze", "weights": "random"},
         ),
         Component(
             kind="metric",
@@ -75,6 +82,8 @@ def zoo_components() -> Iterable[Component]:
             config=FIDConfig(),
             summary="Frechet distance of features: pytorch-fid's Inception, or any network of timm",
             paper="Heusel et al., GANs trained by a two time-scale update rule converge to a local Nash equilibrium, NIPS 2017",
+            contract=Contract(offers=SYMMETRIC, promises=DISTANCE),
+            small=SMALL_EXTRACTOR,
         ),
         Component(
             kind="metric",
@@ -83,5 +92,7 @@ def zoo_components() -> Iterable[Component]:
             config=KIDConfig(),
             summary="Kernel distance of features, unbiased at any number of images",
             paper="Binkowski et al., Demystifying MMD GANs, ICLR 2018",
+            contract=Contract(offers=SYMMETRIC),
+            small=SMALL_EXTRACTOR,
         ),
     ]

@@ -10,6 +10,9 @@ from zoo.hookspec import Contract, Positive
 
 from .networks import INCEPTION, PUBLISHED, network_label
 
+SYMMETRIC = frozenset({"symmetric"})
+DISTANCE = {"lowest": 0.0, "best": 0.0}
+"""What every distance promises."""
 DATA_RANGE = 1.0
 """Metrics get images in [0, 1]; the range is that of the format, never that of one image's content."""
 
@@ -25,6 +28,10 @@ class PSNRConfig:
     cap_db: float = 100.0
     """Highest score of one image in dB. The PSNR of identical images is infinite, which neither a mean nor JSON can
     hold; 100 dB is above that of one grey level's error in one pixel of a 256x256 image (96.3 dB)."""
+
+    def contract(self) -> Contract:
+        """Return the bounds: black against white has an error of 1."""
+        return Contract(offers=SYMMETRIC, promises={"lowest": 0.0, "highest": self.cap_db, "best": self.cap_db})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +66,10 @@ class SSIMConfig:
         return int(3.5 * self.sigma + 0.5)
 
     def contract(self) -> Contract:
-        """Return the smallest images: those that hold one window."""
-        return Contract(min_size=2 * self.radius + 1)
+        """Return the bounds, and the smallest images: those that hold one window."""
+        return Contract(
+            min_size=2 * self.radius + 1, offers=SYMMETRIC, promises={"lowest": -1.0, "highest": 1.0, "best": 1.0}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +96,8 @@ class MSSSIMConfig:
         return (2 * SSIMConfig().radius << (self.scales - 1)) + 1
 
     def contract(self) -> Contract:
-        """Return the smallest images."""
-        return Contract(min_size=self.min_size)
+        """Return the bounds and the smallest images."""
+        return Contract(min_size=self.min_size, offers=SYMMETRIC, promises={"lowest": 0.0, "highest": 1.0, "best": 1.0})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +125,10 @@ class LPIPSConfig:
         return network_label(self.network, self.weights)
 
     def contract(self) -> Contract:
-        """Return the smallest images: those that pass the network's poolings."""
-        return Contract(min_size={"alex": 31, "vgg": 16, "squeeze": 17}[self.network])
+        """Return the bounds, and the smallest images: those that pass the network's poolings."""
+        return Contract(
+            min_size={"alex": 31, "vgg": 16, "squeeze": 17}[self.network], offers=SYMMETRIC, promises=DISTANCE
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from zoo.hookspec import Component, Contract, hookimpl
 
-from .config import ClippingConfig, GradientNormConfig, GradientPenaltyConfig, NoneConfig, SpectralNormConfig
-
-PLAIN = {"norm": "none", "init": "normal"}
-"""What these normalizers ask of a discriminator. The init goes with the norm: without one, CUT's Xavier weights of gain 0.02 let
-no gradient through."""
-PER_SAMPLE = PLAIN | {"minibatch_std": False}
-"""The same, and no statistics over a batch."""
+from .config import (
+    DIFFERENTIATED,
+    PER_SAMPLE,
+    PLAIN,
+    ClippingConfig,
+    GradientNormConfig,
+    GradientPenaltyConfig,
+    NoneConfig,
+    SpectralNormConfig,
+)
 
 
 @hookimpl
@@ -30,11 +33,7 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.normalizers.gradient:GradientNormalizer",
             config=GradientNormConfig(),
             summary="gradient normalization: logits divided by their gradient's norm",
-            contract=Contract(
-                needs=frozenset({"double_backward", "independent_samples"}),
-                # Instance norm breaks the bound on low-contrast images, see README.md.
-                defaults={"discriminator": PER_SAMPLE},
-            ),
+            contract=GradientNormConfig().contract(),
             paper="Wu et al., Gradient Normalization for GANs, ICCV 2021; GN-CycleGAN equations 2 and 3",
         ),
         Component(
@@ -44,8 +43,7 @@ def zoo_components() -> list[Component]:
             config=GradientPenaltyConfig(),
             summary="gradient penalty of WGAN-GP: the gradient's norm is drawn to 1 between real and fake images",
             contract=Contract(
-                needs=frozenset({"double_backward", "independent_samples"}),
-                defaults={"discriminator": PER_SAMPLE},
+                needs=DIFFERENTIATED, defaults={"discriminator": PER_SAMPLE}, promises={"penalty_free": 1.0}
             ),
             paper="Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017",
         ),
@@ -55,7 +53,7 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.normalizers.spectral:SpectralNormalizer",
             config=SpectralNormConfig(),
             summary="spectral norm: every weight divided by its largest singular value",
-            contract=Contract(defaults={"discriminator": PLAIN}),
+            contract=Contract(defaults={"discriminator": PLAIN}, promises={"spectral_norm": 1.0}),
             paper="Miyato et al., Spectral Normalization for GANs, ICLR 2018",
         ),
         Component(
@@ -64,7 +62,7 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.normalizers.clipping:WeightClipping",
             config=ClippingConfig(),
             summary="weight clipping of WGAN: every parameter kept in [-c, c]",
-            contract=Contract(defaults={"discriminator": PLAIN}),
+            contract=ClippingConfig().contract(),
             paper="Arjovsky et al., Wasserstein GAN, ICML 2017",
         ),
     ]

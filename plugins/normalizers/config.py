@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.errors import UsageError
-from zoo.hookspec import Positive
+from zoo.hookspec import Contract, Positive
+
+PLAIN = {"norm": "none", "init": "normal"}
+"""What these normalizers ask of a discriminator. The init goes with the norm: without one, CUT's Xavier weights of gain 0.02 let
+no gradient through."""
+PER_SAMPLE = PLAIN | {"minibatch_std": False}
+"""The same, and no statistics over a batch."""
+DIFFERENTIATED = frozenset({"double_backward", "independent_samples"})
+"""What a gradient by each image, which is trained through, needs of a discriminator."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +43,15 @@ class GradientNormConfig:
             )
         if not 0 <= self.mix <= 1:
             raise UsageError(f"mix is a share, got {self.mix}", "Use a number from 0 to 1.")
+
+    def contract(self) -> Contract:
+        """Return what the gradient needs, and the bounds that equations 2 and 3 give an image that has one logit."""
+        promises: dict[str, float] = {}
+        if self.reading == "scalar" and self.zeta == "abs" and not self.mix:
+            # With values and gradients up to 1, the square is at most twice as steep.
+            promises = {"logits": 1.0, "gradient": 2.0 if self.squared else 1.0}
+        # Instance norm breaks the bound on low-contrast images, see README.md.
+        return Contract(needs=DIFFERENTIATED, defaults={"discriminator": PER_SAMPLE}, promises=promises)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,3 +90,7 @@ class ClippingConfig:
     def __post_init__(self) -> None:
         if self.c <= 0:
             raise UsageError(f"weights were to be clipped to c={self.c}", "Use a positive number.")
+
+    def contract(self) -> Contract:
+        """Return what it asks of a discriminator, and the bound of its weights."""
+        return Contract(defaults={"discriminator": PLAIN}, promises={"weights": self.c})

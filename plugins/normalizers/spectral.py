@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from torch import nn
-from torch.nn.modules.conv import _ConvNd
-from torch.nn.utils.parametrizations import spectral_norm
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.nn.utils.parametrize import register_parametrization
 
 from zoo.contracts import Normalizer
 from zoo.errors import UsageError
@@ -37,5 +39,17 @@ class SpectralNormalizer(Normalizer):
                 "Choose another discriminator or normalizer, e.g. gp.",
             )
         for layer in layers:
-            spectral_norm(layer, n_power_iterations=self.config.iterations)
+            output = 1 if isinstance(layer, _ConvTransposeNd) else 0  # dimension of the output channels
+            norm = FullPrecisionSpectralNorm(layer.weight, self.config.iterations, dim=output)
+            register_parametrization(layer, "weight", norm)
         return discriminator
+
+
+class FullPrecisionSpectralNorm(_SpectralNorm):
+    """What `torch.nn.utils.parametrizations.spectral_norm` puts before a weight, never autocast to half precision."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Return the weight divided by its largest singular value."""
+        with torch.autocast(weight.device.type, enabled=False):
+            normalized: Tensor = super().forward(weight)
+        return normalized

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from zoo.hookspec import Component, hookimpl
+from zoo.hookspec import CheckpointFormat, Component, hookimpl
 
 from .config import MultiScaleConfig, PatchGANConfig, PixelConfig
+from .formats import formats
 
 PAPER = "Isola et al., pix2pix, CVPR 2017; junyanz/pytorch-CycleGAN-and-pix2pix@c3268ed"
 
@@ -21,6 +22,7 @@ def zoo_components() -> list[Component]:
             summary="one logit for each 70x70 patch; more `layers`, larger patches",
             contract=PatchGANConfig().contract(),
             paper=PAPER,
+            small={"width": 4},
         ),
         Component(
             kind="discriminator",
@@ -30,6 +32,7 @@ def zoo_components() -> list[Component]:
             summary="a patchgan for each of `scales` image sizes, every one half of the one before",
             contract=MultiScaleConfig().contract(),
             paper="Wang et al., pix2pixHD, CVPR 2018",
+            small={"width": 4},
         ),
         Component(
             kind="discriminator",
@@ -39,5 +42,12 @@ def zoo_components() -> list[Component]:
             summary="one logit for each pixel",
             contract=PixelConfig().contract(),
             paper=PAPER,
+            small={"width": 4},
         ),
     ]
+
+
+@hookimpl
+def zoo_checkpoints() -> list[CheckpointFormat]:
+    """Return the layouts in which other programs save these networks."""
+    return formats()

@@ -21,6 +21,8 @@ class PatchGANConfig:
     """Number of halvings; patches are 34, 70, 142, 286 pixels wide for 2, 3, 4, 5."""
     norm: Norm = "instance"
     """Normalization after each convolution but the first and the last."""
+    antialias: bool = False
+    """Halve by a convolution at the larger size and a blur, as CUT does, instead of by a strided convolution."""
     init: Init = "normal"
     """Distribution of the initial weights."""
     init_gain: float = 0.02
@@ -88,10 +90,11 @@ class PixelConfig:
     """Standard deviation of the initial weights, or the gain of `xavier`."""
 
     def contract(self) -> Contract:
-        """Return what these options offer."""
-        return Contract(offers=_offers(self.norm))
+        """Return what these options offer; the statistics of one pixel are none."""
+        return Contract(min_size=1 if self.norm == "none" else 2, offers=_offers(self.norm))
 
 
 def _offers(norm: Norm) -> frozenset[str]:
     # Batch norm couples the samples of a batch: a gradient for one of them alone does not exist.
-    return frozenset({"double_backward"} if norm == "batch" else {"double_backward", "independent_samples"})
+    offers = frozenset({"double_backward", "exports", "compiles"})
+    return offers if norm == "batch" else offers | {"independent_samples"}

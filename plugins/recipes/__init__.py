@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from zoo.hookspec import Component, RecipeConfig, hookimpl
+from zoo.hookspec import Component, RecipeConfig, Weights, hookimpl
+
+from .weights import rows
 
 GN_CYCLEGAN = "the GN_CycleGAN paper, table 2"
 LAYERGAN = "the LayerGAN paper, table 1"
@@ -79,3 +81,9 @@ def zoo_components() -> list[Component]:
             ),
         ),
     ]
+
+
+@hookimpl
+def zoo_weights() -> list[Weights]:
+    """Return the rows of the papers' tables."""
+    return rows()

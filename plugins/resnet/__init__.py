@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from zoo.hookspec import Component, Contract, hookimpl
+from zoo.hookspec import CheckpointFormat, Component, Contract, hookimpl
 
 from .config import ResNetConfig
+from .formats import formats
 
 PAPER = "Zhu et al., CycleGAN, ICCV 2017; junyanz/pytorch-CycleGAN-and-pix2pix@c3268ed"
-CONTRACT = Contract(size_multiple=4, min_size=8, offers=frozenset({"taps"}))
+CONTRACT = Contract(size_multiple=4, min_size=8, offers=frozenset({"taps", "exports", "compiles"}))
 
 
 @hookimpl
@@ -22,6 +23,13 @@ def zoo_components() -> list[Component]:
             summary=f"ResNet with {blocks} residual blocks, as in CycleGAN",
             contract=CONTRACT,
             paper=PAPER,
+            small={"width": 4, "blocks": 1},
         )
         for blocks in (6, 9)
     ]
+
+
+@hookimpl
+def zoo_checkpoints() -> list[CheckpointFormat]:
+    """Return the layouts in which other programs save these networks."""
+    return formats()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo.hookspec import Component, Contract, hookimpl
+from zoo.hookspec import Component, Contract, Weights, hookimpl
 
 from .config import ScenesConfig
 
@@ -20,5 +20,27 @@ def zoo_components() -> Iterable[Component]:
             config=ScenesConfig(),
             summary="synthetic road scenes by day and night, with classes and degrees Celsius; no download",
             contract=Contract(offers=frozenset({"pairs", "labels", "celsius", "temperatures", "thermal_segmentation"})),
+            small={"train": 3, "test": 2, "size": 32},
+        )
+    ]
+
+
+@hookimpl
+def zoo_weights() -> Iterable[Weights]:
+    """Return the weights that come with zoo, so that translating needs no download."""
+    return [
+        Weights(
+            name="pix2pix-scenes",
+            summary="pix2pix with a narrow ResNet-6; knows synthetic streets only",
+            train=(
+                "zoo bench --method pix2pix --gen resnet6:width=24,norm=instance,dropout=false --disc patchgan:width=32 "
+                "--data scenes:train=480 --size 128 --steps 3000"
+            ),
+            dataset="scenes",
+            folder="zoo_plugins.scenes:weights",
+            sha256="6b1c9adb89560810b5dc1b2140b336e42433fed4f8e08fbfa0136a288d4fd3e3",
+            size=4423916,
+            license="Apache-2.0",
+            scores={"psnr (128 px, n 20)": 18.99, "ssim (128 px, n 20)": 0.5395},
         )
     ]

@@ -49,6 +49,7 @@ class StyleGAN2Config:
 
     def contract(self) -> Contract:
         """Return what these options offer; statistics of a minibatch couple its samples."""
-        independent = {"double_backward", "independent_samples"}
-        offers = {"double_backward"} if self.minibatch_std else independent
+        offers = {"double_backward", "exports", "compiles"}
+        if not self.minibatch_std:
+            offers.add("independent_samples")
         return Contract(size_multiple=SMALLEST, min_size=SMALLEST, offers=frozenset(offers))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo.hookspec import Component, hookimpl
+from zoo.hookspec import Component, Contract, hookimpl
 
-from .config import ThermalGANConfig
+from .config import ContrastConfig, ThermalGANConfig
+
+PAPER = "Kniaz et al., ThermalGAN, ECCV 2018 workshops; vlkniaz/ThermalGAN@74250c3"
 
 
 @hookimpl
 def zoo_components() -> Iterable[Component]:
-    """Return the method."""
+    """Return the method, and the half of it that the authors' own files hold."""
     return [
         Component(
             kind="method",
@@ -20,6 +22,20 @@ def zoo_components() -> Iterable[Component]:
             config=ThermalGANConfig(),
             summary="two generators in a row: objects at their mean temperatures, then the contrasts inside them",
             contract=ThermalGANConfig().contract(),
-            paper="Kniaz et al., ThermalGAN, ECCV 2018 workshops; vlkniaz/ThermalGAN@74250c3",
-        )
+            paper=PAPER,
+            small={"encoder_width": 4},
+        ),
+        Component(
+            kind="method",
+            name="thermalgan_contrast",
+            target="zoo_plugins.thermalgan.published:Contrast",
+            config=ContrastConfig(),
+            summary="ThermalGAN's second step alone, from a file that zoo convert brings; it only translates",
+            contract=Contract(
+                uses=("generator",),
+                reads=("visible", "thermal_segmentation"),
+                needs=frozenset({"converted_weights"}),
+            ),
+            paper=PAPER,
+        ),
     ]

@@ -96,3 +96,15 @@ class ThermalGANConfig:
             needs=frozenset(needs),
             defaults={"generator": {"norm": "batch", "dropout": True}, "discriminator": {"norm": "batch"}},
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastConfig:
+    """Step 2 alone, with weights from `zoo convert`."""
+
+    label_scale: float = 40.0
+    """Degrees Celsius that a thermal segmentation of 1 stands for."""
+    contrast: float = 10.0
+    """Degrees Celsius above the object's mean that a relative temperature of 1 stands for."""
+    evaluation: Literal["train", "eval"] = "train"
+    """Mode of the generator when it translates, as for `thermalgan`."""

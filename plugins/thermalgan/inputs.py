@@ -59,7 +59,7 @@ class Inputs(nn.Module):
         planes = [seen, one_hot(labels, self.classes).to(seen.dtype)]
         if self.config.paints_temperatures:
             scale = self.config.label_scale
-            means = self.class_temperatures.expand(len(labels), -1)
+            means = self.class_temperatures.expand(labels.shape[0], -1)
             planes.append(paint_temperatures(labels, batch.get("temperatures", means), (-scale, scale)).to(seen.dtype))
         if self.config.edges:
             planes.append(edges(labels).to(seen.dtype))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from zoo.contracts import Parts, State
+from zoo.layers.parallel import normal_like
 
 from .adversary import fooling_loss, judging_losses
 from .config import ThermalGANConfig
@@ -56,7 +57,7 @@ class SegmentationStep(nn.Module):
         """
         if self.config.code_length:
             size = (-1, -1, *condition.shape[-2:])
-            code = condition.new_zeros(len(condition), self.config.code_length) if code is None else code
+            code = condition.new_zeros(condition.shape[0], self.config.code_length) if code is None else code
             condition = torch.cat((condition, code[:, :, None, None].expand(size)), dim=1)
         segmentation: Tensor = self.G(condition)
         return segmentation
@@ -67,7 +68,7 @@ class SegmentationStep(nn.Module):
         if not self.config.code_length:
             return {**state, "painted": self.paint(condition)}
         mean, log_variance = self.E(segmentation)
-        noise, code = self._noise(mean), self._noise(mean)
+        noise, code = normal_like(mean, self.rng), normal_like(mean, self.rng)
         return {
             **state,
             "painted": self.paint(condition, mean + noise * (log_variance / 2).exp()),
@@ -100,9 +101,6 @@ class SegmentationStep(nn.Module):
             more = judging_losses(self.D_random, self.normalizer, given, real, state["painted_random"], gan)
             terms |= {f"{name}_random": term for name, term in more.items()}
         return terms
-
-    def _noise(self, like: Tensor) -> Tensor:
-        return torch.randn(like.shape, generator=self.rng, device=like.device, dtype=like.dtype)
 
     def _recovered(self, painted: Tensor) -> Tensor:
         """Return the code that E reads from a painted segmentation; only the painter is to learn from it."""

@@ -39,7 +39,7 @@ class TimmUNetConfig:
 
     def contract(self) -> Contract:
         """Return what nearly every encoder takes; one with limits of its own says so when it is built."""
-        return Contract(size_multiple=32, min_size=64, offers=frozenset({"taps"}))
+        return Contract(size_multiple=32, min_size=64, offers=frozenset({"taps", "exports", "compiles"}))
 
     def for_size(self, size: int) -> Self:
         """Return the options with the side of the images settled."""

@@ -52,7 +52,7 @@ class Climb(nn.Module):
     def forward(self, x: Tensor, size: Sequence[int], skip: Tensor | None = None) -> Tensor:
         """Return the features at `size`."""
         for left, step in zip(reversed(range(len(self.steps))), self.steps, strict=True):
-            x = step(x, [ceil(side / 2**left) for side in size], None if left else skip)
+            x = step(x, [-(-side // 2**left) for side in size], None if left else skip)
         return x
 
 

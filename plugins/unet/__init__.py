@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from zoo.hookspec import Component, hookimpl
+from zoo.hookspec import CheckpointFormat, Component, hookimpl
 
 from .config import UNetConfig
+from .formats import formats
 
 PAPER = "Isola et al., pix2pix, CVPR 2017; junyanz/pytorch-CycleGAN-and-pix2pix@c3268ed"
+SMALL = {"width": 4, "downs": 5}
 
 
 @hookimpl
@@ -21,6 +23,7 @@ def zoo_components() -> list[Component]:
             summary=f"U-Net with {downs} halvings, for sizes that are multiples of {2**downs}",
             contract=UNetConfig(downs=downs).contract(),
             paper=PAPER,
+            small=SMALL,
         )
         for downs in (7, 8, 9)
     ]
@@ -32,5 +35,12 @@ def zoo_components() -> list[Component]:
         summary="U-Net with as many halvings as the image size allows, 5 to 8",
         contract=UNetConfig(downs=None).contract(),
         paper=PAPER,
+        small={"width": 4},
     )
     return [*fixed, auto]
+
+
+@hookimpl
+def zoo_checkpoints() -> list[CheckpointFormat]:
+    """Return the layouts in which other programs save these networks."""
+    return formats()

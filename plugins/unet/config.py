@@ -46,7 +46,7 @@ class UNetConfig:
     def contract(self) -> Contract:
         """Return what these options need: the innermost features must have a whole pixel."""
         multiple = 2 ** (self.downs or FEWEST)
-        return Contract(size_multiple=multiple, min_size=multiple, offers=frozenset({"taps"}))
+        return Contract(size_multiple=multiple, min_size=multiple, offers=frozenset({"taps", "exports", "compiles"}))
 
     def for_size(self, size: int) -> Self:
         """Return the options with `downs` settled for images of this height and width in pixels.

@@ -90,6 +90,25 @@ def test_a_second_call_does_nothing_and_says_so(run, pairs, zoo):
     assert (folder(run) / "record.json").stat().st_mtime_ns == before
 
 
+def test_a_dry_run_of_publishing_writes_a_card_with_the_numbers_of_the_record(run, tmp_path, zoo):
+    from huggingface_hub import ModelCard
+
+    done = zoo(
+        "publish", str(folder(run)), "--to", "acme/blocks", "--dry-run", "-o", "card", env={"HF_ENDPOINT": "nowhere"}
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads((folder(run) / "record.json").read_text())
+    card = ModelCard.load(tmp_path / "card" / "README.md")
+    assert {result.metric_type: result.metric_value for result in card.data.eval_results} == {
+        score["metric"]: score["value"] for score in record["scores"]
+    }
+    published = json.loads((tmp_path / "card" / "record.json").read_text())
+    assert {key for key in record if record[key] != published[key]} == {"command"}
+    assert str(run) not in published["command"] and published["command"] in card.text
+    assert (tmp_path / "card" / "samples.png").read_bytes() == (folder(run) / "samples.png").read_bytes()
+    assert package.load(tmp_path / "card", device="cpu").config.recipe.size == 32
+
+
 def test_translating_files_keeps_their_size(run, tmp_path, zoo):
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -188,7 +207,7 @@ def test_an_empty_folder_and_an_unwritable_output_are_one_line_each(zoo, pairs, 
     assert done.returncode == 2 and "is empty" in done.stderr and len(done.stderr.splitlines()) == 1
     (tmp_path / "file").write_text("in the way")
     done = zoo("bench", *TINY, "--data", str(pairs), "--out", "file/results")
-    assert done.returncode == 1 and "cannot write" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert done.returncode == 2 and "cannot be written" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_a_cell_that_diverges_is_a_failure_that_names_the_terms(zoo, pairs, tmp_path):

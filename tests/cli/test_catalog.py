@@ -54,3 +54,15 @@ def test_translating_with_a_folder_that_holds_runs_names_one(zoo, tmp_path):
     (tmp_path / "a.png").touch()
     done = zoo("translate", "a.png", "--model", "results", "-o", "b.png")
     assert done.returncode == 2 and "results/run" in done.stderr
+
+
+def test_weights_are_listed_by_wildcard_and_told_with_their_commands(zoo):
+    listed = zoo("list", "weights", "*-osu")
+    assert listed.returncode == 0 and "gn-cyclegan-osu" in listed.stdout and "not published yet" in listed.stdout
+    (row,) = json.loads(zoo("list", "weights", "layergan-thermalworld", "--json").stdout)
+    assert (row["published"], row["dataset"], row["repo"]) == (False, "thermalworld", "")
+    told = zoo("info", "gn-cyclegan-flir").stdout
+    assert "train      zoo bench --recipe gn_cyclegan --preset paper --data flir\n" in told
+    assert "publish    zoo publish results/RUN --to ORG/gn-cyclegan-flir\n" in told
+    wrong = zoo("list", "weights", "gn-cyclegan-fli")
+    assert wrong.returncode == 2 and "Did you mean gn-cyclegan-flir" in wrong.stderr

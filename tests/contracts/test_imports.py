@@ -18,6 +18,7 @@ HEAVY = {"torch", "timm", "torchvision", "torchmetrics", "numpy", "scipy", "acce
         ["-c", "import zoo"],
         ["-m", "zoo", "list"],
         ["-m", "zoo", "list", "--json"],
+        ["-m", "zoo", "list", "weights"],
         ["-m", "zoo", "plugins"],
         ["-m", "zoo", "--help"],
     ],

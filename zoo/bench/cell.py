@@ -1,174 +1,36 @@
-"""One cell, as a process: `python -m zoo.bench.cell FOLDER` trains, scores and leaves the record.
+"""One cell, as a process: `python -m zoo.bench.cell FOLDER` trains, scores and leaves the record. Imports no torch by itself.
 
-It reads `job.json`, writes events as JSON lines to its standard output, and stops with its state saved when its standard
-input ends, which also happens when the bench that started it is killed.
+It takes its job from the environment (else from `job.json`), writes events as JSON lines to its standard output, and stops with
+its state saved when its standard input ends, which also happens when the bench that started it is killed.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-import torch
 
-from zoo.bench.environment import peak_memory, provenance
-from zoo.bench.job import (
-    EXIT_INTERRUPTED,
-    LOCK_FILE,
-    TRAINED_FILE,
-    Event,
-    Job,
-    Trained,
-    read_job,
-    read_trained,
-    unscored,
-)
-from zoo.bench.record import FAILURE_FILE, Failure, read_record, write_json
-from zoo.bench.scoring import build_metrics, score_cell
-from zoo.build import build_method, choice_of
-from zoo.contracts import Method
-from zoo.data.layout import read_info
-from zoo.data.store import PairStore
+from zoo.bench.claim import Claim, held
+from zoo.bench.job import JOB_FILE, JOB_VARIABLE, Ending, Event, Job, is_done, read_job
+from zoo.bench.record import FAILURE_FILE, Failure, read_failure, write_json
 from zoo.errors import ZooError
-from zoo.files import cannot_write, locked, write_atomically
-from zoo.train.engine import CHECKPOINTS, StepReport, TrainResult, train
-from zoo.train.log import Reading
-from zoo.train.losses import TrainingError
-from zoo.train.seeds import seed_everything
-from zoo.weights.folder import ModelConfig, inference_state, load_weights, save_model
-from zoo.weights.translator import pick_device
+from zoo.files import cannot_write
 
 Tell = Callable[[Event], None]
-
-
-def run_cell(folder: Path, tell: Tell, stop: Callable[[], bool]) -> bool:
-    """Do a cell's job, from wherever an earlier try left it, and return whether it is finished.
-
-    Raises:
-        ZooError: the training or the scoring failed, or a file cannot be written.
-    """
-    job = read_job(folder)
-    tell(Event(what="stage", text="waiting"))
-    with locked(folder / LOCK_FILE, give_up=stop) as held:
-        if not held:
-            return False
-        record = read_record(folder)
-        missing = unscored(job.metrics, record)
-        if not missing:
-            return True
-        tell(Event(what="stage", text="loading"))
-        metrics = build_metrics(missing)  # before the training, so that a metric that cannot be had is told now
-        device = pick_device(job.device)
-        info = read_info(Path(job.root))
-        rng = seed_everything(job.recipe.seed, device)
-        method = build_method(job.recipe, info, rng, training=True)
-        trained = read_trained(folder, job)
-        if trained:
-            load_weights(folder, method)
-        else:
-            if stop():
-                return False
-            trained = _train(folder, job, method, rng, device, tell, stop)
-            if trained is None:
-                return False
-            save_model(folder, method, ModelConfig(recipe=job.recipe, dataset=info, plugins=provenance(job.recipe)))
-            write_json(folder / TRAINED_FILE, trained)
-            # The weights are safe; what only a resume needs is several times their size.
-            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-        tell(Event(what="stage", text="scoring"))
-        score_cell(folder, job, method, info, trained, device, metrics, record)
-        (folder / FAILURE_FILE).unlink(missing_ok=True)
-        return True
-
-
-def _train(
-    folder: Path,
-    job: Job,
-    method: Method,
-    rng: torch.Generator,
-    device: torch.device,
-    tell: Tell,
-    stop: Callable[[], bool],
-) -> Trained | None:
-    recipe = job.recipe
-    parameters = _parameters(method)
-    side = recipe.load_size if method.order else recipe.size  # a closed-form fit sees what is scored, uncropped
-    store = PairStore.open(Path(job.root), "train", size=side, device=device, thermal_channels=recipe.thermal_channels)
-    resumed = _count_start(folder) - 1
-    last_told = 0.0
-
-    def on_step(report: StepReport) -> None:
-        nonlocal last_told
-        now = time.monotonic()
-        if report.reading or now - last_told > 0.2:  # the parent's screen needs no more
-            last_told = now
-            reading = report.reading
-            losses, speed = (reading.losses, reading.it_s) if reading else ({}, None)
-            tell(Event(what="step", step=report.step, losses=losses, it_s=speed))
-
-    tell(Event(what="stage", text="training"))
-    result = train(
-        method,
-        recipe,
-        store,
-        folder=folder,
-        train_key=job.train_key,
-        device=device,
-        rng=rng,
-        paired="pairs" in choice_of("method", recipe.method).contract.needs,
-        on_step=on_step,
-        stop=stop,
-        checkpoint_every=float(os.environ.get("ZOO_CHECKPOINT_SECONDS", "60")),
-        log_every=max(1, min(50, recipe.budget.steps // 200)),
-    )
-    if result.status == "interrupted":
-        return None
-    return Trained(
-        train_key=job.train_key,
-        seconds=result.seconds,
-        resumed=resumed,
-        losses=_last_losses(result),
-        parameters=parameters,
-        peak_memory=peak_memory(),
-    )
-
-
-def _parameters(method: Method) -> dict[str, int]:
-    sizes = {name: sum(p.numel() for p in child.parameters()) for name, child in method.named_children()}
-    trained = {id(p) for modules in method.players().values() for module in modules for p in module.parameters()}
-    needed = inference_state(method)
-    translation = sum(p.numel() for name, p in method.named_parameters() if name in needed)
-    total = sum(p.numel() for p in method.parameters() if id(p) in trained)
-    return {name: size for name, size in sizes.items() if size} | {"translation": translation, "trained": total}
-
-
-def _count_start(folder: Path) -> int:
-    """Count how often this cell's training was begun or taken up again."""
-    path = folder / "starts"
-    count = int(path.read_text()) + 1 if path.is_file() else 1
-    write_atomically(path, str(count).encode())
-    return count
-
-
-def _last_losses(result: TrainResult) -> dict[str, float]:
-    last: Reading | None = result.tail[-1] if result.tail else None
-    return last.losses if last else {}
+Stop = Callable[[], bool]
 
 
 def main() -> int:
     """Run the cell whose folder is the first argument; events go to stdout, everything that is printed to stderr."""
     events = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    stopping = stop_signals(signal.SIGTERM)
     threading.Thread(target=_wait_for_end_of_input, args=(stopping,), daemon=True).start()
 
     def tell(event: Event) -> None:
@@ -179,21 +41,99 @@ def main() -> int:
 
     folder = Path(sys.argv[1])
     try:
-        return 0 if run_cell(folder, tell, stopping.is_set) else EXIT_INTERRUPTED
-    except TrainingError as error:
-        return _fail(folder, tell, str(error), str(error), retry=False)
+        ending = run_cell(folder, handed_job(folder), tell, stopping.is_set)
     except ZooError as error:
-        return _fail(folder, tell, str(error), str(error))
+        ending = Event(what="ended", how="failed", text=str(error))
+        tell(ending)
+    return 1 if ending.how == "failed" else 0
+
+
+def run_cell(folder: Path, job: Job, tell: Tell, stop: Stop) -> Event:
+    """Do a cell's job, or this process's share of it, unless others do; return how it ended, which is also told.
+
+    Goes on from wherever an earlier try left it.
+
+    Raises:
+        ZooError: a record is damaged, the folder cannot be written, or other processes are needed.
+    """
+    if job.processes > 1:
+        from zoo.bench.team import run_together
+
+        return run_together(folder, job, tell, stop)
+    with held(folder) as claim:
+        ending = admit(folder, job, claim)
+        if ending is None:
+            tell(Event(what="stage", text="loading"))
+            ending = guarded(folder, job, lambda: _work(folder, job, tell, lambda: stop() or lost(claim)))
+    tell(ending)
+    return ending
+
+
+def lost(claim: Claim | None) -> bool:
+    """Return whether a claim that was held is another process's now."""
+    return claim is not None and claim.lost
+
+
+def admit(folder: Path, job: Job, claim: Claim | None) -> Event | None:
+    """Return how the cell ended without anything to do; None where there is, and then the folder has its job.
+
+    Raises:
+        ZooError: a record is damaged, or the folder cannot be written.
+    """
+    if claim is None:
+        return Event(what="ended", how="taken")
+    if is_done(folder, job):
+        return Event(what="ended", how="kept")
+    failure = folder / FAILURE_FILE
+    if failure.exists() and failure.stat().st_mtime_ns > job.asked:  # another bench just tried
+        found = read_failure(folder)
+        return Event(what="ended", how="failed", text=found.reason if found else "")
+    failure.unlink(missing_ok=True)
+    write_json(folder / JOB_FILE, job)
+    return None
+
+
+def guarded(folder: Path, job: Job, work: Callable[[], bool]) -> Event:
+    """Return how a cell's work ended; a failure is told in one line and leaves its trace in the folder."""
+    try:
+        return Event(what="ended", how="done" if work() else "interrupted")
+    except ZooError as error:
+        return _failed(folder, job, str(error), str(error), retry=not error.final)
     except OSError as error:
-        failure = cannot_write(Path(error.filename or folder), error)
-        return _fail(folder, tell, str(failure), traceback.format_exc())
+        return _failed(folder, job, str(cannot_write(Path(error.filename or folder), error)), traceback.format_exc())
     except MemoryError:
-        return _fail(
-            folder, tell, "the machine's memory is used up. Type a smaller --size or --batch", traceback.format_exc()
-        )
+        reason = "the machine's memory is used up. Type a smaller --size or --batch, or fewer --jobs"
+        return _failed(folder, job, reason, traceback.format_exc())
     except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported here
+            reason = "the accelerator's memory is used up. Type a smaller --size or --batch, or fewer --jobs"
+            return _failed(folder, job, reason, traceback.format_exc(), how="crowded")
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return _fail(folder, tell, reason, traceback.format_exc(), retry=False)
+        return _failed(folder, job, reason, traceback.format_exc(), retry=False)
+
+
+def stop_signals(*signals: signal.Signals) -> threading.Event:
+    """Return what is set when one of these signals asks the process to save its state and stop."""
+    stopping = threading.Event()
+    for number in signals:
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+def handed_job(folder: Path) -> Job:
+    """Return the job that the environment hands over, else the folder's.
+
+    Raises:
+        ZooError: there is none, or it is damaged.
+    """
+    handed = os.environ.get(JOB_VARIABLE)
+    return msgspec.json.decode(handed, type=Job) if handed else read_job(folder)
+
+
+def _work(folder: Path, job: Job, tell: Tell, stop: Stop) -> bool:
+    from zoo.bench.work import work
+
+    return work(folder, job, tell, stop)
 
 
 def _wait_for_end_of_input(stopping: threading.Event) -> None:
@@ -203,16 +143,15 @@ def _wait_for_end_of_input(stopping: threading.Event) -> None:
     stopping.set()
 
 
-def _fail(folder: Path, tell: Tell, reason: str, tail: str, *, retry: bool = True) -> int:
+def _failed(folder: Path, job: Job, reason: str, tail: str, *, retry: bool = True, how: Ending = "failed") -> Event:
     traceback.print_exc()
-    tell(Event(what="failed", text=reason))
-    try:
-        write_json(
-            folder / FAILURE_FILE, Failure(recipe=read_job(folder).recipe, reason=reason, tail=tail, retry=retry)
-        )
-    except ZooError as error:
-        print(error, file=sys.stderr)
-    return 1
+    # Of several processes the first to fail says why; the others only lost it, perhaps on machines without the folder.
+    if job.processes == 1 or (folder.is_dir() and not (folder / FAILURE_FILE).exists()):
+        try:
+            write_json(folder / FAILURE_FILE, Failure(recipe=job.recipe, reason=reason, tail=tail, retry=retry))
+        except ZooError as error:
+            print(error, file=sys.stderr)
+    return Event(what="ended", how=how, text=reason)
 
 
 if __name__ == "__main__":

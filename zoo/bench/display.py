@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from zoo.bench.grid import Cell
 from zoo.bench.job import Event
-from zoo.bench.runner import Outcome
+from zoo.bench.outcome import Outcome
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
 PLAIN_EVERY = 10.0
 """Seconds between plain lines of one cell."""
+KEPT_LINES = 10
+"""Cells found done that get a line each."""
 
 
 class PlainDisplay:
-    """One line at each change of stage, and every ten seconds of training."""
+    """One line at each change of stage, and every ten seconds of training; each begins with its cell's number."""
 
     def __init__(self) -> None:
-        self._losses: dict[str, float] = {}
-        self._place, self._last, self._rate = "", 0.0, Rate()
+        self._cells: dict[Path, _Progress] = {}
 
     def __enter__(self) -> PlainDisplay:
         return self
@@ -33,34 +36,73 @@ class PlainDisplay:
     ) -> None:
         """Nothing to take down."""
 
+    def kept(self, outcomes: Sequence[Outcome]) -> None:
+        """Say what was found done."""
+        for line in kept_texts(outcomes):
+            _print(line)
+
     def started(self, cell: Cell, number: int, cells: int) -> None:
         """Announce a cell."""
-        self._place, self._losses, self._rate, self._last = f"[{number}/{cells}]", {}, Rate(), time.monotonic()
-        self._print(cell.label)
+        progress = self._cells[cell.folder] = _Progress(f"[{number}/{cells}]")
+        progress.last = time.monotonic()
+        _print(f"{progress.place} {cell.label}")
 
     def heard(self, cell: Cell, event: Event) -> None:
         """Print a line where the stage changed or ten seconds went by."""
-        if event.what == "stage" and event.text != "waiting":
-            self._print(event.text)
+        progress = self._cells[cell.folder]
+        if event.what == "stage":
+            _print(f"{progress.place} {event.text}")
         if event.what != "step":
             return
-        self._losses = event.losses or self._losses
-        self._rate.count(event.step)
+        progress.hear(event)
         steps = cell.recipe.budget.steps
-        if time.monotonic() - self._last >= PLAIN_EVERY or event.step == steps:
-            self._last = time.monotonic()
-            self._print(f"step {event.step}/{steps}  {self._rate.text(steps)}  {losses_text(self._losses)}")
+        if time.monotonic() - progress.last >= PLAIN_EVERY or event.step == steps:
+            progress.last = time.monotonic()
+            _print(f"{progress.place} step {event.step}/{steps}  {progress.text(steps)}")
+
+    def waiting(self, cells: int, who: str) -> None:
+        """Say that other benches do what is left."""
+        _print(waiting_text(cells, who))
 
     def stopping(self, cell: Cell) -> None:
         """Say that Ctrl-C was heard."""
-        self._print(STOPPING)
+        progress = self._cells.get(cell.folder)
+        _print(f"{progress.place if progress else ''} {STOPPING}".strip())
+
+    def returned(self, cell: Cell) -> None:
+        """Say that a cell has to wait again."""
+        _print(f"{self._cells.pop(cell.folder).place} waits again")
 
     def finished(self, outcome: Outcome) -> None:
         """Print what became of a cell."""
-        self._print(finished_text(outcome))
+        progress = self._cells.pop(outcome.cell.folder, None)
+        _print(f"{progress.place if progress else ''} {finished_text(outcome)}".strip())
 
-    def _print(self, text: str) -> None:
-        print(f"{self._place} {text}".strip(), file=sys.stderr, flush=True)
+
+class _Progress:
+    """What is known of a running cell.
+
+    Args:
+        place: its number among the cells, in brackets.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place, self.last = place, 0.0
+        self._losses: dict[str, float] = {}
+        self._rate = Rate()
+
+    def hear(self, event: Event) -> None:
+        """Note a step."""
+        self._losses = event.losses or self._losses
+        self._rate.count(event.step)
+
+    def text(self, steps: int) -> str:
+        """Return speed, time left and losses."""
+        return f"{self._rate.text(steps)}  {losses_text(self._losses)}"
+
+
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 STOPPING = "stopping after this step, to save its state; Ctrl-C again ends it at once"
@@ -81,9 +123,7 @@ class LiveDisplay:
             TextColumn("{task.fields[status]}", style="dim"),
             console=Console(stderr=True),
         )
-        self._task: TaskID | None = None
-        self._losses: dict[str, float] = {}
-        self._rate = Rate()
+        self._cells: dict[Path, tuple[TaskID, _Progress]] = {}
 
     def __enter__(self) -> LiveDisplay:
         self._progress.start()
@@ -94,34 +134,47 @@ class LiveDisplay:
     ) -> None:
         self._progress.stop()
 
+    def kept(self, outcomes: Sequence[Outcome]) -> None:
+        """Say what was found done."""
+        for line in kept_texts(outcomes):
+            self._say(line)
+
     def started(self, cell: Cell, number: int, cells: int) -> None:
         """Add the cell's bar."""
-        self._losses, self._rate = {}, Rate()
-        label = f"[{number}/{cells}] {cell.label}".replace("[", "\\[")
-        self._task = self._progress.add_task(label, total=cell.recipe.budget.steps, status="starting")
+        progress = _Progress(f"[{number}/{cells}]")
+        label = f"{progress.place} {cell.label}".replace("[", "\\[")
+        task = self._progress.add_task(label, total=cell.recipe.budget.steps, status="starting")
+        self._cells[cell.folder] = task, progress
 
     def heard(self, cell: Cell, event: Event) -> None:
-        """Move the bar."""
-        if self._task is None:
-            return
+        """Move the cell's bar."""
+        task, progress = self._cells[cell.folder]
         if event.what == "stage":
-            self._progress.update(self._task, status=event.text)
+            self._progress.update(task, status=event.text)
         elif event.what == "step":
-            self._losses = event.losses or self._losses
-            self._rate.count(event.step)
-            status = f"{self._rate.text(cell.recipe.budget.steps)}  {losses_text(self._losses)}"
-            self._progress.update(self._task, completed=event.step, status=status)
+            progress.hear(event)
+            self._progress.update(task, completed=event.step, status=progress.text(cell.recipe.budget.steps))
+
+    def waiting(self, cells: int, who: str) -> None:
+        """Say that other benches do what is left."""
+        self._say(waiting_text(cells, who))
 
     def stopping(self, cell: Cell) -> None:
         """Say that Ctrl-C was heard."""
-        self._progress.console.print(STOPPING, markup=False, highlight=False)
+        self._say(STOPPING)
+
+    def returned(self, cell: Cell) -> None:
+        """Take the cell's bar away."""
+        self._progress.remove_task(self._cells.pop(cell.folder)[0])
 
     def finished(self, outcome: Outcome) -> None:
         """Say in the bar's place what became of the cell."""
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-            self._task = None
-        self._progress.console.print(finished_text(outcome), markup=False, highlight=False)
+        if outcome.cell.folder in self._cells:
+            self._progress.remove_task(self._cells.pop(outcome.cell.folder)[0])
+        self._say(finished_text(outcome))
+
+    def _say(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, highlight=False)
 
 
 class Rate:
@@ -150,6 +203,20 @@ class Rate:
 def losses_text(losses: dict[str, float]) -> str:
     """Return loss terms in one line, without their players' names."""
     return " ".join(f"{name.rpartition('/')[2]} {value:.3g}" for name, value in losses.items())
+
+
+def kept_texts(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a line for each cell that needs no run; cells that were done before share one where they are many."""
+    done = [outcome for outcome in outcomes if outcome.status == "kept"]
+    many = len(done) > KEPT_LINES
+    lines = [finished_text(outcome) for outcome in outcomes if not (many and outcome.status == "kept")]
+    return [f"{len(done)} cells: done before, nothing to do", *lines] if many else lines
+
+
+def waiting_text(cells: int, who: str) -> str:
+    """Return one line on waiting for other benches."""
+    left = "the last cell is" if cells == 1 else f"the last {cells} cells are"
+    return f"{left} being done by another bench ({who}); waiting for it"
 
 
 def finished_text(outcome: Outcome) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.bench.health import health_line, known_health
 from zoo.bench.plan import Measure, Plan, read_plan
 from zoo.bench.pool import Difference, Pooled, compare_pooled, measuring, pool, protocol_difference
-from zoo.bench.tables import Column, ProtocolEntry, Table, TableRow, arithmetic
+from zoo.bench.tables import Column, ProtocolEntry, Table, TableRow, arithmetic, dataset_title
 from zoo.bench.verdict import Training, Word, judge, read_trainings, reasons_against, substitutions, why_not_run
 from zoo.evaluate.results import Score
 
@@ -58,6 +59,8 @@ class FilledTable:
     name: str
     title: str
     sections: tuple[Section, ...]
+    health: dict[str, str]
+    """What was found in the datasets that stand in the table, by the paper's dataset, as a line to print."""
     notes: tuple[str, ...]
     protocol: tuple[ProtocolEntry, ...]
 
@@ -76,9 +79,23 @@ def fill(table: Table, results: Path) -> FilledTable:
         name=table.name,
         title=f"{table.title}: not comparable: {', '.join(other.values())}" if other else table.title,
         sections=tuple(sections),
+        health=_health(table, plan, trainings, results),
         notes=(table.provenance, *table.notes, *arithmetic(table), *_shared(table, plan)),
         protocol=table.protocol,
     )
+
+
+def _health(
+    table: Table, plan: Plan, trainings: Mapping[tuple[str, str], list[Training]], results: Path
+) -> dict[str, str]:
+    """Return a line for each of the paper's datasets that something was measured on."""
+    lines = {}
+    for key, paper in table.datasets.items():
+        runs = [run for (_, dataset), found in trainings.items() if dataset == key for run in found]
+        finished = [(results / run.cell.folder, run.record) for run in runs if run.record]
+        if finished:
+            lines[paper.title] = health_line(dataset_title(plan.data[key]), known_health(finished))
+    return lines
 
 
 def _empty_plan(table: Table) -> Plan:

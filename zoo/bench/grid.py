@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from zoo.bench.environment import provenance
 from zoo.compatibility import check_sizes
 from zoo.composition import PresetName, choose_parts, choose_preset, choose_system, compose, digest
 from zoo.errors import RefusedError, UsageError
-from zoo.recipe import Part, Recipe
+from zoo.recipe import Part, Precision, Recipe
 from zoo.registry import get_registry
 from zoo.sources import DataSource, Progress, open_source
 
@@ -35,6 +35,9 @@ class Axes:
     batch: int | None = None
     seeds: int = 1
     thermal_channels: int = 1
+    precision: Precision = "fp32"
+    processes: int = 1
+    """That train one cell together."""
 
     def systems(self) -> list[System]:
         """Return the recipes, or every combination of method, generator and discriminator."""
@@ -70,6 +73,8 @@ class Cell:
     source: DataSource
     folder: Path
     train_key: str
+    processes: int = 1
+    """That train it together."""
 
     @property
     def label(self) -> str:
@@ -110,40 +115,66 @@ def expand(axes: Axes, out: Path, progress: Progress | None = None) -> tuple[lis
         for name, size in dict.fromkeys((name, sizes[system]) for name, system in combinations)
     }
     cells: dict[str, Cell] = {}
-    for (data, system), seed in itertools.product(combinations, range(axes.seeds)):
-        source = sources[data, sizes[system]]
+    for data, system in combinations:
         try:
-            recipe = compose(
-                **asdict(system),
-                norm=axes.norm,
-                data=source,
-                preset=axes.preset,
-                size=axes.size,
-                steps=axes.steps,
-                epochs=axes.epochs,
-                batch=axes.batch,
-                seed=seed,
-                thermal_channels=axes.thermal_channels,
-            )
+            made = make_cells(system, sources[data, sizes[system]], axes, range(axes.seeds), out)
         except RefusedError as error:
-            refusal = Refusal(label=f"{system} on {data}", reason=str(error))
-            if refusal not in refusals:
-                refusals.append(refusal)
-            continue
-        cell = cell_of(recipe, source, out)
-        cells[cell.train_key] = cell
+            refusals.append(Refusal(label=f"{system} on {data}", reason=str(error)))
+        else:
+            cells |= {cell.train_key: cell for cell in made}
     return list(cells.values()), refusals
 
 
-def cell_of(recipe: Recipe, source: DataSource, out: Path) -> Cell:
-    """Return the cell of a recipe in a results folder."""
-    key = train_key(recipe)
-    return Cell(recipe=recipe, source=source, folder=out / f"{slug(recipe)}-{key[:8]}", train_key=key)
+def make_cells(system: System, source: DataSource, axes: Axes, seeds: Iterable[int], out: Path) -> list[Cell]:
+    """Return a system's cells in a results folder, one a seed; of the axes, what is common to all systems is read.
+
+    Raises:
+        UsageError: a name, option or number is wrong.
+        RefusedError: the parts cannot work together, or not on this data.
+    """
+    recipe = compose(
+        **asdict(system),
+        norm=axes.norm,
+        data=source,
+        preset=axes.preset,
+        size=axes.size,
+        steps=axes.steps,
+        epochs=axes.epochs,
+        batch=axes.batch,
+        thermal_channels=axes.thermal_channels,
+        precision=axes.precision,
+    )
+    # What has no network is fitted, and by one process.
+    processes = axes.processes if recipe.generator or recipe.discriminator else 1
+    if recipe.batch % processes:
+        raise UsageError(
+            f"a batch of {recipe.batch} cannot be divided equally among {processes} processes",
+            f"Type --batch {processes} or a multiple of it",
+        )
+    cells, described, plugins = [], asdict(recipe), provenance(recipe)
+    for seed in seeds:
+        own = replace(recipe, seed=seed)
+        key = key_of(described | {"seed": seed}, plugins, world_size=processes)
+        folder = out / folder_name(own, key)
+        cells.append(Cell(recipe=own, source=source, folder=folder, train_key=key, processes=processes))
+    return cells
 
 
-def train_key(recipe: Recipe, *, precision: str = "fp32", world_size: int = 1) -> str:
+def folder_name(recipe: Recipe, key: str) -> str:
+    """Return the name of a cell's folder, from which a person reads the recipe and a bench knows the cell."""
+    return f"{slug(recipe)}-{key[:8]}"
+
+
+def train_key(recipe: Recipe, *, world_size: int = 1) -> str:
     """Return the hash of what decides a training's weights: the recipe, its plugins' versions, precision, processes."""
-    return digest([asdict(recipe), provenance(recipe), precision, world_size])
+    return key_of(asdict(recipe), provenance(recipe), world_size=world_size)
+
+
+def key_of(recipe: Mapping[str, object], plugins: object, *, world_size: int = 1) -> str:
+    """Return the train key of a recipe and its plugins' provenance, as they are or as a record's JSON has them."""
+    # The precision stands beside the recipe, which did not name it at first: keys of older records hold.
+    described = {name: value for name, value in recipe.items() if name != "precision"}
+    return digest([described, plugins, recipe.get("precision", "fp32"), world_size])
 
 
 def slug(recipe: Recipe) -> str:
@@ -154,7 +185,8 @@ def slug(recipe: Recipe) -> str:
         names[-1] += f"_{_bare(recipe.normalizer)}"
     period = recipe.budget.period
     length = f"{recipe.budget.steps // period}e" if period > 1 else f"{recipe.budget.steps}it"
-    text = "-".join([*names, recipe.data.name, f"{recipe.size}px", length, f"s{recipe.seed}"])
+    precision = [recipe.precision] if recipe.precision != "fp32" else []
+    text = "-".join([*names, recipe.data.name, f"{recipe.size}px", length, *precision, f"s{recipe.seed}"])
     return re.sub(r"[^\w.-]", "_", text)
 
 

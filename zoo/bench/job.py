@@ -9,14 +9,16 @@ from typing import Literal
 
 import msgspec
 
-from zoo.bench.record import Record
+from zoo.bench.record import Record, read_record
 from zoo.composition import digest
 from zoo.errors import ZooError
 from zoo.recipe import Part, Recipe
 from zoo.registry import Choice
 from zoo.weights.folder import WEIGHTS_FILE
 
-JOB_FILE, LOG_FILE, LOCK_FILE = "job.json", "cell.log", ".lock"
+JOB_FILE, LOG_FILE = "job.json", "cell.log"
+JOB_VARIABLE = "ZOO_JOB"
+"""Environment variable by which a bench hands a cell its job; what another bench writes into the folder does not change it."""
 TRAINED_FILE = "trained.json"
 """What the training measured; written after the weights, so that a cell killed while scoring does not train again."""
 EXIT_INTERRUPTED = 130
@@ -46,6 +48,12 @@ class Job:
     device: str
     command: str
     """The command line of the bench, for the record."""
+    speed: str = "auto"
+    """Ways to compute a step faster (`zoo.train.speed`)."""
+    processes: int = 1
+    """Processes that train the cell together."""
+    asked: int = 0
+    """When, by the clock of the results folder, the bench began; what failed after that is not tried again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +66,24 @@ class Trained:
     losses: dict[str, float]
     parameters: dict[str, int]
     peak_memory: dict[str, int | None]
+    speed: str = ""
+    """How the steps were computed, as `--speed` spells it; empty where that was not noted."""
+
+
+Ending = Literal["done", "kept", "taken", "interrupted", "crowded", "failed"]
+"""How a cell's process ended. `kept`: another had done it; `taken`: another process works on it; `crowded`: the accelerator's
+memory was used up."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """One line that a cell tells its bench."""
 
-    what: Literal["stage", "step", "failed"]
+    what: Literal["stage", "step", "ended"]
     text: str = ""
-    """Name of the stage, or the reason of the failure."""
+    """Name of the stage, or why the cell failed."""
+    how: Ending = "done"
+    """How it ended."""
     step: int = 0
     losses: dict[str, float] = field(default_factory=dict)
     """Weighted loss terms by name, when they were read at this step."""
@@ -85,13 +102,32 @@ def read_job(folder: Path) -> Job:
         raise ZooError(f"`{folder / JOB_FILE}` cannot be read: {error}", "Type the zoo bench command again") from error
 
 
-def read_trained(folder: Path, job: Job) -> Trained | None:
-    """Return what the folder's finished training measured, or None where this job's training is still to be done."""
+def read_trained(folder: Path, train_key: str) -> Trained | None:
+    """Return what the folder's finished training measured, or None where this training is still to be done here.
+
+    A record without `trained.json`, as others may publish it beside its weights, says the same.
+
+    Raises:
+        ZooError: the record is damaged.
+    """
+    if not (folder / WEIGHTS_FILE).is_file():
+        return None
     try:
         trained = msgspec.json.decode((folder / TRAINED_FILE).read_bytes(), type=Trained)
     except (OSError, msgspec.MsgspecError):
-        return None
-    return trained if trained.train_key == job.train_key and (folder / WEIGHTS_FILE).is_file() else None
+        record = read_record(folder)
+        if record is None:
+            return None
+        trained = Trained(
+            train_key=record.train_key,
+            seconds=record.timing.train_seconds,
+            resumed=record.timing.resumed,
+            losses=record.losses,
+            parameters=record.parameters,
+            peak_memory=record.peak_memory,
+            speed=record.timing.speed,
+        )
+    return trained if trained.train_key == train_key else None
 
 
 def score_name(choice: Choice) -> str:
@@ -122,6 +158,15 @@ def unscored(metrics: Mapping[str, Scoring], record: Record | None) -> dict[str,
     """Return those metrics that a record does not hold yet, or holds of other weights, options or versions."""
     scored = record.scored if record else {}
     return {name: scoring for name, scoring in metrics.items() if scored.get(name) != scoring.key}
+
+
+def is_done(folder: Path, job: Job) -> bool:
+    """Return whether a folder holds all that a job asks for.
+
+    Raises:
+        ZooError: the record is damaged.
+    """
+    return read_trained(folder, job.train_key) is not None and not unscored(job.metrics, read_record(folder))
 
 
 def _word(value: object) -> str:

@@ -8,16 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
-from zoo.bench.grid import Axes, Cell, System, cell_of
+from zoo.bench.grid import Axes, Cell, System, make_cells
 from zoo.bench.job import score_name
-from zoo.bench.record import write_json
+from zoo.bench.record import read_json, write_json
 from zoo.bench.tables import Table, TableRow
-from zoo.composition import PRESETS, choose_system, compose
-from zoo.errors import RefusedError, UsageError, ZooError
+from zoo.composition import PRESETS, choose_system
+from zoo.errors import RefusedError, UsageError
 from zoo.registry import get_registry, parse
-from zoo.sources import DataSource, Progress, open_source
+from zoo.sources import Progress, open_source
 
 FOLDER = "tables"
 """Folder, inside the results folder, of the plans."""
@@ -32,6 +30,7 @@ class PlannedCell:
     dataset: str
     """Key of the table's dataset."""
     seed: int
+    """Seed of the training."""
     folder: str
     """Name of the cell's folder in the results folder."""
     instead: tuple[str, ...] = ()
@@ -43,8 +42,11 @@ class RefusedRow:
     """A row that cannot be trained on a dataset, and why."""
 
     row: str
+    """Name of the table's row, or of a null baseline."""
     dataset: str
+    """Key of the table's dataset."""
     reason: str
+    """Why, in one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +68,17 @@ class Plan:
     """What `zoo bench --table` leaves beside its cells, so that `zoo table` knows which is which."""
 
     schema: Literal[1] = 1
+    """Version of this form."""
     table: str
+    """Name of the table."""
     measures: tuple[Measure, ...]
     """What the columns are measured with, in order."""
     data: dict[str, str]
     """Name of the dataset that stands in each of the table's."""
     cells: tuple[PlannedCell, ...]
+    """The trainings that fill the table."""
     refused: tuple[RefusedRow, ...]
+    """What can fill none of it."""
 
 
 def parse_data(text: str, table: Table) -> dict[str, str]:
@@ -148,7 +154,7 @@ def plan_table(
     for key, source in sources.items():
         for row, system, instead, seeds in _systems(table, axes, size):
             try:
-                made = [_cell(system, source, axes, seed, out) for seed in range(seeds)]
+                made = make_cells(system, source, axes, range(seeds), out)
             except RefusedError as error:
                 refused.append(RefusedRow(row=row, dataset=key, reason=error.message))
                 continue
@@ -184,17 +190,10 @@ def read_plan(out: Path, table: str) -> Plan | None:
     """Return what was planned of a table in a results folder, or None.
 
     Raises:
-        ZooError: the plan is damaged.
+        ZooError: the plan is damaged or of a newer schema.
     """
     path = out / FOLDER / f"{table}.json"
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Plan)
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
-        raise ZooError(
-            f"`{path}` cannot be read: {error}", f"Remove it and type zoo bench --table {table} again"
-        ) from error
+    return read_json(path, Plan, f"Remove it and type zoo bench --table {table} again")
 
 
 def _score_name(spec: str) -> str:
@@ -220,18 +219,3 @@ def _fitted(row: TableRow, axes: Axes, size: int) -> tuple[System, tuple[str, ..
     if method != papers:
         instead.append(f"{method} instead of {papers}")
     return system, tuple(instead)
-
-
-def _cell(system: System, source: DataSource, axes: Axes, seed: int, out: Path) -> Cell:
-    recipe = compose(
-        **asdict(system),
-        data=source,
-        preset=axes.preset,
-        size=axes.size,
-        steps=axes.steps,
-        epochs=axes.epochs,
-        batch=axes.batch,
-        seed=seed,
-        thermal_channels=axes.thermal_channels,
-    )
-    return cell_of(recipe, source, out)

@@ -12,10 +12,15 @@ from zoo.errors import ZooError
 from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.files import write_atomically
 from zoo.recipe import Recipe
+from zoo.version import DISTRIBUTION, __version__
 
 T = TypeVar("T")
 
 RECORD_FILE, FAILURE_FILE = "record.json", "failure.json"
+SCHEMA = 1
+"""Newest schema of records, failures and plans that this zoo reads. It is raised when a field changes its meaning; a new field
+with a default raises it not, and readers pass over fields that they do not know."""
+_DAMAGED = "Remove it and run the bench again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +28,15 @@ class Timing:
     """Where a cell's time went, in seconds."""
 
     train_seconds: float
+    """Of the training, over all its interruptions."""
     steps_per_second: float | None
     """Median over the log intervals, None where nothing was trained in steps."""
     score_seconds: float
+    """Of the first scoring."""
     resumed: int
     """How often the training was taken up again after an interruption."""
+    speed: str = ""
+    """How the steps were computed, as `--speed` spells it; empty where nothing was trained in steps or it was not noted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,16 +44,19 @@ class Record:
     """What a finished cell measured, and all that is needed to measure it again."""
 
     schema: Literal[1] = 1
+    """Version of this form."""
     recipe: Recipe
+    """What was trained, every option spelled out."""
     train_key: str
-    """Hash of what decides the weights."""
+    """Hash of what decides the weights: `recipe`, `plugins` and `processes`."""
     score_key: str
-    """Hash of all that was scored."""
+    """Hash of all that was scored: of `scored`, where that is not empty."""
     command: str
     """The command that started the bench."""
     finished: str
     """UTC time, ISO 8601."""
     scores: list[Score]
+    """One for each metric that applies."""
     scored: dict[str, str] = field(default_factory=dict)
     """Metrics that were applied, by the names of their scores: the hash of weights, split, version and options. One that cannot
     be applied to the data, as a metric of single images to unpaired ones, stands here and has no score."""
@@ -55,13 +67,19 @@ class Record:
     parameters: dict[str, int]
     """Number of parameters by network; `translation` counts those that `translate` needs."""
     timing: Timing
+    """Where the time went."""
     peak_memory: dict[str, int | None]
     """Bytes, of the process and of its accelerator."""
     environment: dict[str, Any]
+    """Machine, device and the versions of zoo, Python and the packages that numbers depend on; no path and no host."""
     plugins: dict[str, dict[str, str]]
+    """Plugin, distribution and version of each part of the recipe, by kind."""
+    processes: int = 1
+    """Processes that trained it together."""
     dataset: dict[str, Any]
-    """Name, fingerprint, license and counts."""
+    """Name, fingerprint, license, counts, and `health`: what `zoo data check` had found; empty where it had not been typed."""
     notes: list[str] = field(default_factory=list)
+    """What a reader must know: an unpaired test split, a later scoring, where the record was imported from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +87,9 @@ class Failure:
     """Why a cell did not finish."""
 
     schema: Literal[1] = 1
+    """Version of this form."""
     recipe: Recipe
+    """What was to be trained."""
     reason: str
     """One line."""
     tail: str
@@ -85,12 +105,12 @@ def read_record(folder: Path) -> Record | None:
     Raises:
         ZooError: the record is damaged or of a newer schema.
     """
-    return _read(folder / RECORD_FILE, Record)
+    return read_json(folder / RECORD_FILE, Record, _DAMAGED)
 
 
 def read_failure(folder: Path) -> Failure | None:
     """Return why a cell failed, or None where it did not."""
-    return _read(folder / FAILURE_FILE, Failure)
+    return read_json(folder / FAILURE_FILE, Failure, _DAMAGED)
 
 
 def write_json(path: Path, value: object) -> None:
@@ -102,10 +122,35 @@ def write_json(path: Path, value: object) -> None:
     write_atomically(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
 
 
-def _read(path: Path, kind: type[T]) -> T | None:
+def read_json(path: Path, kind: type[T], fix: str) -> T | None:
+    """Return the value in a file, or None where there is no such file.
+
+    Args:
+        path: the file.
+        kind: dataclass of the value.
+        fix: what to do where the file is damaged.
+
+    Raises:
+        ZooError: the file is damaged or of a newer schema.
+    """
+    content = b""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        content = path.read_bytes()
+        return msgspec.json.decode(content, type=kind)
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
-        raise ZooError(f"`{path}` cannot be read: {error}", "Remove it and run the bench again") from error
+        newer = _schema(content)
+        if newer > SCHEMA:
+            found = f"`{path}` has schema {newer}, and zoo {__version__} reads schemas up to {SCHEMA}"
+            raise ZooError(found, f"Upgrade zoo: pip install --upgrade {DISTRIBUTION}") from error
+        raise ZooError(f"`{path}` cannot be read: {error}", fix) from error
+
+
+def _schema(content: bytes) -> int:
+    """Return the schema that a file names; 0 where it names none."""
+    try:
+        schema = msgspec.json.decode(content, type=dict[str, Any]).get("schema", 0)
+    except (UnicodeDecodeError, msgspec.MsgspecError):
+        return 0
+    return schema if isinstance(schema, int) else 0

@@ -63,7 +63,7 @@ def caption(section: Section) -> str:
 
 
 def legend(table: FilledTable) -> list[str]:
-    """Return the lines under a table: how to read it, notes on the paper, and the protocol."""
+    """Return the lines under a table: how to read it, the datasets' health, and notes on the paper."""
     lines = [
         "match: the paper's value lies within the measured interval; difference: measured less the paper's; "
         "baselines are null methods, without a network."
@@ -73,7 +73,7 @@ def legend(table: FilledTable) -> list[str]:
             "against the best baseline: paired by image, Cohen's d_z, two-sided sign-flip permutation p after Holm's "
             "correction over the rows; p < 0.05, and all trainings agreeing, tells rows apart."
         )
-    return [*lines, *table.notes]
+    return [*lines, *table.health.values(), *table.notes]
 
 
 def markdown(table: FilledTable) -> str:
@@ -101,7 +101,7 @@ def comma_separated(table: FilledTable) -> str:
     writer = csv.writer(text, lineterminator="\n")
     names = ("dataset", "metric", "row", "baseline", "paper", "measured", "low", "high", "difference", "n", "seeds")
     tested = ("against", "effect", "p", "verdict_against")
-    writer.writerow(["table", *names, "verdict", "why", *tested])
+    writer.writerow(["table", *names, "verdict", "why", *tested, "dataset_health"])
     for section in table.sections:
         for line in (*section.lines, *section.baselines):
             found, test = line.measured, line.against
@@ -112,7 +112,8 @@ def comma_separated(table: FilledTable) -> str:
                 against = [section.best_baseline, test.comparison.effect, test.corrected, test.verdict]
             paper = cells(line, section)[1]
             start = [table.name, section.dataset, section.metric, line.title, line in section.baselines, paper]
-            writer.writerow([*start, *values, line.difference, *counts, line.verdict, line.why, *against])
+            ending = [line.verdict, line.why, *against, table.health.get(section.dataset, "")]
+            writer.writerow([*start, *values, line.difference, *counts, *ending])
     return text.getvalue()
 
 

@@ -3,46 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from zoo.bench.health import health_line, summary_of
+from zoo.bench.naming import bare, length_text, name_systems, shared_parts
+from zoo.bench.outcome import Outcome
 from zoo.bench.record import Record
-from zoo.bench.runner import Outcome
 from zoo.evaluate.results import Score
-from zoo.recipe import Budget, Part, Recipe
 
 Row = tuple[str, ...]
 
-Place = tuple[str, ...]
-Varied = set[tuple[Place, str]]
 
-COLUMNS = ("method", "generator", "discriminator", "data")
+def results_table(outcomes: Sequence[Outcome]) -> tuple[Row, list[Row], str, Row]:
+    """Return columns, rows, title and which columns hold numbers.
 
-
-def results_table(outcomes: Sequence[Outcome]) -> tuple[Row, list[Row], str]:
-    """Return columns, rows and title; with a column of states where a cell has no record."""
+    What is the same for all cells stands in the title and in no column, so that a terminal of 80 columns holds the table. A
+    column of states comes last where a cell has no record.
+    """
+    recipes = [outcome.cell.recipe for outcome in outcomes]
     records = [outcome.record for outcome in outcomes if outcome.record]
-    metrics = list(dict.fromkeys(score.metric for record in records for score in record.scores))
-    units = {score.metric: score.unit for record in records for score in record.scores}
-    many_seeds = len({outcome.cell.recipe.seed for outcome in outcomes}) > 1
-    headings = [f"{metric} [{units[metric]}]" if units[metric] else metric for metric in metrics]
-    unfinished = len(records) < len(outcomes)
-    columns = (*COLUMNS, *(["seed"] * many_seeds), *headings, "params", "it/s", *(["state"] * unfinished))
-    varied = varied_options([outcome.cell.recipe for outcome in outcomes])
-    rows = [_row(outcome, metrics, varied, many_seeds, unfinished) for outcome in outcomes]
-    return columns, rows, _title(records)
+    settings = {
+        "data": [recipe.data.name for recipe in recipes],
+        "size": [f"{recipe.size} px" for recipe in recipes],
+        "length": [length_text(recipe.budget) for recipe in recipes],
+        "seed": [str(recipe.seed) for recipe in recipes],
+    }
+    shared = [name for name, texts in settings.items() if len(set(texts)) == 1]
+    told = {name: texts for name, texts in settings.items() if name not in shared}
+    numbers = _metrics(outcomes) | _costs(outcomes)
+    states = [outcome.status for outcome in outcomes]
+    state = {"state": states} if {"failed", "interrupted"} & set(states) else {}
+    columns = {"system": name_systems(recipes), **told, **numbers, **state}
+    common = [settings[name][0] for name in shared if name != "seed"]
+    title = ", ".join(filter(None, [" ".join(shared_parts(recipes)), *common, _basis(records)]))
+    return tuple(columns), list(zip(*columns.values(), strict=True)), title, tuple(numbers)
 
 
 def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return errors in degrees where they are known, what a reader must know of a score, and what methods are told beside the
-    visible image."""
+    """Return errors in degrees where they are known, what a reader must know of a score, what methods are told beside the
+    visible image, and how healthy the datasets are."""
     told: dict[str, list[str]] = {}
     lines = []
-    for outcome in outcomes:
+    names = name_systems([outcome.cell.recipe for outcome in outcomes])
+    many_seeds = len({outcome.cell.recipe.seed for outcome in outcomes}) > 1
+    for outcome, name in zip(outcomes, names, strict=True):
         errors = outcome.record.celsius if outcome.record else None
         if errors:
-            classes = ", ".join(f"{name} {value:.2f}" for name, value in errors.classes.items())
+            classes = ", ".join(f"{label} {value:.2f}" for label, value in errors.classes.items())
             by_class = f" ({classes})" if classes else ""
-            lines.append(f"{outcome.cell.label}: mean error {errors.all:.2f} C{by_class}")
+            seed = f", seed {outcome.cell.recipe.seed}" if many_seeds else ""
+            lines.append(f"{name}{seed}: mean error {errors.all:.2f} C{by_class}")
         if outcome.record and outcome.record.scores:
             more = [entry for entry in outcome.record.scores[0].protocol.get("reads", []) if entry != "visible"]
             told[bare(outcome.cell.recipe.method)] = more
@@ -53,8 +62,10 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
         if score.interval == "jackknife"
     )
     lines += dict.fromkeys(f"{score.metric}: {note}." for score in scores for note in score.notes)
+    lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in told.items() if more]
+    sources = {outcome.cell.source.root: outcome.cell.source for outcome in outcomes}.values()
     return lines + [
-        f"{method} also reads each test image's {', '.join(more)}." for method, more in told.items() if more
+        health_line(source.name, summary_of(source.info, source.fingerprint), str(source.root)) for source in sources
     ]
 
 
@@ -71,90 +82,40 @@ def decimals(unit: str) -> int:
     return 2 if unit == "dB" else 4
 
 
-def length_text(budget: Budget) -> str:
-    """Return how long a training was in the words of its request: `200 epochs` or `60 steps`."""
-    return f"{budget.steps // budget.period} epochs" if budget.period > 1 else f"{budget.steps} steps"
-
-
-def varied_options(recipes: Sequence[Recipe]) -> Varied:
-    """Return the options in which cells with the same components differ."""
-    seen: dict[tuple[Place, str], set[str]] = {}
-    for recipe in recipes:
-        for kind, part in _parts(recipe).items():
-            for option, value in part.config.items():
-                seen.setdefault((_place(recipe, kind), option), set()).add(repr(value))
-    return {key for key, values in seen.items() if len(values) > 1}
-
-
-def part_text(recipe: Recipe, kind: str, varied: Varied) -> str:
-    """Return a component's bare name with the options in which the cells differ; `-` for none.
-
-    A discriminator's normalizer is its suffix: `patchgan_gn`.
-    """
-    part = _parts(recipe).get(kind)
-    if part is None:
-        return "-"
-    options = [
-        f"{option}={_word(value)}" for option, value in part.config.items() if (_place(recipe, kind), option) in varied
-    ]
-    text = f"{bare(part)}:{','.join(options)}" if options else bare(part)
-    if kind == "discriminator" and recipe.normalizer and bare(recipe.normalizer) != "none":
-        text += f"_{part_text(recipe, 'normalizer', varied)}"
-    return text
-
-
-def bare(part: Part) -> str:
-    """Return a component's name without its plugin's."""
-    return part.name.partition("/")[2]
-
-
-def _parts(recipe: Recipe) -> dict[str, Part]:
-    parts = {
-        "method": recipe.method,
-        "generator": recipe.generator,
-        "discriminator": recipe.discriminator,
-        "normalizer": recipe.normalizer,
+def _metrics(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
+    """Return a column a metric."""
+    scores = [{score.metric: score for score in _scores(outcome)} for outcome in outcomes]
+    units = {metric: score.unit for found in scores for metric, score in found.items()}
+    return {
+        f"{metric} [{unit}]" if unit else metric: [
+            score_text(found[metric]) if metric in found else "" for found in scores
+        ]
+        for metric, unit in units.items()
     }
-    return {kind: part for kind, part in parts.items() if part}
 
 
-def _place(recipe: Recipe, kind: str) -> Place:
-    """Return what two parts must share to be compared: partners set options too (a method the init, a normalizer the norm)."""
-    names = {kind: part.name for kind, part in _parts(recipe).items()}
-    partners = {
-        "method": (),
-        "generator": (names["method"],),
-        "discriminator": (names["method"], names.get("normalizer", "")),
-        "normalizer": (names.get("discriminator", ""),),
-    }
-    return (kind, names[kind], *partners[kind])
+def _costs(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
+    """Return the columns of costs that hold something in some row."""
+    columns: dict[str, list[str]] = {"params": [], "it/s": []}
+    for outcome in outcomes:
+        record = outcome.record
+        speed = record.timing.steps_per_second if record else None
+        columns["params"].append(_count(record.parameters["translation"]) if record else "")
+        columns["it/s"].append(f"{speed:.2f}" if speed else "-" if record else "")
+    return {name: texts for name, texts in columns.items() if not {"", "0", "-"} >= set(texts)}
 
 
-def _word(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
-
-
-def _row(outcome: Outcome, metrics: Sequence[str], varied: Varied, many_seeds: bool, unfinished: bool) -> Row:
-    recipe, record = outcome.cell.recipe, outcome.record
-    texts = (part_text(recipe, kind, varied) for kind in COLUMNS[:3])
-    names = (*texts, recipe.data.name, *([str(recipe.seed)] * many_seeds))
-    state = (outcome.status,) if unfinished else ()
-    if record is None:
-        return (*names, *("" for _ in metrics), "", "", *state)
-    scores = {score.metric: score_text(score) for score in record.scores}
-    speed = record.timing.steps_per_second
-    values = (scores.get(metric, "") for metric in metrics)
-    return (*names, *values, _count(record.parameters["translation"]), f"{speed:.2f}" if speed else "-", *state)
-
-
-def _title(records: Sequence[Record]) -> str:
-    if not records:
-        return ""
-    recipe, scores = records[0].recipe, [score for record in records for score in record.scores]
-    length = length_text(recipe.budget)
+def _basis(records: Sequence[Record]) -> str:
+    """Return on what the scores rest."""
+    scores = [score for record in records for score in record.scores]
     if not scores:
-        return f"{recipe.size} px, {length}; no scores: the test images are unpaired"
-    return f"{recipe.size} px, {length}, {scores[0].n} test images; mean [{scores[0].level:.0%} bootstrap interval]"
+        return "no scores: the test images are unpaired" if records else ""
+    images = " or ".join(str(n) for n in sorted({score.n for score in scores}))
+    return f"{images} test images; mean [{scores[0].level:.0%} bootstrap interval]"
+
+
+def _scores(outcome: Outcome) -> list[Score]:
+    return outcome.record.scores if outcome.record else []
 
 
 def _count(number: int) -> str:

@@ -1,68 +1,61 @@
-"""Runs cells as processes, one after the other, and survives whatever becomes of them. Imports no torch."""
+"""Runs the cells of a grid, several at once and beside other benches, and survives whatever becomes of them. Imports no torch."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
-import msgspec
-
+from zoo.bench.claim import Holder, folder_time, holder
 from zoo.bench.grid import Cell
-from zoo.bench.job import EXIT_INTERRUPTED, JOB_FILE, LOG_FILE, METRICS, Event, Job, score_name, scorings, unscored
-from zoo.bench.record import FAILURE_FILE, Failure, Record, read_failure, read_record, write_json
+from zoo.bench.job import METRICS, Event, Job, score_name, scorings
+from zoo.bench.launch import Ended, Launcher, Started
+from zoo.bench.outcome import Outcome, failed, known
+from zoo.bench.record import read_record
 from zoo.compatibility import check
-from zoo.errors import ZooError
-from zoo.files import cannot_write
 from zoo.registry import Choice, get_registry
 
-TAIL_LINES = 40
-
-CELL_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
-"""What a cell's environment gets unless the user set it. Threads that spin while they wait slow a training several times as soon
-as anything else runs on the machine."""
-
-Status = Literal["done", "kept", "failed", "interrupted"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of a cell."""
-
-    cell: Cell
-    status: Status
-    """`kept`: it had been done before; `failed`: see `reason`; `interrupted`: its state is saved."""
-    record: Record | None = None
-    reason: str = ""
-    """Why it failed, in one line."""
+PAUSE = 0.5
+"""Seconds that the bench waits at most before it looks for Ctrl-C."""
+LOOK_AGAIN = 2.0
+"""Seconds between two looks at a cell that another bench does."""
 
 
 class Display(Protocol):
     """Shows a bench's progress to people."""
 
-    def stopping(self, cell: Cell) -> None:
-        """Ctrl-C: the cell was asked to save its state."""
+    def kept(self, outcomes: Sequence[Outcome]) -> None:
+        """Cells were found done before any was started."""
 
     def started(self, cell: Cell, number: int, cells: int) -> None:
-        """A cell's process was started."""
+        """A cell was started."""
 
     def heard(self, cell: Cell, event: Event) -> None:
         """A cell told something."""
 
+    def returned(self, cell: Cell) -> None:
+        """A cell that was started goes back to those that wait: another bench has it, or it needs an accelerator alone."""
+
     def finished(self, outcome: Outcome) -> None:
-        """A cell ended, or was found done."""
+        """A cell ended."""
+
+    def waiting(self, cells: int, who: str) -> None:
+        """So many cells are left, all in the hands of other benches; `who` has one of them."""
+
+    def stopping(self, cell: Cell) -> None:
+        """Ctrl-C: the cell was asked to save its state."""
 
 
 class InterruptedBenchError(Exception):
-    """Ctrl-C: the running cell has saved its state.
+    """The bench was interrupted; the running cells have saved their state.
 
     Args:
-        outcomes: of the cells so far, the interrupted one last.
+        outcomes: of the cells so far.
     """
 
     def __init__(self, outcomes: list[Outcome]) -> None:
@@ -73,39 +66,39 @@ class InterruptedBenchError(Exception):
 def run(
     cells: Sequence[Cell],
     display: Display,
+    launcher: Launcher,
     *,
-    device: str,
     command: str,
     metrics: Sequence[str] = METRICS,
+    speed: str = "auto",
     retry: bool = False,
 ) -> list[Outcome]:
-    """Do every cell that is not done, one after the other, and return what became of each.
+    """Do every cell that is not done and return what became of each, in their order.
+
+    Other benches may work in the same results folder: a cell that one of them does is waited for, or taken over when it dies.
 
     Args:
         cells: of one grid.
         display: told what happens.
-        device: `auto`, `cpu` or `cuda`.
+        launcher: starts the cells; closed at the end.
         command: the command line, for the records.
         metrics: what to score the cells with, by name with options; a cell that lacks only scores is not trained again.
-        retry: run cells again that failed before.
+        speed: how to compute the steps, as `zoo.train.speed.parse_speed` reads it.
+        retry: run cells again that failed before, and train again what is to be scored and has no weights.
 
     Raises:
         UsageError: a metric's name or an option is wrong, or it does not apply to a cell's data or image size.
-        ZooError: a cell's folder cannot be written.
-        InterruptedBenchError: on Ctrl-C, after the running cell saved its state.
+        ZooError: a cell's folder cannot be written (`zoo.files.require_writable` tells this before any training).
+        InterruptedBenchError: on Ctrl-C, after the running cells saved their state.
     """
     choices = choose_metrics(metrics, cells)
-    _require_writable({cell.folder.parent for cell in cells})
-    outcomes: list[Outcome] = []
-    for number, cell in enumerate(cells, 1):
-        outcome = _known(cell, choices, retry)
-        if outcome is None:
-            display.started(cell, number, len(cells))
-            outcome = _run_one(cell, choices, display, device, command)
-        outcomes.append(outcome)
-        display.finished(outcome)
-        if outcome.status == "interrupted":
-            raise InterruptedBenchError(outcomes)
+    bench = _Bench(cells, display, launcher, choices, command=command, speed=speed, retry=retry)
+    try:
+        outcomes = bench.run()
+    finally:
+        launcher.close()
+    if len(outcomes) < len(cells) or any(outcome.status == "interrupted" for outcome in outcomes):
+        raise InterruptedBenchError(outcomes)
     return outcomes
 
 
@@ -119,113 +112,176 @@ def choose_metrics(specs: Sequence[str], cells: Sequence[Cell]) -> list[Choice]:
     choices = [get_registry().find("metric", spec) for spec in specs]
     for choice in choices:
         score_name(choice)  # an option that names an absent file is told now
-    for cell in cells:
+    # Cells by the thousand differ in what no metric looks at.
+    kinds = {(cell.source.root, cell.recipe.size, cell.recipe.thermal_channels): cell for cell in cells}
+    for cell in kinds.values():
+        recipe = cell.recipe
         for choice in choices:
-            recipe = cell.recipe
             check({"metric": choice}, cell.source, size=recipe.size, thermal_channels=recipe.thermal_channels)
     return choices
 
 
-def _known(cell: Cell, metrics: Sequence[Choice], retry: bool) -> Outcome | None:
-    """Return the outcome of a cell that needs no run."""
-    record = read_record(cell.folder)
-    if record and not unscored(scorings(metrics, cell.train_key), record):
-        return Outcome(cell=cell, status="kept", record=record)
-    failure = read_failure(cell.folder)
-    if failure and not (retry or failure.retry):
-        return Outcome(cell=cell, status="failed", reason=f"{failure.reason} (before; --retry runs it again)")
-    return None
+@dataclass(eq=False)
+class _Running:
+    """A cell that was started."""
+
+    number: int
+    started: Started
+    stopped: bool = False
 
 
-def _run_one(cell: Cell, metrics: Sequence[Choice], display: Display, device: str, command: str) -> Outcome:
-    folder = cell.folder
-    (folder / FAILURE_FILE).unlink(missing_ok=True)
-    job = Job(
-        recipe=cell.recipe,
-        train_key=cell.train_key,
-        metrics=scorings(metrics, cell.train_key),
-        root=str(cell.source.root),
-        device=device,
-        command=command,
-    )
-    write_json(folder / JOB_FILE, job)
-    with (folder / LOG_FILE).open("ab") as log:
-        # A session of its own, so that Ctrl-C reaches only this process, which then asks the cell to save and stop.
-        process = subprocess.Popen(
-            # -P: a file or folder of the user's that is named as a module must not come before it.
-            [sys.executable, "-P", "-m", "zoo.bench.cell", str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-            env=CELL_ENVIRONMENT | os.environ,
-        )
-        try:
-            reason = _listen(process, cell, display)
-            code = process.wait()
-        except KeyboardInterrupt:
-            display.stopping(cell)
-            code = _stop(process)
-            if code > 0 and code != EXIT_INTERRUPTED:  # it failed while it was being stopped
-                reason = ""
+class _Bench:
+    """The state of one `run`."""
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        display: Display,
+        launcher: Launcher,
+        metrics: Sequence[Choice],
+        *,
+        command: str,
+        speed: str,
+        retry: bool,
+    ) -> None:
+        self.cells, self.display, self.launcher, self.metrics = cells, display, launcher, metrics
+        self.command, self.speed, self.retry = command, speed, retry
+        self.outcomes: dict[int, Outcome] = {}
+        self.waiting: deque[int] = deque()
+        self.running: list[_Running] = []
+        self.crowded: set[int] = set()
+        self.since: dict[int, int] = {}
+        self.again: dict[int, float] = {}
+        self.told = False
+
+    def run(self) -> list[Outcome]:
+        """Do all cells, or those until Ctrl-C; return the outcomes in the cells' order."""
+        self._look()
+        with _interrupts() as interrupts:
+            while self.waiting or self.running:
+                if not interrupts:
+                    self._start()
+                elif not self._stop(len(interrupts)):
+                    break
+                self.launcher.wait(PAUSE)
+                for one in list(self.running):
+                    self._collect(one)
+        return [self.outcomes[number] for number in sorted(self.outcomes)]
+
+    def _look(self) -> None:
+        """Find what was done or has failed before."""
+        for number, cell in enumerate(self.cells):
+            outcome = known(cell, self.metrics, retry=self.retry)
+            if outcome:
+                self.outcomes[number] = outcome
             else:
-                code = EXIT_INTERRUPTED
-    if code == 0:
-        return Outcome(cell=cell, status="done", record=read_record(folder))
-    if code == EXIT_INTERRUPTED:
-        return Outcome(cell=cell, status="interrupted")
-    return _failed(cell, reason, code)
+                self.waiting.append(number)
+        self.display.kept(list(self.outcomes.values()))
+        if self.waiting:
+            results = self.cells[self.waiting[0]].folder.parent
+            results.mkdir(parents=True, exist_ok=True)
+            self.since = dict.fromkeys(self.waiting, folder_time(results))
+
+    def _start(self) -> None:
+        """Start waiting cells while there is room, and pass over those that another bench has in hand."""
+        now = time.monotonic()
+        for number in [number for number in self.waiting if self.again.get(number, now) <= now]:
+            cell = self.cells[number]
+            outcome = known(cell, self.metrics, retry=self.retry, since=self.since[number])
+            if outcome:
+                self.waiting.remove(number)
+                self._finish(number, outcome)
+            elif busy := holder(cell.folder):
+                self.again[number] = now + LOOK_AGAIN
+                self._tell_wait(busy)
+            else:
+                started = self.launcher.start(cell, self._job(number), alone=number in self.crowded)
+                if started is None:
+                    return
+                self.waiting.remove(number)
+                self.running.append(_Running(number, started))
+                self.display.started(cell, number + 1, len(self.cells))
+
+    def _tell_wait(self, busy: Holder) -> None:
+        if not self.told and not self.running and len(self.again) == len(self.waiting):
+            self.told = True
+            self.display.waiting(len(self.waiting), str(busy))
+
+    def _job(self, number: int) -> Job:
+        cell = self.cells[number]
+        return Job(
+            recipe=cell.recipe,
+            train_key=cell.train_key,
+            metrics=scorings(self.metrics, cell.train_key),
+            root=str(cell.source.root),
+            device=self.launcher.device,
+            command=self.command,
+            speed=self.speed,
+            processes=cell.processes,
+            asked=self.since[number],
+        )
+
+    def _collect(self, one: _Running) -> None:
+        """Pass on what a cell told, and settle it when it has ended."""
+        cell = self.cells[one.number]
+        for event in one.started.events():
+            self.display.heard(cell, event)
+        ended = one.started.ended()
+        if ended is None:
+            return
+        self.running.remove(one)
+        if ended.how == "taken" or (ended.how == "crowded" and one.started.shared):
+            self._put_back(one, ended)
+        else:
+            self._finish(one.number, self._outcome(cell, ended))
+
+    def _put_back(self, one: _Running, ended: Ended) -> None:
+        if ended.how == "crowded":
+            self.crowded.add(one.number)
+            # This failure is no reason to give the cell up: with a card of its own it may fit.
+            self.since[one.number] = folder_time(self.cells[one.number].folder)
+        self.waiting.append(one.number)
+        self.display.returned(self.cells[one.number])
+
+    def _outcome(self, cell: Cell, ended: Ended) -> Outcome:
+        if ended.how in ("done", "kept"):
+            return Outcome(cell=cell, status=ended.how, record=read_record(cell.folder))
+        if ended.how == "interrupted":
+            return Outcome(cell=cell, status="interrupted")
+        return failed(cell, ended.reason)
+
+    def _finish(self, number: int, outcome: Outcome) -> None:
+        self.outcomes[number] = outcome
+        self.display.finished(outcome)
+
+    def _stop(self, times: int) -> bool:
+        """Ask running cells to save and stop, at the second Ctrl-C end them; return whether to wait for any."""
+        if self.launcher.lasting:
+            return False
+        for one in self.running:
+            if times > 1:
+                one.started.kill()
+            elif not one.stopped:
+                one.stopped = True
+                self.display.stopping(self.cells[one.number])
+                one.started.stop()
+        return bool(self.running)
 
 
-def _listen(process: subprocess.Popen[bytes], cell: Cell, display: Display) -> str:
-    """Pass the cell's events on until it ends; return the reason that it gave for failing, if it did."""
-    reason = ""
-    assert process.stdout is not None
-    for line in process.stdout:
-        event = msgspec.json.decode(line, type=Event)
-        if event.what == "failed":
-            reason = event.text
-        display.heard(cell, event)
-    return reason
+@contextlib.contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collect Ctrl-C in a list for the length of a `with` block, so that none falls between two steps that belong together.
 
-
-def _stop(process: subprocess.Popen[bytes]) -> int:
-    """Ask a cell to save its state, wait until it has, and return its exit code; a second Ctrl-C ends it at once."""
-    assert process.stdin is not None and process.stdout is not None
+    So is SIGTERM, by which containers and service managers end a program: cells save their state before it is gone.
+    """
+    heard: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield heard
+        return
+    both = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, lambda number, _: heard.append(number)) for one in both]
     try:
-        process.stdin.close()
-        process.stdout.read()
-        return process.wait()
-    except KeyboardInterrupt:
-        process.kill()
-        return process.wait()
-
-
-def _failed(cell: Cell, reason: str, code: int) -> Outcome:
-    failure = read_failure(cell.folder)
-    if failure is None:  # the cell had no chance to say why, or could not write it
-        lines = (cell.folder / LOG_FILE).read_text(errors="replace").splitlines()
-        reason = reason or _died(code, next((line.strip() for line in reversed(lines) if line.strip()), ""))
-        failure = Failure(recipe=cell.recipe, reason=reason, tail="\n".join(lines[-TAIL_LINES:]), retry=True)
-        with contextlib.suppress(ZooError):  # a full disk; the reason is told all the same
-            write_json(cell.folder / FAILURE_FILE, failure)
-    return Outcome(cell=cell, status="failed", reason=failure.reason)
-
-
-def _died(code: int, last_line: str) -> str:
-    if code == -9:
-        return "the cell was killed (signal 9), as systems do when memory runs out; the same command goes on from its checkpoint"
-    ended = f"the cell ended with signal {-code}" if code < 0 else f"the cell ended with exit code {code}"
-    return f"{ended}: {last_line} ({LOG_FILE} in its folder has it all)"
-
-
-def _require_writable(folders: set[Path]) -> None:
-    """Find out now, not after an hour of training, that results cannot be written."""
-    for folder in folders:
-        probe = folder / f".probe-{os.getpid()}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            probe.write_bytes(b"")
-            probe.unlink()
-        except OSError as error:
-            raise cannot_write(folder, error) from error
+        yield heard
+    finally:
+        for one, handler in zip(both, before, strict=True):
+            signal.signal(one, handler)

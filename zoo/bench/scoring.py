@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from zoo.bench.environment import environment, provenance
+from zoo.bench.health import HEALTH, summary_of
 from zoo.bench.job import Job, Scoring, Trained
 from zoo.bench.pictures import TILES_FOLDER, loss_curves, sample_sheet, sample_tiles
 from zoo.bench.record import RECORD_FILE, Record, Timing, write_json
@@ -23,6 +24,7 @@ from zoo.composition import digest
 from zoo.contracts import Batch, Method, SetMetric
 from zoo.data.layout import DatasetInfo
 from zoo.data.store import PairStore
+from zoo.data.streaming import StreamedStore, open_split
 from zoo.evaluate.celsius import score_celsius, shown_degrees
 from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.evaluate.score import AnyMetric, Sample, evaluate, evaluate_unpaired
@@ -73,7 +75,14 @@ def score_cell(
     write_atomically(folder / "scores.csv", _csv(scores))
     scored = (record.scored if record else {}) | {name: job.metrics[name].key for name in metrics}
     if record:
-        record = replace(record, notes=[*record.notes, _rescored(job, metrics, device)])
+        record = replace(
+            record,
+            notes=[*record.notes, _rescored(job, metrics, device)],
+            dataset={
+                **record.dataset,
+                HEALTH: record.dataset.get(HEALTH) or summary_of(info, job.recipe.data.fingerprint),
+            },
+        )
     else:
         _picture(folder, samples)
         record = _first_record(folder, job, info, trained, device, celsius, seconds)
@@ -104,6 +113,7 @@ def _first_record(
         steps_per_second=round(speeds[len(speeds) // 2], 4) if speeds else None,
         score_seconds=round(seconds, 3),
         resumed=trained.resumed,
+        speed=trained.speed,
     )
     return Record(
         recipe=job.recipe,
@@ -119,12 +129,14 @@ def _first_record(
         peak_memory=trained.peak_memory,
         environment=environment(str(device)),
         plugins=provenance(job.recipe),
+        processes=job.processes,
         dataset={
             "name": info.name,
             "fingerprint": job.recipe.data.fingerprint,
             "license": info.license,
             "splits": info.splits,
             "left_out": len(info.left_out),
+            HEALTH: summary_of(info, job.recipe.data.fingerprint),
         },
         notes=[] if info.pairs else [UNPAIRED],
     )
@@ -156,14 +168,12 @@ def _celsius(job: Job, method: Method, info: DatasetInfo, device: torch.device) 
         return score_celsius(method, store, classes=info.classes, thermal_range=info.thermal_range, device=device)
 
 
-def _test_split(job: Job, method: Method, device: torch.device) -> PairStore:
+def _test_split(job: Job, method: Method, device: torch.device) -> PairStore | StreamedStore:
     """Return the test images, and bring the method into the state in which it translates them."""
     recipe = job.recipe
     method.to(device).train(method.test_mode == "train")
     torch.manual_seed(recipe.seed)  # dropout, where the method keeps it on, draws the same in every scoring
-    return PairStore.open(
-        Path(job.root), "test", size=recipe.size, device=device, thermal_channels=recipe.thermal_channels
-    )
+    return open_split(Path(job.root), "test", size=recipe.size, device=device, thermal_channels=recipe.thermal_channels)
 
 
 def _rescored(job: Job, metrics: Mapping[str, AnyMetric], device: torch.device) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from zoo.bench.naming import length_text
 from zoo.bench.plan import Measure, Plan, PlannedCell
 from zoo.bench.pool import Pooled
 from zoo.bench.record import Record, read_failure, read_record
-from zoo.bench.results import length_text
 from zoo.bench.tables import Column, Table, dataset_title
 
 Word = Literal["match", "differs", "not comparable", "not run", "not in the paper"]
@@ -88,6 +88,7 @@ def _training_reasons(table: Table, key: str, run: Training, *, substituted: boo
         f"{paper.size} px": f"{recipe.size} px",
         f"{paper.epochs} epochs": length_text(recipe.budget),
         f"batch {paper.batch}": f"batch {recipe.batch}",
+        "fp32": recipe.precision,  # as the papers' programs compute
         **{
             f"{stated} {split} pairs": f"{splits.get(split)} {split} pairs"
             for split, stated in pairs.items()

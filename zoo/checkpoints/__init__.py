@@ -1,1 +1,1 @@
-"""Files of weights that others made."""
+"""Files of weights that others made: what they hold, told without executing them, and what zoo makes of them. No torch."""

@@ -3,39 +3,65 @@
 from __future__ import annotations
 
 import re
-import shlex
-import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from zoo.cli.completion import components, discriminators, tables
+from zoo.cli.config import spelled_out
 from zoo.cli.output import note, print_json, print_table
 from zoo.cli.table import show_table
 from zoo.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from zoo.bench.grid import Axes, Cell, Refusal
+    from zoo.bench.launch import Launcher
+    from zoo.bench.outcome import Outcome
     from zoo.bench.record import Record
-    from zoo.bench.runner import Outcome
 
 
 def bench(
-    recipe: Annotated[str, typer.Option(help="Complete systems by name, comma-separated; zoo list recipe.")] = "",
-    gen: Annotated[str, typer.Option(help="Generators, comma-separated. [default: resnet9]")] = "",
+    context: typer.Context,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            autocompletion=components("recipe"), help="Complete systems by name, comma-separated; zoo list recipe."
+        ),
+    ] = "",
+    gen: Annotated[
+        str,
+        typer.Option(autocompletion=components("generator"), help="Generators, comma-separated. [default: resnet9]"),
+    ] = "",
     disc: Annotated[
         str,
-        typer.Option(help="Discriminators, comma-separated; a suffix names the normalizer. [default: patchgan]"),
+        typer.Option(
+            autocompletion=discriminators,
+            help="Discriminators, comma-separated; a suffix names the normalizer. [default: patchgan]",
+        ),
     ] = "",
-    norm: Annotated[str | None, typer.Option(help="Normalizer of every discriminator.")] = None,
-    method: Annotated[str, typer.Option(help="Methods, comma-separated. [default: cyclegan]")] = "",
+    norm: Annotated[
+        str | None, typer.Option(autocompletion=components("normalizer"), help="Normalizer of every discriminator.")
+    ] = None,
+    method: Annotated[
+        str, typer.Option(autocompletion=components("method"), help="Methods, comma-separated. [default: cyclegan]")
+    ] = "",
     table: Annotated[
         str,
-        typer.Option(metavar="NAME", help="A paper's table: train what its rows and null baselines need; zoo table."),
+        typer.Option(
+            autocompletion=tables,
+            metavar="NAME",
+            help="A paper's table: train what its rows and null baselines need; zoo table.",
+        ),
     ] = "",
     data: Annotated[
-        str, typer.Option(help="Dataset names or folders, comma-separated; with --table as osu=DIR,flir=DIR.")
+        str,
+        typer.Option(
+            autocompletion=components("dataset"),
+            help="Dataset names or folders, comma-separated; with --table as osu=DIR,flir=DIR.",
+        ),
     ] = "scenes",
     preset: Annotated[
         str, typer.Option(help="quick (64 px, minutes on a CPU) or paper (256 px, 200 epochs).")
@@ -49,12 +75,36 @@ def bench(
     metrics: Annotated[
         str,
         typer.Option(
-            help="Metrics with options, comma-separated; what is trained is only scored. [default: psnr,ssim, or the table's]"
+            autocompletion=components("metric"),
+            help="Metrics with options, comma-separated; what is trained is only scored. [default: psnr,ssim, or the table's]",
         ),
     ] = "",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="Training in fp32, tf32 or bf16; auto: bf16 on GPUs that have it, else fp32.")
+    ] = "auto",
+    speed: Annotated[
+        str,
+        typer.Option(help="How steps are computed: auto, plain, or any of channels-last,fused,compile,graph."),
+    ] = "auto",
+    jobs: Annotated[
+        str,
+        typer.Option(metavar="N|auto", help="Cells at once; auto fills the GPUs by their memory, or the processors."),
+    ] = "auto",
+    gpus_per_cell: Annotated[
+        int, typer.Option(metavar="N", help="Train each cell on N GPUs (processes on a CPU), which divide --batch.")
+    ] = 1,
+    launcher: Annotated[str, typer.Option(help="local, or slurm: cells become jobs of the cluster.")] = "local",
+    slurm: Annotated[
+        str,
+        typer.Option(
+            metavar="KEY=VALUE,...", help="Options of sbatch with --launcher slurm: partition=gpu,time=12:00:00."
+        ),
+    ] = "",
     out: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results"),
-    retry: Annotated[bool, typer.Option("--retry", help="Run cells again that failed before.")] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Run cells again that failed before or lack their weights.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
 ) -> None:
     """Train and score every combination of the parts named, and print one table.
@@ -68,16 +118,20 @@ def bench(
     from zoo.bench.display import make_display
     from zoo.bench.grid import Axes, expand
     from zoo.bench.job import METRICS
+    from zoo.bench.precision import choose_precision
     from zoo.bench.runner import InterruptedBenchError, run
     from zoo.composition import PresetName
+    from zoo.files import require_writable
     from zoo.registry import split_specs
+    from zoo.train.speed import parse_speed
 
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise UsageError(f"{device!r} is not a device", "Type auto, cpu or cuda")
     if not split_specs(data):
         raise UsageError("--data names no dataset", "Type a dataset's name or folder, e.g. --data scenes")
-    if seeds < 1:
-        raise UsageError(f"--seeds is {seeds}; it must be 1 or more")
+    for label, number in {"--seeds": seeds, "--gpus-per-cell": gpus_per_cell}.items():
+        if number < 1:
+            raise UsageError(f"{label} is {number}; it must be 1 or more")
     axes = Axes(
         recipes=split_specs(recipe),
         generators=split_specs(gen),
@@ -92,22 +146,22 @@ def bench(
         batch=batch,
         seeds=seeds,
         thermal_channels=thermal_channels,
+        processes=gpus_per_cell,
     )
+    chosen = _choose_launcher(launcher, device, jobs, gpus_per_cell, slurm, out)
+    parse_speed(speed)
+    axes = replace(axes, precision=choose_precision(precision, chosen.device))
+    require_writable(out)
     if table:
         cells, refusals, specs = _plan(table, data, axes, out, split_specs(metrics))
     else:
         cells, refusals = expand(axes, out, progress=_tell_progress)
         specs = split_specs(metrics) or list(METRICS)
-    if not cells and len(refusals) == 1:
-        raise RefusedError(refusals[0].reason)
-    for refusal in refusals:
-        note(f"refused: {refusal.label}: {refusal.reason}")
-    if not cells:
-        raise RefusedError("no combination of these parts can work")
-    command = shlex.join(["zoo", *sys.argv[1:]])
+    _tell_refusals(cells, refusals)
+    command = spelled_out(context)
     try:
         with make_display() as display:
-            outcomes = run(cells, display, device=device, command=command, metrics=specs, retry=retry)
+            outcomes = run(cells, display, chosen, command=command, metrics=specs, speed=speed, retry=retry)
     except InterruptedBenchError as interrupted:
         show(interrupted.outcomes, table, out, as_json=as_json)
         note(f"zoo: interrupted; what was done is kept. To go on, type: {command}")
@@ -119,6 +173,44 @@ def bench(
         note(f"Records, pictures and weights are in {out}.")
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
+
+
+def _tell_refusals(cells: Sequence[Cell], refusals: Sequence[Refusal]) -> None:
+    """Say which combinations cannot work, and why.
+
+    Raises:
+        RefusedError: none can.
+    """
+    if not cells and len(refusals) == 1:
+        raise RefusedError(refusals[0].reason)
+    for refusal in refusals:
+        note(f"refused: {refusal.label}: {refusal.reason}")
+    if not cells:
+        raise RefusedError("no combination of these parts can work")
+
+
+def _choose_launcher(name: str, device: str, jobs: str, per_cell: int, slurm: str, out: Path) -> Launcher:
+    """Return what starts the cells.
+
+    Raises:
+        UsageError: an option is wrong, or what it asks for is not there.
+    """
+    if not re.fullmatch(r"auto|[1-9]\d*", jobs):
+        raise UsageError(f"--jobs is {jobs!r}; it must be auto, or 1 or more")
+    number = None if jobs == "auto" else int(jobs)
+    if name == "slurm":
+        from zoo.bench.launch.slurm import SlurmLauncher, parse_options
+
+        return SlurmLauncher(out, parse_options(slurm), device=device, per_cell=per_cell, jobs=number)
+    if name != "local":
+        raise UsageError(f"no launcher is named {name!r}", "Type local or slurm")
+    if slurm:
+        raise UsageError("--slurm was given without --launcher slurm", "Type --launcher slurm --slurm ...")
+    from zoo.bench.launch.local import LocalLauncher
+    from zoo.bench.launch.memory import MemoryOf
+    from zoo.bench.launch.slots import make_slots
+
+    return LocalLauncher(make_slots(device, number, per_cell, MemoryOf(out)))
 
 
 def _plan(
@@ -152,10 +244,11 @@ def show(outcomes: Sequence[Outcome], table: str, out: Path, *, as_json: bool) -
         from zoo.bench.tables import load_table
 
         return show_table(fill(load_table(table), out))
-    from zoo.bench.results import COLUMNS, footnotes, results_table
+    from zoo.bench.results import footnotes, results_table
 
-    columns, rows, title = results_table(outcomes)
-    print_table(columns, rows, title=title, right=columns[len(COLUMNS) :])
+    columns, rows, title, numbers = results_table(outcomes)
+    print_table(columns, rows, title=title, right=numbers)
+    typer.echo()
     for line in footnotes(outcomes):
         typer.echo(line)
     return None

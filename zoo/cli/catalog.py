@@ -7,18 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
+from zoo.cli import weights
+from zoo.cli.completion import anything, kinds
 from zoo.cli.output import print_json, print_table
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.hookspec import KINDS
-from zoo.plugins import Plugin, installed
+from zoo.plugins import SLOW_MS, Plugin, installed
 from zoo.registry import Choice, Entry, get_registry
 
+LISTED = (*KINDS, weights.WEIGHTS)
 _TIMM = "zoo list generator --timm"
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def list_(
-    kind: Annotated[str | None, typer.Argument(help=f"One of: {', '.join(KINDS)}.")] = None,
+    kind: Annotated[str | None, typer.Argument(autocompletion=kinds, help=f"One of: {', '.join(LISTED)}.")] = None,
     pattern: Annotated[str, typer.Argument(help="Wildcard, e.g. 'resnet*'; quote it.")] = "*",
     offers: Annotated[str | None, typer.Option(help="Only those that offer this, e.g. taps.")] = None,
     timm: Annotated[
@@ -26,10 +29,12 @@ def list_(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List components, by kind and wildcard.
+    """List components by kind and wildcard, or trained weights.
 
-    Examples: zoo list · zoo list generator · zoo list generator 'resnet*' · zoo list generator --timm 'convnext*'
+    Examples: zoo list · zoo list generator 'resnet*' · zoo list generator --timm 'convnext*' · zoo list weights '*-flir'
     """
+    if kind == weights.WEIGHTS and timm is None and offers is None:
+        return weights.list_catalogue(pattern, as_json=as_json)
     registry = get_registry()
     if timm is not None:
         if kind not in (None, "generator") or pattern != "*" or offers is not None:
@@ -70,13 +75,25 @@ def _list_timm(pattern: str, *, as_json: bool) -> None:
 
 
 def info(
-    name: Annotated[str, typer.Argument(help="A component, with options if you like.")], as_json: Json = False
+    name: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=anything,
+            help="A component, with options if you like; weights by name, or org/repo[@revision].",
+        ),
+    ],
+    as_json: Json = False,
 ) -> None:
-    """Show a component: options, contract, source.
+    """Show a component (options, contract, source) or trained weights (where they are, license, scores).
 
-    Examples: zoo info resnet9_cbam · zoo info patchgan:layers=4
+    Examples: zoo info resnet9_cbam · zoo info patchgan:layers=4 · zoo info layergan-thermalworld
     """
-    choices = _named(name)
+    try:
+        choices = _named(name)
+    except UsageError:
+        if weights.show(name, as_json=as_json):
+            return None
+        raise
     if as_json:
         return print_json([_details(choice) for choice in choices])
     for choice in choices:
@@ -111,11 +128,18 @@ def plugins(
             plugin.status,
             str(len(plugin.components)),
             f"{plugin.milliseconds:.1f}",
-            plugin.why or (f"imports {', '.join(plugin.heavy)} when listed" if plugin.heavy else ""),
+            _remark(plugin),
         )
         for plugin in found
     ]
     return print_table(("plugin", "from", "status", "parts", "ms", "note"), rows, right=("parts", "ms"))
+
+
+def _remark(plugin: Plugin) -> str:
+    """Return why a plugin is left out, or what it makes every command wait for."""
+    heavy = f"imports {', '.join(plugin.heavy)} when listed" if plugin.heavy else ""
+    slow = "slow: every command that looks up a part waits for it" if plugin.milliseconds >= SLOW_MS else ""
+    return plugin.why or "; ".join(filter(None, (heavy, slow)))
 
 
 def _print_why(plugin: Plugin) -> None:
@@ -134,8 +158,8 @@ def _kind_or_pattern(word: str) -> tuple[str | None, str]:
     if any(mark in word for mark in "*?[") or get_registry().list(None, word):
         return None, word
     raise UsageError(
-        f"{word!r} is neither a kind of component nor the name of one; the kinds are {', '.join(KINDS)}",
-        did_you_mean(word, KINDS),
+        f"{word!r} is neither a kind of component nor the name of one; the kinds are {', '.join(LISTED)}",
+        did_you_mean(word, LISTED),
     )
 
 
@@ -153,7 +177,8 @@ def _named(name: str) -> list[Choice]:
         failed = [plugin.name for plugin in registry.plugins if plugin.status != "ok"]
         broken = f" (not loaded: {', '.join(failed)})" if failed else ""
         raise UsageError(
-            f"no component is named {name!r}{broken}", did_you_mean(bare, known) or "Type: zoo list"
+            f"no component and no weights are named {name!r}{broken}",
+            did_you_mean(bare, {*known, *weights.names()}) or "Type: zoo list",
         ) from None
 
 
@@ -195,6 +220,7 @@ def _details(choice: Choice) -> dict[str, Any]:
             "reads": contract.reads,
             "offers": sorted(contract.offers),
             "needs": sorted(contract.needs),
+            "promises": dict(contract.promises),
             "uses": contract.uses,
             "defaults": {kind: dict(values) for kind, values in contract.defaults.items()},
         },
@@ -231,6 +257,7 @@ def _print_details(choice: Choice) -> None:
         "sizes": f"multiples of {choice.contract.size_multiple} px" if choice.contract.size_multiple > 1 else "",
         "offers": ", ".join(details["contract"]["offers"]),
         "needs": ", ".join(details["contract"]["needs"]),
+        "promises": ", ".join(f"{name} {bound:g}" for name, bound in details["contract"]["promises"].items()),
         "fault": details["fault"],
     }
     for label, fact in facts.items():

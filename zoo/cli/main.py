@@ -8,7 +8,25 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli import bench, catalog, compare, data, report, table, translate
+from zoo.cli import (
+    bench,
+    catalog,
+    check,
+    compare,
+    config,
+    convert,
+    data,
+    demo,
+    doctor,
+    export,
+    inspect,
+    new,
+    publish,
+    records,
+    report,
+    table,
+    translate,
+)
 from zoo.errors import ZooError
 from zoo.version import DISTRIBUTION, __version__
 
@@ -17,6 +35,7 @@ app = typer.Typer(
     help="A model zoo and benchmark runner for visible-to-thermal image translation.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # boxes would cost --help two thirds of its time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -29,6 +48,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     no_plugin: Annotated[list[str], typer.Option("--no-plugin", metavar="NAME", help="Leave this plugin out.")] = [],  # noqa: B006
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -38,14 +58,25 @@ def _options(
         # The environment, because the cells of a bench are processes that must leave the same plugins out.
         names = [os.environ.get("ZOO_PLUGINS", ""), *(f"-{name}" for name in no_plugin)]
         os.environ["ZOO_PLUGINS"] = ",".join(filter(None, names))
+    config.apply_settings(context)
 
 
 app.command("bench")(bench.bench)
+app.command("check")(check.check)
 app.command("compare")(compare.compare)
+app.command("config")(config.config)
+app.command("convert")(convert.convert)
 app.add_typer(data.app, name="data")
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("export")(export.export)
 app.command("info")(catalog.info)
+app.command("inspect")(inspect.inspect)
 app.command("list")(catalog.list_)
+app.command("new")(new.new)
 app.command("plugins")(catalog.plugins)
+app.command("publish")(publish.publish)
+app.add_typer(records.app, name="records")
 app.command("report")(report.report)
 app.command("table")(table.table)
 app.command("translate")(translate.translate)
@@ -54,7 +85,7 @@ app.command("translate")(translate.translate)
 def main() -> None:
     """Run the command line; a `ZooError` becomes one line on stderr and its exit code."""
     try:
-        app()
+        app(prog_name="zoo")  # also for `python -m zoo`
     except ZooError as error:
         print(f"zoo: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

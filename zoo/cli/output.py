@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 
 def print_json(value: Any) -> None:
@@ -19,6 +19,8 @@ def print_table(
 ) -> None:
     """Print a table on stdout, ruled on a terminal and as plain aligned columns elsewhere.
 
+    On a terminal that is too narrow, intervals go below their values, and words are folded before numbers are.
+
     Args:
         columns: headings.
         rows: cells, one string a column.
@@ -32,12 +34,47 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for column in columns:
-        table.add_column(Text(column), justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    texts = list(zip(columns, *rows, strict=True))  # by column
+    numbers = [column in right for column in columns]
+    widths = _fitted(texts, numbers, console.width)
+    if widths is None:
+        texts = [
+            tuple(text.replace(" [", "\n[") for text in each) if number else each
+            for each, number in zip(texts, numbers, strict=True)
+        ]
+        tries = (_fitted(texts, numbers, console.width, longest) for longest in (sys.maxsize, 11, 8))
+        widths = next((found for found in tries if found), None)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    for place, number in enumerate(numbers):
+        side: Literal["left", "right"] = "right" if number else "left"
+        width = widths[place] if widths else None
+        table.add_column(Text(texts[place][0]), justify=side, overflow="fold", width=width)
+    for row in zip(*(each[1:] for each in texts), strict=True):
+        table.add_row(*map(Text, row))
+    if title:
+        console.print(Text(f"{title}\n"))  # as text: rich would take `[dB]` for the name of a style
+    return console.print(table)
+
+
+def _fitted(
+    texts: Sequence[Sequence[str]], numbers: Sequence[bool], width: int, longest: int = sys.maxsize
+) -> list[int] | None:
+    """Return widths of columns at which no number is folded, and no word of at most `longest` letters.
+
+    None where `width` is too narrow for that.
+    """
+    whole = [max(len(line) for text in each for line in text.split("\n")) for each in texts]
+    words = [max(len(word) for text in each for word in [*text.split(), ""]) for each in texts]
+    least = [full if number else min(word, longest) for full, word, number in zip(whole, words, numbers, strict=True)]
+    left = width - sum(least) - 2 * (len(texts) - 1)
+    if left < 0:
+        return None
+    fitted = []
+    for full, narrow in zip(whole, least, strict=True):
+        fitted.append(min(full, narrow + left))
+        left -= fitted[-1] - narrow
+    return fitted
 
 
 def note(message: str) -> None:

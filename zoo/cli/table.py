@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.cli.completion import tables
 from zoo.cli.output import print_json, print_table
 from zoo.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from zoo.bench.filled import FilledTable
+    from zoo.bench.filled import FilledTable, Line
 
 
 def table(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="A paper's table; without it, all are listed.")] = "",
+    name: Annotated[
+        str,
+        typer.Argument(autocompletion=tables, metavar="[NAME]", help="A paper's table; without it, all are listed."),
+    ] = "",
     results: Annotated[Path, typer.Option("--from", metavar="RESULTS", help="Results folder.")] = Path("results"),
     form: Annotated[str, typer.Option("--format", help="terminal, markdown, csv, latex or html.")] = "terminal",
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
@@ -55,11 +60,17 @@ def show_table(filled: FilledTable) -> None:
     """Print a filled table for people."""
     from zoo.bench.render import COLUMNS, RIGHT, caption, cells, heading, legend
 
+    numbers = [column for column in RIGHT if column != "interval"]  # which may be folded between its ends
     typer.echo(filled.title)
     for section in filled.sections:
         typer.echo()
-        rows = [cells(line, section) for line in (*section.lines, *section.baselines)]
-        print_table(COLUMNS, rows, title=heading(section), right=RIGHT)
+        reasons: dict[str, str] = {}
+        lines = [_shortened(line, reasons) for line in (*section.lines, *section.baselines)]
+        rows = [cells(line, section) for line in lines]
+        print_table(COLUMNS, rows, title=heading(section), right=numbers)
+        typer.echo()
+        for others, number in reasons.items():
+            typer.echo(f"{number} {others}")
         if caption(section):
             typer.echo(caption(section))
     typer.echo()
@@ -67,3 +78,11 @@ def show_table(filled: FilledTable) -> None:
         typer.echo(line)
     typer.echo()
     print_table(("protocol", "the paper", "zoo"), [(one.what, one.paper, one.ours) for one in filled.protocol])
+
+
+def _shortened(line: Line, reasons: dict[str, str]) -> Line:
+    """Return a line with the first reason against its comparison; the others are numbered, and told once under the table."""
+    first, _, others = line.why.partition(", ")
+    if line.verdict != "not comparable" or not others:
+        return line
+    return replace(line, why=f"{first} {reasons.setdefault(others, f'({len(reasons) + 1})')}")

@@ -3,47 +3,85 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from zoo.cli.completion import weights
 from zoo.cli.output import note, print_json
 from zoo.errors import DataError, UsageError, ZooError
+
+if TYPE_CHECKING:
+    from zoo.weights.translator import Translator
+
+DEFAULT_MODEL = "pix2pix-scenes"
+"""Weights that come with zoo."""
+DepthName = Literal["8", "16", "float"]
+INTEGERS, FLOATS = (".png", ".tif", ".tiff", ".npy"), (".tif", ".tiff", ".npy")
+"""Endings of files that hold whole levels, and of those that hold floats."""
 
 
 def translate(
     image: Annotated[Path, typer.Argument(metavar="IMAGE|DIR", help="A visible image, or a folder of them.")],
-    model: Annotated[Path, typer.Option(metavar="RUN", help="Run folder with model.safetensors.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Output file (for one image) or folder.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|RUN|ORG/REPO",
+            autocompletion=weights,
+            help="Trained weights (zoo list weights), a run folder, or org/repo[@revision].",
+        ),
+    ] = DEFAULT_MODEL,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--out", help="Output file (for one image) or folder. [default: IMAGE_thermal.png or DIR_thermal]"
+        ),
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option(metavar="FILE|DIR", help="Class indices, for models that read them.")
     ] = None,
     temperature: Annotated[
         list[str], typer.Option(metavar="CLASS=C", help="Degrees Celsius of a class; may be repeated.")
     ] = [],  # noqa: B006
+    tile: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Translate in overlapping tiles of N pixels, for images that fill the memory."),
+    ] = None,
+    depth: Annotated[
+        DepthName | None,
+        typer.Option(help="8 or 16 bits (PNG, TIFF, NPY), or float from -1 to 1 (TIFF, NPY). [default: 8]"),
+    ] = None,
+    celsius: Annotated[bool, typer.Option("--celsius", help="Write degrees Celsius as float (TIFF, NPY).")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    offline: Annotated[bool, typer.Option("--offline", help="Take weights from the cache only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the pairs of files as JSON.")] = False,
 ) -> None:
-    """Translate visible images to 8-bit one-channel thermal PNGs of the same size.
+    """Translate visible images to one-channel thermal images of the same size.
 
     Examples:
-    zoo translate street.jpg --model results/RUN -o thermal.png ·
+    zoo translate street.jpg ·
     zoo translate photos --model results/RUN -o thermal ·
-    zoo translate street.png --labels street_labels.png --temperature car=35 --model results/RUN -o thermal.png
+    zoo translate street.jpg --model results/RUN --celsius -o degrees.tif ·
+    zoo translate street.png --labels street_labels.png --temperature car=35 --model results/RUN
     """
-    jobs, degrees = plan(image, out), parse_temperatures(temperature)
+    if celsius and depth not in (None, "float"):
+        raise UsageError(f"degrees are floats, and --depth {depth} asks for whole levels", "Leave out --depth")
+    jobs = plan(image, out, FLOATS if celsius or depth == "float" else INTEGERS)
+    degrees = parse_temperatures(temperature)
     originals = {source.resolve() for source, _ in jobs}
     for _, target in jobs:
         if target.resolve() in originals:
             raise UsageError(f"the translation would overwrite the visible image `{target}`", "Choose another -o")
-    from zoo.weights.translator import load
+    from zoo.weights.loading import load
 
-    translator = load(model, device=device)
+    translator = load(model, device=device, offline=offline or None)
+    if celsius:
+        translator.require_degrees()
     done, faults = [], 0
     for source, target in jobs:
         try:
             classes = labels / f"{source.stem}.png" if labels and labels.is_dir() else labels
-            _write(translator.translate(source, labels=classes, temperatures=degrees), target)
+            _write(_translated(translator, source, classes, degrees, tile, depth, celsius), target)
         except DataError as error:  # the other images of the folder are still wanted
             faults += 1
             note(f"zoo: {error}")
@@ -58,23 +96,33 @@ def translate(
         raise ZooError(f"{faults} of {len(jobs)} images could not be translated{rest}")
 
 
-def plan(image: Path, out: Path) -> list[tuple[Path, Path]]:
+def plan(image: Path, out: Path | None, endings: tuple[str, ...]) -> list[tuple[Path, Path]]:
     """Return each input with its output file.
+
+    Args:
+        image: a file or a folder of them.
+        out: a file for a file, or a folder; None for a name beside the input.
+        endings: of files that hold what is asked for; those in a folder get the first.
 
     Raises:
         DataError: there is no such file or folder, the folder holds no image, or two inputs would get one output.
+        UsageError: the output file has an ending of another kind.
     """
     from zoo.data.layout import IMAGE_SUFFIXES
 
     if image.is_file():
+        out = out or image.with_name(f"{image.stem}_thermal{endings[0]}")
         to_folder = out.is_dir() or not out.suffix
-        if not to_folder and out.suffix.lower() != ".png":
+        if not to_folder and out.suffix.lower() not in endings:
+            known = f"{', '.join(endings[:-1])} or {endings[-1]}"
             raise UsageError(
-                f"thermal images are written as PNG, not as {out.suffix}", f"Type: -o {out.with_suffix('.png')}"
+                f"thermal images of this depth are written as {known}, not as {out.suffix}",
+                f"Type: -o {out.with_suffix(endings[0])}",
             )
-        return [(image, out / f"{image.stem}.png" if to_folder else out)]
+        return [(image, out / f"{image.stem}{endings[0]}" if to_folder else out)]
     if not image.is_dir():
         raise DataError(f"there is no image or folder `{image}`")
+    out = out or image.resolve().with_name(f"{image.resolve().name}_thermal")
     sources = sorted(
         path
         for path in image.iterdir()
@@ -82,11 +130,12 @@ def plan(image: Path, out: Path) -> list[tuple[Path, Path]]:
     )
     if not sources:
         raise DataError(f"folder `{image}` holds no image", f"Known endings: {' '.join(IMAGE_SUFFIXES)}")
-    jobs = [(source, out / f"{source.stem}.png") for source in sources]
+    jobs = [(source, out / f"{source.stem}{endings[0]}") for source in sources]
     stems = [source.stem for source in sources]
     twice = next((stem for stem in stems if stems.count(stem) > 1), None)
     if twice:
-        raise DataError(f"folder `{image}` holds two images named {twice}; both would become {twice}.png", "Rename one")
+        fault = f"folder `{image}` holds two images named {twice}; both would become {twice}{endings[0]}"
+        raise DataError(fault, "Rename one")
     return jobs
 
 
@@ -110,14 +159,35 @@ def parse_temperatures(words: list[str]) -> dict[str, float]:
     return degrees
 
 
-def _write(picture: object, target: Path) -> None:
+def _translated(
+    translator: Translator,
+    source: Path,
+    labels: Path | None,
+    degrees: dict[str, float],
+    tile: int | None,
+    depth: DepthName | None,
+    celsius: bool,
+) -> Any:
+    """Return a thermal image as an array of the depth that was asked for."""
+    import numpy as np
+
+    wanted: Literal[8, 16, "float"] = "float" if celsius or depth == "float" else 16 if depth == "16" else 8
+    thermal = translator.translate(source, labels, degrees, tile=tile, depth=wanted)
+    return translator.to_celsius(thermal) if celsius else np.asarray(thermal)
+
+
+def _write(pixels: Any, target: Path) -> None:
+    """Write an array [H, W] as PNG, TIFF or NPY, whole or not at all."""
     import io
 
+    import numpy as np
     from PIL import Image
 
     from zoo.files import write_atomically
 
-    assert isinstance(picture, Image.Image)
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    if target.suffix.lower() == ".npy":
+        np.save(buffer, pixels)
+    else:
+        Image.fromarray(pixels).save(buffer, "PNG" if target.suffix.lower() == ".png" else "TIFF")
     write_atomically(target, buffer.getvalue())

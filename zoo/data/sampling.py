@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -52,12 +53,17 @@ class Order:
         Paired, both are the same tensor, by which `PairStore.sample` knows to crop them alike.
         """
         epoch, place = divmod(step, self.steps_per_epoch)
-        permutation = torch.randperm(self.n_visible, generator=self._stream("visible", epoch))
-        visible = permutation[place * self.batch : (place + 1) * self.batch].clone()
+        visible = _permutation(self.seed, epoch, self.n_visible)[place * self.batch : (place + 1) * self.batch].clone()
         if self.paired:
             return visible, visible
-        return visible, torch.randint(self.n_thermal, (self.batch,), generator=self._stream("thermal", step))
+        return visible, torch.randint(self.n_thermal, (self.batch,), generator=_stream(self.seed, "thermal", step))
 
-    def _stream(self, use: str, number: int) -> torch.Generator:
-        digest = hashlib.sha256(f"{self.seed} {use} {number}".encode()).digest()
-        return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+
+@lru_cache(maxsize=2)  # of a large set an epoch's order costs far more than a step's indices
+def _permutation(seed: int, epoch: int, count: int) -> Tensor:
+    return torch.randperm(count, generator=_stream(seed, "visible", epoch))
+
+
+def _stream(seed: int, use: str, number: int) -> torch.Generator:
+    digest = hashlib.sha256(f"{seed} {use} {number}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

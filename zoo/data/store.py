@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
+from numpy.typing import DTypeLike
 from torch import Tensor
 
 from zoo.contracts import Batch
-from zoo.data.check import require_usable
-from zoo.data.images import read_celsius, read_labels, read_thermal, read_visible
-from zoo.data.layout import DatasetInfo, list_split, read_info
-from zoo.data.temperatures import mean_by_object, read_temperatures
-from zoo.errors import DataError
+from zoo.data.decoding import Array, SplitFiles
+from zoo.data.layout import DatasetInfo
+from zoo.data.temperatures import read_temperatures
 from zoo.layers.conditions import to_range
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,8 +39,8 @@ class PairStore:
     """float32 [n_visible, size, size], degrees."""
     temperatures: Tensor | None
     """float32 [n_visible, classes], mean degrees of a class in a whole image, NaN where it does not occur."""
-    thermal_segmentation: Tensor | None
-    """float32 [n_visible, size, size] in [-1, 1] over the thermal range: every object at its mean in the whole image."""
+    object_celsius: Tensor | None
+    """float32 [n_visible, size, size], degrees: every object at its mean in the whole image."""
 
     @classmethod
     def open(
@@ -62,40 +54,35 @@ class PairStore:
         Raises:
             DataError: the folder is no dataset, or a file of the split cannot be used.
         """
-        info = read_info(root)
-        require_usable(root, (split,))
-        entries = list_split(root, split)
-        visible = [e for e in entries if e.visible is not None]
+        files = SplitFiles.find(root, split, size)
+        return cls.of(files, files.decode(_in_memory), root, split, device=device, thermal_channels=thermal_channels)
 
-        def load(
-            paths: Sequence[Path | None], read: Callable[[Path], Array], method: Image.Resampling
-        ) -> Tensor | None:
-            if not paths or None in paths:
-                return None
-            with ThreadPoolExecutor() as pool:
-                arrays = list(pool.map(lambda path: _resize(read(path), size, method), paths))
-            return torch.from_numpy(np.stack(arrays)).to(device)
-
-        bicubic, nearest = Image.Resampling.BICUBIC, Image.Resampling.NEAREST
-        visible_pixels = load([e.visible for e in visible], read_visible, bicubic)
-        thermal_pixels = load([e.thermal for e in entries if e.thermal is not None], partial(_thermal, info), bicubic)
-        assert visible_pixels is not None and thermal_pixels is not None  # require_usable found both
-        celsius = load([e.celsius for e in visible], read_celsius, bicubic)
-        if celsius is None and "celsius" in info.offers:
-            celsius = _degrees(thermal_pixels, info)
-        labels = load([e.labels for e in visible], read_labels, nearest)
+    @classmethod
+    def of(
+        cls,
+        files: SplitFiles,
+        arrays: Mapping[str, Array],
+        root: Path,
+        split: str,
+        *,
+        device: torch.device | str,
+        thermal_channels: int,
+    ) -> PairStore:
+        """Return the store of a split's decoded arrays (`SplitFiles.decode`), moved to a device."""
+        tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+        info, place = files.info, tensors["visible"].device
         return cls(
             info=info,
-            stems=tuple(e.stem for e in visible),
-            size=size,
-            device=visible_pixels.device,
+            stems=files.stems,
+            size=files.size,
+            device=place,
             thermal_channels=thermal_channels,
-            visible=visible_pixels,
-            thermal=thermal_pixels,
-            labels=labels,
-            celsius=celsius,
-            temperatures=_temperatures(root, split, info, [e.stem for e in visible], visible_pixels.device),
-            thermal_segmentation=_segmentation(labels, celsius, info),
+            visible=tensors["visible"],
+            thermal=tensors["thermal"],
+            labels=tensors.get("labels"),
+            celsius=tensors.get("celsius"),
+            temperatures=_temperatures(root, split, info, files.stems, place),
+            object_celsius=tensors.get("object_celsius"),
         )
 
     @property
@@ -131,6 +118,7 @@ class PairStore:
         crop: int,
         rng: torch.Generator,
         aligned: bool | None = None,
+        part: slice = slice(None),
     ) -> Batch:
         """Return randomly cropped and, one time in two, mirrored images; no step of it waits for the device.
 
@@ -141,6 +129,7 @@ class PairStore:
             rng: random stream on the store's device.
             aligned: whether both images of a pair get the same crop and mirroring; by default where both indices are
                 the same tensor.
+            part: which of the N are returned, with the crops that they have among the N.
 
         Returns:
             `visible` [N, 3, crop, crop] and `thermal` [N, thermal_channels, crop, crop] in [-1, 1]; where the dataset
@@ -155,8 +144,8 @@ class PairStore:
             raise ValueError(f"{self.info.name} has no pairs to crop alike")
         if not 0 < crop <= self.size:
             raise ValueError(f"a crop of {crop} does not fit into images of {self.size}")
-        where = self._windows(visible_index, crop, rng)
-        thermal_where = where if aligned else self._windows(thermal_index, crop, rng)
+        where = self._windows(visible_index, crop, rng, part)
+        thermal_where = where if aligned else self._windows(thermal_index, crop, rng, part)
         return self._batch(where, thermal_where)
 
     def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
@@ -170,7 +159,7 @@ class PairStore:
             return self._batch(where, (self._on_device(thermal_index), *where[1:]))
         return self._batch(where, where if self.paired else None)
 
-    def _windows(self, index: Tensor, crop: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def _windows(self, index: Tensor, crop: int, rng: torch.Generator, part: slice) -> tuple[Tensor, Tensor, Tensor]:
         """Return [N, 1, 1] images, [N, crop, 1] rows and [N, 1, crop] columns of random, perhaps mirrored windows."""
         n = index.shape[0]
         top = torch.randint(self.size - crop + 1, (n, 1), generator=rng, device=self.device)
@@ -178,7 +167,7 @@ class PairStore:
         mirrored = torch.rand((n, 1), generator=rng, device=self.device) < 0.5
         span = torch.arange(crop, device=self.device)
         columns = left + torch.where(mirrored, crop - 1 - span, span)
-        return self._on_device(index), (top + span)[:, :, None], columns[:, None, :]
+        return self._on_device(index[part]), (top + span)[part, :, None], columns[part, None, :]
 
     def _on_device(self, index: Tensor) -> Tensor:
         return index.to(self.device, non_blocking=True)[:, None, None]  # a blocking copy would wait for the device
@@ -195,41 +184,15 @@ class PairStore:
             batch["labels"] = self.labels[where].long()
         if self.celsius is not None:
             batch["celsius"] = self.celsius[where][:, None]
-        if self.thermal_segmentation is not None:
-            batch["thermal_segmentation"] = self.thermal_segmentation[where][:, None]
+        if self.object_celsius is not None and self.info.thermal_range is not None:
+            batch["thermal_segmentation"] = to_range(self.object_celsius[where][:, None], self.info.thermal_range)
         if self.temperatures is not None:
             batch["temperatures"] = self.temperatures[where[0][:, 0, 0]]
         return batch
 
 
-def _resize(pixels: Array, size: int, method: Image.Resampling) -> Array:
-    """Resize [H, W] or [H, W, 3] to a square; uint16 and float images keep their precision as float32."""
-    if pixels.dtype != np.uint8:
-        pixels = pixels.astype(np.float32)
-    return np.array(Image.fromarray(pixels).resize((size, size), method))
-
-
-def _thermal(info: DatasetInfo, path: Path) -> Array:
-    pixels = read_thermal(path)
-    if 8 * pixels.dtype.itemsize != info.thermal_bits:  # else 8-bit and 16-bit values would share one scale
-        found = f"`{path}` has {8 * pixels.dtype.itemsize} bits, but dataset.json says {info.thermal_bits}"
-        raise DataError(found, "Convert it or correct dataset.json")
-    return pixels
-
-
-def _degrees(thermal: Tensor, info: DatasetInfo) -> Tensor:
-    """Return stored thermal numbers as degrees Celsius, for sets whose thermal files hold degrees."""
-    low, high = info.stored_range
-    return info.thermal_low + (thermal.float() - low) * ((info.thermal_high - info.thermal_low) / (high - low))
-
-
-def _segmentation(labels: Tensor | None, celsius: Tensor | None, info: DatasetInfo) -> Tensor | None:
-    """Return each object's mean temperature as networks see it, where the set has labels, degrees and their range."""
-    if labels is None or celsius is None or info.thermal_range is None:
-        return None
-    pairs = zip(labels.cpu().numpy(), celsius.cpu().numpy(), strict=True)
-    degrees = torch.from_numpy(np.stack([mean_by_object(*pair) for pair in pairs]))
-    return to_range(degrees, info.thermal_range).to(labels.device)
+def _in_memory(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+    return np.empty(shape, dtype)
 
 
 def _temperatures(

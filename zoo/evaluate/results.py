@@ -23,7 +23,9 @@ class Score:
     level: float
     """Confidence of the interval."""
     unit: str
+    """Unit of the value; empty for a plain number."""
     higher_is_better: bool
+    """Which way the metric points."""
     protocol: dict[str, Any]
     """Everything that changes the value without changing the model."""
     per_image: dict[str, float]

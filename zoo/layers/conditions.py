@@ -29,7 +29,8 @@ def stack(batch: Batch, reads: Sequence[str], classes: int, thermal_range: tuple
     Labels become one plane a class (0 or 1), temperatures one constant plane a class, in [-1, 1] over the thermal range and 0
     where the class is absent.
     """
-    return torch.cat([_planes(batch, entry, classes, thermal_range) for entry in reads], dim=1)
+    planes = [_planes(batch, entry, classes, thermal_range) for entry in reads]
+    return torch.cat([plane.to(batch["visible"].dtype) for plane in planes], dim=1)
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:

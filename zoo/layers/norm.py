@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from zoo.layers.kinds import Norm
+
+
+class InstanceNorm2d(nn.InstanceNorm2d):
+    """`nn.InstanceNorm2d` without parameters and running statistics, fast in every memory layout.
+
+    forward(x [N, channels, h, w]) -> the same shape and layout, each channel of each image with mean 0 and variance 1.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalized features."""
+        if torch.compiler.is_dynamo_compiling():  # one kernel, together with what precedes and follows
+            full = x.to(torch.promote_types(x.dtype, torch.float32))
+            variance, mean = torch.var_mean(full, (2, 3), correction=0, keepdim=True)
+            return ((full - mean) * torch.rsqrt(variance + self.eps)).to(x.dtype)
+        if is_channels_last(x):
+            # torch's instance norm rearranges such images and leaves them so. Alone in its batch, an image has the statistics
+            # of the batch.
+            parts = [F.batch_norm(image, None, None, training=True, eps=self.eps) for image in torch.split(x, 1)]
+            return torch.cat(parts) if len(parts) > 1 else parts[0]
+        return super().forward(x)
+
+
+def is_channels_last(x: Tensor) -> bool:
+    """Whether features [N, C, h, w] lie in memory pixel by pixel and not channel by channel; never where a graph is traced."""
+    if torch.compiler.is_compiling():
+        return False
+    return x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 
 def norm2d(norm: Norm, channels: int) -> nn.Module:
@@ -14,7 +46,7 @@ def norm2d(norm: Norm, channels: int) -> nn.Module:
     """
     match norm:
         case "instance":
-            return nn.InstanceNorm2d(channels)
+            return InstanceNorm2d(channels)
         case "batch":
             return nn.BatchNorm2d(channels)
         case "none":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from zoo.layers.parallel import gather, own
+
 
 class HistoryPool(nn.Module):
     """Keep the last translated images on their device and hand out old ones in place of half of the new ones.
@@ -12,6 +14,8 @@ class HistoryPool(nn.Module):
     Until `size` images are stored each is stored and handed back. From then on an image is, with probability one half,
     exchanged for a stored one at a random place; otherwise it is handed back and not stored. Nothing waits for the
     device, and the contents are buffers: they are saved, loaded and moved with the module that owns the pool.
+
+    Several processes share one pool: each holds the same images, for it sees the new ones of all, and is handed back its own.
 
     Args:
         size: images kept; 0 hands every image back.
@@ -35,10 +39,12 @@ class HistoryPool(nn.Module):
         """Return [N, C, H, W] for the new images [N, C, H, W], without their graph; image by image, in order."""
         if self.size == 0:
             return images.detach()
+        images = gather(images)
         count, device = len(images), images.device
         chance = torch.rand(count, generator=self.rng, device=device)
         places = torch.randint(self.size, (count,), generator=self.rng, device=device)
-        return torch.cat([self._exchange(images[i : i + 1], chance[i], places[i : i + 1]) for i in range(count)])
+        shown = [self._exchange(images[i : i + 1], chance[i], places[i : i + 1]) for i in range(count)]
+        return own(torch.cat(shown))
 
     def _exchange(self, image: Tensor, chance: Tensor, place: Tensor) -> Tensor:
         # One-element index tensors, not numbers: an index read back to the host would stall the device every step.

@@ -155,8 +155,10 @@ class ModulatedConv2d(nn.Module):
         else:
             x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
         if self.demodulate:
-            power = style.square() @ weight.square().sum((2, 3)).T  # [N, out]
-            x = x * torch.rsqrt(power + 1e-8)[:, :, None, None]
+            with torch.autocast(x.device.type, enabled=False):  # a norm
+                power = style.to(weight.dtype).square() @ weight.square().sum((2, 3)).T  # [N, out]
+                scale = torch.rsqrt(power + 1e-8)
+            x = x * scale.to(x.dtype)[:, :, None, None]
         return x
 
 
@@ -168,6 +170,6 @@ def minibatch_std(x: Tensor, group: int = 4) -> Tensor:
     """
     count, _, height, width = x.shape
     size = next(size for size in range(min(group, count), 0, -1) if count % size == 0)
-    groups = x.reshape(size, count // size, *x.shape[1:])
+    groups = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(size, count // size, *x.shape[1:])
     deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))
-    return torch.cat([x, deviation.repeat(size)[:, None, None, None].expand(-1, 1, height, width)], 1)
+    return torch.cat([x, deviation.to(x.dtype).repeat(size)[:, None, None, None].expand(-1, 1, height, width)], 1)

@@ -41,6 +41,8 @@ class State:
     """Device type; random streams do not carry over from one to another."""
     seconds: float
     """Time spent training so far."""
+    speed: str = ""
+    """How the steps were computed (`Speed`); going on in another way is no longer bit for bit."""
     counts: dict[str, int] = field(default_factory=dict)
     """Turns behind each sum of losses since the last line of the log."""
     sha256: str = ""

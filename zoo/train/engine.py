@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -18,14 +20,20 @@ from zoo.errors import ZooError
 from zoo.recipe import Recipe
 from zoo.train import checkpoint as checkpoints
 from zoo.train.checkpoint import Checkpoint, State
+from zoo.train.graph import CudaGraph, RecordedTurns
 from zoo.train.log import LOG, Log, Reading, read_log
+from zoo.train.networks import prepared
+from zoo.train.parallel import Processes
 from zoo.train.schedule import factor
+from zoo.train.speed import PLAIN, Speed, kernels, require_precision
 from zoo.train.turns import Turns
 
 CHECKPOINTS = "checkpoints"
 """Name in a training's folder."""
 TAIL = 20
 """Readings that a result keeps."""
+
+log = logging.getLogger(__name__)
 
 
 class Store(Protocol):
@@ -40,9 +48,16 @@ class Store(Protocol):
         """Number of thermal images."""
 
     def sample(
-        self, visible_index: Tensor, thermal_index: Tensor, *, crop: int, rng: torch.Generator, aligned: bool
+        self,
+        visible_index: Tensor,
+        thermal_index: Tensor,
+        *,
+        crop: int,
+        rng: torch.Generator,
+        aligned: bool,
+        part: slice,
     ) -> Batch:
-        """Return augmented crops of these images; `aligned` ones are cropped and mirrored alike."""
+        """Return augmented crops of a `part` of these images; `aligned` ones are cropped and mirrored alike."""
 
     def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
         """Return whole visible and thermal images by their indices."""
@@ -86,15 +101,20 @@ def train(
     stop: Callable[[], bool],
     checkpoint_every: float = 300.0,
     log_every: int = 50,
+    speed: Speed = PLAIN,
+    processes: Processes | None = None,
 ) -> TrainResult:
     """Train to the end of the recipe's budget, or until `stop()`, from the last checkpoint in `folder` if there is one.
 
     `folder` gets `log.jsonl` and `checkpoints/`. On a CPU a training that was stopped or killed and started again ends
     with the same weights, bit for bit, and the same losses in its log as one that was not.
 
+    Started by `accelerate launch`, each process calls this alike: the batch is divided among them, and the first alone decides,
+    reads and writes files.
+
     Args:
         method: built and prepared for training; moved to `device`.
-        recipe: its size, batch, budget and seed are used.
+        recipe: its size, batch, budget, seed and precision are used.
         store: the training split on `device`.
         folder: the cell's folder.
         train_key: identity of the training; a checkpoint of another one is refused.
@@ -105,10 +125,13 @@ def train(
         stop: asked before every step; when true the state is saved and the training returns.
         checkpoint_every: seconds between checkpoints.
         log_every: steps between readings of the losses, the only moments besides checkpoints that wait for the device.
+        speed: how to compute a step, from `choose_speed`.
+        processes: this process's fellows; by default those that the environment tells of.
 
     Raises:
         TrainingError: a loss became NaN or infinite, or a player gets no gradient any more.
         ZooError: the folder cannot be written, or its checkpoints cannot be used.
+        UsageError: the batch cannot be divided equally among the processes, or the device lacks units of the precision.
     """
     started = time.perf_counter()
     method.to(device).train()
@@ -116,46 +139,66 @@ def train(
         method.fit(_whole_split(store, recipe.batch))
         return TrainResult(status="finished", steps=0, seconds=time.perf_counter() - started, tail=())
 
-    order = Order(recipe.seed, store.n_visible, store.n_thermal, recipe.batch, paired)
-    # The parts are on their device already, and precision is named here so that no environment variable decides it.
-    turns = Turns(method, Accelerator(cpu=device.type == "cpu", device_placement=False, mixed_precision="no"))
-    loaded = checkpoints.load(folder / CHECKPOINTS, train_key=train_key, device=device)
-    if loaded is not None:
-        _restore(loaded, turns, rng, device)
-    saved = step = loaded.state.step if loaded else 0
-    before = loaded.state.seconds if loaded else 0.0
-    steps, last_save = recipe.budget.steps, time.perf_counter()
+    require_precision(recipe.precision, device)
+    with kernels(recipe.precision, speed), prepared(method, speed, recipe.precision, device):
+        order = Order(recipe.seed, store.n_visible, store.n_thermal, recipe.batch, paired)
+        # The parts are on their device already, and precision is named here so that no environment variable decides it.
+        turns = Turns(
+            method, Accelerator(cpu=device.type == "cpu", device_placement=False, mixed_precision="no"), speed
+        )
+        advance = RecordedTurns(turns, CudaGraph(device, rng)) if speed.graph else turns
+        together = processes or Processes(device, recipe.batch)
+        mine = checkpoints.load(folder / CHECKPOINTS, train_key=train_key, device=device) if together.first else None
+        loaded = together.share(mine)
+        if loaded is not None:
+            _restore(loaded, turns, rng, device, together)
+        else:
+            together.copy_first(method.state_dict().values())
+            together.seed_own(recipe.seed)
+        saved = step = loaded.state.step if loaded else 0
+        before = loaded.state.seconds if loaded else 0.0
+        steps, last_save = recipe.budget.steps, time.perf_counter()
 
-    def save() -> None:
-        turns.losses.check(step)
-        log.sync()
-        seconds = before + time.perf_counter() - started
-        state = State(step=step, train_key=train_key, device=device.type, seconds=seconds, counts=turns.losses.counts)
-        tensors = turns.tensors() | _streams(rng, device)
-        checkpoints.save(folder / CHECKPOINTS, Checkpoint(state=state, tensors=tensors))
+        def save() -> None:
+            turns.losses.check(step)
+            seconds = before + time.perf_counter() - started
+            state = State(
+                step=step,
+                train_key=train_key,
+                device=device.type,
+                seconds=seconds,
+                speed=str(speed),
+                counts=turns.losses.counts,
+            )
+            tensors = turns.tensors() | {"rng.own": rng.get_state()} | together.named_streams(_streams(device))
+            if readings:
+                readings.sync()
+                checkpoints.save(folder / CHECKPOINTS, Checkpoint(state=state, tensors=tensors))
 
-    with Log(folder / LOG, after=step) as log:
-        last_reading = (step, time.perf_counter())
-        while step < steps and not stop():
-            rate = factor(step, recipe.budget)
-            batch = store.sample(*order.indices(step), crop=recipe.size, rng=rng, aligned=paired)
-            turns.step(batch, rate)
-            step += 1
-            reading = None
-            if step % log_every == 0 or step == steps:
-                reading, last_reading = _read(turns, step, rate, last_reading)
-                log.append(reading)
-            if time.perf_counter() - last_save >= checkpoint_every:
+        with Log(folder / LOG, after=step) if together.first else nullcontext() as readings:
+            last_reading = (step, time.perf_counter())
+            while step < steps and not together.agree(stop(), step):
+                rate = factor(step, recipe.budget)
+                indices, part = order.indices(step), together.part
+                batch = store.sample(*indices, crop=recipe.size, rng=rng, aligned=paired, part=part)
+                advance.step(batch, rate)
+                step += 1
+                reading = None
+                if step % log_every == 0 or step == steps:
+                    reading, last_reading = _read(turns, step, rate, last_reading)
+                    if readings:
+                        readings.append(reading)
+                if together.agree(time.perf_counter() - last_save >= checkpoint_every, step):
+                    save()
+                    saved, last_save = step, time.perf_counter()
+                on_step(StepReport(step=step, steps=steps, reading=reading))
+            if step > saved:
                 save()
-                saved, last_save = step, time.perf_counter()
-            on_step(StepReport(step=step, steps=steps, reading=reading))
-        if step > saved:
-            save()
     return TrainResult(
         status="finished" if step == steps else "interrupted",
         steps=step,
         seconds=before + time.perf_counter() - started,
-        tail=tuple(read_log(folder / LOG)[-TAIL:]),
+        tail=tuple(read_log(folder / LOG, TAIL)) if together.first else (),
     )
 
 
@@ -169,22 +212,25 @@ def _read(turns: Turns, step: int, rate: float, since: tuple[int, float]) -> tup
     return Reading(step=step, losses=losses, lr=lr, it_s=speed), (step, now)
 
 
-def _streams(rng: torch.Generator, device: torch.device) -> dict[str, Tensor]:
-    """Return the states of all random streams."""
-    streams = {"rng.own": rng.get_state(), "rng.cpu": torch.get_rng_state()}
+def _streams(device: torch.device) -> dict[str, Tensor]:
+    """Return the states of torch's global random streams, which are each process's own."""
+    streams = {"rng.cpu": torch.get_rng_state()}
     if device.type == "cuda":
         streams["rng.cuda"] = torch.cuda.get_rng_state(device)
     return streams
 
 
-def _restore(loaded: Checkpoint, turns: Turns, rng: torch.Generator, device: torch.device) -> None:
+def _restore(loaded: Checkpoint, turns: Turns, rng: torch.Generator, device: torch.device, together: Processes) -> None:
     tensors: Mapping[str, Tensor] = loaded.tensors
+    before, now = loaded.state.speed, str(turns.speed)
+    if before and before != now:
+        log.warning("going on with --speed %s after %s: the same training, but not to the last bit", now, before)
     try:
         turns.restore(tensors, loaded.state.counts)
         rng.set_state(tensors["rng.own"])
-        torch.set_rng_state(tensors["rng.cpu"])
+        torch.set_rng_state(tensors[together.own_name("rng.cpu")])
         if device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["rng.cuda"], device)
+            torch.cuda.set_rng_state(tensors[together.own_name("rng.cuda")], device)
     except (RuntimeError, KeyError, ValueError) as error:
         raise ZooError(
             f"the checkpoint of step {loaded.state.step} does not fit this method: {error}",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ZooError
+from zoo.train.parallel import mean
 
 
 class TrainingError(ZooError):
@@ -20,6 +21,8 @@ class TrainingError(ZooError):
         terms: the losses (`PLAYER/TERM`) or the player that show it.
     """
 
+    final = True
+
     def __init__(self, message: str, fix: str, *, step: int, terms: tuple[str, ...]) -> None:
         super().__init__(message, fix)
         self.step, self.terms = step, terms
@@ -29,7 +32,7 @@ class RunningLosses:
     """Means of named loss terms over the turns since the last reading.
 
     Adding never waits for the device. A sum keeps a NaN or infinity of any step until it is read, so that looking at
-    the readings alone misses none.
+    the readings alone misses none. Several processes read the mean of their sums, all of them alike.
     """
 
     def __init__(self) -> None:
@@ -38,14 +41,19 @@ class RunningLosses:
 
     @torch.no_grad()
     def add(self, player: str, terms: Mapping[str, Tensor]) -> None:
-        """Count one turn's terms, 0-d tensors."""
+        """Add one turn's terms, 0-d tensors."""
         for term, value in terms.items():
             name = f"{player}/{term}"
             if name in self.sums:
                 self.sums[name].add_(value)
             else:
                 self.sums[name] = value.detach().clone()
-            self.counts[name] = self.counts.get(name, 0) + 1
+        self.count({f"{player}/{term}": 1 for term in terms})
+
+    def count(self, turns: Mapping[str, int]) -> None:
+        """Count turns whose terms the device has added by itself, by the names of the sums."""
+        for name, times in turns.items():
+            self.counts[name] = self.counts.get(name, 0) + times
 
     def read(self, step: int) -> dict[str, float]:
         """Return the means by `PLAYER/TERM` and start again from nothing.
@@ -53,15 +61,17 @@ class RunningLosses:
         Raises:
             TrainingError: a term was NaN or infinite at some step since the last reading.
         """
-        self.check(step)
-        values = _on_host(self.sums)
-        means = {name: value / self.counts[name] for name, value in values.items()}
-        self.sums, self.counts = {}, {}
+        values = self.check(step)
+        means = {name: value / self.counts[name] for name, value in values.items() if self.counts.get(name)}
+        self.counts = {}
+        for total in self.sums.values():
+            total.zero_()  # in place: a recorded step goes on adding there
         return means
 
-    def check(self, step: int) -> None:
-        """Raise where a term is no longer finite, without starting again."""
-        bad = tuple(name for name, value in _on_host(self.sums).items() if not math.isfinite(value))
+    def check(self, step: int) -> dict[str, float]:
+        """Return the sums; raise where one is no longer finite."""
+        values = _on_host(self.sums)
+        bad = tuple(name for name, value in values.items() if not math.isfinite(value))
         if bad:
             raise TrainingError(
                 f"the training diverged: {', '.join(bad)} no longer finite by step {step}",
@@ -69,9 +79,10 @@ class RunningLosses:
                 step=step,
                 terms=bad,
             )
+        return values
 
 
 def _on_host(sums: Mapping[str, Tensor]) -> dict[str, float]:
     if not sums:
         return {}
-    return dict(zip(sums, torch.stack(list(sums.values())).tolist(), strict=True))
+    return dict(zip(sums, mean(torch.stack(list(sums.values()))).tolist(), strict=True))

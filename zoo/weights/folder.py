@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +15,14 @@ from zoo.errors import UsageError, ZooError
 from zoo.files import write_atomically
 from zoo.recipe import Recipe
 from zoo.version import __version__
+from zoo.weights.foreign import Converted, NetworkConfig, refuse_network
 
 if TYPE_CHECKING:
     import torch
 
     from zoo.contracts import Method
 
-WEIGHTS_FILE, CONFIG_FILE = "model.safetensors", "config.json"
+WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,8 @@ class ModelConfig:
     dataset: DatasetInfo
     plugins: dict[str, dict[str, str]]
     """Plugin, distribution and version of each part, by kind."""
+    converted: Converted | None = None
+    """The other program's file that `zoo convert` took the weights from; None for weights that zoo trained."""
 
 
 def save_model(folder: Path, method: Method, config: ModelConfig) -> None:
@@ -54,6 +58,19 @@ def save_model(folder: Path, method: Method, config: ModelConfig) -> None:
     write_atomically(folder / WEIGHTS_FILE, canonical(save(tensors, metadata)))
 
 
+def save_network(folder: Path, tensors: Mapping[str, torch.Tensor], config: NetworkConfig) -> None:
+    """Write a converted network that does not translate; each file appears whole or not at all.
+
+    Raises:
+        ZooError: the folder cannot be written.
+    """
+    from safetensors.torch import save
+
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"format": "pt"})
+    write_atomically(folder / CONFIG_FILE, msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")
+    write_atomically(folder / WEIGHTS_FILE, canonical(content))
+
+
 def canonical(content: bytes) -> bytes:
     """Return a safetensors file with its metadata in alphabetical order.
 
@@ -74,7 +91,7 @@ def inference_state(method: Method) -> dict[str, torch.Tensor]:
     return {name: tensor for name, tensor in state.items() if name in method.inference or name.startswith(prefixes)}
 
 
-def read_config(folder: Path) -> ModelConfig:
+def read_config(folder: Path, file: str = WEIGHTS_FILE) -> ModelConfig:
     """Return what a model folder's `config.json` says.
 
     Raises:
@@ -86,17 +103,54 @@ def read_config(folder: Path) -> ModelConfig:
         raise UsageError(
             f"there is no model folder `{folder}`", "Name a run folder, e.g. results/RUN; zoo bench makes them"
         )
-    if not path.is_file() or not (folder / WEIGHTS_FILE).is_file():
+    if not path.is_file() or not (folder / file).is_file():
         runs = sorted(other.parent.name for other in folder.glob(f"*/{WEIGHTS_FILE}"))
         inside = f"It holds runs; name one, e.g. {folder / runs[0]}" if runs else "Run the bench again; it goes on"
-        raise UsageError(f"`{folder}` has no {CONFIG_FILE} and {WEIGHTS_FILE}: it is not a finished run", inside)
+        raise UsageError(f"`{folder}` has no {CONFIG_FILE} and {file}: it is not a finished run", inside)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=ModelConfig)
-    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+        content = path.read_bytes()
+        return msgspec.json.decode(content, type=ModelConfig)
+    except (OSError, UnicodeDecodeError, RecursionError, msgspec.MsgspecError) as error:
+        if isinstance(error, msgspec.ValidationError):
+            refuse_network(folder, content)
         raise ZooError(f"`{path}` cannot be read: {error}", "It was changed or written by another version") from error
 
 
-def load_weights(folder: Path, method: Method) -> None:
+def read_card(folder: Path) -> str:
+    """Return the model card beside the weights; empty where there is none."""
+    path = folder / CARD_FILE
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def check_tensors(path: Path, method: Method) -> None:
+    """Compare the names and shapes of a file's tensors with a method's, reading only the file's header.
+
+    Raises:
+        ZooError: the file is damaged, or a tensor is missing, left over or of another shape.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise _damaged(path, error) from error
+    wanted = {name: list(tensor.shape) for name, tensor in inference_state(method).items()}
+    faults = [f"{name} is missing" for name in wanted if name not in found]
+    faults += [f"{name} is not part of the network" for name in found if name not in wanted]
+    faults += [
+        f"{name} has shape {found[name]}, not {shape}"
+        for name, shape in wanted.items()
+        if name in found and found[name] != shape
+    ]
+    if faults:
+        raise ZooError(
+            f"`{path}` does not fit its {CONFIG_FILE}: {faults[0]} ({len(faults)} tensors in all)",
+            "One of the two was changed, or another version wrote them: fetch or train both again",
+        )
+
+
+def load_weights(folder: Path, method: Method, file: str = WEIGHTS_FILE) -> None:
     """Load a model folder's tensors into a method; every one must be there, none may be left over.
 
     Raises:
@@ -105,19 +159,14 @@ def load_weights(folder: Path, method: Method) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    path = folder / WEIGHTS_FILE
+    path = folder / file
+    check_tensors(path, method)
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ZooError(f"`{path}` cannot be read: {error}", "It is damaged; fetch or train it again") from error
-    wanted = inference_state(method)
-    faults = [f"{name} is missing" for name in wanted if name not in tensors]
-    faults += [f"{name} is not part of the network" for name in tensors if name not in wanted]
-    faults += [
-        f"{name} has shape {list(tensors[name].shape)}, not {list(tensor.shape)}"
-        for name, tensor in wanted.items()
-        if name in tensors and tensors[name].shape != tensor.shape
-    ]
-    if faults:
-        raise ZooError(f"`{path}` does not fit its {CONFIG_FILE}: {faults[0]} ({len(faults)} tensors in all)")
+        raise _damaged(path, error) from error
     method.load_state_dict(tensors, strict=False)
+
+
+def _damaged(path: Path, error: Exception) -> ZooError:
+    return ZooError(f"`{path}` cannot be read: {error}", "It is damaged; fetch or train it again")

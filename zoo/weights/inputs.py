@@ -13,8 +13,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo.contracts import Batch
 from zoo.data.images import read_labels, read_visible, to_rgb
 from zoo.errors import DataError, UsageError, did_you_mean
+from zoo.layers.conditions import paint_temperatures
 
 RANGE_SLACK = 1e-3
 """How far beyond [-1, 1] interpolation may have carried a tensor."""
@@ -24,7 +26,7 @@ Picture = str | Path | Image.Image | NDArray[Any] | Tensor
 
 
 def visible_tensor(image: Picture) -> Tensor:
-    """Return visible images as float [N, 3, H, W] in [-1, 1].
+    """Return visible images as float32 [N, 3, H, W] in [-1, 1].
 
     Args:
         image: a file or PIL image of any mode, a uint8 array [H, W, 3], or a float tensor [3, H, W] or [N, 3, H, W] in [-1, 1].
@@ -38,7 +40,7 @@ def visible_tensor(image: Picture) -> Tensor:
             raise DataError(f"a tensor to translate is float [3, H, W] or [N, 3, H, W] in [-1, 1]; this is {found}")
         if image.numel() == 0 or not bool(torch.isfinite(image).all()) or float(image.abs().max()) > 1 + RANGE_SLACK:
             raise DataError("a tensor to translate is not empty and holds finite values in [-1, 1]; this one does not")
-        return image if image.dim() == 4 else image[None]
+        return image.float() if image.dim() == 4 else image[None].float()
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise DataError(f"an array to translate is uint8 [H, W, 3]; this is {image.dtype} {list(image.shape)}")
@@ -64,7 +66,7 @@ def labels_tensor(labels: Picture, classes: Sequence[str], size: tuple[int, int]
     elif isinstance(labels, np.ndarray):
         tensor = torch.from_numpy(labels.astype(np.int64))
     else:
-        tensor = torch.from_numpy(np.array(labels) if isinstance(labels, Image.Image) else read_labels(Path(labels)))
+        tensor = torch.from_numpy(np.array(labels if isinstance(labels, Image.Image) else read_labels(Path(labels))))
     tensor = tensor.long() if tensor.dim() == 3 else tensor.long()[None]
     if tuple(tensor.shape[-2:]) != size:
         raise DataError(
@@ -73,6 +75,41 @@ def labels_tensor(labels: Picture, classes: Sequence[str], size: tuple[int, int]
     if tensor.min() < 0 or tensor.max() >= len(classes):
         raise DataError(f"label {int(tensor.max())} has no class; the model knows 0 to {len(classes) - 1}")
     return tensor
+
+
+def labels_of(labels: Picture, classes: Sequence[str], visible: Tensor) -> Tensor:
+    """Return class indices as int64 [N, H, W] on the device of the visible images [N, 3, H, W] that they belong to.
+
+    One map does for several images.
+
+    Raises:
+        DataError: as `labels_tensor`, or there are fewer or more maps than images.
+    """
+    maps = labels_tensor(labels, classes, (visible.shape[-2], visible.shape[-1])).to(visible.device)
+    if len(maps) not in (1, len(visible)):
+        raise DataError(f"there are {len(maps)} maps of labels for {len(visible)} images")
+    return maps.expand(len(visible), -1, -1)
+
+
+def told(labels: Tensor, degrees: Tensor, thermal_range: tuple[float, float] | None) -> Batch:
+    """Return what models may read beside the visible image, from class indices and the degrees of each class.
+
+    Args:
+        labels: int64 [N, H, W].
+        degrees: Celsius [N, K] or [K]; NaN where nothing is known.
+        thermal_range: degrees at -1 and 1.
+
+    Returns:
+        `labels`; `temperatures` [N, K], NaN for classes that an image lacks, as datasets have them; and where the range is
+        known `thermal_segmentation` [N, 1, H, W].
+    """
+    absent = torch.zeros(labels.shape[0], degrees.shape[-1], dtype=torch.bool, device=labels.device)
+    present = absent.scatter(1, labels.flatten(1), True)
+    temperatures = torch.where(present, degrees.to(labels.device), torch.nan)
+    batch = {"labels": labels, "temperatures": temperatures}
+    if thermal_range:
+        batch["thermal_segmentation"] = paint_temperatures(labels, temperatures, thermal_range)
+    return batch
 
 
 def temperature_vector(given: Mapping[str, float], classes: Sequence[str], usual: Mapping[str, float]) -> Tensor:

@@ -1,8 +1,8 @@
-"""zoo.load: a trained model with its pre- and post-processing."""
+"""A trained model with its pre- and post-processing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -12,14 +12,19 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from zoo.build import build_method, choice_of
+from zoo.build import choice_of
 from zoo.contracts import Batch, Method
-from zoo.errors import UsageError
-from zoo.layers.conditions import paint_temperatures
-from zoo.weights.folder import ModelConfig, load_weights, read_config
-from zoo.weights.inputs import Picture, labels_tensor, pad_to, temperature_vector, visible_tensor
+from zoo.errors import DataError, UsageError
+from zoo.weights.folder import ModelConfig
+from zoo.weights.inputs import Picture, labels_of, pad_to, temperature_vector, told, visible_tensor
+from zoo.weights.outputs import Depth, celsius, like, one_channel
+from zoo.weights.tiles import in_tiles
 
-_LUMA = (0.299, 0.587, 0.114)
+Degrees = Mapping[str, float]
+"""Degrees Celsius by class name."""
+
+SMALLEST_TILE = 32
+"""Pixels; in smaller tiles there is more overlap than image."""
 
 
 class Translator(nn.Module):
@@ -29,10 +34,13 @@ class Translator(nn.Module):
     `translate` takes files, pictures, arrays and tensors of any size and gives thermal images of the same size.
     """
 
-    def __init__(self, method: Method, config: ModelConfig) -> None:
+    def __init__(self, method: Method, config: ModelConfig, *, card: str = "") -> None:
         super().__init__()
         self.method = method
         self.config = config
+        """How the model was built and what it was trained on."""
+        self.card = card
+        """The model card as Markdown; empty where the weights came without one."""
         recipe = config.recipe
         self.contracts = [choice_of("method", recipe.method).contract]
         if recipe.generator:
@@ -44,14 +52,40 @@ class Translator(nn.Module):
         return next((tensor.device for tensor in self.method.state_dict().values()), torch.device("cpu"))
 
     @property
+    def dtype(self) -> torch.dtype:
+        """What the networks compute in."""
+        tensors = self.method.state_dict().values()
+        return next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float32)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Class names of label indices 0, 1, ...; empty where the training data had none."""
         return self.config.dataset.classes
 
     @property
+    def thermal_range(self) -> tuple[float, float] | None:
+        """Degrees Celsius of the lowest and highest thermal value, or None where the weights know grey levels only."""
+        return self.config.dataset.thermal_range
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """What the model reads, `visible` first (see `zoo.contracts.Batch`)."""
         return tuple(dict.fromkeys(entry for contract in self.contracts for entry in contract.reads))
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether the model reads class labels beside the image."""
+        return bool({"labels", "thermal_segmentation"} & set(self.reads))
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width that the networks take are multiples of this."""
+        return int(np.lcm.reduce([contract.size_multiple for contract in self.contracts]))
+
+    def grid(self, length: int) -> int:
+        """Return the smallest side that the networks take and that is not shorter than `length`."""
+        least = max(length, *(contract.min_size for contract in self.contracts))
+        return -(-least // self.size_multiple) * self.size_multiple
 
     def forward(self, batch: Batch) -> Tensor:
         """Return thermal images [N, C, H, W] in [-1, 1] for a batch whose image size the networks take."""
@@ -63,120 +97,178 @@ class Translator(nn.Module):
         self,
         image: str | Path | Image.Image,
         labels: Picture | None = None,
-        temperatures: Mapping[str, float] | None = None,
+        temperatures: Degrees | None = None,
+        *,
+        tile: int | None = None,
+        depth: Depth | None = None,
     ) -> Image.Image: ...
     @overload
     def translate(
-        self, image: NDArray[Any], labels: Picture | None = None, temperatures: Mapping[str, float] | None = None
-    ) -> NDArray[np.uint8]: ...
+        self,
+        image: NDArray[Any],
+        labels: Picture | None = None,
+        temperatures: Degrees | None = None,
+        *,
+        tile: int | None = None,
+        depth: Depth | None = None,
+    ) -> NDArray[Any]: ...
     @overload
     def translate(
-        self, image: Tensor, labels: Picture | None = None, temperatures: Mapping[str, float] | None = None
+        self,
+        image: Tensor,
+        labels: Picture | None = None,
+        temperatures: Degrees | Sequence[Degrees] | None = None,
+        *,
+        tile: int | None = None,
+        depth: Depth | None = None,
     ) -> Tensor: ...
+    @overload
+    def translate(
+        self,
+        image: list[Any] | tuple[Any, ...],
+        labels: Sequence[Picture | None] | None = None,
+        temperatures: Degrees | Sequence[Degrees] | None = None,
+        *,
+        tile: int | None = None,
+        depth: Depth | None = None,
+    ) -> list[Any]: ...
 
     @torch.no_grad()
     def translate(
-        self, image: Picture, labels: Picture | None = None, temperatures: Mapping[str, float] | None = None
-    ) -> Image.Image | NDArray[np.uint8] | Tensor:
+        self,
+        image: Picture | list[Any] | tuple[Any, ...],
+        labels: Picture | Sequence[Picture | None] | None = None,
+        temperatures: Degrees | Sequence[Degrees] | None = None,
+        *,
+        tile: int | None = None,
+        depth: Depth | None = None,
+    ) -> Image.Image | NDArray[Any] | Tensor | list[Any]:
         """Return the thermal image of a visible one, at the same size; the same call gives the same image.
 
         Args:
-            image: a file or PIL image of any mode, giving an 8-bit grey PIL image; a uint8 array [H, W, 3], giving a uint8 array
-                [H, W]; or a float tensor [3, H, W] or [N, 3, H, W] in [-1, 1], giving a float tensor of one channel in [-1, 1].
+            image: a file or PIL image of any mode, giving a grey PIL image; a uint8 array [H, W, 3], giving an array [H, W]; a
+                float tensor [3, H, W] or [N, 3, H, W] in [-1, 1], giving a tensor of one channel; or a list of these, of
+                different sizes if need be, giving a list. Each image of a list or tensor comes out as it would alone.
             labels: class indices of the pixels, for models that read them: an 8-bit file, PIL image, array or tensor of the
-                image's size.
-            temperatures: degrees Celsius by class name; classes left out have their mean over the training set.
+                image's size; for a list, one for each image.
+            temperatures: degrees Celsius by class name, for all images or in a list one for each; classes left out have their
+                mean over the training set.
+            tile: side in pixels, rounded up to what the networks take: images are translated in overlapping tiles of this
+                size, which need less memory, and blended without seams. A network with statistics over the image
+                (instance norm) draws each tile by its own, so that contrast may differ from that of the whole image.
+            depth: 8 for 0 to 255, 16 for 0 to 65535, "float" for float32 in [-1, 1]; by default floats for tensors, else 8.
 
         Raises:
             DataError: a file is not a readable image, or an array or tensor has another shape or type.
-            UsageError: the model reads labels and got none, or a class is unknown.
+            UsageError: the model reads labels and got none, a class is unknown, or the tile or depth cannot be.
         """
+        if tile is not None and tile < SMALLEST_TILE:
+            raise UsageError(
+                f"tile is {tile}; it must be {SMALLEST_TILE} pixels or more", "The larger, the better: 512 or 1024"
+            )
+        if isinstance(image, list | tuple):
+            return [
+                self.translate(one, its_labels, its_degrees, tile=tile, depth=depth)
+                for one, its_labels, its_degrees in zip(
+                    image, _for_each(labels, len(image)), _for_each(temperatures, len(image)), strict=True
+                )
+            ]
         visible = visible_tensor(image)
-        thermal = self._thermal(self._batch(visible, labels, temperatures or {}))
-        if isinstance(image, Tensor):
-            return thermal if image.dim() == 4 else thermal[0]
-        levels: NDArray[np.uint8] = ((thermal[0, 0] + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
-        return levels if isinstance(image, np.ndarray) else Image.fromarray(levels)
+        thermal = self._thermal(self._batch(visible, labels, temperatures), tile)
+        return like(thermal, image, depth)
 
-    def _batch(self, visible: Tensor, labels: Picture | None, temperatures: Mapping[str, float]) -> Batch:
-        """Assemble what the model reads."""
+    @overload
+    def to_celsius(self, thermal: str | Path | Image.Image | NDArray[Any]) -> NDArray[np.float32]: ...
+    @overload
+    def to_celsius(self, thermal: Tensor) -> Tensor: ...
+    @overload
+    def to_celsius(self, thermal: list[Any] | tuple[Any, ...]) -> list[Any]: ...
+
+    def to_celsius(self, thermal: Picture | list[Any] | tuple[Any, ...]) -> NDArray[np.float32] | Tensor | list[Any]:
+        """Return the degrees Celsius of every pixel of a translation, linear over `thermal_range`.
+
+        An 8-bit image holds 256 temperatures only; translate with `depth="float"` to keep them all. A pixel at either end of
+        the range stands for that temperature or beyond.
+
+        Args:
+            thermal: what `translate` gave, of any depth, or a file of it; a picture, file or array gives a float32 array [H, W],
+                a tensor a float32 tensor of its shape, a list a list.
+
+        Raises:
+            UsageError: the weights know grey levels only.
+            DataError: the image is of another type or range.
+        """
+        low, high = self.require_degrees()
+        if isinstance(thermal, list | tuple):
+            return [celsius(one, (low, high)) for one in thermal]
+        return celsius(thermal, (low, high))
+
+    def require_degrees(self) -> tuple[float, float]:
+        """Return `thermal_range`, of weights that know it.
+
+        Raises:
+            UsageError: they know grey levels only.
+        """
+        if self.thermal_range is None:
+            data = self.config.dataset.name
+            raise UsageError(
+                f"these weights know grey levels, not degrees: their training data, {data}, has no temperatures",
+                "Train on data in degrees, such as scenes",
+            )
+        return self.thermal_range
+
+    def _batch(self, visible: Tensor, labels: Any, temperatures: Degrees | Sequence[Degrees] | None) -> Batch:
+        """Assemble what the model reads; a sequence of temperatures has one entry for each image."""
         data, batch = self.config.dataset, {"visible": visible}
         if labels is None:
-            if set(self.reads) & {"labels", "thermal_segmentation"}:
+            if self.reads_labels:
                 classes = ", ".join(f"{index} {name}" for index, name in enumerate(self.classes))
                 raise UsageError(
                     f"this model ({self.config.recipe.method.name}) reads class labels beside the image and got none",
                     f"Give labels=... in Python or --labels FILE; the indices are {classes}",
                 )
             return batch
-        batch["labels"] = labels_tensor(labels, self.classes, (visible.shape[-2], visible.shape[-1]))
-        degrees = temperature_vector(temperatures, self.classes, data.class_temperatures)
-        present = torch.stack([torch.bincount(row.flatten(), minlength=len(degrees)) > 0 for row in batch["labels"]])
-        batch["temperatures"] = torch.where(present, degrees, torch.nan)
-        if data.thermal_range:
-            batch["thermal_segmentation"] = paint_temperatures(
-                batch["labels"], batch["temperatures"], data.thermal_range
-            )
-        return batch
+        given = _for_each(temperatures, len(visible))
+        degrees = [temperature_vector(one or {}, self.classes, data.class_temperatures) for one in given]
+        return batch | told(labels_of(labels, self.classes, visible), torch.stack(degrees), data.thermal_range)
 
-    def _thermal(self, batch: Batch) -> Tensor:
-        """Pad to a size that the networks take, translate, crop back, and reduce RGB copies to one channel."""
+    def _thermal(self, batch: Batch, tile: int | None) -> Tensor:
+        """Pad to a size that the networks take, translate, and crop back to [N, 1, H, W]."""
         height, width = batch["visible"].shape[-2:]
-        padded = {}
-        for name, tensor in batch.items():
-            whole = tensor.to(self.device)
-            if name == "labels":
-                whole = pad_to(whole[:, None].float(), self._grid(height), self._grid(width))[:, 0].long()
-            elif tensor.dim() == 4:
-                whole = pad_to(whole, self._grid(height), self._grid(width))
-            padded[name] = whole
+        rows, columns = self.grid(height), self.grid(width)
+        padded = {name: _padded(entry, rows, columns) for name, entry in batch.items()}
+        if tile is None:
+            return self._drawn(padded)[..., :height, :width]
+        sides = min(self.grid(tile), rows), min(self.grid(tile), columns)
+        return in_tiles(self._drawn, padded, tile=sides, multiple=self.size_multiple)[..., :height, :width]
+
+    def _drawn(self, batch: Batch) -> Tensor:
+        """Return thermal images [N, 1, H, W], float32 in [-1, 1], for what the networks take."""
+        if self.method.training and len(batch["visible"]) > 1:
+            # Dropout and the statistics of a batch would make an image depend on those beside it.
+            singles = [{name: entry[i : i + 1] for name, entry in batch.items()} for i in range(len(batch["visible"]))]
+            return torch.cat([self._drawn(single) for single in singles])
         with torch.random.fork_rng():
             torch.manual_seed(0)  # methods that keep dropout on when they translate draw the same every time
-            thermal = self(padded)[..., :height, :width]
-        if thermal.shape[1] == 3:
-            thermal = (thermal * thermal.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
-        bounded: Tensor = thermal.clamp(-1, 1)
-        return bounded
+            return one_channel(self({name: self._placed(entry) for name, entry in batch.items()}).float())
 
-    def _grid(self, length: int) -> int:
-        """Return the smallest side that the recipe's networks take and that is not shorter than `length`."""
-        multiple = int(np.lcm.reduce([contract.size_multiple for contract in self.contracts]))
-        return -(-max(length, *(contract.min_size for contract in self.contracts)) // multiple) * multiple
+    def _placed(self, entry: Tensor) -> Tensor:
+        """Return a tensor where the networks are; images also in the type that they compute in."""
+        is_image = entry.dim() == 4 and entry.is_floating_point()
+        return entry.to(self.device, self.dtype if is_image else None)
 
 
-def load(source: str | Path, *, device: str = "auto") -> Translator:
-    """Return the translator of a run folder that `zoo bench` left.
-
-    Args:
-        source: the folder with `model.safetensors` and `config.json`.
-        device: `auto` (CUDA where there is one), `cpu`, `cuda`, `cuda:1`, ...
-
-    Raises:
-        UsageError: the folder is not a finished run, or a plugin that it needs is not installed.
-        ZooError: its files are damaged or do not fit together.
-    """
-    folder = Path(source)
-    config = read_config(folder)
-    with torch.random.fork_rng():  # the initial weights are about to be replaced
-        method = build_method(config.recipe, config.dataset, torch.Generator(), training=False)
-    load_weights(folder, method)
-    translator = Translator(method, config).to(pick_device(device)).requires_grad_(False)
-    method.train(method.test_mode == "train")
-    return translator
+def _padded(entry: Tensor, height: int, width: int) -> Tensor:
+    """Enlarge images [N, C, H, W] and maps [N, H, W] at the bottom and right; leave what has no pixels."""
+    if entry.dim() == 3:
+        return pad_to(entry[:, None].float(), height, width)[:, 0].to(entry.dtype)
+    return pad_to(entry, height, width) if entry.dim() == 4 else entry
 
 
-def pick_device(name: str) -> torch.device:
-    """Return the device that `auto`, `cpu` or `cuda` means here.
-
-    Raises:
-        UsageError: CUDA was asked for and is not there, or the name is unknown.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"{name!r} is not a device", "Type auto, cpu or cuda") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError("no CUDA device is available", "Type --device cpu, or --device auto")
-    return device
+def _for_each(values: Any, count: int) -> Sequence[Any]:
+    """Return one value for each of `count` images, from a list of them or one for all."""
+    if not isinstance(values, list | tuple):
+        return [values] * count
+    if len(values) != count:
+        raise DataError(f"there are {count} images and {len(values)} labels or temperatures", "Give one for each image")
+    return values

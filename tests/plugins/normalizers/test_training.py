@@ -25,10 +25,12 @@ class NoiseStore:
 
     n_visible = n_thermal = 2
 
-    def sample(self, visible: Tensor, thermal: Tensor, *, crop: int, rng: torch.Generator, aligned: bool) -> Batch:
+    def sample(
+        self, visible: Tensor, thermal: Tensor, *, crop: int, rng: torch.Generator, aligned: bool, part: slice
+    ) -> Batch:
         stream = torch.Generator().manual_seed(0)
         images = torch.rand(2, 4, crop, crop, generator=stream) * 2 - 1
-        return {"visible": images[visible, :3], "thermal": images[thermal, 3:]}
+        return {"visible": images[visible[part], :3], "thermal": images[thermal[part], 3:]}
 
     def whole(self, index: Tensor) -> Batch:
         raise NotImplementedError

@@ -89,9 +89,9 @@ def test_pixel_logits_depend_on_their_pixel_alone() -> None:
 
 @pytest.mark.parametrize("config", [PatchGANConfig, PixelConfig])
 def test_batch_norm_does_not_offer_independent_samples(config: type[PatchGANConfig]) -> None:
-    assert config(norm="batch").contract().offers == {"double_backward"}
+    assert "independent_samples" not in config(norm="batch").contract().offers
     for norm in ("instance", "none"):
-        assert config(norm=norm).contract().offers == {"double_backward", "independent_samples"}
+        assert config(norm=norm).contract().offers >= {"double_backward", "independent_samples"}
 
 
 def test_rows_describe_what_they_build() -> None:

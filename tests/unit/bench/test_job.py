@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from zoo.bench.job import score_name, scorings, unscored
 from zoo.registry import get_registry
 
@@ -16,16 +18,15 @@ def test_a_score_is_named_by_what_sets_its_values_apart(tmp_path):
     assert label.startswith("lpips[alex@") and str(tmp_path) not in label
 
 
-def test_what_is_not_in_a_record_or_of_other_weights_is_to_be_scored():
-    class Record:
-        scored = {name: one.key for name, one in scorings(choose("psnr", "ssim"), "weights").items()}  # noqa: RUF012
-
+def test_what_is_not_in_a_record_or_of_other_weights_is_to_be_scored(make_record):
+    known = {name: one.key for name, one in scorings(choose("psnr", "ssim"), "weights").items()}
+    record = replace(make_record([]), scored=known)
     asked = scorings(choose("psnr", "mae"), "weights")
-    assert list(unscored(asked, Record)) == ["mae"]
+    assert list(unscored(asked, record)) == ["mae"]
     assert list(unscored(asked, None)) == ["psnr", "mae"]
-    assert list(unscored(scorings(choose("psnr"), "other weights"), Record)) == ["psnr"]
+    assert list(unscored(scorings(choose("psnr"), "other weights"), record)) == ["psnr"]
     changed = scorings(choose("ssim:border=valid"), "weights")
-    assert list(unscored(changed, Record)) == ["ssim[border=valid]"]
+    assert list(unscored(changed, record)) == ["ssim[border=valid]"]
 
 
 def test_a_changed_file_of_weights_is_scored_again(tmp_path):

@@ -14,6 +14,7 @@ from zoo.layers.pool import HistoryPool
 from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.train.engine import StepReport, TrainResult, train
 from zoo.train.seeds import seed_everything
+from zoo.train.speed import PLAIN, Speed
 
 SIZE = 8
 
@@ -62,10 +63,12 @@ class TinyStore:
         self.visible = torch.rand(5, 3, SIZE, SIZE, generator=stream) * 2 - 1
         self.thermal = torch.rand(5, 1, SIZE, SIZE, generator=stream) * 2 - 1
 
-    def sample(self, visible: Tensor, thermal: Tensor, *, crop: int, rng: torch.Generator, aligned: bool) -> Batch:
+    def sample(
+        self, visible: Tensor, thermal: Tensor, *, crop: int, rng: torch.Generator, aligned: bool, part: slice
+    ) -> Batch:
         assert crop == SIZE
         mirror = torch.rand((), generator=rng) < 0.5
-        batch = {"visible": self.visible[visible], "thermal": self.thermal[thermal]}
+        batch = {"visible": self.visible[visible[part]], "thermal": self.thermal[thermal[part]]}
         return {name: torch.where(mirror, image.flip(-1), image) for name, image in batch.items()}
 
     def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
@@ -98,6 +101,7 @@ class Run:
         stop_after: int | None = None,
         every: float = 1e9,
         on_step: Callable[[StepReport], object] = lambda report: None,
+        speed: Speed = PLAIN,
     ) -> TrainResult:
         device = torch.device("cpu")
         rng = seed_everything(0, device)
@@ -121,6 +125,7 @@ class Run:
             stop=lambda: stop_after is not None and len(self.reports) >= stop_after,
             checkpoint_every=every,
             log_every=2,
+            speed=speed,
         )
 
     def end(self) -> dict[str, Tensor]:

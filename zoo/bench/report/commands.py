@@ -8,13 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
-import msgspec
-
 from zoo.bench.grid import Axes, System
 from zoo.bench.record import Record
+from zoo.bench.systems import same_parts
 from zoo.composition import PresetName, choose_parts, choose_preset, choose_system
 from zoo.errors import ZooError
-from zoo.recipe import Part, Recipe
+from zoo.recipe import Recipe
 from zoo.registry import get_registry, split_specs
 
 AXES = {"--recipe": "recipe", "--method": "method", "--gen": "generator", "--disc": "discriminator"}
@@ -53,25 +52,9 @@ def _system(given: dict[str, str], recipe: Recipe) -> System | None:
     for system in axes.systems():
         config = choose_system(registry, **asdict(system), preset=preset)
         choose_preset(cast(PresetName, preset), config)
-        choices = choose_parts(registry, config, given.get("--norm")).items()
-        fitted = {kind: choice.for_size(recipe.size) for kind, choice in choices}
-        parts = {kind: Part(name=c.entry.full_name, config=msgspec.to_builtins(c.config)) for kind, c in fitted.items()}
-        if _same(parts, recipe):
+        if same_parts(choose_parts(registry, config, given.get("--norm")), recipe):
             return system
     return None
-
-
-def _same(parts: dict[str, Part], recipe: Recipe) -> bool:
-    own = {
-        "method": recipe.method,
-        "generator": recipe.generator,
-        "discriminator": recipe.discriminator,
-        "normalizer": recipe.normalizer,
-    }
-    # As JSON, because a recipe that was read from a file has lists where the config has tuples.
-    return msgspec.json.encode(parts, order="deterministic") == msgspec.json.encode(
-        {kind: part for kind, part in own.items() if part}, order="deterministic"
-    )
 
 
 def _data(text: str, recipe: Recipe) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
+from zoo.bench.health import HEALTH, known_health
 from zoo.bench.record import Record
 from zoo.bench.report.runs import Entry, Group
 from zoo.data.layout import DatasetInfo
 from zoo.errors import ZooError
+from zoo.evaluate.results import Score
 from zoo.registry import get_registry
 from zoo.weights.folder import read_config
 
@@ -55,11 +57,12 @@ def dataset_facts(group: Group, info: DatasetInfo | None) -> Facts:
     if info:
         facts |= {"source": info.source, "citation": info.citation, "pairs": "yes" if info.pairs else "no, unpaired"}
         facts["thermal range"] = f"{info.thermal_low:g} to {info.thermal_high:g} {info.unit}, {info.thermal_bits}-bit"
-        facts |= {"drawn": info.drawn, "health": info.health.summary if info.health else ""}
-    usual = {"name", "splits", "left_out", "license", "fingerprint"}
+        facts["drawn"] = info.drawn
+    usual = {"name", "splits", "left_out", "license", "fingerprint", HEALTH}
     for key in sorted(known.keys() - usual):
-        facts[key] = facts.get(key) or _plain(known[key])
-    facts["health"] = facts.get("health") or "not measured"
+        facts[key] = facts.get(key) or plain(known[key])
+    health = known_health((entry.folder, record) for entry, record in group.finished)
+    facts["health"] = health or "not measured; type: zoo data check FOLDER"
     return [(key, value) for key, value in facts.items() if value]
 
 
@@ -77,15 +80,15 @@ def run_facts(entry: Entry, record: Record) -> Facts:
         if part:
             origin = record.plugins.get(kind, {})
             by = " ".join(filter(None, (origin.get("distribution", ""), origin.get("version", ""))))
-            options = ", ".join(f"{key}={_plain(value)}" for key, value in part.config.items())
-            facts[kind] = "; ".join(filter(None, (part.name, options, by, _paper(kind, part.name))))
+            options = ", ".join(f"{key}={plain(value)}" for key, value in part.config.items())
+            facts[kind] = "; ".join(filter(None, (part.name, options, by, paper(kind, part.name))))
     if record.celsius:
         classes = ", ".join(f"{name} {error:.2f}" for name, error in record.celsius.classes.items())
         facts["mean error"] = f"{record.celsius.all:.2f} °C" + (f" ({classes})" if classes else "")
     facts["parameters"] = ", ".join(f"{name} {count:,}" for name, count in record.parameters.items())
     facts["last losses"] = ", ".join(f"{name} {value:.3g}" for name, value in record.losses.items())
     facts["resumed"] = f"{record.timing.resumed} times" if record.timing.resumed else ""
-    facts["protocol"] = _protocol_text(record)
+    facts["protocol"] = protocol_text(record.scores)
     remarks = [f"{score.metric}: {note}" for score in record.scores for note in score.notes]
     facts["notes"] = " ".join([*record.notes, *remarks])
     facts["folder"] = entry.folder.name
@@ -93,34 +96,34 @@ def run_facts(entry: Entry, record: Record) -> Facts:
     return [(key, value) for key, value in facts.items() if value]
 
 
-def _protocol_text(record: Record) -> str:
-    """Return what all metrics share, then what each has of its own."""
-    protocols = [score.protocol for score in record.scores]
+def protocol_text(scores: Sequence[Score]) -> str:
+    """Return how scores were measured: what all metrics share, then what each has of its own."""
+    protocols = [score.protocol for score in scores]
     shared = {
         key: value for key, value in (protocols or [{}])[0].items() if all(p.get(key) == value for p in protocols)
     }
     own = [
-        f"{score.metric}: {_plain({key: value for key, value in score.protocol.items() if key not in shared})}"
-        for score in record.scores
+        f"{score.metric}: {plain({key: value for key, value in score.protocol.items() if key not in shared})}"
+        for score in scores
         if score.protocol.keys() - shared.keys()
     ]
-    return "; ".join(filter(None, [_plain(shared), *own]))
+    return "; ".join(filter(None, [plain(shared), *own]))
 
 
-def _paper(kind: str, name: str) -> str:
+def paper(kind: str, name: str) -> str:
     """Return a component's source; empty where its plugin is gone."""
     rows = [row.component.paper for row in get_registry().entries if row.kind == kind and row.full_name == name]
     return rows[0] if rows else ""
 
 
 def _environment_facts(environment: dict[str, Any]) -> Facts:
-    return [(key, _plain(value)) for key, value in environment.items() if value not in (None, "", {})]
+    return [(key, plain(value)) for key, value in environment.items() if value not in (None, "", {})]
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
     """Return a JSON value as people write it."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_plain(each)}" for key, each in value.items())
+        return ", ".join(f"{key} {plain(each)}" for key, each in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_plain(each) for each in value)
+        return ", ".join(plain(each) for each in value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zoo.bench.naming import length_text
 from zoo.bench.report.commands import row_command
 from zoo.bench.report.facts import Facts, dataset_facts, dataset_info, environments, run_facts
 from zoo.bench.report.plots import Curve, Point, curve_panel, scatter_panel
 from zoo.bench.report.runs import Entry, Group, group_entries
 from zoo.bench.report.samples import BUDGET, Samples, samples_of
 from zoo.bench.report.table import COSTS, Column, Row, metric_columns, table_rows
-from zoo.bench.results import length_text
 from zoo.data.layout import DatasetInfo
 from zoo.train.log import LOG, Reading, read_log
 from zoo.version import __version__
@@ -56,6 +56,8 @@ class Section:
     """Plots of the other terms."""
     scatters: list[str]
     dataset: Facts
+    health: str
+    """What stands of the dataset under the table."""
     left_out: list[tuple[str, int]]
     """Reasons for which an importer left files out, and how many."""
     runs: list[RunNotes]
@@ -90,6 +92,7 @@ def _section(number: int, group: Group, budget: int) -> Section:
     cycles = [term for term in terms if "cycle" in term.rpartition("/")[2]]
     info = dataset_info(group)
     many_seeds = len({entry.recipe.seed for entry in group.entries}) > 1
+    dataset = dataset_facts(group, info)
     return Section(
         anchor=f"data-{number}",
         title=group.title,
@@ -102,7 +105,8 @@ def _section(number: int, group: Group, budget: int) -> Section:
         cycles=[_curves(group, logs, term) for term in cycles],
         losses=[_curves(group, logs, term) for term in terms if term not in cycles],
         scatters=_scatters(group, columns),
-        dataset=dataset_facts(group, info),
+        dataset=dataset,
+        health=f"Dataset health: {dict(dataset)['health']}",
         left_out=Counter(file.reason for file in info.left_out).most_common(8) if info else [],
         runs=[_notes(entry, many_seeds) for entry in group.entries],
     )

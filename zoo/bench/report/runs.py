@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.bench.naming import name_systems
 from zoo.bench.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure
-from zoo.bench.results import COLUMNS, length_text, part_text, varied_options
 from zoo.bench.store import read_results
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
@@ -112,20 +112,6 @@ def group_entries(entries: Sequence[Entry]) -> list[Group]:
     return [Group(title=titles[key], entries=found[key]) for key in found]
 
 
-def name_systems(recipes: Sequence[Recipe]) -> list[str]:
-    """Return a short name for each recipe, of the parts in which they differ; alike only for seeds of one system.
-
-    Recipes on other data or at another size may share a name, since they stand in tables of their own.
-    """
-    varied = varied_options(recipes)
-    texts = [{kind: part_text(recipe, kind, varied) for kind in COLUMNS[:3]} for recipe in recipes]
-    kinds = [kind for kind in COLUMNS[:3] if len({text[kind] for text in texts}) > 1] or list(COLUMNS[:3])
-    names = [" ".join(text[kind] for kind in kinds if text[kind] != "-") for text in texts]
-    for setting in (_length, _batch, _channels):
-        names = _set_apart(names, recipes, setting)
-    return _number_twins(names, recipes)
-
-
 def style(number: int) -> Style:
     """Return the style of the system of this number; 24 differ."""
     cycle = number // len(PALETTE)
@@ -134,41 +120,6 @@ def style(number: int) -> Style:
         dash=DASHES[cycle % len(DASHES)],
         marker=MARKERS[cycle % len(MARKERS)],
     )
-
-
-def _set_apart(names: Sequence[str], recipes: Sequence[Recipe], setting: Callable[[Recipe], str]) -> list[str]:
-    """Append a setting where recipes of one name, dataset and size differ in it."""
-    seen: dict[tuple[str, str, int], set[str]] = {}
-    keys = [(name, recipe.data.fingerprint, recipe.size) for name, recipe in zip(names, recipes, strict=True)]
-    for key, recipe in zip(keys, recipes, strict=True):
-        seen.setdefault(key, set()).add(setting(recipe))
-    return [
-        f"{key[0]}, {setting(recipe)}" if len(seen[key]) > 1 else key[0]
-        for key, recipe in zip(keys, recipes, strict=True)
-    ]
-
-
-def _number_twins(names: Sequence[str], recipes: Sequence[Recipe]) -> list[str]:
-    """Number the recipes that are alike down to the seed: trained with other versions of a plugin, or copied."""
-    seen: Counter[tuple[str, str, int, int]] = Counter()
-    numbered = []
-    for name, recipe in zip(names, recipes, strict=True):
-        key = (name, recipe.data.fingerprint, recipe.size, recipe.seed)
-        seen[key] += 1
-        numbered.append(f"{name} ({seen[key]})" if seen[key] > 1 else name)
-    return numbered
-
-
-def _length(recipe: Recipe) -> str:
-    return length_text(recipe.budget)
-
-
-def _batch(recipe: Recipe) -> str:
-    return f"batch {recipe.batch}"
-
-
-def _channels(recipe: Recipe) -> str:
-    return f"{recipe.thermal_channels} thermal channel{'s' * (recipe.thermal_channels > 1)}"
 
 
 def _read_failures(results: Path) -> list[tuple[Path, Failure]]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean, stdev
 from typing import Any
 
@@ -192,21 +191,21 @@ def _best(group: Group, column: Column) -> str | None:
 
 def _distinct(columns: list[Column]) -> list[Column]:
     """Say in the heading in what two columns of one metric differ."""
-    count = Counter(column.heading for column in columns)
-    named = []
+    alike: dict[str, list[Column]] = {}
     for column in columns:
-        others = [other.protocol for other in columns if other.heading == column.heading]
-        if count[column.heading] > 1:
-            own = [
-                f"{key}={value}"
-                for key, value in column.protocol.items()
-                if any(other.get(key) != value for other in others)
-            ]
-            column = Column(  # noqa: PLW2901
-                heading=f"{column.heading} ({', '.join(own)})",
-                higher_is_better=column.higher_is_better,
-                protocol=column.protocol,
-                scores=column.scores,
-            )
-        named.append(column)
-    return named
+        alike.setdefault(column.heading, []).append(column)
+    return [
+        replace(column, heading=f"{column.heading} ({_own(column, alike[column.heading])})")
+        if len(alike[column.heading]) > 1
+        else column
+        for column in columns
+    ]
+
+
+def _own(column: Column, others: Sequence[Column]) -> str:
+    """Return what of a column's protocol is not the same in all columns of its metric."""
+    return ", ".join(
+        f"{key}={value}"
+        for key, value in column.protocol.items()
+        if any(other.protocol.get(key) != value for other in others)
+    )

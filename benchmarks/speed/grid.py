@@ -1,0 +1,76 @@
+"""What a bench takes beyond its cells' own work: eight cells of three steps, the same cells again, and the planning of many.
+
+python benchmarks/speed/grid.py --cells 8 --planned 1000
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import harness
+import msgspec
+
+from zoo.bench.grid import Axes, expand
+
+GEN, DISC, DATA = "resnet6:width=16,blocks=2", "patchgan:width=16", "scenes:train=8,test=4"
+
+
+def main() -> None:
+    """Measure a grid of small cells, and plans."""
+    options = harness.parser(__doc__)
+    options.add_argument("--cells", type=int, default=8)
+    options.add_argument("--planned", type=int, default=1000)
+    asked = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        words = [
+            "--gen",
+            GEN,
+            "--disc",
+            DISC,
+            "--data",
+            DATA,
+            "--steps",
+            "3",
+            "--size",
+            "64",
+            "--seeds",
+            str(asked.cells),
+        ]
+        words += ["--device", asked.device, "--out", "out", "--json"]
+        axes = Axes(generators=[GEN], discriminators=[DISC], data=[DATA], steps=3, size=64, seeds=asked.planned)
+        expand(axes, Path(folder))  # the dataset is made
+        start = time.perf_counter()
+        expand(axes, Path(folder))
+        planned = time.perf_counter() - start
+        wall, records = _bench(words, folder)
+        again, _ = _bench(words, folder)
+    work = sum(one["timing"]["train_seconds"] + one["timing"]["score_seconds"] for one in records)
+    rows: list[dict[str, Any]] = [
+        {
+            "what": f"{asked.cells} cells of 3 steps",
+            "s": wall,
+            "training and scoring s": work,
+            "beyond": wall / work - 1,
+        },
+        {"what": "the same again", "s": again},
+        {"what": f"planning of {asked.planned} cells", "s": planned},
+    ]
+    harness.report(rows, asked)
+
+
+def _bench(words: list[str], folder: str) -> tuple[float, Any]:
+    """Return how long a bench took and its records."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "zoo", "bench", *words]
+    done = subprocess.run(command, cwd=folder, env=os.environ, capture_output=True, check=True)
+    return time.perf_counter() - start, msgspec.json.decode(done.stdout)
+
+
+if __name__ == "__main__":
+    main()

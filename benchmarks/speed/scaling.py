@@ -1,0 +1,194 @@
+"""What grows with a study: planning and running a grid again, reading its results, importing and listing a dataset.
+
+Each row gives the seconds at a quarter, a half and the whole of a size, and the exponent of the growth: 1 where twice as much
+takes twice as long.
+
+python benchmarks/speed/scaling.py --cells 1000 --records 10000 --pairs 100000
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import harness
+import numpy as np
+
+from zoo.bench.comparing import compare_systems, systems_of
+from zoo.bench.display import PlainDisplay
+from zoo.bench.environment import provenance
+from zoo.bench.grid import Axes, Cell, expand
+from zoo.bench.job import METRICS, scorings
+from zoo.bench.launch.local import LocalLauncher
+from zoo.bench.launch.slots import Processors
+from zoo.bench.record import RECORD_FILE, Record, Timing, write_json
+from zoo.bench.report import write_report
+from zoo.bench.results import results_table
+from zoo.bench.runner import choose_metrics, run
+from zoo.bench.store import read_results
+from zoo.data.layout import list_split
+from zoo.data.writer import DatasetWriter
+from zoo.evaluate.results import Score
+from zoo.sources import open_source
+
+IMAGES = 50
+"""Test images of a made-up record."""
+SIDE = 16
+"""Pixels of a made-up image."""
+GENERATORS = ("resnet6", "resnet9", "unet", "resnet9_cbam")
+JUDGES = ("patchgan", "patchgan_gn", "patchgan_sn", "patchgan_gp")
+
+Work = Callable[[], object]
+Row = dict[str, Any]
+
+
+def main() -> None:
+    """Measure everything at three sizes."""
+    options = harness.parser(__doc__)
+    options.add_argument("--cells", type=int, default=1000, help="cells of a grid")
+    options.add_argument("--records", type=int, default=10_000, help="records of a results folder")
+    options.add_argument("--pairs", type=int, default=10_000, help="pairs of a dataset")
+    asked = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        small = write_pairs(work / "small", 4)
+        rows = [
+            *grown("cells", asked.cells, lambda count: grids(work / f"grid{count}", small, count)),
+            *grown("records", asked.records, lambda count: results(work / f"results{count}", small, count)),
+            *grown(
+                "cells in a report", asked.records // 10, lambda count: reports(work / f"report{count}", small, count)
+            ),
+            *grown("pairs", asked.pairs, lambda count: datasets(work / f"pairs{count}", count)),
+        ]
+    harness.report(rows, asked)
+
+
+def grown(unit: str, whole: int, works: Callable[[int], Iterator[tuple[str, Work]]]) -> list[Row]:
+    """Time works at a quarter, a half and the whole of a size."""
+    sizes = (whole // 4, whole // 2, whole)
+    times: dict[str, list[float]] = {}
+    cpu: dict[str, float] = {}
+    for size in sizes:
+        for what, work in works(size):
+            start, busy = time.perf_counter(), time.process_time()
+            work()
+            times.setdefault(what, []).append(time.perf_counter() - start)
+            cpu[what] = time.process_time() - busy
+    growth = math.log(sizes[2] / sizes[0])
+    return [
+        {
+            "what": what,
+            "up to": f"{whole} {unit}",
+            **dict(zip(("a quarter s", "a half s", "all s"), taken, strict=True)),
+            "of it CPU s": cpu[what],
+            "exponent": math.log(taken[2] / taken[0]) / growth,
+        }
+        for what, taken in times.items()
+    ]
+
+
+def grids(out: Path, data: Path, count: int) -> Iterator[tuple[str, Work]]:
+    """Plan a grid, then run it again when all its cells are done."""
+    axes = axes_of(data, count)
+    yield "plan a grid", lambda: expand(axes, out)
+    cells, _ = expand(axes, out)
+    write_records(cells)
+    display = PlainDisplay()
+
+    def again() -> None:
+        planned, _ = expand(axes, out)
+        outcomes = run(planned, display, LocalLauncher(Processors(1, 1, "cpu")), command="zoo bench")
+        assert {outcome.status for outcome in outcomes} == {"kept"}
+        results_table(outcomes)
+
+    yield "plan it again, find all done, make the table", again
+
+
+def results(out: Path, data: Path, count: int) -> Iterator[tuple[str, Work]]:
+    """Read a results folder and compare its systems."""
+    write_records(expand(axes_of(data, count), out)[0])
+    yield "read a results folder", lambda: read_results(out)
+    runs = read_results(out)
+    yield "compare its 16 systems, all seeds", lambda: compare_systems(systems_of(runs))
+
+
+def reports(out: Path, data: Path, count: int) -> Iterator[tuple[str, Work]]:
+    """Make a page of a results folder."""
+    write_records(expand(axes_of(data, count), out)[0])
+    yield "write a report", lambda: write_report(out, out / "report.html", title="")
+
+
+def datasets(root: Path, count: int) -> Iterator[tuple[str, Work]]:
+    """Write, list and look at a dataset."""
+    yield "import pairs", lambda: write_pairs(root, count)
+    yield "list them", lambda: list_split(root, "train")
+    yield "check them, once", lambda: open_source(root, size=SIDE)
+    yield "open them again", lambda: open_source(root, size=SIDE)
+
+
+def axes_of(data: Path, count: int) -> Axes:
+    """Return sixteen systems with so many seeds that they are `count` cells."""
+    seeds = count // (len(GENERATORS) * len(JUDGES))
+    return Axes(generators=GENERATORS, discriminators=JUDGES, data=(str(data),), size=64, seeds=seeds)
+
+
+def write_records(cells: Sequence[Cell]) -> None:
+    """Leave what a bench would leave of finished cells, with made-up numbers."""
+    metrics = choose_metrics(METRICS, cells)
+    rng = np.random.default_rng(0)
+    for cell in cells:
+        wanted = scorings(metrics, cell.train_key)
+        record = Record(
+            recipe=cell.recipe,
+            train_key=cell.train_key,
+            score_key="made up",
+            command="zoo bench",
+            finished="2026-01-01T00:00:00+00:00",
+            scores=[score(name, rng.normal(20, 2, IMAGES)) for name in wanted],
+            scored={name: scoring.key for name, scoring in wanted.items()},
+            losses={},
+            parameters={"translation": 1, "trained": 1},
+            timing=Timing(train_seconds=1, steps_per_second=1, score_seconds=1, resumed=0),
+            peak_memory={"host": 1, "device": None},
+            environment={},
+            plugins=provenance(cell.recipe),
+            dataset={"name": cell.recipe.data.name, "fingerprint": cell.recipe.data.fingerprint, "splits": {"test": 1}},
+        )
+        write_json(cell.folder / RECORD_FILE, record)
+
+
+def score(metric: str, values: Any) -> Score:
+    """Return a made-up score."""
+    mean = float(values.mean())
+    return Score(
+        metric=metric,
+        value=mean,
+        n=len(values),
+        low=mean - 0.5,
+        high=mean + 0.5,
+        level=0.95,
+        unit="",
+        higher_is_better=True,
+        protocol={"split": "test", "reads": ["visible"]},
+        per_image={f"image{number}": float(value) for number, value in enumerate(values)},
+    )
+
+
+def write_pairs(root: Path, count: int) -> Path:
+    """Write tiny pairs."""
+    rng = np.random.default_rng(0)
+    with DatasetWriter(root) as writer:
+        writer.describe(name=root.name)
+        for number in range(count):
+            grey = rng.integers(0, 256, (SIDE, SIDE), dtype=np.uint8)
+            split = "test" if number % 4 == 3 else "train"
+            writer.add(split, f"{number:06}", visible=np.stack([grey] * 3, axis=-1), thermal=grey)
+    return root
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""How long a training step takes: the default path against the plain one, eager and fp32, of the same run.
+
+python benchmarks/speed/steps.py cyclegan gn_cyclegan pix2pix --size 128,256 --batch 1,4
+A system is a recipe's name or METHOD+GENERATOR+DISCRIMINATOR, e.g. cyclegan+unet_128+patchgan_gn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import harness  # before torch
+import torch
+from accelerate import Accelerator
+from torch.utils.flop_counter import FlopCounterMode
+
+from zoo.build import build_method, choice_of
+from zoo.composition import compose
+from zoo.data.layout import read_info
+from zoo.data.sampling import Order
+from zoo.data.store import PairStore
+from zoo.errors import ZooError
+from zoo.recipe import Precision, Recipe
+from zoo.sources import open_source
+from zoo.train.graph import WARM_STEPS, CudaGraph, RecordedTurns
+from zoo.train.networks import prepared
+from zoo.train.seeds import seed_everything
+from zoo.train.speed import LONG, PLAIN, Speed, choose_speed, kernels, parse_speed, require_precision
+from zoo.train.turns import Turns
+
+DATA = "scenes:train=20,test=2"
+
+
+class Path:
+    """One way to train a recipe, ready to do the next step."""
+
+    def __init__(self, recipe: Recipe, speed: Speed, precision: Precision, device: torch.device) -> None:
+        require_precision(precision, device)
+        self.speed, self.precision, self.undo, self.number = speed, precision, ExitStack(), 0
+        root = open_source(DATA, size=recipe.size).root
+        self.rng = seed_everything(recipe.seed, device)
+        method = build_method(recipe, read_info(root), self.rng, training=True).to(device).train()
+        self.store = PairStore.open(
+            root, "train", size=recipe.load_size, device=device, thermal_channels=recipe.thermal_channels
+        )
+        self.paired = "pairs" in choice_of("method", recipe.method).contract.needs
+        self.order = Order(recipe.seed, self.store.n_visible, self.store.n_thermal, recipe.batch, self.paired)
+        self.size = recipe.size
+        self.undo.enter_context(prepared(method, speed, precision, device))
+        turns = Turns(
+            method, Accelerator(cpu=device.type == "cpu", device_placement=False, mixed_precision="no"), speed
+        )
+        self.turns = RecordedTurns(turns, CudaGraph(device, self.rng)) if speed.graph else turns
+
+    def step(self) -> None:
+        """Do the next step."""
+        with kernels(self.precision, self.speed):
+            indices = self.order.indices(self.number)
+            batch = self.store.sample(*indices, crop=self.size, rng=self.rng, aligned=self.paired)
+            self.turns.step(batch, 1.0)
+        self.number += 1
+
+
+def main() -> None:
+    """Measure every system at every size and batch."""
+    options = harness.parser(__doc__)
+    options.add_argument("systems", nargs="*", default=["cyclegan"])
+    options.add_argument("--size", default="128", type=harness.numbers)
+    options.add_argument("--batch", default="1", type=harness.numbers)
+    options.add_argument("--speed", default="auto", help="paths beside plain, apart by /; @bf16 for another precision")
+    options.add_argument("--steps", type=int, default=LONG, help="length of the training that auto chooses for")
+    asked = options.parse_args()
+    rows: list[dict[str, Any]] = []
+    for system in asked.systems:
+        for size in asked.size:
+            for batch in asked.batch:
+                rows += _rows(asked, system, size, batch)
+    harness.report(rows, asked)
+
+
+def _rows(asked: argparse.Namespace, system: str, size: int, batch: int) -> Iterator[dict[str, Any]]:
+    about = {"system": system, "px": size, "batch": batch}
+    device = torch.device(asked.device)
+    paths: dict[str, Path] = {}
+    try:
+        recipe = _recipe(system, size, batch)
+        for words in ("plain", *asked.speed.split("/")):
+            text, _, precision = words.partition("@")
+            speed = choose_speed(parse_speed(text), device, steps=asked.steps)
+            paths[f"{speed} {precision or 'fp32'}"] = Path(recipe, speed, precision or "fp32", device)
+        flops = _flops(next(iter(paths.values())).step)
+        memory = {name: harness.working_bytes(_warm(path), device) for name, path in paths.items()}
+        times = harness.compare({name: path.step for name, path in paths.items()}, device, asked.seconds)
+    except (ZooError, torch.cuda.OutOfMemoryError) as error:
+        yield {**about, "path": f"not run: {error}"}
+        return
+    finally:
+        for path in paths.values():
+            path.undo.close()
+        gc.collect()
+    plain = next(iter(times.values()))
+    for name, timing in times.items():
+        rate = flops / timing.median / 1e12
+        yield {
+            **about,
+            "path": name,
+            "ms": 1e3 * timing.median,
+            "best ms": 1e3 * timing.best,
+            "ratio": plain.median / timing.median,
+            "best ratio": plain.best / timing.best,
+            "processor ratio": plain.processor / timing.processor,
+            "TFLOP/s": rate,
+            "of peak": rate / harness.matmul_peak(device, name.split()[-1]),
+            "step MiB": memory[name] // 2**20,
+            "rounds": timing.rounds,
+        }
+
+
+def _recipe(system: str, size: int, batch: int) -> Recipe:
+    words = dict(zip(("method", "generator", "discriminator"), system.split("+"), strict=False))
+    parts = words if len(words) > 1 else {"recipe": system}
+    return compose(**parts, data=open_source(DATA, size=size), size=size, batch=batch, steps=1, preset="paper")
+
+
+def _flops(step: Callable[[], None]) -> int:
+    """Return the floating-point operations of the convolutions and matrix products in one step of the plain path."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return counter.get_total_flops()
+
+
+def _warm(path: Path) -> Callable[[], None]:
+    def work() -> None:
+        for _ in range(WARM_STEPS + 2):
+            path.step()
+
+    return work if path.speed != PLAIN else path.step
+
+
+if __name__ == "__main__":
+    main()

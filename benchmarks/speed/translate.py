@@ -1,0 +1,109 @@
+"""How many images a second a generator translates: the network alone, and `Translator.translate` from arrays to arrays.
+
+python benchmarks/speed/translate.py resnet9 resnet9_cbam unet_256 --size 256 --batch 1,32
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import harness  # before torch
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import zoo
+from zoo.bench.environment import provenance
+from zoo.build import build_method
+from zoo.composition import compose
+from zoo.errors import ZooError
+from zoo.sources import open_source
+from zoo.train.speed import Speed, kernels, parse_speed
+from zoo.weights.folder import ModelConfig
+from zoo.weights.translator import Translator
+
+
+def main() -> None:
+    """Measure every generator at every size and batch."""
+    options = harness.parser(__doc__)
+    options.add_argument("generators", nargs="*", default=["resnet9"])
+    options.add_argument("--size", default="256", type=harness.numbers)
+    options.add_argument("--batch", default="1,4", type=harness.numbers)
+    options.add_argument("--speed", help="paths beside plain, apart by /; @bf16 for another precision")
+    asked = options.parse_args()
+    rows: list[dict[str, Any]] = []
+    for generator in asked.generators:
+        for size in asked.size:
+            for batch in asked.batch:
+                rows += _rows(asked, generator, size, batch)
+    harness.report(rows, asked)
+
+
+def _rows(asked: argparse.Namespace, generator: str, size: int, batch: int) -> list[dict[str, Any]]:
+    about = {"generator": generator, "px": size, "batch": batch}
+    device = torch.device(asked.device)
+    usual = "channels-last/channels-last,compile@bf16" if device.type == "cuda" else "channels-last"
+    x = torch.rand(batch, 3, size, size, device=device) * 2 - 1
+    try:
+        paths = dict(_path(generator, words, x) for words in ("plain", *(asked.speed or usual).split("/")))
+        paths["Translator.translate fp32"] = _whole(generator, size, batch, device)
+    except ZooError as error:
+        return [{**about, "path": f"not run: {error}"}]
+    with torch.inference_mode():
+        with FlopCounterMode(display=False) as counter:
+            paths["plain fp32"]()
+        memory = {name: harness.working_bytes(path, device) for name, path in paths.items()}
+        times = harness.compare(paths, device, asked.seconds)
+    plain, flops = times["plain fp32"], counter.get_total_flops()
+    return [
+        {
+            **about,
+            "path": name,
+            "images/s": batch / timing.median,
+            "ms": 1e3 * timing.median,
+            "ratio": plain.median / timing.median,
+            "best ratio": plain.best / timing.best,
+            "processor ratio": plain.processor / timing.processor,
+            "TFLOP/s": flops / timing.median / 1e12,
+            "of peak": flops / timing.median / 1e12 / harness.matmul_peak(device, name.split()[-1]),
+            "call MiB": memory[name] // 2**20,
+            "rounds": timing.rounds,
+        }
+        for name, timing in times.items()
+    ]
+
+
+def _path(generator: str, words: str, x: Tensor) -> tuple[str, Callable[[], object]]:
+    """Return the name of a path and what translates a batch along it."""
+    text, _, precision = words.partition("@")
+    speed, precision = parse_speed(text) or Speed(), precision or "fp32"
+    network: nn.Module = zoo.create(generator, kind="generator").to(x.device).eval()
+    if speed.channels_last:
+        network, x = network.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
+    if speed.compile:
+        network.compile(dynamic=False)
+
+    def translate() -> Tensor:
+        half = torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bf16")
+        with kernels("tf32" if precision == "tf32" else "fp32", speed), half:
+            return network(x)
+
+    return f"{speed} {precision}", translate
+
+
+def _whole(generator: str, size: int, batch: int, device: torch.device) -> Callable[[], object]:
+    """Return what translates a list of arrays as `zoo.load(...).translate` does."""
+    source = open_source("scenes:train=4,test=2", size=size)
+    recipe = compose(method="pix2pix:evaluation=eval", generator=generator, data=source, size=size, steps=1)
+    method = build_method(recipe, source.info, torch.Generator(), training=False).eval()
+    config = ModelConfig(recipe=recipe, dataset=source.info, plugins=provenance(recipe))
+    translator = Translator(method, config).to(device)
+    images = [np.zeros((size, size, 3), np.uint8)] * batch
+    return lambda: translator.translate(images)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""zoo translate: depths, degrees, folders, and requests that cannot be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+from typer.testing import CliRunner
+
+import zoo
+from zoo.cli.main import app
+from zoo.errors import DataError, UsageError
+
+
+@pytest.fixture(scope="module")
+def warm(saved, tmp_path_factory) -> Path:
+    """A model of data in degrees whose translation is the visible image in grey."""
+    return saved(tmp_path_factory.mktemp("warm"), "scenes:train=2,test=2", method="grey_copy")
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    """A folder of two grey ramps of different sizes."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, width in (("a", 256), ("b", 128)):
+        ramp = np.linspace(0, 255, width).round().astype(np.uint8)
+        Image.fromarray(np.broadcast_to(ramp[None, :, None], (40, width, 3)).copy()).save(folder / f"{name}.png")
+    return folder
+
+
+def typed(*words: object) -> str:
+    """Type a command in this process; its error is raised."""
+    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_a_folder_in_16_bits(warm, photos, tmp_path):
+    pairs = json.loads(typed("translate", photos, "--model", warm, "-o", tmp_path / "out", "--depth", "16", "--json"))
+    assert [Path(pair["thermal"]).name for pair in pairs] == ["a.png", "b.png"]
+    pixels = np.asarray(Image.open(tmp_path / "out" / "a.png"))
+    assert pixels.dtype == np.uint16 and pixels.shape == (40, 256)
+    assert np.abs(pixels[0] - np.arange(256) * 257.0).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["degrees.tif", "degrees.npy"])
+def test_degrees_of_one_image_as_other_programs_read_them(warm, photos, tmp_path, name):
+    typed("translate", photos / "a.png", "--model", warm, "--celsius", "-o", tmp_path / name)
+    degrees = tifffile.imread(tmp_path / name) if name.endswith("tif") else np.load(tmp_path / name)
+    low, high = zoo.load(warm, device="cpu").thermal_range
+    assert degrees.dtype == np.float32
+    assert np.abs(degrees[0] - np.linspace(low, high, 256)).max() < 1e-4
+
+
+def test_floats_and_tiles(warm, photos, tmp_path):
+    typed("translate", photos / "a.png", "--model", warm, "--depth", "float", "--tile", 64, "-o", tmp_path / "a.tiff")
+    assert np.abs(tifffile.imread(tmp_path / "a.tiff")[0] - np.linspace(-1, 1, 256)).max() < 1e-5
+
+
+def test_without_o_the_thermal_image_lies_beside_the_visible_one(warm, photos):
+    typed("translate", photos / "a.png", "--model", warm)
+    assert Image.open(photos / "a_thermal.png").mode == "L"
+    (photos / "a_thermal.png").unlink()
+    typed("translate", photos, "--model", warm, "--celsius")
+    assert sorted(path.name for path in photos.with_name("photos_thermal").iterdir()) == ["a.tif", "b.tif"]
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "told"),
+    [
+        (["--celsius", "-o", "x.png"], UsageError, r"are written as .tif, .tiff or .npy, not as .png. Type: -o x.tif"),
+        (["--depth", "16", "-o", "x.jpg"], UsageError, r"not as .jpg. Type: -o x.png"),
+        (["--celsius", "--depth", "8"], UsageError, "degrees are floats, and --depth 8 asks for whole levels"),
+        (["--tile", "3", "-o", "x.png"], UsageError, "tile is 3; it must be 32 pixels or more"),
+    ],
+)
+def test_what_cannot_be_is_told(warm, photos, words, error, told):
+    with pytest.raises(error, match=told):
+        typed("translate", photos / "a.png", "--model", warm, *words)
+
+
+def test_degrees_of_weights_that_know_none_are_told_before_any_work(saved, pairs, photos, tmp_path):
+    grey = saved(tmp_path / "grey", str(pairs), method="grey_copy")
+    with pytest.raises(UsageError, match="know grey levels, not degrees"):
+        typed("translate", photos, "--model", grey, "--celsius")
+    with pytest.raises(DataError, match="no image or folder"):
+        typed("translate", tmp_path / "nothing", "--model", grey)

@@ -1,0 +1,152 @@
+"""The faster paths of a training step on a CUDA device, against the plain one. Run by hand: `python -m pytest tests/gpu`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from zoo.build import build_method, choice_of
+from zoo.composition import compose
+from zoo.data.layout import read_info
+from zoo.data.sampling import Order
+from zoo.data.store import PairStore
+from zoo.recipe import Precision
+from zoo.train.engine import train
+from zoo.train.graph import WARM_STEPS, CudaGraph, RecordedTurns
+from zoo.train.networks import prepared
+from zoo.train.seeds import seed_everything
+from zoo.train.speed import PLAIN, Speed, kernels
+from zoo.train.turns import Turns
+
+pytestmark = pytest.mark.gpu
+
+SIZE, STEPS = 32, 50
+RESNET = "resnet6:width=8,blocks=1"
+SYSTEMS = {
+    "gn": {"generator": RESNET, "discriminator": "patchgan_gn:width=8,layers=2"},
+    "gp": {"generator": RESNET, "discriminator": "patchgan_gp:width=8,layers=2"},
+    "sn": {"generator": RESNET, "discriminator": "patchgan_sn:width=8,layers=2"},
+    "pix2pix": {"method": "pix2pix", "generator": "unet_auto:width=8", "discriminator": "patchgan:width=8,layers=2"},
+    "cut": {
+        "method": "cut:width=16,patches=16",
+        "generator": RESNET + ",antialias=true",
+        "discriminator": "patchgan:width=8,layers=2",
+    },
+}
+GRAPH = Speed(fused=True, graph=True)
+Losses = list[dict[str, float]]
+
+
+class Training:
+    """A system on the GPU, step by step."""
+
+    def __init__(self, root: Path, system: str, speed: Speed, kind: torch.dtype, precision: Precision, undo: ExitStack):
+        self.device, self.kind = torch.device("cuda"), kind
+        recipe = compose(data=str(root), size=SIZE, steps=STEPS, **SYSTEMS[system])
+        self.rng = seed_everything(0, self.device)
+        method = build_method(recipe, read_info(root), self.rng, training=True).to(self.device, kind).train()
+        self.store = PairStore.open(root, "train", size=SIZE + 4, device=self.device)
+        self.paired = "pairs" in choice_of("method", recipe.method).contract.needs
+        self.order = Order(0, self.store.n_visible, self.store.n_thermal, 1, self.paired)
+        undo.enter_context(kernels(precision, speed))
+        undo.enter_context(prepared(method, speed, precision, self.device))
+        self.turns = Turns(method, Accelerator(device_placement=False, mixed_precision="no"), speed)
+        self.advance = RecordedTurns(self.turns, CudaGraph(self.device, self.rng)) if speed.graph else self.turns
+
+    def step(self, step: int) -> None:
+        batch = self.store.sample(*self.order.indices(step), crop=SIZE, rng=self.rng, aligned=self.paired)
+        floats = {name: tensor.to(self.kind) for name, tensor in batch.items() if tensor.is_floating_point()}
+        self.advance.step(batch | floats, 1.0 - step / STEPS)
+
+
+def losses(
+    root: Path,
+    system: str,
+    speed: Speed,
+    *,
+    kind: torch.dtype = torch.float64,
+    steps: int = STEPS,
+    precision: Precision = "fp32",
+) -> Losses:
+    """Return the losses of every step."""
+    read = []
+    with ExitStack() as undo:
+        training = Training(root, system, speed, kind, precision, undo)
+        for step in range(steps):
+            training.step(step)
+            read.append(training.turns.losses.read(step))
+        if speed.graph:
+            assert training.advance._replay is not None, "the step was not recorded"
+    return read
+
+
+def far(a: Losses, b: Losses) -> float:
+    """The largest difference of two losses, relative to the first."""
+    return max(abs(x[name] - y[name]) / (abs(x[name]) + 1e-3) for x, y in zip(a, b, strict=True) for name in x)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_recorded_step_follows_the_plain_one(pairs, system):
+    assert far(losses(pairs, system, PLAIN), losses(pairs, system, GRAPH)) < 1e-6
+
+
+@pytest.mark.parametrize("system", ["gn", "cut"])
+def test_channels_last_follows_the_plain_path(pairs, system):
+    assert far(losses(pairs, system, PLAIN), losses(pairs, system, Speed(channels_last=True))) < 1e-6
+
+
+@pytest.mark.parametrize("system", ["gn", "gp", "cut"])
+def test_compiled_and_recorded_follows_the_plain_path(pairs, system):
+    speed = Speed(channels_last=True, fused=True, compile=True, graph=True)
+    assert far(losses(pairs, system, PLAIN), losses(pairs, system, speed)) < 1e-6
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_bf16_starts_within_its_precision_of_fp32(pairs, system):
+    full = losses(pairs, system, PLAIN, kind=torch.float32, steps=1)
+    assert 0 < far(full, losses(pairs, system, PLAIN, kind=torch.float32, steps=1, precision="bf16")) < 0.05
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("speed", [PLAIN, GRAPH], ids=str)
+def test_no_step_of_any_method_waits_for_the_device(pairs, system, speed):
+    with ExitStack() as undo:
+        training = Training(pairs, system, speed, torch.float32, "fp32", undo)
+        for step in range(WARM_STEPS + 4):
+            # The first steps build caches, and recording itself waits.
+            torch.cuda.set_sync_debug_mode("error" if step > WARM_STEPS else "default")
+            try:
+                training.step(step)
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_recorded_training_draws_on_after_a_checkpoint(pairs, tmp_path):
+    def go(folder: Path, stop_after: int | None) -> list[dict[str, float]]:
+        device, heard = torch.device("cuda"), []
+        recipe = compose(data=str(pairs), size=SIZE, steps=12, **SYSTEMS["gn"])
+        rng = seed_everything(0, device)
+        method = build_method(recipe, read_info(pairs), rng, training=True)
+        result = train(
+            method,
+            recipe,
+            PairStore.open(pairs, "train", size=SIZE + 4, device=device),
+            folder=folder,
+            train_key="key",
+            device=device,
+            rng=rng,
+            paired=False,
+            on_step=heard.append,
+            stop=lambda: stop_after is not None and len(heard) >= stop_after,
+            log_every=1,
+            speed=GRAPH,
+        )
+        return [reading.losses for reading in result.tail]
+
+    whole = go(tmp_path / "whole", None)
+    go(tmp_path / "parts", 7)
+    assert far(whole, go(tmp_path / "parts", None)) < 1e-3

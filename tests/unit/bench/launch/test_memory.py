@@ -1,0 +1,30 @@
+"""Estimates of memory: measured where a like cell left a record, else by rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from zoo.bench.launch.memory import BASE, CONTEXT, FRAGMENTS, PER_IMAGE, MemoryOf
+from zoo.bench.record import write_json
+from zoo.recipe import Budget
+
+GIB = 1 << 30
+
+
+def test_the_rule_grows_with_batch_and_area(tmp_path, make_record, make_score):
+    recipe = make_record([]).recipe
+    need = MemoryOf(tmp_path)
+    assert need(recipe) == BASE + PER_IMAGE
+    assert need(replace(recipe, batch=4, size=128)) == BASE + PER_IMAGE
+
+
+def test_a_record_of_other_data_seed_and_length_tells_what_is_needed(tmp_path, make_record):
+    record = make_record([], seed=3)
+    write_json(tmp_path / "a" / "record.json", replace(record, peak_memory={"host": 1, "device": 5 * GIB}))
+    write_json(tmp_path / "b" / "record.json", replace(record, peak_memory={"host": 1, "device": None}))
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "record.json").write_text("{")
+    need = MemoryOf(tmp_path)
+    like = replace(record.recipe, seed=9, budget=Budget(steps=1, constant=1))
+    assert need(like) == round(5 * GIB * FRAGMENTS) + CONTEXT
+    assert need(replace(like, batch=2)) == BASE + 2 * PER_IMAGE

@@ -1,0 +1,81 @@
+"""Headers of safetensors that do not fit their file are refused, and good ones told as the library tells them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from zoo.checkpoints.peek import peek
+from zoo.errors import ZooError
+
+GOOD = {
+    "a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
+    "b": {"dtype": "I64", "shape": [], "data_offsets": [24, 32]},
+}
+
+
+def file(path, header, data=bytes(32), length=None):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes((len(text) if length is None else length).to_bytes(8, "little") + text + data)
+    return path
+
+
+def changed(**fields):
+    return GOOD | {"a": GOOD["a"] | fields}
+
+
+def test_the_library_tells_the_same(tmp_path):
+    tensors = {
+        f"t{index}": torch.zeros(index, 2, dtype=dtype)
+        for index, dtype in enumerate((torch.float16, torch.int8, torch.bool))
+    }
+    save_file(tensors, tmp_path / "a.safetensors", {"note": "x"})
+    found = peek(tmp_path / "a.safetensors")
+    with safe_open(tmp_path / "a.safetensors", "pt") as library:
+        assert {name: list(entry.shape) for name, entry in found.tensors.items()} == {
+            name: library.get_slice(name).get_shape()
+            for name in library.keys()  # noqa: SIM118
+        }
+        assert found.metadata == library.metadata()
+
+
+def test_the_form_is_known_by_its_beginning(tmp_path):
+    assert peek(file(tmp_path / "renamed.bin", GOOD)).container == "safetensors"
+
+
+@pytest.mark.parametrize(
+    ("header", "data", "length", "told"),
+    [
+        (GOOD, bytes(31), None, "take 32 bytes, and 31 are there"),
+        (GOOD, bytes(33), None, "take 32 bytes, and 33 are there"),
+        (GOOD, bytes(32), 2**63, "its header is told to have"),
+        (GOOD, bytes(32), 5, "no JSON"),
+        (b"[" * 100_000, b"", None, "no JSON"),
+        (b'{"a":' * 50_000, b"", None, "no JSON"),
+        (b"{" + b'"a":1' + b"9" * 5000 + b"}", b"", None, "no JSON"),
+        (b'{"a": {}, "a": {}}', b"", None, "no JSON"),
+        (b"[]", b"", None, "no table of tensors"),
+        ({"a": []}, b"", None, "tensor a has no shape and place"),
+        ({"__metadata__": {"a": 1}}, b"", None, "metadata are no texts"),
+        (changed(dtype="F31"), bytes(32), None, "unknown type"),
+        (changed(dtype=["F32"]), bytes(32), None, "unknown type"),
+        (changed(shape=[2, 4]), bytes(32), None, "tensor a does not lie where"),
+        (changed(shape=[2, -3]), bytes(32), None, "no shape and place"),
+        (changed(shape=[2.0, 3]), bytes(32), None, "no shape and place"),
+        (changed(shape=[2**40, 2**40]), bytes(32), None, "tensor a does not lie where"),
+        (changed(shape=[1] * 100), bytes(32), None, "too many dimensions"),
+        (changed(data_offsets=[4, 28]), bytes(32), None, "tensor a does not lie where"),
+        (changed(data_offsets=[0]), bytes(32), None, "tensor a does not lie where"),
+        (changed(data_offsets=None), bytes(32), None, "no shape and place"),
+        (GOOD | {"c": GOOD["b"]}, bytes(32), None, "tensor c does not lie where"),
+        ({"a" * 1000: GOOD["a"]}, bytes(24), None, "too long a name"),
+    ],
+)
+def test_bad_headers_are_told(tmp_path, header, data, length, told):
+    path = file(tmp_path / "a.safetensors", header, data, length)
+    with pytest.raises(ZooError, match=told):
+        peek(path)

@@ -1,0 +1,143 @@
+"""What is read of good files: names, shapes and types as torch has them, in every container and tree."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+
+import pytest
+import torch
+
+from zoo.checkpoints.entries import Entry
+from zoo.checkpoints.peek import peek
+from zoo.errors import UsageError, ZooError
+
+
+def told(tensors: dict[str, torch.Tensor]) -> dict[str, Entry]:
+    return {
+        name: Entry(shape=tuple(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."))
+        for name, tensor in tensors.items()
+    }
+
+
+def test_every_container_tells_what_torch_wrote(container, tiny):
+    found = peek(container)
+    assert found.tensors == told(tiny)
+    assert found.size == container.stat().st_size
+    assert found.parameters == 2 * 9 + 2 + 2 + 2
+    assert found.bytes == sum(tensor.nbytes for tensor in tiny.values())
+    assert found.metadata == ({"format": "pt"} if container.suffix == ".safetensors" else {})
+
+
+@pytest.mark.parametrize("name", ["zip.pth", "legacy.pth"])
+def test_trees_types_and_views(tmp_path, write, name):
+    whole = torch.arange(24.0)
+    tree = {
+        "epoch": 3,
+        "state_dict": {"a": whole[4:16].view(3, 4).t(), "b": torch.zeros(2, dtype=torch.bfloat16)},
+        "nets": [{"w": torch.nn.Parameter(torch.ones(2, 2))}, {"w": whole}],
+        "optimizer": {
+            "state": {0: {"exp_avg": torch.zeros(3, dtype=torch.float64)}},
+            "lr": 2e-4,
+            "betas": (0.5, 0.999),
+        },
+        "complex": torch.zeros(2, dtype=torch.complex64),
+        "float8": torch.zeros(2).to(torch.float8_e4m3fn),
+        "uint16": torch.zeros(4, dtype=torch.uint16),
+        "empty": torch.zeros(0, 3),
+        "scalar": torch.tensor(True),
+        "size": torch.Size([1, 2]),
+        "others": (torch.device("cpu"), torch.float32, {1, 2}, b"bytes", bytearray(b"1"), 1j, None),
+    }
+    found = peek(write(tree, tmp_path / name))
+    assert found.tensors == told(
+        {
+            "state_dict.a": tree["state_dict"]["a"],
+            "state_dict.b": tree["state_dict"]["b"],
+            "nets.0.w": tree["nets"][0]["w"],
+            "nets.1.w": whole,
+            "optimizer.state.0.exp_avg": torch.zeros(3, dtype=torch.float64),
+            "complex": tree["complex"],
+            "float8": tree["float8"],
+            "uint16": tree["uint16"],
+            "empty": tree["empty"],
+            "scalar": tree["scalar"],
+        }
+    )
+    assert set(found.groups) == {"", "state_dict", "nets.0", "nets.1", "optimizer.state.0"}
+
+
+def test_later_pickle_protocols_are_followed(tmp_path, tiny):
+    torch.save(tiny, tmp_path / "a.pth", pickle_protocol=4)
+    assert peek(tmp_path / "a.pth").tensors == told(tiny)
+
+
+def test_a_folder_means_its_weights(tmp_path, write, tiny):
+    write(tiny, tmp_path / "model.safetensors")
+    assert peek(tmp_path).path == tmp_path / "model.safetensors"
+    (tmp_path / "empty").mkdir()
+    for missing in ("empty", "nowhere.pth"):
+        with pytest.raises(UsageError):
+            peek(tmp_path / missing)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS pointer"),
+        (b"<!DOCTYPE html><html>not found</html>", "a web page"),
+        (b"\x89PNG\r\n\x1a\n0000", "neither safetensors nor a file of torch.save"),
+        (b"import torch\n\nprint(1)\n", "neither safetensors nor a file of torch.save"),
+        (b"", "neither safetensors nor a file of torch.save"),
+        (b"PK\x03\x04 and no more", "cut off"),
+        (b"\x80\x02}.", "a pickle, and not one of torch.save"),
+    ],
+)
+def test_what_is_no_file_of_weights_is_told(tmp_path, content, told):
+    (tmp_path / "a.pth").write_bytes(content)
+    with pytest.raises(ZooError, match=told):
+        peek(tmp_path / "a.pth")
+
+
+def test_files_without_tensors_and_programs_are_told(tmp_path, write):
+    with pytest.raises(ZooError, match="holds no tensors"):
+        peek(write({"epoch": 3}, tmp_path / "a.pth"))
+    with zipfile.ZipFile(tmp_path / "b.pt", "w") as archive:  # as torch.jit.save writes it
+        for name in ("data.pkl", "constants.pkl", "code/__torch__/net.py"):
+            archive.writestr(f"net/{name}", b"\x80\x02N.")
+    with pytest.raises(ZooError, match="a TorchScript program"):
+        peek(tmp_path / "b.pt")
+
+
+def test_cut_off_files_are_told(container):
+    whole = container.read_bytes()
+    for length in range(0, len(whole), 7):
+        container.write_bytes(whole[:length])
+        with pytest.raises(ZooError, match="cannot be read as weights"):
+            peek(container)
+
+
+def test_a_tensor_beyond_its_storage_is_told(tmp_path, write):
+    path = write({"a": torch.zeros(4)}, tmp_path / "legacy.pth")
+    path.write_bytes(path.read_bytes().replace(b"K\x04\x85", b"K\x05\x85"))
+    with pytest.raises(ZooError, match="reaches beyond its storage"):
+        peek(path)
+
+
+def test_control_codes_in_names_are_not_printed(tmp_path):
+    from zoo.checkpoints.entries import shown
+
+    assert shown("a\x1b[2Jb") == r"a\x1b[2Jb"
+    assert len(shown("x" * 10_000)) < 300
+
+
+def test_neither_torch_nor_numpy_is_imported(container):
+    code = f"""
+import sys
+from pathlib import Path
+from zoo.checkpoints.peek import peek
+peek(Path({str(container)!r}))
+assert not {{"torch", "numpy", "safetensors", "zoo_plugins"}} & set(sys.modules), sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

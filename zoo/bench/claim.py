@@ -1,0 +1,208 @@
+"""Whose a cell is: a file in its folder that one process holds while it works there. Imports no torch.
+
+Machines may share the folder, over NFS too, where locks often do not reach. What does is that a file is created by one
+process alone (O_EXCL). So a claim is a file that its holder creates, touches as long as it lives, and removes. One that
+nobody touches any more is not removed by those who want it, for two could: it is inherited. The heir's file bears the name
+of the claim that it follows, so that again one alone can create it, and whoever stands at the end of such a chain holds the cell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+CLAIM = ".claim"
+"""Name of the first claim's file; an heir's has the token of its predecessor behind it."""
+BEAT = 10.0
+"""Seconds between two touches."""
+DEAD_AFTER = 90.0
+"""Seconds without a touch after which a claim of another machine is nobody's; caches of NFS delay what is seen by up to 60."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Who holds a claim: the content of its file."""
+
+    token: str
+    """Unique."""
+    host: str
+    """Name of the machine, for people."""
+    machine: str
+    """Identity of the running system; only within one can a process be looked up."""
+    pid: int
+    born: str
+    """When the process began, in the system's own ticks: numbers of processes are used again."""
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+class Claim:
+    """A claim that this process holds; a thread keeps it alive."""
+
+    def __init__(self, folder: Path, path: Path, holder: Holder, beat: float) -> None:
+        self._folder, self._path, self._holder = folder, path, holder
+        self._ended, self._lost = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._keep_alive, args=(beat,), daemon=True)
+        self._thread.start()
+
+    @property
+    def lost(self) -> bool:
+        """Whether another process took the claim over, as happens to one that was stopped for minutes."""
+        return self._lost.is_set()
+
+    def release(self) -> None:
+        """Give the cell back."""
+        self._ended.set()
+        self._thread.join()
+        with contextlib.suppress(OSError):  # what cannot be removed is nobody's as soon as this process ends
+            chain = _chain(self._folder)
+            if not chain or chain[-1][1].token != self._holder.token:
+                return
+            for path, _ in chain:  # the first one first: without it there is no chain, and the rest is nothing
+                path.unlink(missing_ok=True)
+
+    def _keep_alive(self, beat: float) -> None:
+        last = time.monotonic()
+        while not self._ended.wait(beat):
+            with contextlib.suppress(OSError):  # a server that is away for a while
+                chain = _chain(self._folder)
+                if not chain or chain[-1][1].token != self._holder.token:
+                    self._lost.set()
+                    return
+                os.utime(self._path)
+                last = time.monotonic()
+            if time.monotonic() - last > DEAD_AFTER:
+                self._lost.set()
+                return
+
+
+def take(folder: Path, *, beat: float = BEAT) -> Claim | None:
+    """Claim a cell's folder, or return None where another process holds it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    chain = _chain(folder)
+    if chain and _lives(folder, *chain[-1]):
+        return None
+    path = _next(folder, chain)
+    mine = Holder(token=uuid.uuid4().hex, host=socket.gethostname(), machine=_machine(), pid=os.getpid(), born=_born())
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    except FileExistsError:
+        return None
+    with os.fdopen(handle, "wb") as file:
+        file.write(msgspec.json.encode(mine))
+    after = _chain(folder)
+    # The chain that was followed may have been given back meanwhile, and the new file lead nowhere.
+    if not after or after[-1][1].token != mine.token:
+        path.unlink(missing_ok=True)
+        return None
+    return Claim(folder, path, mine, beat)
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[Claim | None]:
+    """Hold a cell's folder for the length of a `with` block; None where another process holds it."""
+    claim = take(folder)
+    try:
+        yield claim
+    finally:
+        if claim:
+            claim.release()
+
+
+def holder(folder: Path) -> Holder | None:
+    """Return who works in a cell's folder now, or None."""
+    chain = _chain(folder)
+    return chain[-1][1] if chain and _lives(folder, *chain[-1]) else None
+
+
+def folder_time(folder: Path) -> int:
+    """Return the present time by the clock of the machine that keeps a folder, in nanoseconds as files have them."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".clock-") as file:
+        return os.fstat(file.fileno()).st_mtime_ns
+
+
+def _chain(folder: Path) -> list[tuple[Path, Holder]]:
+    """Return the claim's files and their holders, from the first to the last heir."""
+    chain: list[tuple[Path, Holder]] = []
+    while (found := _read(path := _next(folder, chain))) is not None:
+        chain.append((path, found))
+    return chain
+
+
+def _next(folder: Path, chain: list[tuple[Path, Holder]]) -> Path:
+    return folder / (f"{CLAIM}-{chain[-1][1].token}" if chain else CLAIM)
+
+
+def _read(path: Path) -> Holder | None:
+    try:
+        with path.open("rb") as file:
+            content, made = file.read(), os.fstat(file.fileno()).st_mtime_ns
+    except FileNotFoundError:
+        return None
+    try:
+        return msgspec.json.decode(content, type=Holder)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        # Its maker is about to write, or died before it could; then its age decides.
+        return Holder(token=f"{made:x}", host="an unknown machine", machine="", pid=0, born="")
+
+
+def _lives(folder: Path, path: Path, claimed: Holder) -> bool:
+    if claimed.machine == _machine():
+        return _born(claimed.pid) == claimed.born
+    try:
+        # Opened, not only looked at: NFS asks the server anew for a file that is opened.
+        with path.open("rb") as file:
+            touched = os.fstat(file.fileno()).st_mtime_ns
+    except FileNotFoundError:
+        return False
+    return folder_time(folder) - touched < DEAD_AFTER * 1e9
+
+
+@cache
+def _machine() -> str:
+    """Return what tells this running system, and this container in it, from all others."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return f"{socket.gethostname()} {uuid.getnode():x}"
+
+
+def _born(pid: int | None = None) -> str:
+    """Return when a process began, by default this one; empty where it has ended."""
+    pid = os.getpid() if pid is None else pid
+    try:
+        # After the command's name, which may hold anything, in brackets: the state, and as the 20th the start.
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return "" if Path("/proc/self").exists() else _alive(pid)
+    except ProcessLookupError:
+        return ""
+    return "" if state in "ZX" else rest[18]
+
+
+def _alive(pid: int) -> str:
+    """Return a constant for a living process, where the system does not tell when it began."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        pass
+    return "living"

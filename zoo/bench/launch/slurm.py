@@ -1,0 +1,341 @@
+"""Cells as jobs of a Slurm cluster, through submitit: one array for all, requeued after preemption. Imports no torch.
+
+A job is a supervisor that starts the cell as a process, as a bench on that machine would. When Slurm announces the end of its
+time, the supervisor asks the cell to save its state and puts the job back into the queue. Cells claim their folders, so that many
+jobs, benches and machines may share one results folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from zoo.bench.grid import Cell
+from zoo.bench.job import Event, Job
+from zoo.bench.launch import Ended
+from zoo.bench.launch.local import CELL_ENVIRONMENT, LocalCell, alone, start_program, together
+from zoo.errors import UsageError, ZooError
+from zoo.files import write_atomically
+
+if TYPE_CHECKING:
+    import submitit
+
+FOLDER = "slurm"
+"""Folder of the jobs' files in the results folder."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks at what jobs told."""
+GRACE = 120
+"""Seconds before the end of a job's time at which its cell is asked to save its state."""
+REQUEUES = 1000
+"""How often a job may run out of time; a cell goes on from where it was."""
+ALIVE = ("PENDING", "RUNNING", "REQUEUED", "CONFIGURING", "COMPLETING", "SUSPENDED", "RESIZING")
+"""States of jobs that still have something to say."""
+PORTS = range(20_000, 30_000)
+"""Where processes of several machines meet; each job has a port of its own."""
+
+
+def parse_options(text: str) -> dict[str, str]:
+    """Return the options of `partition=gpu,time=12:00:00`.
+
+    Raises:
+        UsageError: one has no value.
+    """
+    options = {}
+    for word in filter(None, (word.strip() for word in text.split(","))):
+        name, _, value = word.partition("=")
+        if not name or not value:
+            raise UsageError(
+                f"--slurm has {word!r}", "Type --slurm KEY=VALUE,KEY=VALUE, e.g. partition=gpu,time=12:00:00"
+            )
+        options[name.strip().lstrip("-").replace("-", "_")] = value.strip()
+    return options
+
+
+def minutes(text: str) -> int:
+    """Return Slurm's way to write a time in whole minutes, rounded up: `90`, `90:00`, `12:00:00`, `1-0`, `1-12:30`.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if not re.fullmatch(r"\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}", text):
+        raise UsageError(f"--slurm has time={text}", "Type minutes, hours:minutes:seconds or days-hours")
+    days, dash, rest = text.rpartition("-")
+    numbers = [int(number) for number in rest.split(":")]
+    if dash:
+        hours, minute, second = (*numbers, 0, 0)[:3]
+    else:
+        hours, minute, second = {1: (0, *numbers, 0), 2: (0, *numbers), 3: tuple(numbers)}[len(numbers)]
+    return int(days or 0) * 1440 + hours * 60 + minute + (second > 0)
+
+
+class CellTask:
+    """What a job runs: one machine's share of one cell.
+
+    Args:
+        folder: of the cell.
+        job: what the cell is to do, as JSON.
+        told: folder for the events, which the bench reads there.
+    """
+
+    def __init__(self, folder: str, job: str, told: str) -> None:
+        self.folder, self.job, self.told = folder, job, told
+        self._cell: LocalCell | None = None
+
+    def __call__(self) -> str:
+        """Run the cell and return how it ended."""
+        import submitit
+
+        environment = submitit.JobEnvironment()
+        job = msgspec.json.decode(self.job, type=Job)
+        folder = Path(self.folder)
+        command = alone(folder) if job.processes == 1 else _share(folder, job, environment)
+        self._cell = start_program(folder, command, CELL_ENVIRONMENT | os.environ, self.job)
+        with (Path(self.told) / events_name(environment.job_id)).open("ab", buffering=0) as told:
+            going = True
+            while going:
+                going = self._cell.read()
+                if environment.global_rank == 0:
+                    told.writelines(msgspec.json.encode(event) + b"\n" for event in self._cell.events())
+            ended = self._cell.ended()
+            assert ended is not None
+            if environment.global_rank == 0:
+                told.write(msgspec.json.encode(Event(what="ended", how=ended.how, text=ended.reason)) + b"\n")
+        return ended.how
+
+    def checkpoint(self) -> submitit.helpers.DelayedSubmission:
+        """Let the cell save its state, and return what the job is to run when its turn comes again; submitit calls this."""
+        from submitit.helpers import DelayedSubmission
+
+        if self._cell and self._cell.ended() is None:
+            self._cell.stop()
+            while self._cell.read():
+                pass
+        return DelayedSubmission(CellTask(self.folder, self.job, self.told))
+
+
+class SlurmCell:
+    """A cell that was or will be submitted."""
+
+    shared = False
+
+    def __init__(self, cell: Cell, job: Job, told: Path) -> None:
+        self.cell, self.job, self.submitted = cell, job, None
+        self._told, self._read = told, 0
+        self._events: list[Event] = []
+        self._ended: Ended | None = None
+        self._queued = False
+
+    submitted: submitit.Job[str] | None
+
+    def look(self) -> None:
+        """Take in what the job told since the last look."""
+        if self.submitted is None or self._ended:
+            return
+        if not self._queued:
+            self._queued = True
+            self._events.append(Event(what="stage", text=f"job {self.submitted.job_id} is queued"))
+        over = not _is_alive(self.submitted)  # asked first: what it tells last is then surely there
+        self._take_in()
+        if over and self._ended is None:
+            self._ended = Ended(how="failed", reason=self._why())
+
+    def events(self) -> list[Event]:
+        """Return what it told since this was last asked."""
+        events, self._events = self._events, []
+        return events
+
+    def ended(self) -> Ended | None:
+        """Return how it ended, None while it waits or runs."""
+        return self._ended
+
+    def stop(self) -> None:
+        """Do nothing: jobs outlive the bench."""
+
+    def kill(self) -> None:
+        """Do nothing: jobs outlive the bench."""
+
+    def _take_in(self) -> None:
+        assert self.submitted is not None
+        try:
+            with (self._told / events_name(self.submitted.job_id)).open("rb") as file:
+                file.seek(self._read)
+                lines = file.read().splitlines(keepends=True)
+        except FileNotFoundError:
+            return
+        for line in lines:
+            if not line.endswith(b"\n"):
+                return
+            self._read += len(line)
+            event = msgspec.json.decode(line, type=Event)
+            if event.what != "ended":
+                self._events.append(event)
+            elif event.how == "interrupted":
+                self._events.append(Event(what="stage", text="saved its state; queued again"))
+            else:
+                self._ended = Ended(how=event.how, reason=event.text)
+
+    def _why(self) -> str:
+        assert self.submitted is not None
+        job = self.submitted
+        lines = (job.stderr() or "").splitlines()
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "it left no word")
+        return f"job {job.job_id} ended as {job.state}: {last} ({job.paths.stderr.name} in {self._told} has it all)"
+
+
+class SlurmLauncher:
+    """Submits cells to Slurm.
+
+    Args:
+        out: results folder, which all machines see under the same path.
+        options: of sbatch, by name.
+        device: `auto`, `cpu` or `cuda`.
+        per_cell: processes, and so GPUs, of a cell.
+        jobs: cells at once; None: as many as Slurm runs.
+        cluster: submitit's name of the executor; `local` runs jobs here, as the tests do.
+
+    Raises:
+        UsageError: submitit or Slurm is not there, or an option is wrong.
+    """
+
+    lasting = True
+
+    def __init__(
+        self,
+        out: Path,
+        options: Mapping[str, str],
+        *,
+        device: str = "auto",
+        per_cell: int = 1,
+        jobs: int | None = None,
+        cluster: str = "slurm",
+    ) -> None:
+        self.device = device
+        self._out = out.resolve()
+        self._told = self._out / FOLDER
+        self._executor = _make_executor(self._told, parameters(options, device, per_cell, jobs), cluster)
+        self._cells: list[SlurmCell] = []
+        self._looked = 0.0
+
+    def start(self, cell: Cell, job: Job, *, alone: bool = False) -> SlurmCell:
+        """Take a cell on; it is submitted with the others at the next `wait`."""
+        started = SlurmCell(cell, job, self._told)
+        started.submitted = self._running_already(cell)
+        self._cells.append(started)
+        return started
+
+    def wait(self, seconds: float) -> None:
+        """Submit what was started, sleep, and look from time to time at what jobs told."""
+        new = [cell for cell in self._cells if cell.submitted is None]
+        if new:
+            self._submit(new)
+        time.sleep(seconds)
+        if time.monotonic() - self._looked >= LOOK_EVERY or new:
+            self._looked = time.monotonic()
+            for cell in self._cells:
+                cell.look()
+            self._cells = [cell for cell in self._cells if cell.ended() is None]
+
+    def close(self) -> None:
+        """Do nothing: jobs outlive the bench."""
+
+    def _submit(self, cells: Sequence[SlurmCell]) -> None:
+        with self._executor.batch():
+            for cell in cells:
+                # Paths must mean the same on every machine.
+                task = CellTask(
+                    str(cell.cell.folder.resolve()), msgspec.json.encode(cell.job).decode(), str(self._told)
+                )
+                cell.submitted = self._executor.submit(task)
+        for cell in cells:
+            assert cell.submitted is not None
+            write_atomically(self._note(cell.cell), cell.submitted.job_id.encode())
+
+    def _note(self, cell: Cell) -> Path:
+        """Return the file that tells the next bench the cell's job."""
+        return self._told / f"{cell.folder.name}.job"
+
+    def _running_already(self, cell: Cell) -> submitit.Job[str] | None:
+        """Return the job that an earlier bench submitted for a cell, where it is still queued or running."""
+        try:
+            number = self._note(cell).read_text()
+        except FileNotFoundError:
+            return None
+        job: submitit.Job[str] = self._executor.job_class(self._told, number)
+        return job if _is_alive(job) else None
+
+
+def parameters(options: Mapping[str, str], device: str, per_cell: int, jobs: int | None) -> dict[str, Any]:
+    """Return submitit's parameters for options of sbatch; those that it does not know are handed on as they are.
+
+    Raises:
+        UsageError: the machines cannot share the processes of a cell equally, or the time is none.
+    """
+    rest = dict(options)
+    try:
+        nodes = int(rest.pop("nodes", "1"))
+    except ValueError:
+        raise UsageError("--slurm has nodes that are no number", "Type nodes=2") from None
+    if nodes < 1 or per_cell % nodes:
+        raise UsageError(
+            f"{per_cell} processes cannot be divided equally among {nodes} nodes", "Change --gpus-per-cell"
+        )
+    found: dict[str, Any] = {"name": "zoo", "nodes": nodes, "tasks_per_node": 1}
+    found["timeout_min"] = minutes(rest.pop("time", "1-0"))
+    if device != "cpu" and not any(name in rest for name in ("gres", "gpus", "gpus_per_node", "gpus_per_task")):
+        found["gpus_per_node"] = per_cell // nodes
+    if "cpus_per_task" in rest:
+        found["cpus_per_task"] = int(rest.pop("cpus_per_task"))
+    found["slurm_signal_delay_s"] = GRACE
+    if jobs is not None:
+        found["slurm_array_parallelism"] = jobs
+    if rest:
+        found["slurm_additional_parameters"] = {name.replace("_", "-"): value for name, value in rest.items()}
+    return found
+
+
+def events_name(job_id: str) -> str:
+    """Return the name of the file of a job's events."""
+    return f"{job_id}_events.jsonl"
+
+
+def _make_executor(folder: Path, chosen: Mapping[str, Any], cluster: str) -> submitit.Executor:
+    try:
+        import submitit
+    except ImportError:
+        raise UsageError("--launcher slurm needs submitit", "Type: pip install 'thermal-zoo[slurm]'") from None
+    make: Callable[..., submitit.AutoExecutor] = submitit.AutoExecutor
+    try:
+        executor = make(folder, cluster=cluster, **{f"{cluster}_max_num_timeout": REQUEUES})
+    except RuntimeError as error:
+        raise UsageError(
+            f"--launcher slurm was asked for, and this machine has no Slurm: {error}",
+            "Type it where sbatch is, e.g. on the cluster's login node",
+        ) from None
+    executor.update_parameters(**chosen)
+    return executor
+
+
+def _is_alive(job: submitit.Job[str]) -> bool:
+    """Return whether a job is queued or running; one that Slurm does not know yet is."""
+    return job.state.upper().split(" ")[0] in (*ALIVE, "UNKNOWN")
+
+
+def _share(folder: Path, job: Job, environment: submitit.JobEnvironment) -> list[str]:
+    """Return the command of this machine's share of a cell of several processes."""
+    if job.processes % environment.num_nodes:
+        raise ZooError(f"{job.processes} processes cannot be divided equally among {environment.num_nodes} nodes")
+    number = int(re.sub(r"\D", "", environment.job_id))
+    return together(
+        folder,
+        job,
+        machines=environment.num_nodes,
+        machine=environment.node,
+        address=environment.hostnames[0],
+        port=PORTS[number % len(PORTS)],
+    )

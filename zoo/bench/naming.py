@@ -1,0 +1,147 @@
+"""Short names for recipes that stand side by side: by the parts and options in which they differ. Imports no torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from zoo.recipe import Budget, Part, Recipe
+
+Place = tuple[str, ...]
+Varied = set[tuple[Place, str]]
+
+KINDS = ("method", "generator", "discriminator")
+"""Parts that make up a name, in order."""
+
+
+def name_systems(recipes: Sequence[Recipe]) -> list[str]:
+    """Return a short name for each recipe, of the parts in which they differ; alike only for seeds of one system.
+
+    Recipes on other data or at another size may share a name, since they stand in tables of their own.
+    """
+    texts = _part_texts(recipes)
+    kinds = _telling(texts) or KINDS
+    names = [" ".join(text[kind] for kind in kinds if text[kind] != "-") for text in texts]
+    for setting in (_length, _batch, _channels, _precision):
+        names = _set_apart(names, recipes, setting)
+    return _number_twins(names, recipes)
+
+
+def shared_parts(recipes: Sequence[Recipe]) -> list[str]:
+    """Return the names of the parts that all recipes share and `name_systems` leaves out."""
+    texts = _part_texts(recipes)
+    telling = _telling(texts) or KINDS
+    return [texts[0][kind] for kind in KINDS if kind not in telling and texts[0][kind] != "-"]
+
+
+def varied_options(recipes: Sequence[Recipe]) -> Varied:
+    """Return the options in which cells with the same components differ."""
+    seen: dict[tuple[Place, str], set[str]] = {}
+    for recipe in recipes:
+        for kind, part in _parts(recipe).items():
+            place = _place(recipe, kind)
+            for option, value in part.config.items():
+                seen.setdefault((place, option), set()).add(repr(value))
+    return {key for key, values in seen.items() if len(values) > 1}
+
+
+def part_text(recipe: Recipe, kind: str, varied: Varied) -> str:
+    """Return a component's bare name with the options in which the cells differ; `-` for none.
+
+    A discriminator's normalizer is its suffix: `patchgan_gn`.
+    """
+    part = _parts(recipe).get(kind)
+    if part is None:
+        return "-"
+    place = _place(recipe, kind)
+    options = [f"{option}={_word(value)}" for option, value in part.config.items() if (place, option) in varied]
+    text = f"{bare(part)}:{','.join(options)}" if options else bare(part)
+    if kind == "discriminator" and recipe.normalizer and bare(recipe.normalizer) != "none":
+        text += f"_{part_text(recipe, 'normalizer', varied)}"
+    return text
+
+
+def bare(part: Part) -> str:
+    """Return a component's name without its plugin's."""
+    return part.name.partition("/")[2]
+
+
+def length_text(budget: Budget) -> str:
+    """Return how long a training was in the words of its request: `200 epochs` or `60 steps`."""
+    return f"{budget.steps // budget.period} epochs" if budget.period > 1 else f"{budget.steps} steps"
+
+
+def _part_texts(recipes: Sequence[Recipe]) -> list[dict[str, str]]:
+    varied = varied_options(recipes)
+    return [{kind: part_text(recipe, kind, varied) for kind in KINDS} for recipe in recipes]
+
+
+def _telling(texts: Sequence[dict[str, str]]) -> tuple[str, ...]:
+    """Return the kinds of parts in which recipes differ."""
+    return tuple(kind for kind in KINDS if len({text[kind] for text in texts}) > 1)
+
+
+def _parts(recipe: Recipe) -> dict[str, Part]:
+    parts = {
+        "method": recipe.method,
+        "generator": recipe.generator,
+        "discriminator": recipe.discriminator,
+        "normalizer": recipe.normalizer,
+    }
+    return {kind: part for kind, part in parts.items() if part}
+
+
+def _place(recipe: Recipe, kind: str) -> Place:
+    """Return what two parts must share to be compared: partners set options too (a method the init, a normalizer the norm)."""
+    names = {kind: part.name for kind, part in _parts(recipe).items()}
+    partners = {
+        "method": (),
+        "generator": (names["method"],),
+        "discriminator": (names["method"], names.get("normalizer", "")),
+        "normalizer": (names.get("discriminator", ""),),
+    }
+    return (kind, names[kind], *partners[kind])
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+def _set_apart(names: Sequence[str], recipes: Sequence[Recipe], setting: Callable[[Recipe], str]) -> list[str]:
+    """Append a setting where recipes of one name, dataset and size differ in it."""
+    seen: dict[tuple[str, str, int], set[str]] = {}
+    keys = [(name, recipe.data.fingerprint, recipe.size) for name, recipe in zip(names, recipes, strict=True)]
+    for key, recipe in zip(keys, recipes, strict=True):
+        seen.setdefault(key, set()).add(setting(recipe))
+    return [
+        f"{key[0]}, {setting(recipe)}" if len(seen[key]) > 1 else key[0]
+        for key, recipe in zip(keys, recipes, strict=True)
+    ]
+
+
+def _number_twins(names: Sequence[str], recipes: Sequence[Recipe]) -> list[str]:
+    """Number the recipes that are alike down to the seed: trained with other versions of a plugin, or copied."""
+    seen: Counter[tuple[str, str, int, int]] = Counter()
+    numbered = []
+    for name, recipe in zip(names, recipes, strict=True):
+        key = (name, recipe.data.fingerprint, recipe.size, recipe.seed)
+        seen[key] += 1
+        numbered.append(f"{name} ({seen[key]})" if seen[key] > 1 else name)
+    return numbered
+
+
+def _length(recipe: Recipe) -> str:
+    return length_text(recipe.budget)
+
+
+def _batch(recipe: Recipe) -> str:
+    return f"batch {recipe.batch}"
+
+
+def _channels(recipe: Recipe) -> str:
+    return f"{recipe.thermal_channels} thermal channel{'s' * (recipe.thermal_channels > 1)}"
+
+
+def _precision(recipe: Recipe) -> str:
+    return recipe.precision

@@ -1,0 +1,68 @@
+"""`zoo demo`: trained weights on a page in the browser, or as a Hugging Face Space."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo.cli.completion import weights
+from zoo.cli.output import note, print_json
+from zoo.cli.translate import DEFAULT_MODEL
+from zoo.errors import UsageError
+
+
+def demo(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="[NAME|RUN|ORG/REPO]",
+            autocompletion=weights,
+            help="Trained weights (zoo list weights), a run folder, or org/repo[@revision].",
+        ),
+    ] = DEFAULT_MODEL,
+    port: Annotated[
+        int | None, typer.Option(metavar="N", help="Port of the page. [default: the first free one from 7860]")
+    ] = None,
+    share: Annotated[
+        bool, typer.Option("--share", help="Also give it a public address, through gradio's servers.")
+    ] = False,
+    browser: Annotated[
+        bool | None,
+        typer.Option("--browser/--no-browser", help="Open the page. [default: where this is typed at a terminal]"),
+    ] = None,
+    space: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a Hugging Face Space instead, ready to push.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    offline: Annotated[bool, typer.Option("--offline", help="Take weights from the cache only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --space, print the files as JSON.")] = False,
+) -> None:
+    """Show what weights draw: drop an image, see the thermal one beside it, click a pixel to read its temperature.
+
+    Examples: zoo demo · zoo demo results/RUN --port 8000 · zoo demo org/name --space my-space
+    """
+    title = Path(name).resolve().name if Path(name).is_dir() else name
+    if space is not None:
+        if share or port or browser:
+            raise UsageError("--space writes files and opens no page", "Leave out --port, --share and --browser")
+        from zoo.demo.space import write_space
+        from zoo.weights.hub import Access
+
+        files = write_space(space, name, title, Access(offline=offline or None))
+        if as_json:
+            return print_json([str(file) for file in files])
+        for file in files:
+            typer.echo(str(file))
+        return note(f"To publish it, type: hf upload ORG/NAME {space} . --repo-type space")
+    from zoo.demo.page import build_page, require_gradio, serve
+
+    require_gradio()
+    from zoo.weights.loading import load
+
+    page = build_page(load(name, device=device, offline=offline or None), title)
+    note("Ctrl-C ends it")
+    opened = browser if browser is not None else sys.stdout.isatty()
+    return serve(page, port=port, share=share, browser=opened, tell=typer.echo)

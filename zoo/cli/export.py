@@ -1,0 +1,96 @@
+"""`zoo export`: trained weights as an ONNX or `torch.export` file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from zoo.cli.completion import weights
+from zoo.cli.output import note, print_json
+from zoo.errors import UsageError
+
+FormatName = Literal["onnx", "pt2"]
+RUNTIMES = {"onnx": "onnxruntime", "pt2": "torch"}
+"""What runs a file of each format when it is compared with the original."""
+
+
+def export(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|RUN|ORG/REPO",
+            autocompletion=weights,
+            help="Trained weights (zoo list weights), a run folder, or org/repo[@revision].",
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Output file. [default: NAME.onnx or NAME.pt2]")
+    ] = None,
+    kind: Annotated[FormatName | None, typer.Option("--format", help="By default what -o ends in, else onnx.")] = None,
+    size: Annotated[
+        int | None, typer.Option(metavar="N", help="Pixels to export at, for networks that keep their size fixed.")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Take weights from the cache only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write weights as one file that runs without zoo, after comparing it with the original on random images.
+
+    Examples: zoo export results/RUN -o model.onnx · zoo export org/name --format pt2
+    """
+    title = Path(name).resolve().name if Path(name).is_dir() else name.rpartition("/")[2].partition("@")[0]
+    chosen, target = choose(title, out, kind)
+    from zoo.files import write_atomically
+    from zoo.weights.export import export as run
+    from zoo.weights.export import require
+
+    require(chosen)
+    from zoo.weights.loading import load
+
+    exported = run(load(name, device="cpu", offline=offline or None), kind=chosen, name=title, size=size)
+    write_atomically(target, exported.content)
+    for line in exported.notes:
+        note(f"zoo: {line}")
+    worst = max(exported.differences.values())
+    if as_json:
+        return print_json(
+            {
+                "file": str(target),
+                "format": chosen,
+                "bytes": len(exported.content),
+                "inputs": exported.inputs,
+                "free": exported.free,
+                "max_difference": worst,
+                "differences": exported.differences,
+                "notes": exported.notes,
+            }
+        )
+    typer.echo(f"{target}: {len(exported.content) / 1e6:.1f} MB")
+    for entry, what in exported.inputs.items():
+        typer.echo(f"  {entry}: {what}")
+    shapes = ", ".join(exported.differences)
+    typer.echo(f"max difference in {RUNTIMES[chosen]}: {worst:.2g} of a range of 2, over images of {shapes}")
+    return None
+
+
+def choose(title: str, out: Path | None, kind: FormatName | None) -> tuple[FormatName, Path]:
+    """Return the format and the file that were asked for; what is left out follows from the other.
+
+    Raises:
+        UsageError: the file has another ending.
+    """
+    endings: dict[str, FormatName] = {".onnx": "onnx", ".pt2": "pt2"}
+    if out is None:
+        chosen = kind or "onnx"
+        return chosen, Path(f"{title}.{chosen}")
+    if out.is_dir():
+        return choose(title, out / f"{title}.{kind or 'onnx'}", kind)
+    named = endings.get(out.suffix.lower())
+    if named is None or kind not in (None, named):
+        wanted = f".{kind or 'onnx'}"
+        raise UsageError(
+            f"an exported model of format {kind or 'onnx'} ends in {wanted}, not in {out.suffix or 'nothing'}",
+            f"Type: -o {out.with_suffix(wanted)}",
+        )
+    return named, out

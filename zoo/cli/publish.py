@@ -1,0 +1,191 @@
+"""`zoo publish`: finished runs to the Hugging Face Hub, or into a folder as they would be there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zoo.cli.output import note, print_json
+from zoo.errors import UsageError, ZooError
+
+if TYPE_CHECKING:
+    from zoo.bench.publication import Publication
+    from zoo.bench.store import Run
+
+
+def publish(
+    run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Run folder that zoo bench left.")] = None,
+    to: Annotated[str, typer.Option(metavar="ORG/NAME", help="Repository; made where it is missing.")] = "",
+    results: Annotated[
+        Path | None, typer.Option("--from", metavar="RESULTS", help="Publish every finished run of this folder.")
+    ] = None,
+    org: Annotated[str, typer.Option(metavar="ORG", help="With --from: user or organization.")] = "",
+    private: Annotated[
+        bool, typer.Option("--private", help="Make new repositories visible to their owners only.")
+    ] = False,
+    license_: Annotated[
+        str, typer.Option("--license", metavar="ID", help="License of the weights. [default: the training data's]")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the folder, ask nothing of anybody.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Folder of a dry run. [default: NAME]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was published as JSON.")] = False,
+) -> None:
+    """Publish a finished run on the Hugging Face Hub: weights, config, card, samples and scores in one commit.
+
+    It prints the pin, which never means other weights, and the row of the catalogue. Typed again, it changes nothing.
+
+    Examples:
+    zoo publish results/RUN --to ORG/layergan-thermalworld ·
+    zoo publish results/RUN --to ORG/layergan-thermalworld --dry-run -o card ·
+    zoo publish --from results --org ORG --private
+    """
+    if out and not dry_run:
+        raise UsageError("-o names the folder of a dry run", "Add --dry-run, or leave -o out")
+    single = results is None
+    bring = _write_to(out, inside=not single) if dry_run else _publish_with(private=private, replace=single)
+    if results is not None:
+        if run or to or not org:
+            raise UsageError("--from publishes a whole folder", "Type: zoo publish --from RESULTS --org ORG")
+        return _publish_all(results, org, license_.lower(), bring, dry_run=dry_run, as_json=as_json)
+    if org or run is None or not to:
+        raise UsageError("a run and its repository are needed", "Type: zoo publish RUN --to ORG/NAME")
+    from zoo.bench.publication import prepare
+
+    _check(to, dry_run)
+    done = _interruptible(lambda: bring(prepare(run, to, license=license_.lower())))
+    return print_json(done) if as_json else _print(done)
+
+
+def _publish_all(
+    results: Path,
+    org: str,
+    license_: str,
+    bring: Callable[[Publication], dict[str, Any]],
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Publish run by run, a line each; one that fails does not keep the others from it."""
+    from zoo.bench.publication import prepare
+    from zoo.bench.store import read_results
+
+    named = _name_repos(read_results(results), org)
+    _check(f"{org}/name", dry_run)
+    outcomes: list[dict[str, Any]] = []
+    for repo, run in named:
+        outcome: dict[str, Any] = {"run": str(run.folder), "repo": repo}
+        if not run.record.parameters.get("translation"):
+            outcome["state"] = "left out: it has no weights"
+        else:
+            try:
+                outcome |= _interruptible(lambda: bring(prepare(run.folder, repo, license=license_)))  # noqa: B023
+            except ZooError as error:
+                outcome |= {"state": "failed", "reason": str(error)}
+        outcomes.append(outcome)
+        if not as_json:
+            typer.echo(_one_line(outcome))
+    if as_json:
+        print_json(outcomes)
+    failed = sum(outcome["state"] == "failed" for outcome in outcomes)
+    if failed:
+        raise ZooError(
+            f"{failed} of {len(outcomes)} runs were not published; what was is left as it is",
+            "Mend that, and type the same command again",
+        )
+
+
+def _name_repos(runs: list[Run], org: str) -> list[tuple[str, Run]]:
+    """Return the runs with their repositories; runs that would share one get the start of their key as well."""
+    from zoo.bench.systems import model_name
+
+    names = [model_name(run.record.recipe, run.record.train_key) for run in runs]
+    keys = [run.record.train_key[:8] for run in runs]
+    return [
+        (f"{org}/{name}-{key}" if names.count(name) > 1 and not name.endswith(key) else f"{org}/{name}", run)
+        for name, key, run in zip(names, keys, runs, strict=True)
+    ]
+
+
+def _check(repo: str, dry_run: bool) -> None:
+    """Refuse what cannot be published to before anything is read."""
+    from zoo.weights.publish import check_repo, require_token
+
+    check_repo(repo)
+    if not dry_run:
+        require_token()
+
+
+def _publish_with(*, private: bool, replace: bool) -> Callable[[Publication], dict[str, Any]]:
+    from dataclasses import replace as change
+
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
+
+    from zoo.weights.publish import publish as commit
+
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+
+    def bring(publication: Publication) -> dict[str, Any]:
+        note(f"publishing {publication.repo} ({publication.row.size / 1e6:.1f} MB of weights)")
+        done = commit(publication.files, publication.repo, private=private, replace=replace)
+        seen = "private" if done.private else "public"
+        return {
+            "repo": done.repo,
+            "state": f"published, {seen}" if done.changed else f"unchanged, {seen}: no commit was made",
+            "pin": done.pin,
+            "url": done.url,
+            "row": change(publication.row, revision=done.revision),
+        }
+
+    return bring
+
+
+def _write_to(out: Path | None, *, inside: bool) -> Callable[[Publication], dict[str, Any]]:
+    from zoo.bench.publication import write_publication
+
+    def bring(publication: Publication) -> dict[str, Any]:
+        name = publication.repo.partition("/")[2]
+        folder = Path(name) if out is None else out / name if inside else out
+        write_publication(publication, folder)
+        return {
+            "repo": publication.repo,
+            "state": "written, not published",
+            "folder": str(folder),
+            "row": publication.row,
+        }
+
+    return bring
+
+
+def _interruptible(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return work()
+    except KeyboardInterrupt:
+        note("zoo: interrupted; a commit appears whole or not at all. To go on, type the same command again")
+        raise typer.Exit(130) from None
+
+
+def _print(done: dict[str, Any]) -> None:
+    from zoo.bench.publication import row_text
+
+    row = done["row"]
+    if "pin" in done:
+        note(f"{done['state']}: {done['url']}")
+        typer.echo(done["pin"])
+        typer.echo(f"{row.file}: {row.size:,} bytes, sha256 {row.sha256}")
+    else:
+        note(f"{done['state']}; to publish it, leave --dry-run out")
+        typer.echo(done["folder"])
+    typer.echo(f"\n{row_text(row)}")
+
+
+def _one_line(outcome: dict[str, Any]) -> str:
+    where = outcome.get("pin") or outcome.get("folder") or outcome["repo"]
+    reason = f": {outcome['reason']}" if "reason" in outcome else ""
+    return f"{Path(outcome['run']).name}  {where}  {outcome['state']}{reason}"

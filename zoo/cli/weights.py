@@ -1,0 +1,149 @@
+"""The catalogue of weights in `zoo list weights` and `zoo info NAME`. Imports neither torch nor, to list, the Hub's client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from zoo.cli.output import print_json, print_table
+from zoo.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from zoo.weights.catalog import Entry
+    from zoo.weights.remote import RemoteModel
+
+WEIGHTS = "weights"
+"""The word after `zoo list`."""
+
+
+def list_catalogue(pattern: str, *, as_json: bool) -> None:
+    """Print the rows of the catalogue whose name matches a wildcard.
+
+    Raises:
+        UsageError: none does.
+    """
+    from zoo.weights.catalog import list_weights
+
+    entries = list_weights(pattern)
+    if as_json:
+        return print_json([_row(entry) for entry in entries])
+    if not entries:
+        known = [entry.name for entry in list_weights()]
+        raise UsageError(
+            f"no weights match {pattern!r}", did_you_mean(pattern.strip("*"), known) or "Type: zoo list weights"
+        )
+    rows = [(entry.name, entry.weights.dataset, entry.where, entry.weights.summary) for entry in entries]
+    return print_table(("weights", "dataset", "where", "what it is"), rows)
+
+
+def show(name: str, *, as_json: bool) -> bool:
+    """Print weights of the catalogue, or a model on the Hub; return whether the name is one of either."""
+    from zoo.weights.catalog import find_weights
+
+    if entry := find_weights(name):
+        if as_json:
+            print_json([_row(entry)])
+        else:
+            _print_entry(entry)
+        return True
+    if "/" not in name:
+        return False
+    from zoo.weights.hub import Access
+    from zoo.weights.locating import repository
+    from zoo.weights.remote import describe
+
+    pin = repository(name)
+    if pin is None:
+        return False
+    model = describe(pin, Access())
+    if as_json:
+        print_json([model])
+    else:
+        _print_remote(model)
+    return True
+
+
+def names() -> list[str]:
+    """Return the names of the catalogue."""
+    from zoo.weights.catalog import list_weights
+
+    return [entry.name for entry in list_weights()]
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    weights = entry.weights
+    return {
+        "kind": WEIGHTS,
+        "name": weights.name,
+        "summary": weights.summary,
+        "published": bool(weights.repo or weights.folder),
+        "dataset": weights.dataset,
+        "recipe": weights.recipe,
+        "repo": weights.repo,
+        "revision": weights.revision,
+        "folder": weights.folder,
+        "file": weights.file,
+        "sha256": weights.sha256,
+        "size": weights.size,
+        "license": weights.license,
+        "scores": dict(weights.scores),
+        "train": weights.train,
+        "publish": entry.publish,
+        "plugin": entry.plugin.name,
+        "distribution": entry.plugin.distribution,
+        "version": entry.plugin.version,
+    }
+
+
+def _print_entry(entry: Entry) -> None:
+    weights = entry.weights
+    published = bool(weights.repo or weights.folder)
+    typer.echo(f"weights {weights.name} — {weights.summary}")
+    _print_facts(
+        {
+            "from": f"{entry.plugin.distribution} {entry.plugin.version} (plugin {entry.plugin.name})",
+            "where": entry.where,
+            "commit": weights.revision,
+            "sha256": weights.sha256,
+            "size": _megabytes(weights.size),
+            "license": weights.license,
+            "dataset": weights.dataset,
+            "recipe": weights.recipe,
+            "scores": ", ".join(f"{label} {value:.4f}" for label, value in weights.scores.items()),
+            "load": f"zoo.load({weights.name!r})" if published else "",
+            "train": weights.train,
+            "publish": "" if published else entry.publish,
+        }
+    )
+
+
+def _print_remote(model: RemoteModel) -> None:
+    closed = [word for word, holds in (("private", model.private), ("gated", model.gated)) if holds]
+    typer.echo(f"{model.repo} — {model.architecture or 'not written by zoo'}")
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in model.parameters.items())
+    _print_facts(
+        {
+            "commit": model.revision,
+            "access": ", ".join(closed),
+            "file": f"{model.file}, {_megabytes(model.size)}",
+            "sha256": model.sha256,
+            "parameters": f"{counts} in {model.tensors} tensors",
+            "zoo": model.zoo_version,
+            "license": model.license,
+            "datasets": ", ".join(model.datasets),
+            "tags": ", ".join(model.tags),
+            "scores": ", ".join(f"{label} {value:.4f}" for label, value in model.scores.items()),
+            "load": f"zoo.load('{model.repo}@{model.revision}')",
+        }
+    )
+
+
+def _print_facts(facts: dict[str, str]) -> None:
+    for label, fact in facts.items():
+        if fact:
+            typer.echo(f"  {label:<11}{fact}")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size else ""

@@ -1,0 +1,99 @@
+"""What the page shows of a thermal image: colours, their scale, and the value of a pixel. Imports no gradio."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from zoo.weights.translator import Translator
+
+Thermal = NDArray[np.float32]
+"""A thermal image [H, W] in [-1, 1]."""
+Mark = tuple[int, int]
+"""A pixel of it, (x, y)."""
+Scale = tuple[float, float]
+"""Thermal values of the first and the last colour."""
+
+MAPS = {"Inferno": "inferno", "Grey": "gray", "Grey, hot is black": "gray_r", "Turbo": "turbo", "Viridis": "viridis"}
+"""Colour maps of matplotlib by the name that the page gives them."""
+WHOLE: Scale = (-1.0, 1.0)
+SHOWN = 1024
+"""Pixels to which smaller images are enlarged: gradio shows none larger than it is."""
+
+
+def scale_of(thermal: Thermal, *, stretched: bool) -> Scale:
+    """Return the thermal values between which the colours run: all that there are, or those of this image."""
+    low, high = float(thermal.min()), float(thermal.max())
+    return (low, high) if stretched and high > low else WHOLE
+
+
+def enlargement(thermal: Thermal) -> float:
+    """Return how many pixels of the page's picture, along a side, show one of the thermal image."""
+    longest: int = max(thermal.shape)
+    return max(1.0, SHOWN / longest)
+
+
+def coloured(thermal: Thermal, colours: str, scale: Scale, mark: Mark | None = None) -> NDArray[np.uint8]:
+    """Return a thermal image in the colours of `MAPS`, uint8 RGB, enlarged, with a cross around the pixel (x, y) `mark`."""
+    import matplotlib
+
+    share = (thermal - scale[0]) / (scale[1] - scale[0])
+    painted = matplotlib.colormaps[MAPS[colours]](share, bytes=True)[..., :3]
+    times = enlargement(thermal)
+    rows, columns = (np.minimum(np.arange(round(side * times)) / times, side - 1).astype(int) for side in thermal.shape)
+    pixels: NDArray[np.uint8] = painted[rows[:, None], columns]
+    if mark is not None:
+        _draw_cross(pixels, *(int((place + 0.5) * times) for place in mark))
+    return pixels
+
+
+def legend(translator: Translator, colours: str, scale: Scale) -> str:
+    """Return the colour scale as HTML: a bar, and what its ends stand for."""
+    import matplotlib
+
+    stops = (matplotlib.colormaps[MAPS[colours]](np.linspace(0, 1, 13), bytes=True)[:, :3]).tolist()
+    bar = ", ".join(f"rgb({red},{green},{blue})" for red, green, blue in stops)
+    low, high = (value_text(translator, value) for value in scale)
+    return (
+        f'<div class="zoo-scale"><span>{low}</span>'
+        f'<div style="background: linear-gradient(to right, {bar})"></div><span>{high}</span></div>'
+    )
+
+
+def reading(translator: Translator, thermal: Thermal | None, mark: Mark | None) -> str:
+    """Return, as HTML, the temperature or the grey level of a pixel (x, y), or how to get one."""
+    if thermal is None:
+        return '<div class="zoo-reading">Choose an image first.</div>'
+    if mark is None:
+        return '<div class="zoo-reading">Click a pixel of the thermal image to read it.</div>'
+    x, y = mark
+    value = value_text(translator, float(thermal[y, x]))
+    why = "" if translator.thermal_range else "; these weights know no temperatures"
+    return f'<div class="zoo-reading"><b>{value}</b> at x {x}, y {y}{why}</div>'
+
+
+def value_text(translator: Translator, value: float) -> str:
+    """Return a thermal value as people read it: degrees where the weights know them, else an 8-bit grey level."""
+    if translator.thermal_range:
+        degrees = float(translator.to_celsius(torch.tensor(value)))
+        return f"{degrees:.1f} °C".replace("-", "\N{MINUS SIGN}")
+    return f"grey level {round((value + 1) * 127.5)}"
+
+
+def _draw_cross(pixels: NDArray[np.uint8], x: int, y: int) -> None:
+    """Draw four white strokes with black rims around a pixel, which itself stays as it is."""
+    unit = max(1, round(max(pixels.shape[:2]) / 200))
+    for rim, colour in ((1, 0), (0, 255)):
+        thick, near, far = unit // 2 + rim, unit + 2 - rim, 4 * unit + 2 + rim
+        for first, last in ((-far, -near), (near, far)):
+            pixels[_span(y, -thick, thick), _span(x, first, last)] = colour
+            pixels[_span(y, first, last), _span(x, -thick, thick)] = colour
+
+
+def _span(centre: int, first: int, last: int) -> slice:
+    """Return the pixels from `first` to `last` beside a centre that are not before the image."""
+    return slice(max(0, centre + first), max(0, centre + last + 1))

@@ -1,0 +1,177 @@
+"""A Hugging Face Space of the page: a folder to push as it is, its weights and versions pinned. Imports no torch."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.data.publish import NewFolder
+from zoo.errors import UsageError
+from zoo.plugins import installed
+from zoo.version import DISTRIBUTION, __version__
+from zoo.weights.catalog import find_weights
+from zoo.weights.folder import CARD_FILE, CONFIG_FILE, ModelConfig, read_card, read_config
+from zoo.weights.hub import COMMIT, Access
+from zoo.weights.locating import Located, locate, repository
+from zoo.weights.readme import read_readme
+
+APP = '''"""{title}, as a Space. Written by `zoo demo --space`."""
+
+import zoo
+from zoo.demo.page import build_page, serve
+
+serve(build_page(zoo.load({source!r}), {name!r}))
+'''
+WEIGHTS_DIR = "weights"
+SHORT = 60
+"""Most characters of a Space's short description."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Weights as a Space loads them."""
+
+    load: str
+    """What the Space gives to `zoo.load`."""
+    repo: str = ""
+    """The repository that they are fetched from."""
+    copied: Located | None = None
+    """The folder that goes along where they are in none."""
+    distribution: str = DISTRIBUTION
+    version: str = __version__
+    """What must be installed for `load` to be known."""
+
+
+def write_space(folder: Path, source: str, name: str, access: Access) -> list[Path]:
+    """Write the files of a Space and return them.
+
+    Args:
+        folder: a new or empty folder.
+        source: what `zoo.load` takes. Weights on the Hub are pinned to their commit, those of a distribution to its version;
+            a folder of weights goes along.
+        name: what the page calls them.
+        access: how to reach the Hub.
+
+    Raises:
+        UsageError: there are no such weights, gradio is not installed, or the folder is not empty.
+        ZooError: the weights cannot be fetched, or the folder cannot be written.
+    """
+    gradio_version = _gradio_version()
+    located = locate(source, access)
+    config = read_config(located.folder, located.file)
+    found = pinned(source, located)
+    title = f"{name}: visible to thermal"
+    new = NewFolder(folder)
+    new.create()
+    try:
+        with new.writing() as building:
+            (building / "app.py").write_text(APP.format(title=plain(title), name=name, source=found.load))
+            (building / "requirements.txt").write_text("".join(f"{line}\n" for line in requirements(config, found)))
+            front = front_matter(title, name, gradio_version, found, _license(located))
+            (building / CARD_FILE).write_text(front + _text(name, found))
+            if found.copied:
+                _copy(found.copied, building / WEIGHTS_DIR)
+                (building / ".gitattributes").write_text("*.safetensors filter=lfs diff=lfs merge=lfs -text\n")
+        new.publish()
+    finally:
+        new.discard()
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def pinned(source: str, located: Located) -> Source:
+    """Return how a Space gets weights that will never be others."""
+    row = find_weights(source)
+    if row and row.weights.folder:
+        return Source(load=source, distribution=row.plugin.distribution, version=row.plugin.version)
+    pin = repository(source)
+    repo = row.weights.repo if row else pin.repo if pin else ""
+    commit = located.folder.name
+    if repo and COMMIT.fullmatch(commit):  # a snapshot in the cache, which is named by its commit
+        return Source(load=f"{repo}@{commit}", repo=repo)
+    return Source(load=WEIGHTS_DIR, copied=located)
+
+
+def requirements(config: ModelConfig, source: Source) -> list[str]:
+    """Return what the Space installs: zoo, and what else brings the weights or a part of the model, in their versions."""
+    brought = {DISTRIBUTION: __version__, source.distribution: source.version}
+    here = {plugin.name: plugin for plugin in installed()}
+    for part in config.plugins.values():
+        plugin = here.get(part.get("plugin", ""))
+        if plugin:
+            brought[plugin.distribution] = plugin.version
+    extras = {DISTRIBUTION: "[demo]"}
+    return [f"{name}{extras.get(name, '')}=={version}" for name, version in brought.items()]
+
+
+def front_matter(title: str, name: str, gradio_version: str, source: Source, license_name: str) -> str:
+    """Return the YAML that the Hub reads at the head of a Space's README."""
+    import yaml
+
+    about: dict[str, Any] = {
+        "title": title,
+        "emoji": "🌡️",
+        "colorFrom": "purple",
+        "colorTo": "yellow",
+        "sdk": "gradio",
+        "sdk_version": gradio_version,
+        "python_version": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "app_file": "app.py",
+        "pinned": False,
+        "short_description": f"Thermal images from photographs with {name}"[:SHORT],
+    }
+    about |= {"models": [source.repo]} if source.repo else {}
+    about |= {"license": license_name} if license_name else {}
+    return f"---\n{yaml.safe_dump(about, sort_keys=False, allow_unicode=True)}---\n"
+
+
+def plain(text: str) -> str:
+    """Return a text that may stand in a docstring."""
+    return text.replace("\\", "/").replace('"', "'")
+
+
+def _text(name: str, source: Source) -> str:
+    if source.repo:
+        origin = (
+            f"The weights are [{source.repo}](https://huggingface.co/{source.repo}), at commit `{source.load[-40:]}`."
+        )
+    elif source.copied:
+        origin = f"The weights are in `{WEIGHTS_DIR}/`."
+    else:
+        origin = f"The weights come with `{source.distribution}` {source.version}."
+    return (
+        f"# {name}: visible to thermal\n\n"
+        "Drop a photograph: the page draws how it might look to a thermal camera, and reads the value of any pixel. "
+        f"What it shows was learned, not measured.\n\n{origin}\n"
+    )
+
+
+def _license(located: Located) -> str:
+    """Return the license that the weights' card names, or the empty string."""
+    front, _ = read_readme(read_card(located.folder))
+    name = front.get("license", "")
+    return name if isinstance(name, str) else ""
+
+
+def _copy(located: Located, target: Path) -> None:
+    target.mkdir()
+    shutil.copyfile(located.folder / located.file, target / "model.safetensors")
+    for name in (CONFIG_FILE, CARD_FILE):
+        if (located.folder / name).is_file():
+            shutil.copyfile(located.folder / name, target / name)
+
+
+def _gradio_version() -> str:
+    """Return the version of gradio that the page was tried with here.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("gradio")
+    except PackageNotFoundError:
+        raise UsageError("the demo page needs gradio", f"Type: pip install '{DISTRIBUTION}[demo]'") from None

@@ -1,0 +1,136 @@
+"""A package for a plugin of one's own, from the templates beside this file. Imports no torch."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+
+from zoo.errors import UsageError
+from zoo.files import cannot_write
+from zoo.plugins import installed
+from zoo.rows import NAME
+from zoo.version import DISTRIBUTION, __version__
+
+_SUFFIX = ".txt"
+"""Of every template, so that no tool takes one for code."""
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What the README says of a kind."""
+
+    module: str
+    """Name of the module with the part."""
+    part_of: str
+    use: str
+    """A command that uses the part, with `$name` in it."""
+
+
+_TEXTS: dict[str, _Text] = {
+    "generator": _Text("network", "the network", "zoo bench --gen $name --disc patchgan_gn --data scenes"),
+    "discriminator": _Text("network", "the network", "zoo bench --gen resnet6 --disc $name --data scenes"),
+    "normalizer": _Text("normalizer", "the normalizer", "zoo bench --gen resnet6 --disc patchgan_$name --data scenes"),
+    "method": _Text(
+        "method",
+        "networks, losses, and whose turn it is",
+        "zoo bench --gen resnet6 --disc patchgan --method $name --data scenes",
+    ),
+    "metric": _Text(
+        "metric", "the score", "zoo bench --gen resnet6 --disc patchgan --data scenes --metrics psnr,$name"
+    ),
+    "dataset": _Text("dataset", "what is drawn", "zoo bench --gen resnet6 --disc patchgan --data $name"),
+}
+KINDS = tuple(_TEXTS)
+"""Kinds of part that there are templates for."""
+
+
+def new_plugin(name: str, kind: str, folder: Path) -> list[Path]:
+    """Write an installable package with one small working part and return its files.
+
+    Args:
+        name: of the distribution, the package, the plugin and the part.
+        kind: of the part.
+        folder: to be made.
+
+    Raises:
+        UsageError: the name cannot be used or is taken, there is no such kind, or the folder exists.
+        ZooError: the folder cannot be written.
+    """
+    _require_usable(name, kind)
+    if folder.exists():
+        raise UsageError(f"`{folder}` exists already", "Remove it, or name another folder: -o DIR")
+    _require_free(name, kind)
+    text = _TEXTS[kind]
+    values = {
+        "name": name,
+        "cls": "".join(word.capitalize() for word in name.split("_")),
+        "kind": kind,
+        "title": f"{'An' if kind[0] in 'aeiou' else 'A'} {kind}",
+        "module": text.module,
+        "part_of": text.part_of,
+        "use": Template(text.use).substitute(name=name),
+        "distribution": DISTRIBUTION,
+        "version": __version__,
+    }
+    made = []
+    try:
+        for path, template in sorted(_templates(kind).items()):
+            place = folder / path.replace("NAME", name).replace("DOT", ".").removesuffix(_SUFFIX)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(Template(template).substitute(values), encoding="utf-8")
+            made.append(place)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise cannot_write(folder, error) from error
+    return made
+
+
+def use_of(kind: str, name: str) -> str:
+    """Return a command that uses a part of this kind."""
+    return Template(_TEXTS[kind].use).substitute(name=name)
+
+
+def _require_usable(name: str, kind: str) -> None:
+    """Refuse a kind without templates and a name that is no identifier."""
+    if kind not in KINDS:
+        raise UsageError(f"{kind!r} is no kind of part that zoo new makes", f"Write one of: {', '.join(KINDS)}")
+    if not NAME.fullmatch(name) or not name.isidentifier() or keyword.iskeyword(name):
+        words = "_".join(re.findall(r"[a-z0-9]+", name.lower())).lstrip("0123456789_")
+        usable = words if words and not keyword.iskeyword(words) else "mynet"
+        raise UsageError(
+            f"{name!r} cannot name a package and its part",
+            f"Use lower-case letters, digits and `_`, a letter first, e.g. {usable}",
+        )
+    if kind == "normalizer" and "_" in name:
+        raise UsageError(
+            f"a normalizer named {name!r} could not be a suffix: `patchgan_{name}` is split at its last `_`",
+            f"Use a name without `_`, e.g. {name.replace('_', '')}",
+        )
+
+
+def _require_free(name: str, kind: str) -> None:
+    """Refuse a name that a plugin, a part of the kind, or a package has."""
+    for plugin in installed():
+        names = [plugin.name, *(row.name for row in plugin.components if row.kind == kind)]
+        if name in names:
+            what = f"plugin {name}" if plugin.name == name else f"{kind} {name}"
+            raise UsageError(f"there is a {what} already, of {plugin.distribution}", "Choose another name")
+    if name in sys.stdlib_module_names or find_spec(name) is not None:
+        raise UsageError(f"there is a package {name!r} already, and Python would import that", "Choose another name")
+
+
+def _templates(kind: str) -> dict[str, str]:
+    """Return the templates of a kind by their path in the package to be."""
+    found: dict[str, str] = {}
+    for part in ("common", kind):
+        root = Path(str(files("zoo.scaffold") / "templates" / part))
+        for path in root.rglob(f"*{_SUFFIX}"):
+            found[path.relative_to(root).as_posix()] = path.read_text(encoding="utf-8")
+    return found

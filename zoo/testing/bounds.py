@@ -1,0 +1,146 @@
+"""The check of what a normalizer promises: the bounds of its contract, measured on small discriminators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from zoo.registry import Choice
+from zoo.testing.failure import CheckError
+from zoo.testing.standins import LinearJudge, SmallJudge
+from zoo.testing.subjects import JudgeSubject, images
+
+ROUNDING = 1e-4
+"""Share by which a bound may be missed."""
+ITERATION = 2e-2
+"""The same for singular values, which power iterations approach from below."""
+LOUDNESS = (0.3, 1.0, 3.0, 10.0)
+"""Factors on the discriminator's weights: a bound holds for every one."""
+PASSES = 100
+"""Training passes that a power iteration gets to settle."""
+
+
+def promises(choice: Choice) -> str:
+    """Measure every promise of the contract; return what was found beside what was promised."""
+    told = []
+    for name, bound in choice.contract.promises.items():
+        if name not in MEASURES:
+            raise CheckError(
+                f"a promise that can be measured: {', '.join(MEASURES)}", f"{name!r}", "Correct it in the contract"
+            )
+        told.append(f"{name} {MEASURES[name](JudgeSubject(choice), bound):.3g} of {bound:g}")
+    return ", ".join(told)
+
+
+def _gradient(subject: JudgeSubject, bound: float) -> float:
+    """Return the largest norm of an image's gradient of its mean logit."""
+    largest = 0.0
+    for judge, x in _loud(subject):
+        x.requires_grad_(True)
+        mean = judge(x).flatten(1).mean(1).sum()
+        (gradient,) = torch.autograd.grad(mean, x)
+        largest = max(largest, float(gradient.flatten(1).norm(dim=1).max()))
+    fix = "Divide the logits by the norm of their gradient, or promise a larger `gradient`"
+    return _within(largest, bound, ROUNDING, "the mean logit's gradient by the image", fix)
+
+
+def _logits(subject: JudgeSubject, bound: float) -> float:
+    """Return the largest absolute logit."""
+    largest = max(float(judge(x).abs().max()) for judge, x in _loud(subject))
+    return _within(largest, bound, ROUNDING, "absolute logits", "Bound the output in wrap, or promise larger `logits`")
+
+
+def _weights(subject: JudgeSubject, bound: float) -> float:
+    """Return the largest absolute weight after a step that moved it."""
+    normalizer, largest = subject.normalizer(), 0.0
+    for factor in LOUDNESS:
+        judge = normalizer.wrap(_judge(factor))
+        with torch.no_grad():
+            for parameter in judge.parameters():
+                parameter.add_(torch.randn_like(parameter))
+        normalizer.after_step(judge)
+        largest = max(largest, *(float(parameter.abs().max()) for parameter in judge.parameters()))
+    fix = "Clamp every parameter in after_step, or promise larger `weights`"
+    return _within(largest, bound, ROUNDING, "weights after a step", fix)
+
+
+def _spectral_norm(subject: JudgeSubject, bound: float) -> float:
+    """Return the largest singular value of any layer's weight, a matrix with one row for each output channel."""
+    largest = 0.0
+    for factor in LOUDNESS:
+        judge = subject.normalizer().wrap(_judge(factor)).train()
+        for seed in range(PASSES):
+            judge(images(1, 1, (16, 16), seed))
+        layers = [layer for layer in judge.eval().modules() if isinstance(layer, _ConvNd | nn.Linear)]
+        values = [float(torch.linalg.svdvals(layer.weight.detach().flatten(1))[0]) for layer in layers]
+        largest = max(largest, *values)
+    fix = "Divide every weight by its largest singular value in wrap, or promise a larger `spectral_norm`"
+    return _within(largest, bound, ITERATION, "the weights' largest singular value", fix)
+
+
+def _penalty_free(subject: JudgeSubject, bound: float) -> float:
+    """Return the penalty of a discriminator whose gradient has the promised norm everywhere; others must cost something."""
+    normalizer = subject.normalizer()
+    real, fake = images(4, 1, (8, 8), 0), images(4, 1, (8, 8), 1)
+    penalties: dict[float, Tensor] = {}
+    for slope in (bound, 2 * bound + 1):
+        judge = LinearJudge(64, slope)
+        penalty = normalizer.penalty(judge, real, fake)
+        if penalty is None or penalty.ndim or not penalty.isfinite():
+            found = "None" if penalty is None else f"{penalty}"
+            raise CheckError(
+                "a penalty that is a finite scalar", found, "Return it from penalty(), or do not promise it"
+            )
+        if not penalty.requires_grad:
+            raise CheckError(
+                "a penalty that reaches the weights",
+                "one without a graph",
+                "Take the gradient by the image with create_graph=True, or with torch.func.grad",
+            )
+        penalties[slope] = penalty.detach()
+    free, other = penalties.values()
+    if float(free) > ROUNDING or float(other) <= float(free):
+        raise CheckError(
+            f"no penalty where the gradient's norm is {bound:g}, and one where it is {2 * bound + 1:g}",
+            f"{float(free):.3g} and {float(other):.3g}",
+            "Penalize the distance of each sample's gradient norm from the promised one",
+        )
+    return float(free)
+
+
+MEASURES: dict[str, Callable[[JudgeSubject, float], float]] = {
+    "gradient": _gradient,
+    "logits": _logits,
+    "weights": _weights,
+    "spectral_norm": _spectral_norm,
+    "penalty_free": _penalty_free,
+}
+
+
+def _judge(factor: float) -> SmallJudge:
+    torch.manual_seed(0)
+    judge = SmallJudge(1)
+    with torch.no_grad():
+        for parameter in judge.parameters():
+            parameter.mul_(factor)
+    return judge
+
+
+def _loud(subject: JudgeSubject) -> list[tuple[nn.Module, Tensor]]:
+    """Return wrapped discriminators with small and large weights, each with images."""
+    pairs: list[tuple[nn.Module, Tensor]] = []
+    for seed, factor in enumerate(LOUDNESS):
+        normalizer = subject.normalizer()
+        judge = normalizer.wrap(_judge(factor))
+        normalizer.after_step(judge)
+        pairs.append((judge, images(8, 1, (16, 16), seed)))
+    return pairs
+
+
+def _within(found: float, bound: float, slack: float, what: str, fix: str) -> float:
+    if not found <= bound * (1 + slack):
+        raise CheckError(f"{what} of at most {bound:g}, as its contract promises", f"{found:.4g}", fix)
+    return found

@@ -1,0 +1,150 @@
+"""Checks of what a network says that it can do: taps, second derivatives, independent samples, export, compilation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zoo.contracts import Generator
+from zoo.registry import Choice
+from zoo.testing.failure import CheckError
+from zoo.testing.networks import stirred
+from zoo.testing.subjects import NetworkSubject
+
+STEP = 1e-7
+"""Of the finite differences, in float64; the wider it is, the more kinks of ReLUs lie inside."""
+
+
+def taps(choice: Choice) -> str:
+    """Ask for the network's features at its own layers, forwards and backwards; return the layers."""
+    subject = NetworkSubject(choice)
+    network, x = subject.build(), subject.example()
+    assert isinstance(network, Generator)
+    layers = network.tap_layers
+    if not layers:
+        raise CheckError("tap_layers to name layers", "none", "Set tap_layers, or take `taps` out of the row's offers")
+    features, turned = network.eval().taps(x, layers), network.taps(x, layers[::-1])
+    if len(features) != len(layers) or not all(map(torch.equal, features, turned[::-1])):
+        raise CheckError(
+            "one tensor for each layer, in the order asked", f"{len(features)} in another", "Index them by the layer"
+        )
+    for layer, feature in zip(layers, features, strict=True):
+        if feature.ndim != 4 or len(feature) != len(x):
+            raise CheckError(
+                f"features [{len(x)}, C, h, w] at layer {layer}", f"{list(feature.shape)}", "Return feature maps"
+            )
+    deepest = features[-1]
+    if not deepest.requires_grad:
+        raise CheckError("features with their graph", "none at the last layer", "Leave detach() and no_grad out")
+    return f"layers {', '.join(map(str, layers))}"
+
+
+def double_backward(choice: Choice) -> str:
+    """Compare the derivative of |grad D|^2 by the weights with a finite difference, in float64; return their relative error."""
+    subject = NetworkSubject(choice)
+    network = stirred(subject.build(), 0).double().train()
+    x = subject.example().double()
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    stream = torch.Generator().manual_seed(0)
+    ways = [torch.randn(p.shape, generator=stream, dtype=p.dtype) * (p.norm() / p.numel() ** 0.5) for p in parameters]
+
+    def squared_gradient() -> Tensor:
+        images = x.clone().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(network(images).sum(), images, create_graph=True)
+        return gradient.square().sum()
+
+    value = squared_gradient()
+    fix = "Replace operations without a second derivative, or take `double_backward` out of the row's offers"
+    if not value.requires_grad:
+        raise CheckError("a gradient that can be differentiated again", "one without a graph", fix)
+    slopes = torch.autograd.grad(value, parameters, allow_unused=True)
+    exact = sum(float((slope * way).sum()) for slope, way in zip(slopes, ways, strict=True) if slope is not None)
+    ends = []
+    for sign in (1, -1):
+        _move(parameters, ways, sign * STEP)
+        ends.append(float(squared_gradient()))
+        _move(parameters, ways, -sign * STEP)
+    measured = (ends[0] - ends[1]) / (2 * STEP)
+    error = abs(exact - measured) / max(abs(exact), abs(measured), 1e-12 * float(value))
+    if error > 1e-3:
+        raise CheckError(
+            f"a derivative of |grad D|^2 of {measured:.6g}, as finite differences give", f"{exact:.6g}", fix
+        )
+    return f"off by {error:.0e} of finite differences"
+
+
+def independent_samples(choice: Choice) -> str:
+    """Look how each image's output depends on the other's; it must not."""
+    subject = NetworkSubject(choice)
+    network, x = stirred(subject.build(), 0).train(), subject.example().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(network(x)[0].square().sum(), x)
+    if bool(gradient[1:].any()):
+        raise CheckError(
+            "an output that depends on its own image alone",
+            "a gradient by another image of the batch",
+            "Leave out batch norm and other statistics of a batch, or take `independent_samples` out of the row's offers",
+        )
+    return "no gradient between images"
+
+
+def exports(choice: Choice) -> str:
+    """Export the network and compare what the program computes; return the size of its graph."""
+    subject = NetworkSubject(choice)
+    network, x = subject.build().eval(), subject.example()
+    try:
+        program = torch.export.export(network, (x,))
+    except Exception as error:  # whatever stops the exporter
+        raise CheckError(
+            "a network that torch.export takes, as its row says",
+            _first_line(error),
+            "Leave branches on values of tensors and .item() out of forward, or take `exports` out of the row's offers",
+        ) from error
+    with torch.no_grad():
+        y = network(x)
+        _require_close(y, program.module()(x), "the exported program", float(y.norm()))
+    return f"{len(program.graph.nodes)} operations"
+
+
+def compiles(choice: Choice) -> str:
+    """Compile the network without a break and compare outputs and gradients; return how many gradients."""
+    subject = NetworkSubject(choice)
+    network, x = subject.build().eval(), subject.example()  # eval: dropout would draw otherwise
+    plain = subject.step(network, x)
+    torch._dynamo.reset()
+    # This backend traces forward and backward as the real one does, and then runs them without a compiler.
+    compiled = torch.compile(network, backend="aot_eager", fullgraph=True, dynamic=False)
+    assert isinstance(compiled, nn.Module)
+    try:
+        traced = subject.step(compiled, x)
+    except Exception as error:  # whatever stops the compiler
+        raise CheckError(
+            "a network that torch.compile takes whole, as its row says",
+            _first_line(error),
+            "Leave branches on values of tensors, .item() and print out of forward, or take `compiles` out of the row's offers",
+        ) from error
+    finally:
+        torch._dynamo.reset()
+    # A bias before a normalization has a gradient of rounding alone: what all of them amount to is the measure.
+    every = float(torch.cat([value.flatten() for value in plain]).norm())
+    for one, other in zip(plain, traced, strict=True):
+        _require_close(one, other, "the compiled network", every)
+    return f"{len(plain)} gradients"
+
+
+def _move(parameters: list[nn.Parameter], ways: list[Tensor], length: float) -> None:
+    with torch.no_grad():
+        for parameter, way in zip(parameters, ways, strict=True):
+            parameter.add_(way, alpha=length)
+
+
+def _require_close(one: Tensor, other: Tensor, what: str, scale: float) -> None:
+    if one.shape != other.shape or float((one - other).norm()) > 1e-3 * float(one.norm()) + 1e-4 * scale:
+        raise CheckError(
+            f"{what} to compute what the network does",
+            f"{list(other.shape)} in place of {list(one.shape)}, or values that differ by more than rounding",
+            "Keep what forward does the same from call to call",
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no word'])[0][:200]}"

@@ -1,0 +1,50 @@
+"""Checks of a whole plugin."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import msgspec
+
+from zoo.hookspec import ENTRY_POINT_GROUP
+from zoo.plugins import Plugin
+from zoo.testing.failure import CheckError
+
+_LIST_ALONE = f"""
+import sys
+from importlib.metadata import EntryPoint
+from zoo.plugins import discover
+(plugin,) = discover([EntryPoint(name=sys.argv[1], value=sys.argv[2], group={ENTRY_POINT_GROUP!r})], selection="", strict=False)
+import msgspec
+print(msgspec.json.encode([plugin.status, plugin.why, plugin.heavy, plugin.milliseconds]).decode())
+"""
+
+
+def discovery(plugin: Plugin) -> str:
+    """List the plugin alone in a fresh process; return the milliseconds that it took."""
+    listed = "a plugin that is listed"
+    if plugin.status == "incompatible":
+        raise CheckError(listed, plugin.why, "Widen the requirement, or install the versions that fit")
+    done = subprocess.run(
+        [sys.executable, "-c", _LIST_ALONE, plugin.name, plugin.module],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
+        raise CheckError(listed, f"a process that ended with {last!r}", f"Type: zoo plugins --why {plugin.name}")
+    status, why, heavy, milliseconds = msgspec.json.decode(done.stdout.splitlines()[-1])
+    if status != "ok":
+        raise CheckError(listed, why, "Mend its rows or its imports; zoo plugins --why NAME shows the trace")
+    if heavy:
+        names = ", ".join(heavy)
+        raise CheckError(
+            "a plugin that is listed without torch or other heavy modules",
+            f"{names} imported, {milliseconds:.0f} ms",
+            f"Import {names} only in the module that the row's `target` names, not in `{plugin.module}` or its configs",
+        )
+    return f"{milliseconds:.1f} ms"

@@ -1,0 +1,75 @@
+"""`pytest --zoo PLUGIN`: one test for each part and check. Imports only pytest until the option is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from zoo.testing.running import Case
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("zoo", "conformance of zoo's plugins")
+    group.addoption(
+        "--zoo", action="append", default=[], metavar="PLUGIN", help="check every part of this plugin or module"
+    )
+    group.addoption("--zoo-fast", action="store_true", help="leave out the checks that take seconds")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect no other tests where the command names none."""
+    if config.getoption("--zoo") and config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = []
+
+
+@pytest.hookimpl(tryfirst=True)  # before -k and -m choose among the items
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Add the plugins' cases."""
+    for name in config.getoption("--zoo"):
+        items.extend(session.genitems(PluginNode.from_parent(session, name=name, nodeid=f"zoo/{name}")))
+
+
+class PluginNode(pytest.Collector):
+    """A plugin, as pytest collects it."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Return an item for each case."""
+        from zoo.errors import ZooError
+        from zoo.testing.running import cases_of
+
+        try:
+            cases = cases_of(self.name, fast=self.config.getoption("--zoo-fast"))
+        except ZooError as error:
+            raise self.CollectError(str(error)) from error
+        for case in cases:
+            yield CaseItem.from_parent(self, name=case.name, case=case)
+
+
+class CaseItem(pytest.Item):
+    """A check of one part."""
+
+    def __init__(self, *, case: Case, **given: Any) -> None:
+        super().__init__(**given)
+        self.case = case
+
+    def runtest(self) -> None:
+        """Run the check."""
+        from zoo.testing.running import run
+
+        run(self.case)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Show a failed check as what it says, and anything else with its trace."""
+        from zoo.testing.failure import CheckError
+
+        if isinstance(excinfo.value, CheckError):
+            return f"{self.case.part} {self.case.check.name}: {excinfo.value}"
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Any, int | None, str]:
+        """Return the case's name as its place."""
+        return self.path, None, self.nodeid

@@ -1,0 +1,167 @@
+"""Cases, a part and a check each, and how they are run. Imports no torch until a check runs."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.hookspec import ENTRY_POINT_GROUP, Component
+from zoo.plugins import Plugin, discover, installed
+from zoo.registry import Choice, Entry
+from zoo.testing.checks import CHECKS, Check
+from zoo.testing.failure import CheckError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A check of one part of a plugin."""
+
+    plugin: Plugin
+    choice: Choice | None
+    """The part with the options of its row's `small`; None for a check of the whole plugin."""
+    check: Check
+
+    @property
+    def part(self) -> str:
+        """`KIND:NAME`, or `plugin:NAME` for a check of the whole plugin."""
+        return f"{self.choice.entry.kind}:{self.choice.name}" if self.choice else f"plugin:{self.plugin.name}"
+
+    @property
+    def name(self) -> str:
+        """`KIND:NAME-CHECK`."""
+        return f"{self.part}-{self.check.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came of a case."""
+
+    plugin: str
+    part: str
+    check: str
+    status: Literal["passed", "failed"]
+    text: str
+    """A word on what was measured, or what was expected, what was found and what to change."""
+    seconds: float
+    trace: str = ""
+    """Where the part's code raised, if it did."""
+
+
+def cases_of(plugin: str | None = None, *, parts: Sequence[str] = (), fast: bool = False) -> list[Case]:
+    """Return the cases of a plugin, in the order of its rows.
+
+    Args:
+        plugin: name of an installed plugin, or of a module that implements hooks; None: every plugin that is not blocked.
+        parts: only these, each as `KIND:NAME`.
+        fast: leave out the checks that take seconds.
+
+    Raises:
+        UsageError: there is no such plugin or part.
+    """
+    plugins = [_plugin(plugin)] if plugin else [each for each in installed() if each.status != "blocked"]
+    checks = [check for check in CHECKS if not (fast and check.slow)]
+    cases: list[Case] = []
+    for each in plugins:
+        cases += [Case(plugin=each, choice=None, check=check) for check in checks if not check.kinds]
+        for component in each.components:
+            choice = Choice(entry=Entry(plugin=each, component=component), config=_small(component))
+            cases += [Case(plugin=each, choice=choice, check=check) for check in checks if check.applies(choice)]
+    known = list(dict.fromkeys(case.part for case in cases))
+    for part in parts:
+        if part not in known:
+            raise UsageError(
+                f"{plugin or 'zoo'} has no part {part!r}",
+                did_you_mean(part, known) or f"Write KIND:NAME, e.g. {known[-1]}",
+            )
+    return [case for case in cases if not parts or case.part in parts]
+
+
+def run(case: Case) -> str:
+    """Run a case and return a word on what was measured; the caller's random streams and settings stay as they are.
+
+    Raises:
+        CheckError: the part does not do what every part of its kind does.
+        Exception: whatever the part's code raised.
+    """
+    if case.choice is None:
+        return case.check.function()(case.plugin)
+    # Here, not above: what it watches is torch's.
+    from zoo.testing.surroundings import undisturbed
+
+    # What a part prints or warns of is no part of the answer.
+    with undisturbed(), contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return case.check.function()(case.choice)
+
+
+def outcome(case: Case) -> Result:
+    """Run a case and return what came of it, whatever the part's code raised."""
+    start = time.perf_counter()
+    status: Literal["passed", "failed"] = "failed"
+    trace = ""
+    try:
+        text, status = run(case), "passed"
+    except CheckError as error:
+        text = str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: a part must not end the command
+        trace = traceback.format_exc()
+        text = f"expected that {case.check.proves}; found {_raised(error, case)}. Add --trace to see the way there"
+    return Result(
+        plugin=case.plugin.name,
+        part=case.part,
+        check=case.check.name,
+        status=status,
+        text=text,
+        seconds=round(time.perf_counter() - start, 3),
+        trace=trace,
+    )
+
+
+def _plugin(name: str) -> Plugin:
+    """Return an installed plugin, or the one that a module of that name would be."""
+    found = next((plugin for plugin in installed() if plugin.name == name), None)
+    if found:
+        return found
+    try:
+        known = find_spec(name) is not None
+    except (ImportError, ValueError):
+        known = False
+    if not known:
+        names = [plugin.name for plugin in installed()]
+        hint = did_you_mean(name, names) or "Type: zoo plugins; or name a module that implements zoo_components"
+        raise UsageError(f"no plugin and no module is named {name!r}", hint)
+    importlib.invalidate_caches()
+    return discover([EntryPoint(name=name, value=name, group=ENTRY_POINT_GROUP)], selection="", strict=False)[0]
+
+
+def _small(component: Component) -> Any:
+    """Return the part's config with the options of `small`, or as it is where it refuses them, which a check then tells."""
+    try:
+        return replace(component.config, **component.small)
+    except Exception:
+        return component.config
+
+
+def _raised(error: BaseException, case: Case) -> str:
+    """Return an exception in one line, with the last place in the plugin's own code where it passed."""
+    text = " ".join(str(error).split())
+    if isinstance(error, ZooError):
+        return text
+    code = getattr(sys.modules.get(case.plugin.module), "__file__", None) or __file__
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(Path(code).parent)]
+    place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+    return f"{type(error).__name__}{f': {text[:300]}' if text else ''}{place}"

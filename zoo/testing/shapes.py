@@ -1,0 +1,108 @@
+"""Checks of what networks return: images and logits of the right shape, and in range."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+
+from zoo.errors import UsageError
+from zoo.registry import Choice
+from zoo.testing.failure import CheckError
+from zoo.testing.subjects import JudgeSubject, NetworkSubject, Size, images
+
+SLACK = 1e-6
+"""Rounding by which an image may leave [-1, 1]."""
+LOUDER = (1.0, 10.0, 100.0)
+"""Factors on all weights: an output that only small weights keep in range leaves it."""
+
+
+def shapes(choice: Choice) -> str:
+    """Run the network on 1 and 3 channels, batches of 1 and 2, square and not, odd multiples too; return the sizes."""
+    subject = _network(choice)
+    sizes = _sizes(subject)
+    first, *others = _channels(subject)
+    tries = [(first, size) for size in sizes] + [(channels, sizes[0]) for channels in others]
+    taken = set()
+    for (channels, size), training in product(tries, (True, False)):
+        network = subject.network(channels=channels, side=size[0]).train(training)
+        for n in (1, 2):
+            y = _answer(subject, network, images(n, channels[0], size))
+            if y is not None:
+                _require_shape(choice, y, n, channels, size)
+                taken.add(size)
+    return ", ".join(f"{height}x{width}" for height, width in sorted(taken))
+
+
+def in_range(choice: Choice) -> str:
+    """Raise all weights and look for values outside [-1, 1]; return the largest."""
+    subject = NetworkSubject(choice)
+    largest = 0.0
+    for factor in LOUDER:
+        network = subject.build().eval()
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.mul_(factor)
+            x = subject.example()
+            y = torch.cat([network(example) for example in (x, torch.ones_like(x), -torch.ones_like(x))])
+        if factor == 1 and not y.isfinite().all():
+            raise CheckError("finite images", "NaN or infinity", "Look for a division by zero, or a log of zero")
+        largest = max(largest, float(y[y.isfinite()].abs().max()) if y.isfinite().any() else 0.0)
+        if largest > 1 + SLACK:
+            raise CheckError(
+                "images in [-1, 1] whatever the weights",
+                f"{largest:.3g} with the weights times {factor:g}",
+                "End the network with torch.tanh",
+            )
+    return f"at most {largest:.3g}"
+
+
+def _network(choice: Choice) -> NetworkSubject | JudgeSubject:
+    return JudgeSubject(choice) if choice.entry.kind == "normalizer" else NetworkSubject(choice)
+
+
+def _channels(subject: NetworkSubject | JudgeSubject) -> list[tuple[int, ...]]:
+    if isinstance(subject, NetworkSubject) and subject.translates:
+        return [(3, 1), (1, 1), (3, 3), (1, 3)]
+    return [(1,), (3,)]
+
+
+def _sizes(subject: NetworkSubject | JudgeSubject) -> list[Size]:
+    """Return square sizes and, unless a discriminator is built for one size, others; each is built for its height."""
+    if isinstance(subject, JudgeSubject):
+        return [(16, 16), (16, 20)]
+    small, large = subject.sides()
+    if subject.settles_size:
+        wider = small + subject.choice.for_size(small).contract.size_multiple
+        return [(small, small), (large, large), *([(small, wider)] if subject.translates else [])]
+    return [(small, small), (large, large), (small, large), (large, small)]
+
+
+def _answer(subject: NetworkSubject | JudgeSubject, network: nn.Module, x: Tensor) -> Tensor | None:
+    """Return the network's output; None where it was built for squares and says so."""
+    try:
+        with torch.no_grad():
+            y: Tensor = network(x)
+    except UsageError:
+        if x.shape[-1] != x.shape[-2] and isinstance(subject, NetworkSubject) and subject.settles_size:
+            return None
+        raise
+    return y
+
+
+def _require_shape(choice: Choice, y: Tensor, n: int, channels: tuple[int, ...], size: Size) -> None:
+    of = f"of {n} image{'s' * (n > 1)} {channels[0]}x{size[0]}x{size[1]}"
+    found = list(y.shape) if isinstance(y, Tensor) else type(y).__name__
+    if choice.entry.kind == "generator":
+        wanted = [n, channels[1], *size]
+        if found != wanted:
+            raise CheckError(
+                f"{wanted} {of}",
+                f"{found}",
+                "Mend forward, or name the sizes that it takes in the contract's size_multiple and min_size",
+            )
+    elif not isinstance(y, Tensor) or y.shape[0] != n or y.ndim not in (2, 4) or (y.ndim == 2 and y.shape[1] != 1):
+        raise CheckError(f"logits [{n}, 1] or [{n}, scales, h, w] {of}", f"{found}", "Mend the last layer's shape")
+    if not y.isfinite().all():
+        raise CheckError(f"finite values {of}", "NaN or infinity", "Look for a division by zero, or a log of zero")

@@ -1,0 +1,134 @@
+"""Partners for the part under test: small networks that do what any generator and discriminator do, and a recipe's parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.contracts import Batch, Discriminator, Generator, Normalizer
+from zoo.data.store import PairStore
+from zoo.sources import DataSource, open_source
+
+WIDTH = 4
+PAIRS = 4
+"""Training pairs of the `scenes` that methods are tried on."""
+
+
+class SmallGenerator(Generator):
+    """forward(x [N, in, H, W]) -> [N, out, H, W] in [-1, 1], of any size."""
+
+    tap_layers = (0, 1, 2)
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(in_channels, WIDTH, 3, padding=1)
+        self.leave = nn.Conv2d(WIDTH, out_channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return images."""
+        return torch.tanh(self.leave(F.leaky_relu(self.enter(x), 0.2)))
+
+    def taps(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        """Return the image, its features, and their means over 2x2 pixels, in the order asked."""
+        entered = F.leaky_relu(self.enter(x), 0.2)
+        features = [x, entered, F.avg_pool2d(entered, 2)]
+        return [features[layer] for layer in layers]
+
+
+class SmallJudge(Discriminator):
+    """forward(x [N, C, H, W]) -> logits [N, 1, h, w]; linear between the kinks of its leaky ReLUs."""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(in_channels, WIDTH, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(WIDTH, 2 * WIDTH, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(2 * WIDTH, 1, 3, padding=1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return one logit for each patch."""
+        logits: Tensor = self.layers(x)
+        return logits
+
+
+class LinearJudge(Discriminator):
+    """forward(x [N, C, H, W]) -> logits [N, 1] = w.x, whose gradient by the image has the norm `slope` everywhere."""
+
+    def __init__(self, pixels: int, slope: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((pixels,), slope / pixels**0.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return one logit for each image."""
+        return (x.flatten(1) @ self.weight)[:, None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallParts:
+    """What a method is built from, on `scenes`; implements `zoo.contracts.Parts`."""
+
+    source: DataSource
+    size: int
+    batch: int
+    thermal_channels: int
+    class_temperatures: tuple[float, ...]
+    rng: torch.Generator
+    visible_channels: int = 3
+    reads: tuple[str, ...] = ("visible",)
+    normalizer: Normalizer
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names of `scenes`."""
+        return self.source.info.classes
+
+    @property
+    def thermal_range(self) -> tuple[float, float] | None:
+        """Degrees Celsius at thermal -1 and 1."""
+        return self.source.info.thermal_range
+
+    def generator(self, *, in_channels: int, out_channels: int) -> Generator:
+        """Build a small generator."""
+        return SmallGenerator(in_channels, out_channels)
+
+    def discriminator(self, *, in_channels: int) -> nn.Module:
+        """Build a small discriminator."""
+        return self.normalizer.wrap(SmallJudge(in_channels))
+
+
+def small_parts(size: int, thermal_channels: int = 1) -> SmallParts:
+    """Return the parts of a recipe with its random stream at its start."""
+    store = scenes(size, thermal_channels)
+    return SmallParts(
+        source=_source(size),
+        size=size,
+        batch=2,
+        thermal_channels=thermal_channels,
+        class_temperatures=store.class_temperatures,
+        rng=torch.Generator().manual_seed(0),
+        normalizer=Normalizer(),
+    )
+
+
+def scenes_batch(size: int, *, thermal_channels: int = 1, n: int = 2) -> Batch:
+    """Return the first `n` training pairs of `scenes`, whole, with everything that the set knows."""
+    return scenes(size, thermal_channels).whole(torch.arange(n))
+
+
+@cache
+def scenes(size: int, thermal_channels: int) -> PairStore:
+    """Return a few rendered street scenes."""
+    return PairStore.open(_source(size).root, "train", size=size, device="cpu", thermal_channels=thermal_channels)
+
+
+@cache
+def _source(size: int) -> DataSource:
+    return open_source(f"scenes:train={PAIRS},test=2", size=size)

