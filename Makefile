@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test lint types imports docs install clean
+.PHONY: bench test lint types imports docs speed install clean
 .DEFAULT_GOAL := bench
 
 bench: install ## The main job on the synthetic street scenes
@@ -22,6 +22,14 @@ types: install
 imports: install ## Who may import whom
 	$(BIN)/lint-imports
 
+speed: install ## Every speed benchmark that this machine can run, a few minutes; JSON in build/speed
+	$(BIN)/python benchmarks/speed/steps.py cyclegan gn_cyclegan pix2pix cut --seconds 20 --json build/speed/steps.json
+	$(BIN)/python benchmarks/speed/translate.py --size 128,256 --seconds 10 --json build/speed/translate.json
+	$(BIN)/python benchmarks/speed/data.py --seconds 5 --json build/speed/data.json
+	$(BIN)/python benchmarks/speed/fid.py --seconds 5 --json build/speed/fid.json
+	$(BIN)/python benchmarks/speed/startup.py --seconds 10 --json build/speed/startup.json
+	$(BIN)/python benchmarks/speed/grid.py --json build/speed/grid.json
+
 install: $(VENV)/.installed
 
 # An installation that breaks off leaves no mark, and is taken up again by the next call.
@@ -33,7 +41,7 @@ $(VENV)/.installed: pyproject.toml setup.py
 	touch $@
 
 docs: install ## The documentation site in build/site; a warning is an error
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

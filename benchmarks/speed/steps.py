@@ -63,6 +63,11 @@ class Path:
             self.turns.step(batch, 1.0)
         self.number += 1
 
+    def warm(self) -> None:
+        """Do the first steps, in which state is made, code compiled and a graph recorded."""
+        for _ in range(WARM_STEPS + 2 if self.speed != PLAIN else 1):
+            self.step()
+
 
 def main() -> None:
     """Measure every system at every size and batch."""
@@ -70,7 +75,7 @@ def main() -> None:
     options.add_argument("systems", nargs="*", default=["cyclegan"])
     options.add_argument("--size", default="128", type=harness.numbers)
     options.add_argument("--batch", default="1", type=harness.numbers)
-    options.add_argument("--speed", default="auto", help="paths beside plain, apart by /; @bf16 for another precision")
+    options.add_argument("--speed", help="paths beside plain, apart by /; @bf16 for another precision")
     options.add_argument("--steps", type=int, default=LONG, help="length of the training that auto chooses for")
     asked = options.parse_args()
     rows: list[dict[str, Any]] = []
@@ -87,12 +92,13 @@ def _rows(asked: argparse.Namespace, system: str, size: int, batch: int) -> Iter
     paths: dict[str, Path] = {}
     try:
         recipe = _recipe(system, size, batch)
-        for words in ("plain", *asked.speed.split("/")):
+        usual = "plain@tf32/auto/auto@bf16" if device.type == "cuda" else "auto"
+        for words in ("plain", *(asked.speed or usual).split("/")):
             text, _, precision = words.partition("@")
             speed = choose_speed(parse_speed(text), device, steps=asked.steps)
             paths[f"{speed} {precision or 'fp32'}"] = Path(recipe, speed, precision or "fp32", device)
+        memory = {name: harness.working_bytes(path.warm, device) for name, path in paths.items()}
         flops = _flops(next(iter(paths.values())).step)
-        memory = {name: harness.working_bytes(_warm(path), device) for name, path in paths.items()}
         times = harness.compare({name: path.step for name, path in paths.items()}, device, asked.seconds)
     except (ZooError, torch.cuda.OutOfMemoryError) as error:
         yield {**about, "path": f"not run: {error}"}
@@ -114,7 +120,7 @@ def _rows(asked: argparse.Namespace, system: str, size: int, batch: int) -> Iter
             "processor ratio": plain.processor / timing.processor,
             "TFLOP/s": rate,
             "of peak": rate / harness.matmul_peak(device, name.split()[-1]),
-            "step MiB": memory[name] // 2**20,
+            "MiB": memory[name] // 2**20,
             "rounds": timing.rounds,
         }
 
@@ -130,14 +136,6 @@ def _flops(step: Callable[[], None]) -> int:
     with FlopCounterMode(display=False) as counter:
         step()
     return counter.get_total_flops()
-
-
-def _warm(path: Path) -> Callable[[], None]:
-    def work() -> None:
-        for _ in range(WARM_STEPS + 2):
-            path.step()
-
-    return work if path.speed != PLAIN else path.step
 
 
 if __name__ == "__main__":

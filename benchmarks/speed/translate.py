@@ -69,7 +69,7 @@ def _rows(asked: argparse.Namespace, generator: str, size: int, batch: int) -> l
             "processor ratio": plain.processor / timing.processor,
             "TFLOP/s": flops / timing.median / 1e12,
             "of peak": flops / timing.median / 1e12 / harness.matmul_peak(device, name.split()[-1]),
-            "call MiB": memory[name] // 2**20,
+            "MiB": memory[name] // 2**20,
             "rounds": timing.rounds,
         }
         for name, timing in times.items()

@@ -60,6 +60,7 @@ def export(
                 "format": chosen,
                 "bytes": len(exported.content),
                 "inputs": exported.inputs,
+                "sizes": exported.sizes,
                 "free": exported.free,
                 "max_difference": worst,
                 "differences": exported.differences,
@@ -69,6 +70,8 @@ def export(
     typer.echo(f"{target}: {len(exported.content) / 1e6:.1f} MB")
     for entry, what in exported.inputs.items():
         typer.echo(f"  {entry}: {what}")
+    if exported.sizes:
+        typer.echo(f"  {exported.sizes}")
     shapes = ", ".join(exported.differences)
     typer.echo(f"max difference in {RUNTIMES[chosen]}: {worst:.2g} of a range of 2, over images of {shapes}")
     return None

@@ -42,6 +42,8 @@ class Exported:
     """The file."""
     inputs: dict[str, str]
     """What it reads, with type and shape."""
+    sizes: str
+    """Which heights and widths it takes where they are open; empty where they are fixed."""
     free: Free
     """What may differ from call to call; all else is fixed to the size of the export."""
     differences: dict[str, float]
@@ -94,6 +96,7 @@ def export(translator: Translator, *, kind: Format, name: str, size: int | None 
         return Exported(
             content=content,
             inputs={entry: about[entry] for entry in module.reads},
+            sizes=about.get("sizes", ""),
             free=free,
             differences=differences,
             notes=tuple(_notes(translator, free, side, refusals)),

@@ -1,0 +1,49 @@
+#!/bin/sh
+# All that a short turn on a GPU is for, in one command under nine minutes; small files in OUT.
+#   benchmarks/speed/gpu.sh OUT [ROADSCENE]
+# ROADSCENE is a dataset in zoo's layout. PYTHON names the interpreter; WHEELS, a folder of wheels to install from where
+# nothing can be fetched. A part that fails or runs out of its time leaves its log, and the next one begins.
+set -u
+out=${1:?usage: gpu.sh OUT [ROADSCENE]}
+data=${2:-}
+python=${PYTHON:-.venv/bin/python}
+mkdir -p "$out" && out=$(cd "$out" && pwd)
+[ -z "$data" ] || data=$(cd "$data" && pwd)
+cd "$(dirname "$0")/../.." || exit 2
+
+if [ -n "${WHEELS:-}" ]; then
+    "$python" -m pip install --quiet --no-index --no-deps "$WHEELS"/*.whl
+    "$python" -m pip install --quiet --no-index --no-deps --no-build-isolation -e .
+fi
+"$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || { echo "gpu.sh: no CUDA device" >&2; exit 2; }
+
+part() { # NAME SECONDS COMMAND...
+    name=$1 limit=$2
+    shift 2
+    start=$(date +%s)
+    timeout "$limit" "$@" > "$out/$name.log" 2>&1
+    code=$?
+    echo "$name: exit $code after $(($(date +%s) - start)) s"
+    tail -n 25 "$out/$name.log"
+}
+
+steps() { # NAME SECONDS SYSTEMS... OPTIONS...
+    name=$1 limit=$2
+    shift 2
+    part "$name" "$limit" "$python" benchmarks/speed/steps.py "$@" --json "$out/$name.json"
+}
+
+part tests 110 "$python" -m pytest tests/gpu -q -x
+steps steps-256 120 cyclegan gn_cyclegan --size 256 --seconds 4
+steps steps-batches 60 cyclegan --size 256 --batch 4,16 --speed graph,fused@bf16 --seconds 3
+steps steps-sizes 50 cyclegan pix2pix cut --size 128,512 --speed graph,fused@bf16 --seconds 2
+part translate 50 "$python" benchmarks/speed/translate.py resnet9 --size 256 --batch 1,32 --seconds 3 --json "$out/translate.json"
+if [ -n "$data" ]; then
+    cells=$(mktemp -d)
+    # The same cell in both precisions: what bf16 does to the scores, beside what it does to the time.
+    for precision in fp32 bf16; do
+        part "cell-$precision" 60 "$python" -m zoo bench --gen resnet9_cbam --disc patchgan_gn --data "$data" --size 128 \
+            --steps 1500 --device cuda --precision "$precision" --out "$cells" --json
+    done
+    rm -rf "$cells"
+fi
