@@ -21,6 +21,9 @@ from typing import Any
 from zoo.errors import UsageError, did_you_mean
 
 FILE = "zoo.toml"
+ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
+"""What the environment of a program that computes gets unless the user set it. Threads that spin while they wait slow it several
+times as soon as anything else runs on the machine."""
 
 Options = Mapping[str, Sequence[str]]
 """The options of each verb, without dashes in front, `_` for `-`."""

@@ -24,6 +24,7 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from zoo.bench.environment import environment
 
@@ -102,6 +103,25 @@ def _status(name: str) -> int:
     """Return a number of bytes that Linux tells of this process; 0 elsewhere."""
     lines = STATUS.read_text().splitlines() if STATUS.exists() else []
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith(name)), 0)
+
+
+def flops(work: Callable[[], object]) -> int:
+    """Return the floating-point operations of the convolutions and matrix products in some work, backward passes too."""
+    counter = FlopCounterMode(display=False)
+    counter.mod_tracker = _NoModules()
+    with counter:
+        work()
+    return counter.get_total_flops()
+
+
+class _NoModules:
+    """In place of the counter's table by modules, which gradients inside a forward pass break (gradient normalization)."""
+
+    parents = frozenset({"Global"})
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: object) -> None: ...
 
 
 @cache

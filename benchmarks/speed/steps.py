@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import harness  # before torch
 import torch
 from accelerate import Accelerator
-from torch.utils.flop_counter import FlopCounterMode
 
 from zoo.build import build_method, choice_of
 from zoo.composition import compose
@@ -98,7 +97,7 @@ def _rows(asked: argparse.Namespace, system: str, size: int, batch: int) -> Iter
             speed = choose_speed(parse_speed(text), device, steps=asked.steps)
             paths[f"{speed} {precision or 'fp32'}"] = Path(recipe, speed, precision or "fp32", device)
         memory = {name: harness.working_bytes(path.warm, device) for name, path in paths.items()}
-        flops = _flops(next(iter(paths.values())).step)
+        flops = harness.flops(next(iter(paths.values())).step)
         times = harness.compare({name: path.step for name, path in paths.items()}, device, asked.seconds)
     except (ZooError, torch.cuda.OutOfMemoryError) as error:
         yield {**about, "path": f"not run: {error}"}
@@ -129,13 +128,6 @@ def _recipe(system: str, size: int, batch: int) -> Recipe:
     words = dict(zip(("method", "generator", "discriminator"), system.split("+"), strict=False))
     parts = words if len(words) > 1 else {"recipe": system}
     return compose(**parts, data=open_source(DATA, size=size), size=size, batch=batch, steps=1, preset="paper")
-
-
-def _flops(step: Callable[[], None]) -> int:
-    """Return the floating-point operations of the convolutions and matrix products in one step of the plain path."""
-    with FlopCounterMode(display=False) as counter:
-        step()
-    return counter.get_total_flops()
 
 
 if __name__ == "__main__":

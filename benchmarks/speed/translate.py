@@ -1,4 +1,4 @@
-"""How many images a second a generator translates: the network alone, and `Translator.translate` from arrays to arrays.
+"""How many images a second a generator translates: the network alone, and as `zoo translate` does, from arrays to arrays.
 
 python benchmarks/speed/translate.py resnet9 resnet9_cbam unet_256 --size 256 --batch 1,32
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import harness  # before torch
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 import zoo
 from zoo.bench.environment import provenance
@@ -23,6 +23,7 @@ from zoo.errors import ZooError
 from zoo.sources import open_source
 from zoo.train.speed import Speed, kernels, parse_speed
 from zoo.weights.folder import ModelConfig
+from zoo.weights.streaming import Draw, Seen, fast, stream
 from zoo.weights.translator import Translator
 
 
@@ -46,18 +47,18 @@ def _rows(asked: argparse.Namespace, generator: str, size: int, batch: int) -> l
     about = {"generator": generator, "px": size, "batch": batch}
     device = torch.device(asked.device)
     usual = "channels-last/channels-last,compile@bf16" if device.type == "cuda" else "channels-last"
+    undo = ExitStack()
     x = torch.rand(batch, 3, size, size, device=device) * 2 - 1
     try:
         paths = dict(_path(generator, words, x) for words in ("plain", *(asked.speed or usual).split("/")))
-        paths["Translator.translate fp32"] = _whole(generator, size, batch, device)
+        paths["zoo translate fp32"] = _stream(generator, size, batch, device, undo)
     except ZooError as error:
         return [{**about, "path": f"not run: {error}"}]
-    with torch.inference_mode():
-        with FlopCounterMode(display=False) as counter:
-            paths["plain fp32"]()
+    with undo, torch.inference_mode():
+        flops = harness.flops(paths["plain fp32"])
         memory = {name: harness.working_bytes(path, device) for name, path in paths.items()}
         times = harness.compare(paths, device, asked.seconds)
-    plain, flops = times["plain fp32"], counter.get_total_flops()
+    plain = times["plain fp32"]
     return [
         {
             **about,
@@ -94,15 +95,17 @@ def _path(generator: str, words: str, x: Tensor) -> tuple[str, Callable[[], obje
     return f"{speed} {precision}", translate
 
 
-def _whole(generator: str, size: int, batch: int, device: torch.device) -> Callable[[], object]:
-    """Return what translates a list of arrays as `zoo.load(...).translate` does."""
+def _stream(generator: str, size: int, batch: int, device: torch.device, undo: ExitStack) -> Callable[[], object]:
+    """Return what translates arrays as `zoo translate` does with a folder, decoding and encoding left out."""
     source = open_source("scenes:train=4,test=2", size=size)
     recipe = compose(method="pix2pix:evaluation=eval", generator=generator, data=source, size=size, steps=1)
     method = build_method(recipe, source.info, torch.Generator(), training=False).eval()
     config = ModelConfig(recipe=recipe, dataset=source.info, plugins=provenance(recipe))
     translator = Translator(method, config).to(device)
-    images = [np.zeros((size, size, 3), np.uint8)] * batch
-    return lambda: translator.translate(images)
+    undo.enter_context(fast(translator, None, "fp32", images=0))
+    draw = Draw(translator, temperatures={}, tile=None, depth=8, batch=batch)
+    image = Seen(visible=np.zeros((size, size, 3), np.uint8))
+    return lambda: list(stream([lambda: image] * batch, draw))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ class Timing:
     """Of the first scoring."""
     resumed: int
     """How often the training was taken up again after an interruption."""
+    cell_seconds: float | None = None
+    """Of all that the cell's last run did: build, decode, train, score, draw, write; without the start of its process."""
     speed: str = ""
     """How the steps were computed, as `--speed` spells it; empty where nothing was trained in steps or it was not noted."""
 

@@ -157,6 +157,8 @@ class _Bench:
     def run(self) -> list[Outcome]:
         """Do all cells, or those until Ctrl-C; return the outcomes in the cells' order."""
         self._look()
+        if self.waiting:
+            self.launcher.expect(self.cells)
         with _interrupts() as interrupts:
             while self.waiting or self.running:
                 if not interrupts:

@@ -54,6 +54,7 @@ def score_cell(
     device: torch.device,
     metrics: Mapping[str, AnyMetric],
     record: Record | None,
+    begun: float,
 ) -> None:
     """Write pictures and `scores.csv`, then the record, which says that all is there.
 
@@ -61,6 +62,7 @@ def score_cell(
         folder, job, method, info, trained, device: of the cell.
         metrics: what to score with.
         record: what was measured of the same weights before; its other scores are kept.
+        begun: when the cell's work began, by `time.perf_counter`.
 
     Raises:
         ZooError: the method's translations are not finite, or a file cannot be written.
@@ -86,6 +88,8 @@ def score_cell(
     else:
         _picture(folder, samples)
         record = _first_record(folder, job, info, trained, device, celsius, seconds)
+        timing = replace(record.timing, cell_seconds=round(time.perf_counter() - begun, 3))
+        record = replace(record, timing=timing)
     write_json(folder / RECORD_FILE, replace(record, scores=scores, scored=scored, score_key=digest(scored)))
 
 

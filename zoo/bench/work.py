@@ -64,6 +64,7 @@ def work(
     Raises:
         ZooError: the training or the scoring failed, or a file cannot be written.
     """
+    begun = time.perf_counter()
     device, together = joined or join(job)
     # What is trained anew is also scored anew.
     trained = together.share(read_trained(folder, job.train_key) if together.first else None)
@@ -86,10 +87,10 @@ def work(
             return trained is not None
         save_model(folder, method, ModelConfig(recipe=job.recipe, dataset=info, plugins=provenance(job.recipe)))
         write_json(folder / TRAINED_FILE, trained)
-        # The weights are safe; what only a resume needs is several times their size.
+        # What only a resume needs is several times the size of the weights.
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     tell(Event(what="stage", text="scoring"))
-    score_cell(folder, job, method, info, trained, device, metrics, record)
+    score_cell(folder, job, method, info, trained, device, metrics, record, begun)
     return True
 
 
@@ -135,6 +136,7 @@ def _train(
         stop=stop,
         checkpoint_every=float(os.environ.get("ZOO_CHECKPOINT_SECONDS", "60")),
         log_every=max(1, min(50, recipe.budget.steps // 200)),
+        keep_end=False,  # the weights are written next
         speed=speed,
         processes=together,
     )

@@ -89,7 +89,9 @@ def bench(
     ] = "auto",
     jobs: Annotated[
         str,
-        typer.Option(metavar="N|auto", help="Cells at once; auto fills the GPUs by their memory, or the processors."),
+        typer.Option(
+            metavar="N|auto", help="Cells at once; auto: as many as the GPUs or the machine have memory and cores for."
+        ),
     ] = "auto",
     gpus_per_cell: Annotated[
         int, typer.Option(metavar="N", help="Train each cell on N GPUs (processes on a CPU), which divide --batch.")
@@ -210,7 +212,7 @@ def _choose_launcher(name: str, device: str, jobs: str, per_cell: int, slurm: st
     from zoo.bench.launch.memory import MemoryOf
     from zoo.bench.launch.slots import make_slots
 
-    return LocalLauncher(make_slots(device, number, per_cell, MemoryOf(out)))
+    return LocalLauncher(make_slots(device, number, per_cell, lambda device: MemoryOf(out, device=device)))
 
 
 def _plan(

@@ -28,6 +28,7 @@ from zoo.cli import (
     translate,
 )
 from zoo.errors import ZooError
+from zoo.settings import ENVIRONMENT
 from zoo.version import DISTRIBUTION, __version__
 
 app = typer.Typer(
@@ -84,6 +85,7 @@ app.command("translate")(translate.translate)
 
 def main() -> None:
     """Run the command line; a `ZooError` becomes one line on stderr and its exit code."""
+    os.environ.update(ENVIRONMENT | os.environ)  # before anything imports torch
     try:
         app(prog_name="zoo")  # also for `python -m zoo`
     except ZooError as error:

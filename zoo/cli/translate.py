@@ -1,7 +1,10 @@
-"""`zoo translate`: visible images to thermal ones with a trained model."""
+"""`zoo translate`: visible images and videos to thermal ones with a trained model."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,20 +12,26 @@ import typer
 
 from zoo.cli.completion import weights
 from zoo.cli.output import note, print_json
+from zoo.cli.targets import plan, plan_video
 from zoo.errors import DataError, UsageError, ZooError
 
 if TYPE_CHECKING:
-    from zoo.weights.translator import Translator
+    from zoo.weights.streaming import Draw
 
 DEFAULT_MODEL = "pix2pix-scenes"
 """Weights that come with zoo."""
+WRITERS = 2
+"""Threads that encode and write images."""
+TELL_EVERY = 10.0
+"""Seconds between two lines on how far a video is."""
 DepthName = Literal["8", "16", "float"]
-INTEGERS, FLOATS = (".png", ".tif", ".tiff", ".npy"), (".tif", ".tiff", ".npy")
-"""Endings of files that hold whole levels, and of those that hold floats."""
+PrecisionName = Literal["fp32", "tf32", "bf16"]
 
 
 def translate(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE|DIR", help="A visible image, or a folder of them.")],
+    image: Annotated[
+        Path, typer.Argument(metavar="IMAGE|DIR|VIDEO", help="A visible image, a folder of them, or a video.")
+    ],
     model: Annotated[
         str,
         typer.Option(
@@ -34,7 +43,9 @@ def translate(
     out: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--out", help="Output file (for one image) or folder. [default: IMAGE_thermal.png or DIR_thermal]"
+            "-o",
+            "--out",
+            help="Output file or folder. [default: IMAGE_thermal.png, DIR_thermal or VIDEO_thermal.mp4]",
         ),
     ] = None,
     labels: Annotated[
@@ -52,6 +63,11 @@ def translate(
         typer.Option(help="8 or 16 bits (PNG, TIFF, NPY), or float from -1 to 1 (TIFF, NPY). [default: 8]"),
     ] = None,
     celsius: Annotated[bool, typer.Option("--celsius", help="Write degrees Celsius as float (TIFF, NPY).")] = False,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Images of one size at once. [default: up to 4 on a CPU, 32 on a GPU]")
+    ] = None,
+    speed: Annotated[str, typer.Option(help="auto, plain, or any of channels-last,compile.")] = "auto",
+    precision: Annotated[PrecisionName, typer.Option(help="fp32, or tf32 or bf16 where there are units.")] = "fp32",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     offline: Annotated[bool, typer.Option("--offline", help="Take weights from the cache only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the pairs of files as JSON.")] = False,
@@ -61,82 +77,34 @@ def translate(
     Examples:
     zoo translate street.jpg ·
     zoo translate photos --model results/RUN -o thermal ·
+    zoo translate drive.mp4 --model results/RUN ·
     zoo translate street.jpg --model results/RUN --celsius -o degrees.tif ·
     zoo translate street.png --labels street_labels.png --temperature car=35 --model results/RUN
     """
     if celsius and depth not in (None, "float"):
         raise UsageError(f"degrees are floats, and --depth {depth} asks for whole levels", "Leave out --depth")
-    jobs = plan(image, out, FLOATS if celsius or depth == "float" else INTEGERS)
+    level: Literal[8, 16, "float"] = "float" if celsius or depth == "float" else 16 if depth == "16" else 8
+    film = plan_video(image, out, level)
+    jobs = [] if film else plan(image, out, level)
     degrees = parse_temperatures(temperature)
-    originals = {source.resolve() for source, _ in jobs}
-    for _, target in jobs:
-        if target.resolve() in originals:
-            raise UsageError(f"the translation would overwrite the visible image `{target}`", "Choose another -o")
+    _spare_originals([film] if film else jobs)
+    from zoo.train.speed import parse_speed
     from zoo.weights.loading import load
 
+    wanted = parse_speed(speed)
     translator = load(model, device=device, offline=offline or None)
     if celsius:
         translator.require_degrees()
-    done, faults = [], 0
-    for source, target in jobs:
-        try:
-            classes = labels / f"{source.stem}.png" if labels and labels.is_dir() else labels
-            _write(_translated(translator, source, classes, degrees, tile, depth, celsius), target)
-        except DataError as error:  # the other images of the folder are still wanted
-            faults += 1
-            note(f"zoo: {error}")
-            continue
-        done.append({"visible": str(source), "thermal": str(target)})
-        if not as_json:
-            typer.echo(str(target))
-    if as_json:
-        print_json(done)
-    if faults:
-        rest = "; the others are written" if done else ""
-        raise ZooError(f"{faults} of {len(jobs)} images could not be translated{rest}")
+    if film and translator.reads_labels:
+        name = translator.config.recipe.method.name
+        raise UsageError(f"this model ({name}) reads class labels, and a video has none", "Translate single images")
+    from zoo.weights.streaming import Draw, fast
 
-
-def plan(image: Path, out: Path | None, endings: tuple[str, ...]) -> list[tuple[Path, Path]]:
-    """Return each input with its output file.
-
-    Args:
-        image: a file or a folder of them.
-        out: a file for a file, or a folder; None for a name beside the input.
-        endings: of files that hold what is asked for; those in a folder get the first.
-
-    Raises:
-        DataError: there is no such file or folder, the folder holds no image, or two inputs would get one output.
-        UsageError: the output file has an ending of another kind.
-    """
-    from zoo.data.layout import IMAGE_SUFFIXES
-
-    if image.is_file():
-        out = out or image.with_name(f"{image.stem}_thermal{endings[0]}")
-        to_folder = out.is_dir() or not out.suffix
-        if not to_folder and out.suffix.lower() not in endings:
-            known = f"{', '.join(endings[:-1])} or {endings[-1]}"
-            raise UsageError(
-                f"thermal images of this depth are written as {known}, not as {out.suffix}",
-                f"Type: -o {out.with_suffix(endings[0])}",
-            )
-        return [(image, out / f"{image.stem}{endings[0]}" if to_folder else out)]
-    if not image.is_dir():
-        raise DataError(f"there is no image or folder `{image}`")
-    out = out or image.resolve().with_name(f"{image.resolve().name}_thermal")
-    sources = sorted(
-        path
-        for path in image.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not path.name.startswith(".")
-    )
-    if not sources:
-        raise DataError(f"folder `{image}` holds no image", f"Known endings: {' '.join(IMAGE_SUFFIXES)}")
-    jobs = [(source, out / f"{source.stem}{endings[0]}") for source in sources]
-    stems = [source.stem for source in sources]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice:
-        fault = f"folder `{image}` holds two images named {twice}; both would become {twice}{endings[0]}"
-        raise DataError(fault, "Rename one")
-    return jobs
+    draw = Draw(translator, temperatures=degrees, tile=tile, depth=level, batch=batch)
+    with fast(translator, wanted, precision, images=len(jobs)):
+        if film:
+            return _video(draw, *film, as_json)
+        return _images(draw, jobs, labels, celsius, as_json)
 
 
 def parse_temperatures(words: list[str]) -> dict[str, float]:
@@ -159,35 +127,65 @@ def parse_temperatures(words: list[str]) -> dict[str, float]:
     return degrees
 
 
-def _translated(
-    translator: Translator,
-    source: Path,
-    labels: Path | None,
-    degrees: dict[str, float],
-    tile: int | None,
-    depth: DepthName | None,
-    celsius: bool,
-) -> Any:
-    """Return a thermal image as an array of the depth that was asked for."""
-    import numpy as np
-
-    wanted: Literal[8, 16, "float"] = "float" if celsius or depth == "float" else 16 if depth == "16" else 8
-    thermal = translator.translate(source, labels, degrees, tile=tile, depth=wanted)
-    return translator.to_celsius(thermal) if celsius else np.asarray(thermal)
+def _spare_originals(jobs: Sequence[tuple[Path, Path]]) -> None:
+    originals = {source.resolve() for source, _ in jobs}
+    for _, target in jobs:
+        if target.resolve() in originals:
+            raise UsageError(f"the translation would overwrite the visible image `{target}`", "Choose another -o")
 
 
-def _write(pixels: Any, target: Path) -> None:
-    """Write an array [H, W] as PNG, TIFF or NPY, whole or not at all."""
-    import io
+def _video(draw: Draw, source: Path, target: Path, as_json: bool) -> None:
+    from zoo.weights.video import translate_video
 
-    import numpy as np
-    from PIL import Image
+    told = time.monotonic()
 
-    from zoo.files import write_atomically
+    def tell(done: int, frames: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= TELL_EVERY:
+            told = time.monotonic()
+            note(f"{source}: frame {done}" + (f" of {frames}" if frames else ""))
 
-    buffer = io.BytesIO()
-    if target.suffix.lower() == ".npy":
-        np.save(buffer, pixels)
+    count = translate_video(draw, source, target, tell)
+    if as_json:
+        print_json([{"visible": str(source), "thermal": str(target), "frames": count}])
     else:
-        Image.fromarray(pixels).save(buffer, "PNG" if target.suffix.lower() == ".png" else "TIFF")
-    write_atomically(target, buffer.getvalue())
+        typer.echo(str(target))
+
+
+def _images(draw: Draw, jobs: Sequence[tuple[Path, Path]], labels: Path | None, celsius: bool, as_json: bool) -> None:
+    """Translate images to files, name each when it is written, and fail at the end if one could not be."""
+    from zoo.weights.outputs import write_pixels
+    from zoo.weights.overlap import Behind
+    from zoo.weights.streaming import read, stream
+
+    translator, faults, done = draw.translator, 0, set[int]()
+
+    def write(number: int, pixels: Any) -> int:
+        write_pixels(translator.to_celsius(pixels) if celsius else pixels, jobs[number][1])
+        return number
+
+    def tell(numbers: Iterator[int]) -> None:
+        for number in numbers:
+            done.add(number)
+            if not as_json:
+                typer.echo(str(jobs[number][1]))
+
+    readers = (partial(read, source, _labels_of(source, labels), translator) for source, _ in jobs)
+    with Behind[int](WRITERS) as writing:
+        for number, result in stream(readers, draw):
+            if isinstance(result, DataError):  # the other images of the folder are still wanted
+                faults += 1
+                note(f"zoo: {result}")
+            else:
+                tell(writing.put(partial(write, number, result)))
+        tell(writing.rest())
+    if as_json:
+        pairs = [(source, target) for number, (source, target) in enumerate(jobs) if number in done]
+        print_json([{"visible": str(source), "thermal": str(target)} for source, target in pairs])
+    if faults:
+        rest = "; the others are written" if done else ""
+        raise ZooError(f"{faults} of {len(jobs)} images could not be translated{rest}")
+
+
+def _labels_of(source: Path, labels: Path | None) -> Path | None:
+    return labels / f"{source.stem}.png" if labels and labels.is_dir() else labels

@@ -27,9 +27,13 @@ class InstanceNorm2d(nn.InstanceNorm2d):
         if is_channels_last(x):
             # torch's instance norm rearranges such images and leaves them so. Alone in its batch, an image has the statistics
             # of the batch.
-            parts = [F.batch_norm(image, None, None, training=True, eps=self.eps) for image in torch.split(x, 1)]
-            return torch.cat(parts) if len(parts) > 1 else parts[0]
+            if len(x) == 1:
+                return self._alone(x)
+            return torch.cat([self._alone(image) for image in torch.split(x, 1)])
         return super().forward(x)
+
+    def _alone(self, image: Tensor) -> Tensor:
+        return F.batch_norm(image, None, None, training=True, eps=self.eps)
 
 
 def is_channels_last(x: Tensor) -> bool:

@@ -101,6 +101,7 @@ def train(
     stop: Callable[[], bool],
     checkpoint_every: float = 300.0,
     log_every: int = 50,
+    keep_end: bool = True,
     speed: Speed = PLAIN,
     processes: Processes | None = None,
 ) -> TrainResult:
@@ -125,6 +126,7 @@ def train(
         stop: asked before every step; when true the state is saved and the training returns.
         checkpoint_every: seconds between checkpoints.
         log_every: steps between readings of the losses, the only moments besides checkpoints that wait for the device.
+        keep_end: whether a finished training leaves a checkpoint of its end too, several times the size of the weights.
         speed: how to compute a step, from `choose_speed`.
         processes: this process's fellows; by default those that the environment tells of.
 
@@ -192,7 +194,7 @@ def train(
                     save()
                     saved, last_save = step, time.perf_counter()
                 on_step(StepReport(step=step, steps=steps, reading=reading))
-            if step > saved:
+            if step > saved and (keep_end or step < steps):
                 save()
     return TrainResult(
         status="finished" if step == steps else "interrupted",

@@ -16,13 +16,17 @@ from zoo.train.speed import Speed
 
 
 @contextmanager
-def prepared(method: Method, speed: Speed, precision: Precision, device: torch.device) -> Iterator[None]:
+def prepared(
+    method: Method, speed: Speed, precision: Precision, device: torch.device, *, translating: bool = False
+) -> Iterator[None]:
     """Give a method's networks the layout and compiled forms of `speed` and a precision, and take them away again at the end.
+
+    All players' networks, or for `translating` the generators alone.
 
     Under `bf16` what a network computes inside is autocast, and what it returns is float32: losses, norms of gradients, pools and
     all that a method does between its networks stay at full precision. Parameters and buffers stay the same objects.
     """
-    networks = list(_networks(method))
+    networks = list(_generators(method) if translating else _networks(method))
     if speed.channels_last:
         _lay_out(method, torch.channels_last)
     for network in networks:
@@ -65,6 +69,15 @@ def _networks(method: Method) -> Iterator[nn.Module]:
         elif id(module) not in seen:
             seen.add(id(module))
             yield module
+
+
+def _generators(module: nn.Module) -> Iterator[nn.Module]:
+    """Yield the generators in a module, without those that are parts of others."""
+    for child in module.children():
+        if isinstance(child, Generator):
+            yield child
+        else:
+            yield from _generators(child)
 
 
 def _lay_out(method: nn.Module, layout: torch.memory_format) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LONG = 2000
 """Steps from which on compiling, one to two minutes, is soon earned back."""
+MANY = 1000
+"""Images from which on compiling a network that only translates is earned back."""
 RECOMPILATIONS = 64
 """Variants of one network's code: of shapes, of players whose weights get gradients, of a method's own networks."""
 
@@ -97,6 +99,19 @@ def choose_speed(wanted: Speed | None, device: torch.device, *, steps: int, proc
     return wanted
 
 
+def choose_translation(wanted: Speed | None, device: torch.device, *, images: int) -> Speed:
+    """Return how to compute the translations of so many images.
+
+    Raises:
+        UsageError: what was asked for is of trainings, or not to be had here.
+    """
+    if wanted is None:
+        return Speed(channels_last=True, compile=device.type == "cuda" and images >= MANY and _can_compile(device))
+    if wanted.fused or wanted.graph:
+        raise UsageError(f"--speed {wanted} is of trainings", "Type auto, plain, or any of channels-last,compile")
+    return choose_speed(wanted, device, steps=0)
+
+
 def require_precision(precision: Precision, device: torch.device) -> None:
     """Refuse a number format that the device would only imitate, tens of times slower.
 
@@ -106,7 +121,7 @@ def require_precision(precision: Precision, device: torch.device) -> None:
     import torch
 
     if precision == "tf32" and device.type != "cuda":
-        raise UsageError(f"precision tf32 is of NVIDIA GPUs, and this training runs on {device.type}", "Type fp32")
+        raise UsageError(f"precision tf32 is of NVIDIA GPUs, and this is a {device.type}", "Type fp32")
     if precision == "bf16":
         if device.type == "cpu":
             has = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from zoo.data.images import read_thermal
 from zoo.errors import DataError, UsageError
+from zoo.files import write_atomically
 from zoo.layers.conditions import to_celsius
 from zoo.weights.inputs import RANGE_SLACK, Picture
 
@@ -85,6 +87,21 @@ def celsius(thermal: Picture, thermal_range: tuple[float, float]) -> NDArray[np.
         pixels = thermal
     degrees = to_celsius(_signed(torch.from_numpy(np.array(pixels))), thermal_range)
     return degrees.float().numpy()
+
+
+def write_pixels(pixels: NDArray[Any], path: Path) -> None:
+    """Write a thermal image [H, W] as PNG, TIFF or NPY, by the path's ending; whole or not at all.
+
+    Raises:
+        ZooError: the folder cannot be written or the disk is full.
+    """
+    buffer = io.BytesIO()
+    ending = path.suffix.lower()
+    if ending == ".npy":
+        np.save(buffer, pixels)
+    else:
+        Image.fromarray(pixels).save(buffer, "PNG" if ending == ".png" else "TIFF")
+    write_atomically(path, buffer.getvalue())
 
 
 def _signed(thermal: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +46,9 @@ class Launcher(Protocol):
     """Where its cells run: `auto`, `cpu` or `cuda`."""
     lasting: bool
     """Whether its cells go on when the bench ends."""
+
+    def expect(self, cells: Sequence[Cell]) -> None:
+        """Hear of all cells of a grid before the first is started, also of those that are done already."""
 
     def start(self, cell: Cell, job: Job, *, alone: bool = False) -> Started | None:
         """Start a cell, or return None where there is no room for it now.

@@ -8,7 +8,7 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -19,10 +19,8 @@ from zoo.bench.job import JOB_VARIABLE, LOG_FILE, Event, Job
 from zoo.bench.launch import Ended
 from zoo.bench.launch.nursery import Nursery
 from zoo.bench.launch.slots import Place, Slots
+from zoo.settings import ENVIRONMENT
 
-CELL_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
-"""What a cell's environment gets unless the user set it. Threads that spin while they wait slow a training several times as soon
-as anything else runs on the machine."""
 KILLED = (
     "the cell was killed (signal 9), as systems do when memory runs out; the same command goes on from its checkpoint"
 )
@@ -119,8 +117,17 @@ class LocalLauncher:
         self.device = slots.device
         self._slots, self._forks = slots, forks
         self._nursery: Nursery | None = None
-        self._environment = CELL_ENVIRONMENT | slots.environment | os.environ
+        self._environment: dict[str, str] = {}
+        self._inherit()
         self._running = selectors.DefaultSelector()
+
+    def expect(self, cells: Sequence[Cell]) -> None:
+        """Divide the machine among the cells of a grid."""
+        self._slots.expect([cell.recipe for cell in cells])
+        self._inherit()
+
+    def _inherit(self) -> None:
+        self._environment = ENVIRONMENT | self._slots.environment | os.environ
 
     def start(self, cell: Cell, job: Job, *, alone: bool = False) -> LocalCell | None:
         """Start a cell where there is room, else return None.

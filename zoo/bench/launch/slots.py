@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from zoo.errors import UsageError
@@ -15,11 +17,15 @@ from zoo.recipe import Recipe
 
 PER_CARD = 4
 """Cells that share a card at most: more only take turns."""
+AT_ONCE = 4
+"""Cells at once on a machine of few cores: each by itself leaves cores idle, and waits for the others less than it gains."""
 CORES_PER_CELL = 4
-"""Cores for which one more cell is started, unless the user says how many."""
+"""Cores for which one more cell is started on a machine of many."""
+
+MEMORY, CONTAINER = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 Need = Callable[[Recipe], int]
-"""Bytes of an accelerator's memory that a recipe needs."""
+"""Bytes of memory that a recipe needs where it runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +53,9 @@ class Slots(Protocol):
     def environment(self) -> dict[str, str]:
         """What the environment of every cell gets."""
 
+    def expect(self, recipes: Sequence[Recipe]) -> None:
+        """Hear of all cells of a grid before the first is started, also of those that are done already."""
+
     def take(self, recipe: Recipe, *, alone: bool = False) -> Place | None:
         """Return a place for a cell, or None where there is none now."""
 
@@ -55,13 +64,38 @@ class Slots(Protocol):
 
 
 class Processors:
-    """So many cells at once, which divide the cores among themselves."""
+    """So many cells at once, which divide the cores among themselves.
 
-    def __init__(self, cells: int, processes: int, device: str) -> None:
-        self.device, self._free = device, cells
-        threads = max(1, _cores() // (cells * processes))
-        many = cells * processes > 1
-        self.environment = {"OMP_NUM_THREADS": str(threads)} if many and "OMP_NUM_THREADS" not in os.environ else {}
+    Args:
+        cells: at once.
+        processes: of a cell.
+        device: what cells are told to run on.
+        need: memory of a recipe; given, no more cells are started than fit.
+    """
+
+    def __init__(self, cells: int, processes: int, device: str, need: Need | None = None) -> None:
+        self.device, self._free, self._processes, self._need = device, cells, processes, need
+        self.environment: dict[str, str] = {}
+        self._divide(cells)
+
+    def expect(self, recipes: Sequence[Recipe]) -> None:
+        """Let fewer cells than there is room for have more cores each.
+
+        The cores of a cell follow from the grid alone, not from what is left of it or from free memory: the order of sums and
+        so the last bits of a training follow from them.
+        """
+        self._free = max(1, min(self._free, len(recipes)))
+        self._divide(self._free)
+        free = free_memory()
+        if self._need and free is not None:
+            self._free = max(1, min(self._free, free // max(map(self._need, recipes), default=1)))
+
+    def _divide(self, cells: int) -> None:
+        processes = cells * self._processes
+        if processes > 1 and "OMP_NUM_THREADS" not in os.environ:
+            self.environment = {"OMP_NUM_THREADS": str(max(1, _cores() // processes))}
+        else:
+            self.environment = {}
 
     def take(self, recipe: Recipe, *, alone: bool = False) -> Place | None:
         """Return a place while there is one."""
@@ -109,6 +143,9 @@ class Cards:
         threads = max(1, _cores() // (self._most * per_cell))
         self.environment = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(threads)}
 
+    def expect(self, recipes: Sequence[Recipe]) -> None:
+        """Do nothing: a card has room for what is on it now."""
+
     def take(self, recipe: Recipe, *, alone: bool = False) -> Place | None:
         """Return the place on the card with the fewest cells, and among them the most free memory, where it fits."""
         if sum(card.cells for card in self._cards) >= self._most * self._per_cell:
@@ -142,14 +179,14 @@ class Cards:
         return not self._by_memory or (card.cells < PER_CARD and card.free is not None and need <= card.free)
 
 
-def make_slots(device: str, jobs: int | None, per_cell: int, need: Need) -> Slots:
+def make_slots(device: str, jobs: int | None, per_cell: int, need: Callable[[bool], Need]) -> Slots:
     """Return the room for cells on this machine.
 
     Args:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         jobs: cells at once; None: as many as this machine does well.
         per_cell: processes, and so accelerators, of one cell.
-        need: memory of a recipe on an accelerator.
+        need: gives the memory of a recipe, on accelerators for True, on processors for False.
 
     Raises:
         UsageError: there are not so many accelerators, or none of that number.
@@ -161,10 +198,11 @@ def make_slots(device: str, jobs: int | None, per_cell: int, need: Need) -> Slot
                 f"--gpus-per-cell is {per_cell}, and this machine has {len(cards)} GPUs that may be used",
                 f"Type --gpus-per-cell {len(cards)} or less",
             )
-        return Cards(cards, need, per_cell=per_cell, limit=jobs)
+        return Cards(cards, need(True), per_cell=per_cell, limit=jobs)
     # Without a word from the driver a cell finds out by itself whether there is an accelerator, one at a time.
-    usual = max(1, _cores() // (CORES_PER_CELL * per_cell)) if device == "cpu" or not _has_driver() else 1
-    return Processors(jobs or usual, per_cell, device)
+    known = device == "cpu" or not _has_driver()
+    usual = max(1, max(min(_cores(), AT_ONCE), _cores() // CORES_PER_CELL) // per_cell) if known else 1
+    return Processors(jobs or usual, per_cell, device, None if jobs else need(False))
 
 
 def find_cards(device: str) -> list[Card]:
@@ -208,6 +246,17 @@ def _query() -> list[tuple[str, str, Card]]:
 
 def _has_driver() -> bool:
     return any(os.path.exists(path) for path in ("/dev/nvidia0", "/dev/kfd"))  # noqa: PTH110
+
+
+def free_memory() -> int | None:
+    """Return the bytes of memory that programs may still take, on this machine and in this container; None where unknown."""
+    free = []
+    with contextlib.suppress(OSError, StopIteration, ValueError):
+        line = next(line for line in MEMORY.read_text().splitlines() if line.startswith("MemAvailable:"))
+        free.append(int(line.split()[1]) << 10)
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
+        free.append(int((CONTAINER / "memory.max").read_text()) - int((CONTAINER / "memory.current").read_text()))
+    return min(free, default=None)
 
 
 def _cores() -> int:

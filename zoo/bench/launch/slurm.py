@@ -19,9 +19,10 @@ import msgspec
 from zoo.bench.grid import Cell
 from zoo.bench.job import Event, Job
 from zoo.bench.launch import Ended
-from zoo.bench.launch.local import CELL_ENVIRONMENT, LocalCell, alone, start_program, together
+from zoo.bench.launch.local import LocalCell, alone, start_program, together
 from zoo.errors import UsageError, ZooError
 from zoo.files import write_atomically
+from zoo.settings import ENVIRONMENT
 
 if TYPE_CHECKING:
     import submitit
@@ -95,7 +96,7 @@ class CellTask:
         job = msgspec.json.decode(self.job, type=Job)
         folder = Path(self.folder)
         command = alone(folder) if job.processes == 1 else _share(folder, job, environment)
-        self._cell = start_program(folder, command, CELL_ENVIRONMENT | os.environ, self.job)
+        self._cell = start_program(folder, command, ENVIRONMENT | os.environ, self.job)
         with (Path(self.told) / events_name(environment.job_id)).open("ab", buffering=0) as told:
             going = True
             while going:
@@ -221,6 +222,9 @@ class SlurmLauncher:
         self._executor = _make_executor(self._told, parameters(options, device, per_cell, jobs), cluster)
         self._cells: list[SlurmCell] = []
         self._looked = 0.0
+
+    def expect(self, cells: Sequence[Cell]) -> None:
+        """Do nothing: Slurm divides its machines."""
 
     def start(self, cell: Cell, job: Job, *, alone: bool = False) -> SlurmCell:
         """Take a cell on; it is submitted with the others at the next `wait`."""

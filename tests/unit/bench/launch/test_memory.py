@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zoo.bench.launch.memory import BASE, CONTEXT, FRAGMENTS, PER_IMAGE, MemoryOf
+from zoo.bench.launch.memory import BASE, CONTEXT, FRAGMENTS, HOST_BASE, HOST_PER_IMAGE, PER_IMAGE, MemoryOf
 from zoo.bench.record import write_json
 from zoo.recipe import Budget
 
@@ -28,3 +28,11 @@ def test_a_record_of_other_data_seed_and_length_tells_what_is_needed(tmp_path, m
     like = replace(record.recipe, seed=9, budget=Budget(steps=1, constant=1))
     assert need(like) == round(5 * GIB * FRAGMENTS) + CONTEXT
     assert need(replace(like, batch=2)) == BASE + 2 * PER_IMAGE
+
+
+def test_the_machines_memory_is_learned_from_trainings_on_processors_alone(tmp_path, make_record):
+    record = make_record([])
+    write_json(tmp_path / "a" / "record.json", replace(record, peak_memory={"host": 7 * GIB, "device": 5 * GIB}))
+    assert MemoryOf(tmp_path, device=False)(record.recipe) == HOST_BASE + HOST_PER_IMAGE
+    write_json(tmp_path / "b" / "record.json", replace(record, peak_memory={"host": 2 * GIB, "device": None}))
+    assert MemoryOf(tmp_path, device=False)(record.recipe) == 2 * GIB

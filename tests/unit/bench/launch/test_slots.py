@@ -134,13 +134,54 @@ def test_processes_divide_the_cores(monkeypatch):
     assert Processors(2, 1, "cpu").environment == {}
 
 
-def test_auto_is_one_cell_for_four_cores_on_a_cpu_and_all_cards_where_there_are_some(three_gpus, monkeypatch):
-    monkeypatch.setattr(slots, "_cores", lambda: 16)
-    on_cpu = make_slots("cpu", None, 1, needing(1))
+def test_fewer_cells_than_slots_divide_all_cores(monkeypatch):
+    monkeypatch.setattr(slots, "_cores", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    room = Processors(4, 1, "cpu")
+    room.expect([RECIPE] * 2)
+    assert room.environment == {"OMP_NUM_THREADS": "4"}
+    assert [room.take(RECIPE) is not None for _ in range(3)] == [True, True, False]
+    alone = Processors(4, 1, "cpu")
+    alone.expect([RECIPE])
+    assert alone.environment == {}
+
+
+def test_no_more_cells_run_than_memory_holds_and_their_cores_do_not_follow_from_it(monkeypatch):
+    monkeypatch.setattr(slots, "_cores", lambda: 4)
+    monkeypatch.setattr(slots, "free_memory", lambda: 5)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for need, cells in ((2, 2), (5, 1), (9, 1)):
+        room = Processors(4, 1, "cpu", lambda recipe, need=need: need)
+        room.expect([RECIPE] * 8)
+        assert room.environment == {"OMP_NUM_THREADS": "1"}
+        assert sum(room.take(RECIPE) is not None for _ in range(8)) == cells
+
+
+def test_free_memory_is_the_machines_or_the_containers(tmp_path, monkeypatch):
+    monkeypatch.setattr(slots, "MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(slots, "CONTAINER", tmp_path)
+    assert slots.free_memory() is None
+    (tmp_path / "meminfo").write_text("MemTotal:  9 kB\nMemAvailable:   4000 kB\n")
+    assert slots.free_memory() == 4000 << 10
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("1000\n")
+    assert slots.free_memory() == 4000 << 10
+    (tmp_path / "memory.max").write_text("5000\n")
+    assert slots.free_memory() == 4000
+
+
+@pytest.mark.parametrize(("cores", "cells"), [(1, 1), (2, 2), (4, 4), (8, 4), (64, 16)])
+def test_auto_on_a_cpu_follows_its_cores(monkeypatch, cores, cells):
+    monkeypatch.setattr(slots, "_cores", lambda: cores)
+    on_cpu = make_slots("cpu", None, 1, lambda device: needing(1))
     assert isinstance(on_cpu, Processors) and on_cpu.device == "cpu"
-    assert sum(on_cpu.take(RECIPE) is not None for _ in range(9)) == 4
-    on_cards = make_slots("auto", None, 1, needing(50))
+    assert sum(on_cpu.take(RECIPE) is not None for _ in range(99)) == cells
+
+
+def test_auto_is_all_cards_where_there_are_some(three_gpus, monkeypatch):
+    monkeypatch.setattr(slots, "_cores", lambda: 16)
+    on_cards = make_slots("auto", None, 1, lambda device: needing(50))
     assert isinstance(on_cards, Cards) and on_cards.device == "cuda"
     assert sum(on_cards.take(RECIPE) is not None for _ in range(9)) == 3
     with pytest.raises(UsageError, match="has 3 GPUs"):
-        make_slots("cuda", None, 4, needing(1))
+        make_slots("cuda", None, 4, lambda device: needing(1))
