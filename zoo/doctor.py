@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from zoo.files import cache_dir
 from zoo.plugins import HEAVY_MODULES, discover
 from zoo.version import __version__
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = ("timm", "torchmetrics", "accelerate", "safetensors", "huggingface-hub", "pillow")
 LOW_DISK = 2e9
@@ -102,20 +105,21 @@ def _devices() -> Iterator[Finding]:
     for index in range(torch.cuda.device_count()):
         device = torch.cuda.get_device_properties(index)
         yield Finding(what=f"GPU {index}", found=f"{device.name}, {device.total_memory / 2**30:.0f} GiB")
-    if torch.cuda.is_available():
-        yield Finding(what="bf16", found="on the GPU" if torch.cuda.is_bf16_supported() else "not on this GPU")
+    yield from _speed(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def _speed(device: torch.device) -> Iterator[Finding]:
+    """Tell how trainings are computed unless the user says otherwise."""
+    from zoo.train.speed import LONG, choose_speed, has_bf16
+
+    place = "GPU" if device.type == "cuda" else "CPU"
+    if has_bf16(device):
+        usual = "the default" if place == "GPU" else "not the default: type --precision bf16"
+        yield Finding(what="bf16", found=f"in this {place}; {usual}")
     else:
-        yield Finding(
-            what="bf16", found="in the CPU" if _cpu_has_bf16() else "no units in this CPU: training stays in fp32"
-        )
-
-
-def _cpu_has_bf16() -> bool:
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+        yield Finding(what="bf16", found=f"no units in this {place}: training stays in fp32")
+    short, long = (choose_speed(None, device, steps=steps) for steps in (1, LONG))
+    yield Finding(what="speed", found=f"{short}" + (f"; from {LONG} steps on {long}" if long != short else ""))
 
 
 def _disk() -> Iterator[Finding]:

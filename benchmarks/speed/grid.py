@@ -3,7 +3,7 @@
 python benchmarks/speed/grid.py --cells 8 --planned 1000
 
 A cell's own work is what its record says it took (`timing.cell_seconds`): build, decode, train, score, draw, write. Cells run one
-at a time, so that what is beyond them is the bench's: its start, the import of torch, the start of processes, claims and the table.
+at a time, so that what is beyond them is the bench's: its start, the import of torch, the start of processes, claims, the table.
 The third line is the same grid as `--jobs auto` runs it.
 """
 

@@ -16,7 +16,7 @@ def found(**options):
 
 def test_a_sound_machine_has_no_fault():
     findings = found(network=False)
-    assert {"torch", "torchvision", "GPU", "bf16", "cache", "plugins"} <= findings.keys() | {"GPU 0"}
+    assert {"torch", "torchvision", "GPU", "bf16", "speed", "cache", "plugins"} <= findings.keys() | {"GPU 0"}
     assert [one for one in findings.values() if one.verdict == "fault"] == []
     assert "Hub" not in findings
 

@@ -118,17 +118,19 @@ def require_precision(precision: Precision, device: torch.device) -> None:
     Raises:
         UsageError: the device has no units for it.
     """
-    import torch
-
     if precision == "tf32" and device.type != "cuda":
         raise UsageError(f"precision tf32 is of NVIDIA GPUs, and this is a {device.type}", "Type fp32")
-    if precision == "bf16":
-        if device.type == "cpu":
-            has = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-        else:
-            has = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
-        if not has:
-            raise UsageError(f"precision bf16 was asked for, and this {device.type} has no bf16 units", "Type fp32")
+    if precision == "bf16" and not has_bf16(device):
+        raise UsageError(f"precision bf16 was asked for, and this {device.type} has no bf16 units", "Type fp32")
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device has units for bfloat16, and need not imitate it."""
+    import torch
+
+    if device.type == "cpu":
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 @contextmanager
