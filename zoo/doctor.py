@@ -118,8 +118,13 @@ def _speed(device: torch.device) -> Iterator[Finding]:
         yield Finding(what="bf16", found=f"in this {place}; {usual}")
     else:
         yield Finding(what="bf16", found=f"no units in this {place}: training stays in fp32")
-    short, long = (choose_speed(None, device, steps=steps) for steps in (1, LONG))
-    yield Finding(what="speed", found=f"{short}" + (f"; from {LONG} steps on {long}" if long != short else ""))
+    short = choose_speed(None, device, steps=1)
+    others = {
+        f"from {LONG} steps on": choose_speed(None, device, steps=LONG),
+        "UNets": choose_speed(None, device, steps=1, deep=True),
+    }
+    told = [str(short), *(f"{when} {speed}" for when, speed in others.items() if speed != short)]
+    yield Finding(what="speed", found="; ".join(told))
 
 
 def _disk() -> Iterator[Finding]:

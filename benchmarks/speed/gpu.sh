@@ -21,7 +21,7 @@ part() { # NAME SECONDS COMMAND...
     name=$1 limit=$2
     shift 2
     start=$(date +%s)
-    timeout "$limit" "$@" > "$out/$name.log" 2>&1
+    timeout -k 5 "$limit" "$@" > "$out/$name.log" 2>&1
     code=$?
     echo "$name: exit $code after $(($(date +%s) - start)) s"
     tail -n 25 "$out/$name.log"
@@ -33,17 +33,22 @@ steps() { # NAME SECONDS SYSTEMS... OPTIONS...
     part "$name" "$limit" "$python" benchmarks/speed/steps.py "$@" --json "$out/$name.json"
 }
 
-part tests 110 "$python" -m pytest tests/gpu -q -x
-steps steps-256 120 cyclegan gn_cyclegan --size 256 --seconds 4
-steps steps-batches 60 cyclegan --size 256 --batch 4,16 --speed graph,fused@bf16 --seconds 3
-steps steps-sizes 50 cyclegan pix2pix cut --size 128,512 --speed graph,fused@bf16 --seconds 2
-part translate 50 "$python" benchmarks/speed/translate.py resnet9 --size 256 --batch 1,32 --seconds 3 --json "$out/translate.json"
+export TORCHINDUCTOR_CACHE_DIR="$out/../zoo-inductor"
+# What matters most comes first; what compiles, a minute or two for each system, has parts of its own.
+steps steps-cyclegan 45 cyclegan --size 256 --speed plain@tf32/graph,fused/graph,fused@bf16 --seconds 3
+steps steps-gn 45 gn_cyclegan --size 256 --speed graph,fused/graph,fused@bf16 --seconds 3
+part tests 80 "$python" -m pytest tests/gpu -q -rA --durations=3 -k "not compiled"
+steps steps-compiled 110 cyclegan --size 256 --speed auto@bf16 --seconds 3
+part translate 60 "$python" benchmarks/speed/translate.py resnet9 --size 256 --batch 32,1 --seconds 3 --json "$out/translate.json"
+steps steps-batches 35 cyclegan --size 256 --batch 4,16 --speed graph,fused@bf16 --seconds 2
+steps steps-sizes 40 cyclegan pix2pix cut --size 128,512 --speed graph,fused@bf16 --seconds 2
+part tests-compiled 50 "$python" -m pytest tests/gpu -q -rA -k compiled
 if [ -n "$data" ]; then
     cells=$(mktemp -d)
     # The same cell in both precisions: what bf16 does to the scores, beside what it does to the time.
     for precision in fp32 bf16; do
-        part "cell-$precision" 60 "$python" -m zoo bench --gen resnet9_cbam --disc patchgan_gn --data "$data" --size 128 \
-            --steps 1500 --device cuda --precision "$precision" --out "$cells" --json
+        part "cell-$precision" 35 "$python" -m zoo bench --gen resnet9_cbam --disc patchgan_gn --data "$data" --size 128 \
+            --steps 1000 --device cuda --precision "$precision" --out "$cells" --json
     done
     rm -rf "$cells"
 fi

@@ -136,8 +136,10 @@ def matmul_peak(device: torch.device, precision: str) -> float:
     return 2 * size**3 / times.best / 1e12
 
 
-def report(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> None:
-    """Print rows as a table, and write them with the environment where `--json` says."""
+def report(
+    rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace, *, before: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Print rows as a table, and write them with the environment where `--json` says, after those that were reported before."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     cells = [columns, *([_text(row.get(name)) for name in columns] for row in rows)]
     widths = [max(len(row[place]) for row in cells) for place in range(len(columns))]
@@ -147,7 +149,12 @@ def report(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> 
     if arguments.json:
         machine = environment(arguments.device) | {"load": os.getloadavg()}
         command = ["python", f"benchmarks/speed/{Path(sys.argv[0]).name}", *sys.argv[1:]]
-        whole = {"schema": 1, "command": command, "environment": machine, "rows": [dict(row) for row in rows]}
+        whole = {
+            "schema": 1,
+            "command": command,
+            "environment": machine,
+            "rows": [dict(row) for row in (*before, *rows)],
+        }
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(whole, indent=1, default=asdict) + "\n")
 

@@ -10,7 +10,7 @@ import argparse
 import gc
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, cast
 
 import harness  # before torch
 import torch
@@ -25,9 +25,9 @@ from zoo.errors import ZooError
 from zoo.recipe import Precision, Recipe
 from zoo.sources import open_source
 from zoo.train.graph import WARM_STEPS, CudaGraph, RecordedTurns
-from zoo.train.networks import prepared
+from zoo.train.networks import is_deep, prepared
 from zoo.train.seeds import seed_everything
-from zoo.train.speed import LONG, PLAIN, Speed, choose_speed, kernels, parse_speed, require_precision
+from zoo.train.speed import LONG, PLAIN, choose_speed, kernels, parse_speed, require_precision
 from zoo.train.turns import Turns
 
 DATA = "scenes:train=20,test=2"
@@ -36,19 +36,22 @@ DATA = "scenes:train=20,test=2"
 class Path:
     """One way to train a recipe, ready to do the next step."""
 
-    def __init__(self, recipe: Recipe, speed: Speed, precision: Precision, device: torch.device) -> None:
-        require_precision(precision, device)
-        self.speed, self.precision, self.undo, self.number = speed, precision, ExitStack(), 0
+    def __init__(self, recipe: Recipe, words: str, steps: int, device: torch.device) -> None:
+        text, _, precision = words.partition("@")
+        self.precision = cast(Precision, precision or "fp32")
+        require_precision(self.precision, device)
+        self.undo, self.number = ExitStack(), 0
         root = open_source(DATA, size=recipe.size).root
         self.rng = seed_everything(recipe.seed, device)
         method = build_method(recipe, read_info(root), self.rng, training=True).to(device).train()
+        self.speed = speed = choose_speed(parse_speed(text), device, steps=steps, deep=is_deep(method))
         self.store = PairStore.open(
             root, "train", size=recipe.load_size, device=device, thermal_channels=recipe.thermal_channels
         )
         self.paired = "pairs" in choice_of("method", recipe.method).contract.needs
         self.order = Order(recipe.seed, self.store.n_visible, self.store.n_thermal, recipe.batch, self.paired)
         self.size = recipe.size
-        self.undo.enter_context(prepared(method, speed, precision, device))
+        self.undo.enter_context(prepared(method, speed, self.precision, device))
         turns = Turns(
             method, Accelerator(cpu=device.type == "cpu", device_placement=False, mixed_precision="no"), speed
         )
@@ -81,8 +84,9 @@ def main() -> None:
     for system in asked.systems:
         for size in asked.size:
             for batch in asked.batch:
-                rows += _rows(asked, system, size, batch)
-    harness.report(rows, asked)
+                new = list(_rows(asked, system, size, batch))
+                harness.report(new, asked, before=rows)  # at once: the next may run out of time
+                rows += new
 
 
 def _rows(asked: argparse.Namespace, system: str, size: int, batch: int) -> Iterator[dict[str, Any]]:
@@ -93,14 +97,13 @@ def _rows(asked: argparse.Namespace, system: str, size: int, batch: int) -> Iter
         recipe = _recipe(system, size, batch)
         usual = "plain@tf32/auto/auto@bf16" if device.type == "cuda" else "auto"
         for words in ("plain", *(asked.speed or usual).split("/")):
-            text, _, precision = words.partition("@")
-            speed = choose_speed(parse_speed(text), device, steps=asked.steps)
-            paths[f"{speed} {precision or 'fp32'}"] = Path(recipe, speed, precision or "fp32", device)
+            path = Path(recipe, words, asked.steps, device)
+            paths[f"{path.speed} {path.precision}"] = path
         memory = {name: harness.working_bytes(path.warm, device) for name, path in paths.items()}
         flops = harness.flops(next(iter(paths.values())).step)
         times = harness.compare({name: path.step for name, path in paths.items()}, device, asked.seconds)
-    except (ZooError, torch.cuda.OutOfMemoryError) as error:
-        yield {**about, "path": f"not run: {error}"}
+    except (ZooError, RuntimeError) as error:  # as of too little memory, or of what cannot be compiled
+        yield {**about, "path": f"not run: {' '.join(str(error).split())[:200]}"}
         return
     finally:
         for path in paths.values():

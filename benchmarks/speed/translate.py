@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any
 
 import harness  # before torch
@@ -20,8 +19,9 @@ from zoo.bench.environment import provenance
 from zoo.build import build_method
 from zoo.composition import compose
 from zoo.errors import ZooError
+from zoo.recipe import Precision
 from zoo.sources import open_source
-from zoo.train.speed import Speed, kernels, parse_speed
+from zoo.train.speed import Speed, has_bf16, kernels, parse_speed
 from zoo.weights.folder import ModelConfig
 from zoo.weights.streaming import Draw, Seen, fast, stream
 from zoo.weights.translator import Translator
@@ -39,25 +39,26 @@ def main() -> None:
     for generator in asked.generators:
         for size in asked.size:
             for batch in asked.batch:
-                rows += _rows(asked, generator, size, batch)
-    harness.report(rows, asked)
+                new = _rows(asked, generator, size, batch)
+                harness.report(new, asked, before=rows)  # at once: the next may run out of time
+                rows += new
 
 
 def _rows(asked: argparse.Namespace, generator: str, size: int, batch: int) -> list[dict[str, Any]]:
     about = {"generator": generator, "px": size, "batch": batch}
     device = torch.device(asked.device)
     usual = "channels-last/channels-last,compile@bf16" if device.type == "cuda" else "channels-last"
-    undo = ExitStack()
     x = torch.rand(batch, 3, size, size, device=device) * 2 - 1
     try:
-        paths = dict(_path(generator, words, x) for words in ("plain", *(asked.speed or usual).split("/")))
-        paths["zoo translate fp32"] = _stream(generator, size, batch, device, undo)
-    except ZooError as error:
-        return [{**about, "path": f"not run: {error}"}]
-    with undo, torch.inference_mode():
-        flops = harness.flops(paths["plain fp32"])
-        memory = {name: harness.working_bytes(path, device) for name, path in paths.items()}
-        times = harness.compare(paths, device, asked.seconds)
+        with torch.inference_mode():
+            paths = dict(_path(generator, words, x) for words in ("plain", *(asked.speed or usual).split("/")))
+            for precision in ("fp32", "bf16") if has_bf16(device) else ("fp32",):
+                paths[f"zoo translate {precision}"] = _stream(generator, size, batch, device, precision)
+            flops = harness.flops(paths["plain fp32"])
+            memory = {name: harness.working_bytes(path, device) for name, path in paths.items()}
+            times = harness.compare(paths, device, asked.seconds)
+    except (ZooError, RuntimeError) as error:  # as of too little memory
+        return [{**about, "path": f"not run: {' '.join(str(error).split())[:200]}"}]
     plain = times["plain fp32"]
     return [
         {
@@ -95,17 +96,21 @@ def _path(generator: str, words: str, x: Tensor) -> tuple[str, Callable[[], obje
     return f"{speed} {precision}", translate
 
 
-def _stream(generator: str, size: int, batch: int, device: torch.device, undo: ExitStack) -> Callable[[], object]:
+def _stream(generator: str, size: int, batch: int, device: torch.device, precision: Precision) -> Callable[[], object]:
     """Return what translates arrays as `zoo translate` does with a folder, decoding and encoding left out."""
     source = open_source("scenes:train=4,test=2", size=size)
     recipe = compose(method="pix2pix:evaluation=eval", generator=generator, data=source, size=size, steps=1)
     method = build_method(recipe, source.info, torch.Generator(), training=False).eval()
     config = ModelConfig(recipe=recipe, dataset=source.info, plugins=provenance(recipe))
     translator = Translator(method, config).to(device)
-    undo.enter_context(fast(translator, None, "fp32", images=0))
     draw = Draw(translator, temperatures={}, tile=None, depth=8, batch=batch)
     image = Seen(visible=np.zeros((size, size, 3), np.uint8))
-    return lambda: list(stream([lambda: image] * batch, draw))
+
+    def translate() -> None:
+        with fast(translator, None, precision):
+            list(stream([lambda: image] * batch, draw))
+
+    return translate
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import zoo
 from zoo.cli.main import app
-from zoo.errors import DataError, UsageError
+from zoo.errors import DataError, UsageError, ZooError
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +90,66 @@ def test_degrees_of_weights_that_know_none_are_told_before_any_work(saved, pairs
         typed("translate", photos, "--model", grey, "--celsius")
     with pytest.raises(DataError, match="no image or folder"):
         typed("translate", tmp_path / "nothing", "--model", grey)
+
+
+def video(path: Path, frames: int = 5) -> Path:
+    """Write a grey ramp that lasts so many frames."""
+    av = pytest.importorskip("av")
+    grey = np.add.outer(np.arange(32), np.arange(48) * 4).astype(np.uint8)
+    with av.open(path, "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "gray"
+        for _ in range(frames):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="gray")))
+        out.mux(stream.encode())
+    return path
+
+
+def test_a_video_becomes_a_video(warm, tmp_path):
+    film = video(tmp_path / "drive.mkv")
+    assert typed("translate", film, "--model", warm).split() == [str(tmp_path / "drive_thermal.mp4")]
+    (told,) = json.loads(typed("translate", film, "--model", warm, "--depth", "16", "--json"))
+    assert told == {"visible": str(film), "thermal": str(tmp_path / "drive_thermal.mkv"), "frames": 5}
+    typed("translate", film, "--model", warm, "--depth", "16", "-o", tmp_path / "LOUD.MKV")
+    import av
+
+    for name in ("drive_thermal.mkv", "LOUD.MKV"):
+        with av.open(tmp_path / name) as file:
+            assert file.streams.video[0].codec_context.pix_fmt == "gray16le"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--celsius"], "a video holds whole levels, not floats or degrees. Type --depth 16"),
+        (["--depth", "16", "-o", "x.mp4"], r"videos of this depth are written as .mkv, not as .mp4. Type: -o x.mkv"),
+        (["-o", "x.avi"], r"written as .mp4 or .mkv, not as .avi"),
+        (["-o", "drive.mkv"], "would overwrite"),
+        (["--speed", "graph"], "is of trainings"),
+    ],
+)
+def test_what_a_video_cannot_be_is_told(warm, tmp_path, monkeypatch, words, told):
+    monkeypatch.chdir(tmp_path)
+    video(tmp_path / "drive.mkv")
+    with pytest.raises(UsageError, match=told):
+        typed("translate", "drive.mkv", "--model", warm, *words)
+
+
+def test_a_video_has_no_labels(saved, tmp_path):
+    told = saved(tmp_path / "means", "scenes:train=2,test=2", method="object_means")
+    with pytest.raises(UsageError, match="reads class labels, and a video has none"):
+        typed("translate", video(tmp_path / "drive.mkv"), "--model", told)
+
+
+def test_images_beside_a_broken_one_are_written_and_the_command_fails(warm, photos):
+    (photos / "broken.png").write_bytes((photos / "a.png").read_bytes()[:60])
+    done = CliRunner().invoke(app, ["translate", str(photos), "--model", str(warm), "--json"])
+    assert "1 of 3 images could not be translated; the others are written" in str(done.exception)
+    assert [Path(pair["visible"]).name for pair in json.loads(done.stdout)] == ["a.png", "b.png"]
+    assert len(list(photos.with_name("photos_thermal").iterdir())) == 2
+
+
+def test_an_output_that_cannot_be_written_ends_the_command(warm, photos, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ZooError, match="cannot write"):
+        typed("translate", photos, "--model", warm, "-o", tmp_path / "file" / "out")

@@ -24,6 +24,7 @@ from zoo.errors import UsageError
 from zoo.files import write_atomically
 from zoo.train.engine import CHECKPOINTS, StepReport, TrainResult, train
 from zoo.train.log import Reading
+from zoo.train.networks import is_deep
 from zoo.train.parallel import Processes
 from zoo.train.seeds import seed_everything
 from zoo.train.speed import choose_speed, parse_speed
@@ -122,7 +123,7 @@ def _train(
 
     tell(Event(what="stage", text="training"))
     wanted, steps = parse_speed(job.speed), recipe.budget.steps
-    speed = choose_speed(wanted, device, steps=steps, processes=together.count)
+    speed = choose_speed(wanted, device, steps=steps, processes=together.count, deep=is_deep(method))
     result = train(
         method,
         recipe,

@@ -101,7 +101,7 @@ def translate(
     from zoo.weights.streaming import Draw, fast
 
     draw = Draw(translator, temperatures=degrees, tile=tile, depth=level, batch=batch)
-    with fast(translator, wanted, precision, images=len(jobs)):
+    with fast(translator, wanted, precision):
         if film:
             return _video(draw, *film, as_json)
         return _images(draw, jobs, labels, celsius, as_json)
@@ -171,17 +171,20 @@ def _images(draw: Draw, jobs: Sequence[tuple[Path, Path]], labels: Path | None, 
                 typer.echo(str(jobs[number][1]))
 
     readers = (partial(read, source, _labels_of(source, labels), translator) for source, _ in jobs)
-    with Behind[int](WRITERS) as writing:
-        for number, result in stream(readers, draw):
-            if isinstance(result, DataError):  # the other images of the folder are still wanted
-                faults += 1
-                note(f"zoo: {result}")
-            else:
-                tell(writing.put(partial(write, number, result)))
-        tell(writing.rest())
-    if as_json:
-        pairs = [(source, target) for number, (source, target) in enumerate(jobs) if number in done]
-        print_json([{"visible": str(source), "thermal": str(target)} for source, target in pairs])
+    try:
+        with Behind[int](WRITERS) as writing:
+            for number, result in stream(readers, draw):
+                if isinstance(result, DataError):  # the other images of the folder are still wanted
+                    faults += 1
+                    note(f"zoo: {result}")
+                else:
+                    tell(writing.put(partial(write, number, result)))
+            tell(writing.rest())
+    finally:  # what is written is told, whatever comes
+        tell(writing.finished())
+        if as_json:
+            pairs = [(source, target) for number, (source, target) in enumerate(jobs) if number in done]
+            print_json([{"visible": str(source), "thermal": str(target)} for source, target in pairs])
     if faults:
         rest = "; the others are written" if done else ""
         raise ZooError(f"{faults} of {len(jobs)} images could not be translated{rest}")

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 
 from zoo.contracts import Batch
+from zoo.errors import ZooError
 from zoo.train.turns import Turns
 
 WARM_STEPS = 3
@@ -106,14 +107,29 @@ class RecordedTurns:
         before = dict(losses.counts)
         try:
             replay = self.recorder.record(self._work)
+        except torch.OutOfMemoryError:
+            raise  # no reason to go on without: the cell may be alone on its card the next time
         except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            log.warning("the step cannot be recorded in a CUDA graph and goes on without one: %s", reason)
-            self._refused = True
+            replay, reason = None, " ".join(str(error).split())
+        if replay is None:
             losses.counts = before
-            self.turns.drop_gradients()  # they were in the graph's memory
-            return self.recorder.warm(self._work)
+            return self._refuse(reason)
         # Recording has run the Python of one step, which has counted its losses; later ones are counted here.
         self._counts = {name: count - before.get(name, 0) for name, count in losses.counts.items()}
         self._replay = replay
         return replay()
+
+    def _refuse(self, reason: str) -> None:
+        """Run this step and all later ones without a graph."""
+        log.warning("the step cannot be recorded in a CUDA graph and goes on without one: %s", reason)
+        self._refused = True
+        self.turns.drop_gradients()  # they were in the graph's memory
+        try:
+            self.recorder.warm(self._work)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:  # some versions of torch leave random streams in the recording
+            fault = (
+                f"the step cannot be recorded in a CUDA graph ({reason}), and torch {torch.__version__} is stuck in it"
+            )
+            raise ZooError(fault, "Type --speed channels-last,fused") from error

@@ -10,9 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.contracts import Batch, Generator, Method
+from zoo.contracts import Batch, Discriminator, Generator, Method
 from zoo.recipe import Precision
 from zoo.train.speed import Speed
+
+LARGE = 2_000_000
+"""Weights of a kernel such as 4x4 from 256 to 512 channels."""
 
 
 @contextmanager
@@ -21,7 +24,7 @@ def prepared(
 ) -> Iterator[None]:
     """Give a method's networks the layout and compiled forms of `speed` and a precision, and take them away again at the end.
 
-    All players' networks, or for `translating` the generators alone.
+    All players' networks, or for `translating` those that may translate.
 
     Under `bf16` what a network computes inside is autocast, and what it returns is float32: losses, norms of gradients, pools and
     all that a method does between its networks stay at full precision. Parameters and buffers stay the same objects.
@@ -41,6 +44,15 @@ def prepared(
             _restore(network)
         if speed.channels_last:
             _lay_out(method, torch.contiguous_format)
+
+
+def is_deep(method: Method) -> bool:
+    """Whether most weights are in large kernels, which networks have where few pixels are left: UNets, not ResNets.
+
+    On a CPU channels-last then costs more than it gains: each step rearranges the gradients of all weights, and few pixels gain.
+    """
+    kernels = [p.numel() for p in method.parameters() if p.requires_grad and p.dim() == 4]
+    return sum(size for size in kernels if size >= LARGE) > sum(kernels) / 2
 
 
 def laid_out(batch: Batch, speed: Speed) -> Batch:
@@ -71,13 +83,15 @@ def _networks(method: Method) -> Iterator[nn.Module]:
             yield module
 
 
-def _generators(module: nn.Module) -> Iterator[nn.Module]:
-    """Yield the generators in a module, without those that are parts of others."""
-    for child in module.children():
+def _generators(method: nn.Module) -> Iterator[nn.Module]:
+    """Yield what may translate: generators, and networks of a method's own that hold none."""
+    for child in method.children():
         if isinstance(child, Generator):
             yield child
-        else:
+        elif any(isinstance(module, Generator) for module in child.modules()):
             yield from _generators(child)
+        elif not isinstance(child, Discriminator) and any(True for _ in child.parameters()):
+            yield child
 
 
 def _lay_out(method: nn.Module, layout: torch.memory_format) -> None:

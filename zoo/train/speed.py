@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 LONG = 2000
 """Steps from which on compiling, one to two minutes, is soon earned back."""
-MANY = 1000
-"""Images from which on compiling a network that only translates is earned back."""
 RECOMPILATIONS = 64
 """Variants of one network's code: of shapes, of players whose weights get gradients, of a method's own networks."""
 
@@ -69,7 +67,9 @@ def parse_speed(text: str) -> Speed | None:
     return Speed(**{known[word]: True for word in words})
 
 
-def choose_speed(wanted: Speed | None, device: torch.device, *, steps: int, processes: int = 1) -> Speed:
+def choose_speed(
+    wanted: Speed | None, device: torch.device, *, steps: int, processes: int = 1, deep: bool = False
+) -> Speed:
     """Return how to compute the steps of a training.
 
     By default: on a CPU what needs no preparation; on a GPU the whole step as a graph, and for trainings that last compiled.
@@ -80,13 +80,14 @@ def choose_speed(wanted: Speed | None, device: torch.device, *, steps: int, proc
         device: where the training runs.
         steps: of the whole training.
         processes: that train together.
+        deep: whether most weights are used at few pixels (`zoo.train.networks.is_deep`).
 
     Raises:
         UsageError: what was asked for is not to be had here.
     """
     if wanted is None:
         if device.type == "cpu":
-            return Speed(channels_last=True, fused=True)
+            return Speed(channels_last=not deep, fused=True)
         if device.type != "cuda":
             return PLAIN
         long = steps >= LONG and _can_compile(device)
@@ -99,14 +100,14 @@ def choose_speed(wanted: Speed | None, device: torch.device, *, steps: int, proc
     return wanted
 
 
-def choose_translation(wanted: Speed | None, device: torch.device, *, images: int) -> Speed:
-    """Return how to compute the translations of so many images.
+def choose_translation(wanted: Speed | None, device: torch.device) -> Speed:
+    """Return how to translate images; compiled only when asked for, since every new size would be compiled anew.
 
     Raises:
         UsageError: what was asked for is of trainings, or not to be had here.
     """
     if wanted is None:
-        return Speed(channels_last=True, compile=device.type == "cuda" and images >= MANY and _can_compile(device))
+        return Speed(channels_last=device.type in ("cpu", "cuda"))
     if wanted.fused or wanted.graph:
         raise UsageError(f"--speed {wanted} is of trainings", "Type auto, plain, or any of channels-last,compile")
     return choose_speed(wanted, device, steps=0)
@@ -134,8 +135,8 @@ def has_bf16(device: torch.device) -> bool:
 
 
 @contextmanager
-def kernels(precision: Precision, speed: Speed) -> Iterator[None]:
-    """Set torch's process-wide choices of kernels for a training, and put the former back after it.
+def kernels(precision: Precision, speed: Speed, *, same_shapes: bool = True) -> Iterator[None]:
+    """Set torch's process-wide choices of kernels for a training or translations, and put the former back after them.
 
     `fp32` is IEEE single precision on every device: torch lets cuDNN round to TF32 unless told otherwise.
     """
@@ -144,7 +145,7 @@ def kernels(precision: Precision, speed: Speed) -> Iterator[None]:
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
     matmul.allow_tf32 = cudnn.allow_tf32 = precision == "tf32"
-    cudnn.benchmark = speed != PLAIN  # shapes never change, so that a search among algorithms is made once
+    cudnn.benchmark = same_shapes and speed != PLAIN  # a search among algorithms, made once for each shape
     try:
         if speed.compile:
             import torch._dynamo

@@ -46,6 +46,13 @@ class Behind(Generic[T]):
         while self._waiting:
             yield self._waiting.popleft().result()
 
+    def finished(self) -> Iterator[T]:
+        """Yield the results of those that ended well after an error or an interruption; the others are dropped."""
+        for one in self._waiting:
+            if one.done() and not one.cancelled() and one.exception() is None:
+                yield one.result()
+        self._waiting.clear()
+
     def __enter__(self) -> Behind[T]:
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,22 +61,24 @@ def read(image: Path, labels: Path | None, translator: Translator) -> Seen:
 
 
 @contextmanager
-def fast(translator: Translator, wanted: Speed | None, precision: Precision, *, images: int) -> Iterator[None]:
+def fast(translator: Translator, wanted: Speed | None, precision: Precision) -> Iterator[None]:
     """Let a translator compute in the given way, in a number format that its device has, until the end.
 
     Args:
         translator: whose networks are changed meanwhile.
-        wanted: None for what suits the device and the number of images.
+        wanted: None for what suits the device.
         precision: of the networks; what they return is float32.
-        images: that are to come; 0 where that is not known.
 
     Raises:
         UsageError: the device lacks what was asked for.
     """
     device = translator.device
-    speed = choose_translation(wanted, device, images=images)
+    speed = choose_translation(wanted, device)
     require_precision(precision, device)
-    with kernels(precision, speed), prepared(translator.method, speed, precision, device, translating=True):
+    with (
+        kernels(precision, speed, same_shapes=False),
+        prepared(translator.method, speed, precision, device, translating=True),
+    ):
         yield
 
 
@@ -101,12 +104,12 @@ class Draw:
     ) -> None:
         self.translator, self.temperatures, self.tile, self.depth = translator, temperatures, tile, depth
         self._most = batch or MOST.get(translator.device.type, 1)
-        self._pixels = None if batch else self._most * 256 * 256
+        self._pixels: float = math.inf if batch else self._most * 256 * 256
 
     def most(self, image: Seen) -> int:
         """Return how many images of this size make a batch."""
         height, width = image.visible.shape[:2]
-        return max(1, min(self._most, self._pixels // (height * width))) if self._pixels else self._most
+        return max(1, int(min(self._most, self._pixels / (height * width))))
 
     def __call__(self, images: list[Seen]) -> list[NDArray[Any]]:
         """Return thermal images [H, W].
@@ -116,22 +119,26 @@ class Draw:
         """
         drawn: list[NDArray[Any]] = []
         while len(drawn) < len(images):
-            some = images[len(drawn) : len(drawn) + self._most]
+            some = images[len(drawn) : len(drawn) + self.most(images[0])]
             try:
                 drawn += self._draw(some)
+                continue
             except RuntimeError as error:
                 if not _is_out_of_memory(error):
                     raise
-                self._shrink(some)
+            self._shrink(some)  # out of the `except`, whose traceback holds what filled the memory
         return drawn
 
     def _shrink(self, images: list[Seen]) -> None:
+        height, width = images[0].visible.shape[:2]
         if len(images) == 1:
-            height, width = images[0].visible.shape[:2]
             fault = f"an image of {width}x{height} pixels does not fit into the memory of {self.translator.device.type}"
             raise DataError(fault, "Type --tile 1024")
-        self._most = len(images) // 2
-        log.warning("%d images at once do not fit into memory; going on with %d", len(images), self._most)
+        half = len(images) // 2
+        self._pixels = half * height * width
+        log.warning(
+            "%d images of %dx%d pixels do not fit into memory; going on with %d", len(images), width, height, half
+        )
 
     def _draw(self, images: list[Seen]) -> list[NDArray[Any]]:
         pixels = torch.from_numpy(np.stack([image.visible for image in images])).to(self.translator.device)

@@ -120,7 +120,8 @@ class Film:
             if frame is None:
                 self._check_end()
                 return None
-            self._seen = frame.time or self._seen
+            if frame.pts is not None:
+                self._seen = float((frame.pts + (frame.duration or 0)) * self.base)
             pixels = upright(frame.to_ndarray(format="rgb24"), frame.rotation)
         except self._error as error:
             raise DataError(f"video `{self.path}` breaks off: {error.strerror}") from error
@@ -157,7 +158,7 @@ class Writer:
         self._av, self._like = _require_av(), like
         self._file = self._av.open(path, "w")
         self._format = "gray16le" if depth == 16 else "gray"
-        self._lossless = path.suffix == ".mkv"
+        self._lossless = path.suffix.lower() == ".mkv"
         self._stream: VideoStream | None = None
         self._number = 0
 

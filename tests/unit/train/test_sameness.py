@@ -7,6 +7,7 @@ show. What is special to float32 and bfloat16 kernels is compared over the first
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from zoo.composition import compose
 from zoo.data.layout import read_info
 from zoo.data.sampling import Order
 from zoo.data.store import PairStore
+from zoo.errors import ZooError
 from zoo.recipe import Precision
 from zoo.train import networks
 from zoo.train.graph import WARM_STEPS, RecordedTurns
@@ -142,9 +144,10 @@ def test_a_recorded_step_is_the_plain_one_bit_for_bit(pairs, system):
 
 
 class Refusing(StandIn):
-    """Cannot record, and finds that out in the middle of the work."""
+    """Cannot record, and finds that out at the end of the work."""
 
     def record(self, work):
+        super().record(work)
         raise RuntimeError("operation not permitted when stream is capturing")
 
 
@@ -152,6 +155,25 @@ def test_a_step_that_cannot_be_recorded_goes_on_without(pairs, caplog):
     refused = train(pairs, "gn", PLAIN, steps=8, wrap=lambda turns: RecordedTurns(turns, Refusing(turns)))
     assert refused == train(pairs, "gn", PLAIN, steps=8)
     assert caplog.text.count("cannot be recorded in a CUDA graph") == 1
+
+
+@pytest.mark.parametrize("failure", ["stuck", "full"])
+def test_what_a_failed_recording_leaves_unusable_is_told(pairs, failure):
+    class Stuck(Refusing):
+        def record(self, work):
+            if failure == "full":
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().record(work)
+
+        def warm(self, work):
+            self.warmed += 1
+            if self.warmed > WARM_STEPS:
+                raise RuntimeError("Offset increment outside graph capture")
+            work()
+
+    error, told = (ZooError, "is stuck in it. Type --speed") if failure == "stuck" else (torch.OutOfMemoryError, "CUDA")
+    with pytest.raises(error, match=told):
+        train(pairs, "gn", PLAIN, steps=8, wrap=lambda turns: RecordedTurns(turns, Stuck(turns)))
 
 
 @pytest.mark.slow
@@ -163,6 +185,14 @@ def test_compiled_networks_follow_the_plain_path(pairs, system, monkeypatch):
         torch, "compile", lambda function, **_: partial(compiler, backend="aot_eager", dynamic=False)(function)
     )
     assert far(train(pairs, system, PLAIN), train(pairs, system, Speed(compile=True))) < 1e-6
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="compiling for a CPU needs g++")
+@pytest.mark.parametrize("system", ["gn", "cut"])
+def test_networks_compiled_to_c_follow_the_plain_path(pairs, system):
+    fast = train(pairs, system, Speed(channels_last=True, fused=True, compile=True))
+    assert far(train(pairs, system, PLAIN), fast) < 1e-6
 
 
 @pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no bf16 units")

@@ -5,8 +5,12 @@ import logging
 import pytest
 import torch
 
+from zoo.build import build_method
+from zoo.composition import compose
+from zoo.data.layout import read_info
 from zoo.errors import UsageError
 from zoo.train import speed as module
+from zoo.train.networks import is_deep
 from zoo.train.speed import LONG, PLAIN, Speed, choose_speed, kernels, parse_speed, require_precision
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -39,6 +43,18 @@ def test_an_unknown_word_is_refused_with_the_known_ones(text):
 def test_the_default_follows_from_device_length_and_processes(monkeypatch, device, steps, processes, expected):
     monkeypatch.setattr(module, "_can_compile", lambda device: True)
     assert str(choose_speed(None, device, steps=steps, processes=processes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("generator", "deep"), [("resnet9", False), ("resnet6_cbam", False), ("unet_128", True), ("unet_256", True)]
+)
+def test_unets_are_deep_and_stay_in_their_layout_on_a_cpu(pairs, generator, deep):
+    recipe = compose(generator=generator, discriminator="patchgan", data=str(pairs), size=256, steps=1)
+    with torch.device("meta"):
+        method = build_method(recipe, read_info(pairs), torch.Generator(), training=True)
+    assert is_deep(method) is deep
+    assert choose_speed(None, CPU, steps=1, deep=deep).channels_last is not deep
+    assert choose_speed(None, CUDA, steps=LONG - 1, deep=deep) == choose_speed(None, CUDA, steps=LONG - 1)
 
 
 def test_what_the_machine_lacks_is_refused_and_left_out_of_the_default(monkeypatch):

@@ -11,8 +11,9 @@ from PIL import Image
 
 import zoo
 from zoo.errors import DataError, UsageError
+from zoo.train import networks
 from zoo.train.speed import Speed
-from zoo.weights.streaming import WINDOW, Draw, Seen, fast, read, stream
+from zoo.weights.streaming import READERS, WINDOW, Draw, Seen, fast, read, stream
 
 SIZES = [(32, 32), (40, 24), (32, 32), (32, 32), (24, 40), (32, 32), (40, 24)]
 
@@ -65,8 +66,7 @@ def test_batches_are_of_one_size_and_few_images_wait(resnet, pictures, monkeypat
         held.discard(number)
     assert sum(map(len, batches)) == 60
     assert all(len(set(shapes)) == 1 and len(shapes) <= 2 for shapes in batches)
-    assert max(waiting) < 60 - 10  # 2 * WINDOW wait, and the readers are some ahead
-    assert WINDOW * 2 < 20
+    assert max(waiting) <= 2 * WINDOW + 5 * READERS  # those that wait for their like, and those read ahead
 
 
 def test_a_fault_is_told_and_the_others_are_drawn(resnet, pictures, tmp_path):
@@ -95,6 +95,7 @@ def test_labels_go_with_their_images(saved, tmp_path):
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: no memory")])
 def test_batches_shrink_to_what_memory_holds(resnet, pictures, monkeypatch, caplog, error):
     drawer, sizes = draw(resnet, batch=8), []
+    small = Seen(visible=np.zeros((1, 2, 3), np.uint8))
 
     def scarce(images):
         sizes.append(len(images))
@@ -106,8 +107,8 @@ def test_batches_shrink_to_what_memory_holds(resnet, pictures, monkeypatch, capl
     images = [Seen(visible=np.full((4, 4, 3), number, np.uint8)) for number in range(8)]
     assert [int(one[0]) for one in drawer(images)] == list(range(8))
     assert sizes == [8, 4, 2, 2, 2, 2]
-    assert drawer.most(images[0]) == 2
-    assert "8 images at once do not fit into memory" in caplog.text
+    assert drawer.most(images[0]) == 2 and drawer.most(small) == 8
+    assert "8 images of 4x4 pixels do not fit into memory; going on with 4" in caplog.text
 
 
 def test_one_image_beyond_memory_is_its_own_fault_and_any_other_error_is_none(resnet, monkeypatch):
@@ -131,22 +132,30 @@ def test_one_image_beyond_memory_is_its_own_fault_and_any_other_error_is_none(re
 
 def test_fast_ways_draw_the_same_and_are_taken_away_again(resnet, pictures):
     before = resnet.translate(pictures[0], depth="float")
-    with fast(resnet, Speed(channels_last=True), "fp32", images=1):
+    with fast(resnet, Speed(channels_last=True), "fp32"):
         weight = next(p for p in resnet.parameters() if p.dim() == 4 and min(p.shape) > 1)
         assert weight.is_contiguous(memory_format=torch.channels_last)
         assert np.abs(resnet.translate(pictures[0], depth="float") - before).max() < 1e-4
     assert weight.is_contiguous()
     assert np.array_equal(resnet.translate(pictures[0], depth="float"), before)
-    with pytest.raises(UsageError, match="is of trainings"), fast(resnet, Speed(graph=True), "fp32", images=1):
+    with pytest.raises(UsageError, match="is of trainings"), fast(resnet, Speed(graph=True), "fp32"):
         pass
-    with pytest.raises(UsageError, match="this is a cpu"), fast(resnet, None, "tf32", images=1):
+    with pytest.raises(UsageError, match="this is a cpu"), fast(resnet, None, "tf32"):
         pass
+
+
+def test_networks_of_a_methods_own_are_made_fast_too(saved, tmp_path):
+    asked = {"method": "layergan:latent=8,channel_multiplier=0.01,max_channels=8,classes=car", "data": "scenes:train=2,test=2"}
+    translator = zoo.load(saved(tmp_path / "m", asked.pop("data"), **asked), device="cpu")
+    with fast(translator, None, "fp32"):
+        assert any(p.is_contiguous(memory_format=torch.channels_last) for p in translator.parameters() if p.dim() == 4)
+    assert [type(network).__name__ for network in networks._generators(translator.method)] == ["LayeredGenerator"]
 
 
 @pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no bf16 units")
 def test_bf16_draws_nearly_the_same(resnet, pictures):
     before = resnet.translate(pictures[0], depth="float")
-    with fast(resnet, None, "bf16", images=1):
+    with fast(resnet, None, "bf16"):
         half = resnet.translate(pictures[0], depth="float")
     assert half.dtype == np.float32
     assert 0 < np.abs(half - before).max() < 0.1

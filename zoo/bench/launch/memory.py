@@ -29,6 +29,7 @@ class _Peak:
 
     recipe: Recipe
     peak_memory: dict[str, int | None]
+    processes: int = 1
 
 
 class MemoryOf:
@@ -46,7 +47,11 @@ class MemoryOf:
     def __call__(self, recipe: Recipe) -> int:
         """Return bytes."""
         if self._measured is None:
-            self._measured = {_kind(peak.recipe): bytes for peak in _peaks(self._results) if (bytes := self._of(peak))}
+            self._measured = {}
+            for peak in _peaks(self._results):
+                kind, found = _kind(peak.recipe), self._of(peak)
+                if found:
+                    self._measured[kind] = max(found, self._measured.get(kind, 0))
         measured, images = self._measured.get(_kind(recipe)), recipe.batch * (recipe.size / 256) ** 2
         if not self._device:
             return measured or HOST_BASE + round(HOST_PER_IMAGE * images)
@@ -54,6 +59,8 @@ class MemoryOf:
 
     def _of(self, peak: _Peak) -> int | None:
         device = peak.peak_memory.get("device")
+        if peak.processes > 1:
+            return None  # each had a part of the batch
         if self._device:
             return device
         # What a training on an accelerator took of the machine says nothing of one on processors.

@@ -36,3 +36,11 @@ def test_the_machines_memory_is_learned_from_trainings_on_processors_alone(tmp_p
     assert MemoryOf(tmp_path, device=False)(record.recipe) == HOST_BASE + HOST_PER_IMAGE
     write_json(tmp_path / "b" / "record.json", replace(record, peak_memory={"host": 2 * GIB, "device": None}))
     assert MemoryOf(tmp_path, device=False)(record.recipe) == 2 * GIB
+
+
+def test_a_part_of_a_batch_tells_nothing_of_the_whole_and_the_largest_of_several_counts(tmp_path, make_record):
+    record = make_record([])
+    for name, device, processes in (("a", 3, 1), ("b", 4, 1), ("c", 2, 1), ("d", 9, 8)):
+        peaks = {"host": 1, "device": device * GIB}
+        write_json(tmp_path / name / "record.json", replace(record, peak_memory=peaks, processes=processes))
+    assert MemoryOf(tmp_path)(record.recipe) == round(4 * GIB * FRAGMENTS) + CONTEXT
