@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import harness  # before torch
@@ -50,10 +51,10 @@ def _rows(asked: argparse.Namespace, generator: str, size: int, batch: int) -> l
     usual = "channels-last/channels-last,compile@bf16" if device.type == "cuda" else "channels-last"
     x = torch.rand(batch, 3, size, size, device=device) * 2 - 1
     try:
-        with torch.inference_mode():
+        with ExitStack() as undo, torch.inference_mode():
             paths = dict(_path(generator, words, x) for words in ("plain", *(asked.speed or usual).split("/")))
             for precision in ("fp32", "bf16") if has_bf16(device) else ("fp32",):
-                paths[f"zoo translate {precision}"] = _stream(generator, size, batch, device, precision)
+                paths[f"zoo translate {precision}"] = _stream(generator, size, batch, device, precision, undo)
             flops = harness.flops(paths["plain fp32"])
             memory = {name: harness.working_bytes(path, device) for name, path in paths.items()}
             times = harness.compare(paths, device, asked.seconds)
@@ -96,21 +97,19 @@ def _path(generator: str, words: str, x: Tensor) -> tuple[str, Callable[[], obje
     return f"{speed} {precision}", translate
 
 
-def _stream(generator: str, size: int, batch: int, device: torch.device, precision: Precision) -> Callable[[], object]:
+def _stream(
+    generator: str, size: int, batch: int, device: torch.device, precision: Precision, undo: ExitStack
+) -> Callable[[], object]:
     """Return what translates arrays as `zoo translate` does with a folder, decoding and encoding left out."""
     source = open_source("scenes:train=4,test=2", size=size)
     recipe = compose(method="pix2pix:evaluation=eval", generator=generator, data=source, size=size, steps=1)
     method = build_method(recipe, source.info, torch.Generator(), training=False).eval()
     config = ModelConfig(recipe=recipe, dataset=source.info, plugins=provenance(recipe))
     translator = Translator(method, config).to(device)
+    undo.enter_context(fast(translator, None, precision))
     draw = Draw(translator, temperatures={}, tile=None, depth=8, batch=batch)
     image = Seen(visible=np.zeros((size, size, 3), np.uint8))
-
-    def translate() -> None:
-        with fast(translator, None, precision):
-            list(stream([lambda: image] * batch, draw))
-
-    return translate
+    return lambda: list(stream([lambda: image] * batch, draw))
 
 
 if __name__ == "__main__":
