@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zoo.cli.output import note, print_json, print_table
-from zoo.testing.running import Result, cases_of, outcome
+
+if TYPE_CHECKING:
+    from zoo.testing.running import Result
 
 ROUNDED = 0.05
 """Seconds below which a check's time is not worth a word."""
@@ -32,6 +34,8 @@ def check(
 
     Examples: zoo check mynet · zoo check mynet --component generator:mynet · zoo check --fast
     """
+    from zoo.testing.running import cases_of, outcome
+
     cases = cases_of(plugin, parts=component, fast=fast)
     results, last = [], ""
     for case in cases:
