@@ -34,9 +34,9 @@ def test_only_convolutions_before_instance_norm_have_a_bias(norm: str, bias: boo
 @pytest.mark.parametrize("images", [1, 3])
 def test_instance_norm_is_torchs_in_every_layout_and_keeps_it(layout, images):
     x = torch.randn(images, 5, 7, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 3 + 1
-    laid = x.contiguous(memory_format=layout).requires_grad_()
+    laid = x.clone(memory_format=layout).requires_grad_()
     found = InstanceNorm2d(5)(laid)
-    plain = x.clone().requires_grad_()
+    plain = x.detach().clone().requires_grad_()
     expected = torch.nn.InstanceNorm2d(5)(plain)
     assert torch.allclose(found, expected, atol=1e-12) and found.is_contiguous(memory_format=layout)
     weights = torch.randn(found.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
