@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._serve()
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD  # noqa: N815
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD  # noqa: N815  # names that http.server looks for
 
     def _serve(self) -> None:
         body, line = self._body(), f"{self.command} {self.path}"

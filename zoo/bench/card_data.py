@@ -86,7 +86,7 @@ def front_matter(subject: Subject) -> dict[str, Any]:
         eval_results=results or None,
         paper=list(dict.fromkeys(filter(None, (paper(kind, part.name) for kind, part in parts.items())))) or None,
     )
-    found: dict[str, Any] = metadata.to_dict()  # type: ignore[no-untyped-call]
+    found: dict[str, Any] = metadata.to_dict()  # type: ignore[no-untyped-call]  # huggingface_hub
     return found
 
 

@@ -35,6 +35,7 @@ def read_zip(file: IO[bytes]) -> Any:
                 if info is None or info.file_size < values.bytes:
                     raise DamagedError(f"the values of storage {shown(key)} are missing or cut off")
             return tree
+    # All that zipfile raises where an archive was cut off or changed: it checks little before it computes with what it reads.
     except (BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, OverflowError) as error:
         raise DamagedError("its zip archive is cut off or was changed") from error
 

@@ -23,7 +23,7 @@ def check(
     ] = None,
     component: Annotated[
         list[str], typer.Option(metavar="KIND:NAME", help="Only this part, e.g. generator:mynet.")
-    ] = [],  # noqa: B006
+    ] = [],
     fast: Annotated[bool, typer.Option("--fast", help="Leave out the checks that take seconds.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Show where a part's code raised.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

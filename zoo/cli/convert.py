@@ -19,7 +19,7 @@ def convert(
     part: Annotated[str | None, typer.Option(metavar="NAME", help="Which network, in a file of several.")] = None,
     setting: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="What the file does not tell; may be repeated.")
-    ] = [],  # noqa: B006
+    ] = [],
     classes: Annotated[
         str, typer.Option(metavar="A,B,...", help="Classes of the label images, for networks that read temperatures.")
     ] = "",

@@ -50,7 +50,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     context: typer.Context,
-    no_plugin: Annotated[list[str], typer.Option("--no-plugin", metavar="NAME", help="Leave this plugin out.")] = [],  # noqa: B006
+    no_plugin: Annotated[list[str], typer.Option("--no-plugin", metavar="NAME", help="Leave this plugin out.")] = [],
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,

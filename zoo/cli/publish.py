@@ -84,6 +84,7 @@ def _publish_all(
             outcome["state"] = "left out: it has no weights"
         else:
             try:
+                # Called at once, in this turn of the loop.
                 outcome |= _interruptible(lambda: bring(prepare(run.folder, repo, license=license_)))  # noqa: B023
             except ZooError as error:
                 outcome |= {"state": "failed", "reason": str(error)}

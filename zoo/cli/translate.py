@@ -53,7 +53,7 @@ def translate(
     ] = None,
     temperature: Annotated[
         list[str], typer.Option(metavar="CLASS=C", help="Degrees Celsius of a class; may be repeated.")
-    ] = [],  # noqa: B006
+    ] = [],
     tile: Annotated[
         int | None,
         typer.Option(metavar="N", help="Translate in overlapping tiles of N pixels, for images that fill the memory."),

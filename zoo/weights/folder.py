@@ -132,6 +132,7 @@ def check_tensors(path: Path, method: Method) -> None:
 
     try:
         with safe_open(path, framework="pt") as file:
+            # An open file has keys(), and is not iterable.
             found = {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise _damaged(path, error) from error

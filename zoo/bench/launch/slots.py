@@ -245,7 +245,7 @@ def _query() -> list[tuple[str, str, Card]]:
 
 
 def _has_driver() -> bool:
-    return any(os.path.exists(path) for path in ("/dev/nvidia0", "/dev/kfd"))  # noqa: PTH110
+    return any(Path(path).exists() for path in ("/dev/nvidia0", "/dev/kfd"))
 
 
 def free_memory() -> int | None:
