@@ -21,6 +21,9 @@ from zoo.data.writer import DatasetWriter
 ROADSCENE = Path(__file__).resolve().parents[2] / "shared" / "data" / "roadscene"
 """Real pairs, where the machine has them."""
 
+SLOW_SECONDS = 1200
+"""Time limit of a test marked slow."""
+
 # A runner in the background may have been started deaf to Ctrl-C, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -33,8 +36,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if "slow" in item.keywords and not config.getoption("--slow"):
-            item.add_marker(pytest.mark.skip(reason="slow; run with --slow"))
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
+            if not config.getoption("--slow"):
+                item.add_marker(pytest.mark.skip(reason="slow; run with --slow"))
         if "gpu" in item.keywords and not _cuda():
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 

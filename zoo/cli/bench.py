@@ -201,7 +201,8 @@ def _choose_launcher(name: str, device: str, jobs: str, per_cell: int, slurm: st
         raise UsageError(f"--jobs is {jobs!r}; it must be auto, or 1 or more")
     number = None if jobs == "auto" else int(jobs)
     if name == "slurm":
-        from zoo.bench.launch.slurm import SlurmLauncher, parse_options
+        from zoo.bench.launch.slurm import SlurmLauncher
+        from zoo.bench.launch.slurm_options import parse_options
 
         return SlurmLauncher(out, parse_options(slurm), device=device, per_cell=per_cell, jobs=number)
     if name != "local":

@@ -5,6 +5,7 @@ See docs/decisions for why gradients are averaged here and not by `DistributedDa
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -53,6 +54,12 @@ def running_statistics(model: nn.Module) -> list[Tensor]:
     return [buffer for buffer in buffers if buffer is not None]
 
 
+def destroy_group() -> None:
+    """Destroy the process group of this training, if there is one."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
 class Processes:
     """The processes of a training and what they tell one another beside tensors.
 
@@ -66,6 +73,9 @@ class Processes:
 
     def __init__(self, device: torch.device, batch: int) -> None:
         self.place, self.count = processes()
+        if self.count > 1:
+            # However the program ends: the threads of a group that is still there abort the interpreter at its exit.
+            atexit.register(destroy_group)
         if batch % self.count:
             raise UsageError(
                 f"a batch of {batch} cannot be divided equally among {self.count} processes",
@@ -85,8 +95,8 @@ class Processes:
 
     def leave(self) -> None:
         """Part for good: from here on this process works as a lone one."""
-        if self.count > 1:
-            dist.destroy_process_group()
+        self._words = None
+        destroy_group()
 
     def agree(self, yes: bool, step: int) -> bool:
         """Return what the first process said; not every step is a moment to say yes."""

@@ -52,23 +52,34 @@ def job(out: Path, parts: dict[str, str], steps: int = STEPS, stop_after: int = 
     return {"out": str(out), "parts": parts, "steps": steps, "stop_after": stop_after}
 
 
-def launch(data: Path, jobs: Sequence[dict[str, object]], processes: int) -> None:
-    """Do the trainings one after the other in so many processes."""
+def start(words: Sequence[str], processes: int) -> list[tuple[int, str, str]]:
+    """Run a program in so many processes that find one another; return exit code, stdout and stderr of each."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     env = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
     started = [
         subprocess.Popen(
-            [sys.executable, str(WORKER), str(data), json.dumps(list(jobs))],
+            [sys.executable, *words],
             env=os.environ | ({**env, "RANK": str(place), "LOCAL_RANK": str(place)} if processes > 1 else {}),
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         for place in range(processes)
     ]
-    told = [process.communicate(timeout=300)[1] for process in started]
-    assert [process.returncode for process in started] == [0] * processes, "\n".join(told)
+    try:
+        ends = [process.communicate(timeout=150) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    return [(process.returncode, *end) for process, end in zip(started, ends, strict=True)]
+
+
+def launch(data: Path, jobs: Sequence[dict[str, object]], processes: int) -> None:
+    """Do the trainings one after the other in so many processes."""
+    done = start([str(WORKER), str(data), json.dumps(list(jobs))], processes)
+    assert [code for code, _, _ in done] == [0] * processes, "\n".join(errors for _, _, errors in done)
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +139,26 @@ def test_processes_draw_their_parts_of_one_batchs_noise(monkeypatch) -> None:
         monkeypatch.setattr(layers, "processes", lambda place=place: (place, 2))
         parts.append(layers.normal_like(torch.zeros(2, 3), torch.Generator().manual_seed(5)))
     assert torch.equal(torch.cat(parts), whole)
+
+
+ENDING = """
+import atexit, sys, torch
+import torch.distributed as dist
+atexit.register(lambda: print("group left:", dist.is_initialized()))  # runs after what is registered later
+from accelerate import PartialState
+from zoo.train.parallel import Processes
+PartialState(cpu=True)
+print("group:", dist.is_initialized())
+Processes(torch.device("cpu"), int(sys.argv[1]))
+raise RuntimeError("as a failed training")
+"""
+
+
+@pytest.mark.parametrize("batch", ["2", "3"])  # 3 images cannot be divided among 2 processes
+def test_the_process_group_is_gone_before_the_interpreter_exits_however_a_training_ends(batch) -> None:
+    done = start(["-c", ENDING, batch], 2)
+    assert [code for code, _, _ in done] == [1, 1]
+    assert [out.splitlines() for _, out, _ in done] == [["group: True", "group left: False"]] * 2
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch) -> None:

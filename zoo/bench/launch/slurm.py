@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ from zoo.bench.grid import Cell
 from zoo.bench.job import Event, Job
 from zoo.bench.launch import Ended
 from zoo.bench.launch.local import LocalCell, alone, start_program, together
+from zoo.bench.launch.slurm_options import parameters
+from zoo.bench.launch.slurm_queue import Queue, is_alive
 from zoo.errors import UsageError, ZooError
 from zoo.files import write_atomically
 from zoo.settings import ENVIRONMENT
@@ -31,48 +33,10 @@ FOLDER = "slurm"
 """Folder of the jobs' files in the results folder."""
 LOOK_EVERY = 5.0
 """Seconds between two looks at what jobs told."""
-GRACE = 120
-"""Seconds before the end of a job's time at which its cell is asked to save its state."""
 REQUEUES = 1000
 """How often a job may run out of time; a cell goes on from where it was."""
-ALIVE = ("PENDING", "RUNNING", "REQUEUED", "CONFIGURING", "COMPLETING", "SUSPENDED", "RESIZING")
-"""States of jobs that still have something to say."""
 PORTS = range(20_000, 30_000)
 """Where processes of several machines meet; each job has a port of its own."""
-
-
-def parse_options(text: str) -> dict[str, str]:
-    """Return the options of `partition=gpu,time=12:00:00`.
-
-    Raises:
-        UsageError: one has no value.
-    """
-    options = {}
-    for word in filter(None, (word.strip() for word in text.split(","))):
-        name, _, value = word.partition("=")
-        if not name or not value:
-            raise UsageError(
-                f"--slurm has {word!r}", "Type --slurm KEY=VALUE,KEY=VALUE, e.g. partition=gpu,time=12:00:00"
-            )
-        options[name.strip().lstrip("-").replace("-", "_")] = value.strip()
-    return options
-
-
-def minutes(text: str) -> int:
-    """Return Slurm's way to write a time in whole minutes, rounded up: `90`, `90:00`, `12:00:00`, `1-0`, `1-12:30`.
-
-    Raises:
-        UsageError: it is none of these.
-    """
-    if not re.fullmatch(r"\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}", text):
-        raise UsageError(f"--slurm has time={text}", "Type minutes, hours:minutes:seconds or days-hours")
-    days, dash, rest = text.rpartition("-")
-    numbers = [int(number) for number in rest.split(":")]
-    if dash:
-        hours, minute, second = (*numbers, 0, 0)[:3]
-    else:
-        hours, minute, second = {1: (0, *numbers, 0), 2: (0, *numbers), 3: tuple(numbers)}[len(numbers)]
-    return int(days or 0) * 1440 + hours * 60 + minute + (second > 0)
 
 
 class CellTask:
@@ -125,26 +89,31 @@ class SlurmCell:
 
     shared = False
 
-    def __init__(self, cell: Cell, job: Job, told: Path) -> None:
-        self.cell, self.job, self.submitted = cell, job, None
+    def __init__(self, cell: Cell, job: Job, told: Path, submitted: submitit.Job[str] | None) -> None:
+        self.cell, self.job, self.submitted = cell, job, submitted
+        self.earlier = submitted is not None
         self._told, self._read = told, 0
         self._events: list[Event] = []
         self._ended: Ended | None = None
         self._queued = False
 
     submitted: submitit.Job[str] | None
+    earlier: bool
+    """Whether an earlier bench submitted it."""
 
-    def look(self) -> None:
-        """Take in what the job told since the last look."""
+    def look(self, lost: Collection[str]) -> None:
+        """Take in what the job told since the last look; those in `lost` are known to nobody any more."""
         if self.submitted is None or self._ended:
             return
         if not self._queued:
             self._queued = True
             self._events.append(Event(what="stage", text=f"job {self.submitted.job_id} is queued"))
-        over = not _is_alive(self.submitted)  # asked first: what it tells last is then surely there
+        over = not is_alive(self.submitted)  # queried first: what it tells last is then surely there
         self._take_in()
         if over and self._ended is None:
             self._ended = Ended(how="failed", reason=self._why())
+        elif self.submitted.job_id in lost and self._ended is None:
+            self._lose(self.submitted.job_id)
 
     def events(self) -> list[Event]:
         """Return what it told since this was last asked."""
@@ -158,8 +127,17 @@ class SlurmCell:
     def stop(self) -> None:
         """Do nothing: jobs outlive the bench."""
 
-    def kill(self) -> None:
-        """Do nothing: jobs outlive the bench."""
+    kill = stop
+
+    def _lose(self, job_id: str) -> None:
+        """Submit the run again where an earlier bench had submitted it, else give it up."""
+        note_of(self._told, self.cell).unlink(missing_ok=True)
+        if self.earlier:
+            self.submitted, self.earlier, self._queued = None, False, False
+            self._events.append(Event(what="stage", text=f"job {job_id} is lost; submitting another"))
+        else:
+            reason = f"job {job_id} is lost: squeue and sacct do not know it, and no process works on its run"
+            self._ended = Ended(how="failed", reason=f"{reason}. Run the same command again to submit it again")
 
     def _take_in(self) -> None:
         assert self.submitted is not None
@@ -220,6 +198,8 @@ class SlurmLauncher:
         self._out = out.resolve()
         self._told = self._out / FOLDER
         self._executor = _make_executor(self._told, parameters(options, device, per_cell, jobs), cluster)
+        self._kind = _job_kind(cluster)
+        self._queue = Queue(exists=cluster == "slurm")
         self._cells: list[SlurmCell] = []
         self._looked = 0.0
 
@@ -228,8 +208,7 @@ class SlurmLauncher:
 
     def start(self, cell: Cell, job: Job, *, alone: bool = False) -> SlurmCell:
         """Take a cell on; it is submitted with the others at the next `wait`."""
-        started = SlurmCell(cell, job, self._told)
-        started.submitted = self._running_already(cell)
+        started = SlurmCell(cell, job, self._told, self._running_already(cell))
         self._cells.append(started)
         return started
 
@@ -241,8 +220,10 @@ class SlurmLauncher:
         time.sleep(seconds)
         if time.monotonic() - self._looked >= LOOK_EVERY or new:
             self._looked = time.monotonic()
+            jobs = {cell.submitted.job_id: cell for cell in self._cells if cell.submitted and is_alive(cell.submitted)}
+            lost = self._queue.find_lost({number: cell.cell.folder for number, cell in jobs.items()})
             for cell in self._cells:
-                cell.look()
+                cell.look(lost)
             self._cells = [cell for cell in self._cells if cell.ended() is None]
 
     def close(self) -> None:
@@ -258,49 +239,21 @@ class SlurmLauncher:
                 cell.submitted = self._executor.submit(task)
         for cell in cells:
             assert cell.submitted is not None
-            write_atomically(self._note(cell.cell), cell.submitted.job_id.encode())
-
-    def _note(self, cell: Cell) -> Path:
-        """Return the file that tells the next bench the cell's job."""
-        return self._told / f"{cell.folder.name}.job"
+            write_atomically(note_of(self._told, cell.cell), cell.submitted.job_id.encode())
 
     def _running_already(self, cell: Cell) -> submitit.Job[str] | None:
         """Return the job that an earlier bench submitted for a cell, where it is still queued or running."""
         try:
-            number = self._note(cell).read_text()
+            number = note_of(self._told, cell).read_text()
         except FileNotFoundError:
             return None
-        job: submitit.Job[str] = self._executor.job_class(self._told, number)
-        return job if _is_alive(job) else None
+        job: submitit.Job[str] = self._kind(self._told, number)
+        return job if is_alive(job) else None
 
 
-def parameters(options: Mapping[str, str], device: str, per_cell: int, jobs: int | None) -> dict[str, Any]:
-    """Return submitit's parameters for options of sbatch; those that it does not know are handed on as they are.
-
-    Raises:
-        UsageError: the machines cannot share the processes of a cell equally, or the time is none.
-    """
-    rest = dict(options)
-    try:
-        nodes = int(rest.pop("nodes", "1"))
-    except ValueError:
-        raise UsageError("--slurm has nodes that are no number", "Type nodes=2") from None
-    if nodes < 1 or per_cell % nodes:
-        raise UsageError(
-            f"{per_cell} processes cannot be divided equally among {nodes} nodes", "Change --gpus-per-cell"
-        )
-    found: dict[str, Any] = {"name": "zoo", "nodes": nodes, "tasks_per_node": 1}
-    found["timeout_min"] = minutes(rest.pop("time", "1-0"))
-    if device != "cpu" and not any(name in rest for name in ("gres", "gpus", "gpus_per_node", "gpus_per_task")):
-        found["gpus_per_node"] = per_cell // nodes
-    if "cpus_per_task" in rest:
-        found["cpus_per_task"] = int(rest.pop("cpus_per_task"))
-    found["slurm_signal_delay_s"] = GRACE
-    if jobs is not None:
-        found["slurm_array_parallelism"] = jobs
-    if rest:
-        found["slurm_additional_parameters"] = {name.replace("_", "-"): value for name, value in rest.items()}
-    return found
+def note_of(folder: Path, cell: Cell) -> Path:
+    """Return the file that names a run's job for the next bench."""
+    return folder / f"{cell.folder.name}.job"
 
 
 def events_name(job_id: str) -> str:
@@ -325,9 +278,11 @@ def _make_executor(folder: Path, chosen: Mapping[str, Any], cluster: str) -> sub
     return executor
 
 
-def _is_alive(job: submitit.Job[str]) -> bool:
-    """Return whether a job is queued or running; one that Slurm does not know yet is."""
-    return job.state.upper().split(" ")[0] in (*ALIVE, "UNKNOWN")
+def _job_kind(cluster: str) -> type[submitit.Job[str]]:
+    import submitit
+
+    # The executor's own `job_class` is the abstract one.
+    return submitit.SlurmJob if cluster == "slurm" else submitit.LocalJob
 
 
 def _share(folder: Path, job: Job, environment: submitit.JobEnvironment) -> list[str]:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from zoo.bench.claim import held
 from zoo.bench.grid import Axes, Cell, expand
-from zoo.bench.launch import slurm
-from zoo.bench.launch.slurm import SlurmLauncher, minutes, parameters, parse_options
+from zoo.bench.launch import slurm, slurm_queue
+from zoo.bench.launch.slurm import SlurmLauncher
+from zoo.bench.launch.slurm_options import GRACE, minutes, parameters, parse_options
 from zoo.bench.runner import run
 from zoo.errors import UsageError
 
@@ -80,7 +82,7 @@ def test_options_become_parameters_of_submitit():
         "timeout_min": 720,
         "gpus_per_node": 4,
         "cpus_per_task": 8,
-        "slurm_signal_delay_s": slurm.GRACE,
+        "slurm_signal_delay_s": GRACE,
         "slurm_array_parallelism": 16,
         "slurm_additional_parameters": {"partition": "gpu"},
     }
@@ -104,11 +106,13 @@ def test_nodes_share_the_processes_of_a_cell_equally():
 
 
 SBATCH = """#!/bin/sh
-cp "$1" "$(dirname "$0")/sent.sh"
+# As Slurm: jobs run a copy of the script, which submitit moves as soon as it is submitted.
+sent="$(dirname "$0")/sent.sh"
+cp "$1" "$sent"
 echo "Submitted batch job 42"
 export SLURM_ARRAY_JOB_ID=42 SLURM_NTASKS=1 SLURM_JOB_NUM_NODES=1 SLURM_NODEID=0 SLURM_PROCID=0 SLURM_LOCALID=0
-for task in 0 1; do
-    SLURM_ARRAY_TASK_ID=$task SLURM_JOB_ID=$((43 + task)) sh "$1" >/dev/null 2>&1 &
+for task in ${STARTED_TASKS-0 1}; do
+    SLURM_ARRAY_TASK_ID=$task SLURM_JOB_ID=$((43 + task)) sh "$sent" >/dev/null 2>&1 &
 done
 """
 SRUN = """#!/bin/sh
@@ -139,9 +143,85 @@ def test_a_grid_becomes_one_job_array_of_what_was_asked(zoo, pairs, tmp_path, st
     assert "job 42_0 is queued" in done.stderr and "mean_image" in done.stdout
     assert len(list((tmp_path / "results").glob("*/record.json"))) == 2
     text = (stand_in / "sent.sh").read_text()
-    for line in ("partition=gpu", "qos=long", "time=720", "array=0-1%2", f"signal=USR2@{slurm.GRACE}", "job-name=zoo"):
+    for line in ("partition=gpu", "qos=long", "time=720", "array=0-1%2", f"signal=USR2@{GRACE}", "job-name=zoo"):
         assert f"#SBATCH --{line}\n" in text, text
     assert "gpus" not in text
+
+
+def test_a_run_whose_job_vanished_fails_with_the_reason(pairs, tmp_path, stand_in, monkeypatch):
+    monkeypatch.setenv("STARTED_TASKS", "0")
+    for name, seconds in (("LOST_AFTER", 3.0), ("ASK_EVERY", 0.5)):
+        monkeypatch.setattr(slurm_queue, name, seconds)
+    monkeypatch.setattr(slurm, "LOOK_EVERY", 0.2)
+    cells = cells_of(pairs, tmp_path)
+    launcher = SlurmLauncher(tmp_path, {}, device="cpu")
+    # The first job stays in the queue until it is done; the second was never there.
+    (stand_in / "squeue").write_text("#!/bin/sh\necho 42_0\n")
+    (stand_in / "squeue").chmod(0o755)
+    first, second = run(cells, Heard(), launcher, command="zoo bench")
+    assert first.status == "done" and second.status == "failed"
+    assert "job 42_1 is lost: squeue and sacct do not know it" in second.reason
+    assert not slurm.note_of(tmp_path / slurm.FOLDER, cells[1]).exists(), "the next bench would wait for it"
+
+
+def test_a_job_that_an_earlier_bench_lost_is_submitted_again(pairs, tmp_path, stand_in, monkeypatch):
+    for name, seconds in (("LOST_AFTER", 1.0), ("ASK_EVERY", 0.2)):
+        monkeypatch.setattr(slurm_queue, name, seconds)
+    monkeypatch.setattr(slurm, "LOOK_EVERY", 0.2)
+    cells = cells_of(pairs, tmp_path)
+    launcher = SlurmLauncher(tmp_path, {}, device="cpu")
+    for cell in cells:
+        note = slurm.note_of(tmp_path / slurm.FOLDER, cell)
+        note.parent.mkdir(exist_ok=True)
+        note.write_text("7_0")
+
+    class Patient(Heard):
+        def heard(self, cell, event):
+            super().heard(cell, event)
+            if "is lost" in event.text:
+                monkeypatch.setattr(slurm_queue, "LOST_AFTER", 60.0)
+
+    heard = Patient()
+    outcomes = run(cells, heard, launcher, command="zoo bench")
+    assert [outcome.status for outcome in outcomes] == ["done", "done"]
+    assert heard.stages.count("job 7_0 is lost; submitting another") == 2
+
+
+@pytest.mark.parametrize(
+    ("squeue", "expected"),
+    [
+        ("echo 7_0; echo 8", {"9"}),
+        ("echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", {"7_0", "8", "9"}),
+        ("echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1", set()),
+        ("exit 0", {"7_0", "8", "9"}),
+        (None, {"7_0", "8", "9"}),
+    ],
+)
+def test_a_job_is_lost_when_the_queue_answers_and_does_not_list_it(tmp_path, stand_in, monkeypatch, squeue, expected):
+    if squeue:
+        (stand_in / "squeue").write_text(f"#!/bin/sh\n{squeue}\n")
+        (stand_in / "squeue").chmod(0o755)
+    now = 1000.0
+    monkeypatch.setattr(slurm_queue.time, "monotonic", lambda: now)
+    queue, jobs = slurm_queue.Queue(exists=True), {job: tmp_path / job for job in ("7_0", "8", "9")}
+    assert queue.find_lost(jobs) == set()
+    now += slurm_queue.LOST_AFTER / 2
+    assert queue.find_lost(jobs) == set()
+    now += slurm_queue.LOST_AFTER / 2
+    assert queue.find_lost(jobs) == expected
+
+
+def test_a_job_whose_run_is_leased_is_not_lost(tmp_path, stand_in, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(slurm_queue.time, "monotonic", lambda: now)
+    queue = slurm_queue.Queue(exists=True)
+    with held(tmp_path / "run"):
+        queue.find_lost({"7": tmp_path / "run"})
+        now += 2 * slurm_queue.LOST_AFTER
+        assert queue.find_lost({"7": tmp_path / "run"}) == set()
+    queue.find_lost({"7": tmp_path / "run"})
+    now += 2 * slurm_queue.LOST_AFTER
+    assert queue.find_lost({"7": tmp_path / "run"}) == {"7"}
 
 
 def test_without_slurm_the_refusal_says_where_to_type_it(tmp_path, monkeypatch):
