@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Kind
@@ -48,7 +48,7 @@ def create(
 
 
 def build(choice: Choice, *arguments: object) -> Any:
-    """Import a choice's target and return `Class(config, *arguments)`.
+    """Import a choice's target and return `Class(config, *arguments)`; networks' instance norms are given right gradients.
 
     Raises:
         ZooError: the target cannot be imported; the message names its plugin and distribution.
@@ -61,7 +61,7 @@ def build(choice: Choice, *arguments: object) -> Any:
         where = f"{component.kind} {choice.entry.full_name} of {plugin.distribution} {plugin.version}"
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ZooError(f"{where} cannot be loaded from {component.target}: {reason}") from error
-    return target(choice.config, *arguments)
+    return _guarded(target(choice.config, *arguments), component.kind)
 
 
 def choice_of(kind: Kind, part: Part) -> Choice:
@@ -89,7 +89,7 @@ def build_method(recipe: Recipe, info: DatasetInfo, rng: torch.Generator, *, tra
     method: Method = build(choice_of("method", recipe.method), parts)
     if training:
         method.prepare_training(parts)
-    return method
+    return _guarded(method, "method")  # once more: preparing may have built networks that are no components
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +140,17 @@ class RecipeParts:
         """Build the recipe's discriminator, wrapped by its normalizer."""
         assert self.discriminator_choice is not None, "the method's contract does not list discriminator in `uses`"
         return self.normalizer.wrap(build(_sized(self.discriminator_choice, in_channels, None)))
+
+
+T = TypeVar("T")
+
+
+def _guarded(part: T, kind: Kind) -> T:
+    if kind in ("generator", "discriminator", "method"):
+        from zoo.layers.norm import guard_instance_norms
+
+        guard_instance_norms(part)
+    return part
 
 
 def _sized(choice: Choice, in_channels: int | None, out_channels: int | None) -> Choice:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Literal
 
 import msgspec
 
 from zoo.compatibility import check
 from zoo.errors import UsageError
-from zoo.hookspec import RecipeConfig
+from zoo.hookspec import RecipeConfig, Training
 from zoo.recipe import Budget, DataRef, Part, Precision, Recipe
 from zoo.registry import Choice, Registry, get_registry
 from zoo.sources import DataSource, open_source
@@ -29,15 +30,14 @@ class Preset:
     size: int
     steps: int | None = None
     epochs: int | None = None
+    decay: Fraction = Fraction(1, 2)
+    """Part of the budget over which the learning rate falls."""
 
 
 PRESETS: Mapping[str, Preset] = {
     "quick": Preset(size=64, steps=60),  # under three minutes for ResNet-9 CycleGAN on two CPU cores
-    "paper": Preset(size=256, epochs=200),  # 100 epochs at the full rate, 100 of linear decay
+    "paper": Preset(size=256, epochs=200),  # in place of these numbers, those of the recipe or of the method's source
 }
-
-LOAD_RATIO = 286 / 256
-"""Images are enlarged by this before the random crop, as the papers' code does."""
 
 
 def compose(
@@ -65,8 +65,10 @@ def compose(
             `patchgan` and `cyclegan`. Parts that the method does not use are left out of the recipe.
         norm: the discriminator's normalizer where its name does not say it (`patchgan_gn` does).
         data: `scenes`, or a folder in zoo's layout.
-        preset: `quick` (64 px, 60 steps) or `paper` (256 px and 200 epochs, or what the named recipe's paper used).
-        size, steps, epochs: what to change in the preset; size in pixels, and not both steps and epochs.
+        preset: `quick` (64 px, 60 steps) or `paper` (256 px and the epochs of the method's source, e.g. 200 for CycleGAN and 400
+            for CUT, or what the named recipe's paper used).
+        size, steps, epochs: what to change in the preset; size in pixels, and not both steps and epochs. The learning rate
+            falls over the same part of the budget as in the method's source.
         batch: images a step; by default 1, or the named recipe's.
         seed: of weights, data order and augmentation.
         thermal_channels: 1, or 3 for the papers' RGB copies.
@@ -80,7 +82,8 @@ def compose(
     system = choose_system(
         registry, recipe, method=method, generator=generator, discriminator=discriminator, preset=preset
     )
-    budget_preset = choose_preset(preset, system)
+    training = registry.find("method", system.method).contract.training
+    budget_preset = choose_preset(preset, system, training)
     size = size if size is not None else budget_preset.size
     batch = batch if batch is not None else system.batch
     for label, number in {"--size": size, "--steps": steps, "--epochs": epochs, "--batch": batch}.items():
@@ -101,7 +104,9 @@ def compose(
         normalizer=_part_or_none(parts.get("normalizer")),
         data=DataRef(name=source.name, config=source.config, fingerprint=source.fingerprint),
         size=size,
-        load_size=round(size * LOAD_RATIO),
+        load_size=round(size * training.load_scale),
+        flip=training.flip,
+        decay_crop=training.decay_crop,
         batch=batch,
         budget=budget(budget_preset, steps, epochs, max(1, source.train // batch)),
         seed=seed,
@@ -137,15 +142,27 @@ def choose_system(
     return replace(system, method=narrow or system.method)
 
 
-def choose_preset(name: str, system: RecipeConfig) -> Preset:
-    """Return a preset; `paper` is the system's own.
+def choose_preset(name: str, system: RecipeConfig, training: Training) -> Preset:
+    """Return a preset for a system whose method's source trains it so; `paper` is the system's own.
 
     Raises:
-        UsageError: there is no such preset.
+        UsageError: there is no such preset, or the system's epochs make no sense.
     """
     if name not in PRESETS:
         raise UsageError(f"no preset is named {name!r}", f"Type one of: {', '.join(PRESETS)}")
-    return Preset(size=system.size, epochs=system.epochs) if name == "paper" else PRESETS[name]
+    epochs = training.epochs if system.epochs is None else system.epochs
+    decay = Fraction(training.decay_epochs, training.epochs)
+    if epochs < 1:
+        raise UsageError(f"the recipe's option epochs is {epochs}; it must be 1 or more")
+    if system.decay_epochs is not None:
+        if not 0 <= system.decay_epochs <= epochs:
+            raise UsageError(
+                f"the recipe has {epochs} epochs, and its option decay_epochs is {system.decay_epochs}",
+                f"Choose decay_epochs from 0 to {epochs}; they are the last of the epochs",
+            )
+        decay = Fraction(system.decay_epochs, epochs)
+    preset = Preset(size=system.size, epochs=epochs) if name == "paper" else PRESETS[name]
+    return replace(preset, decay=decay)
 
 
 def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = None) -> dict[str, Choice]:
@@ -176,7 +193,7 @@ def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = No
 
 
 def budget(preset: Preset, steps: int | None, epochs: int | None, steps_per_epoch: int) -> Budget:
-    """Return the number of steps, half of them at the full learning rate.
+    """Return the number of steps, and how many of them are at the full learning rate.
 
     Raises:
         UsageError: both steps and epochs were given.
@@ -186,10 +203,10 @@ def budget(preset: Preset, steps: int | None, epochs: int | None, steps_per_epoc
     if not steps and not epochs:
         steps, epochs = preset.steps, preset.epochs
     if epochs:
-        constant = epochs - epochs // 2
+        constant = epochs - int(epochs * preset.decay)
         return Budget(steps=epochs * steps_per_epoch, constant=constant * steps_per_epoch, period=steps_per_epoch)
     assert steps is not None
-    return Budget(steps=steps, constant=steps - steps // 2)
+    return Budget(steps=steps, constant=steps - int(steps * preset.decay))
 
 
 def digest(value: object) -> str:

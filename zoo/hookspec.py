@@ -45,6 +45,28 @@ NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a method's source trains it: epochs, and how images are augmented. The defaults are those of CycleGAN and pix2pix."""
+
+    epochs: int = 200
+    """Epochs of preset `paper`, unless the recipe states its own."""
+    decay_epochs: int = 100
+    """The last of these epochs, over which the learning rate falls; before them it is constant. Budgets of other lengths keep
+    the proportion."""
+    load_scale: float = 286 / 256
+    """Training images are resized to this times the image size before the random crop."""
+    flip: bool = True
+    """Whether training images are mirrored at random, half of them on average."""
+    decay_crop: bool = True
+    """Whether training images are cropped at random also while the learning rate falls; else whole images are resized to the
+    image size then, as CUT does."""
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or not 0 <= self.decay_epochs <= self.epochs or self.load_scale < 1:
+            raise ValueError(f"epochs are 1 or more, decay_epochs 0 to epochs, load_scale 1 or more; found {self}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Contract:
     """What a part needs of the others and offers to them; `compose()` checks it before a weight exists."""
 
@@ -69,6 +91,8 @@ class Contract:
     defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: NO_DEFAULTS)
     """Config values, by kind, that this part gives its partners unless the user names them: `{"discriminator": {"norm":
     "none"}}`. A field that the partner's config lacks is passed over."""
+    training: Training = field(default_factory=Training)
+    """For a method: how its source trains it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +136,11 @@ class RecipeConfig:
     """Name of the method in preset `quick`, where the paper's widths are too many for a CPU; None: the same."""
     size: int = 256
     """Image size of preset `paper` in pixels."""
-    epochs: int = 200
-    """Epochs of preset `paper`; the learning rate falls over the second half."""
+    epochs: int | None = None
+    """Epochs of preset `paper`; None: those of the method's source."""
+    decay_epochs: int | None = None
+    """The last of these epochs, over which the learning rate falls; before them it is constant. None: in proportion to those of
+    the method's source."""
     batch: int = 1
     """Images a step, in every preset."""
 

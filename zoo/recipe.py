@@ -62,6 +62,10 @@ class Recipe:
     """Training crop and test size in pixels (height and width)."""
     load_size: int
     """Images are resized to this square before the random crop (286 for 256 in the papers' code)."""
+    flip: bool = True
+    """Whether training images are mirrored at random."""
+    decay_crop: bool = True
+    """Whether images are cropped at random also while the learning rate falls; else they are then resized to `size` whole."""
     batch: int = 1
     """Images a step."""
     budget: Budget

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from zoo.errors import UsageError, did_you_mean
 from zoo.hookspec import KINDS, AtLeast, Component, Contract, Kind
@@ -236,17 +237,29 @@ def option_names(config: Any) -> list[str]:
     return [field.name for field in fields(config)]
 
 
-def _convert(values: dict[str, Any], target: type) -> Any:
-    """Convert text to the types of a config; a list is written with plus signs, `layers=0+4+8`."""
-    import msgspec
+def _read_text(value: Any, hint: Any) -> Any:
+    """Return what a user's text says for an option of a type: `none` where it may be left open, a list of `0+4+8`.
 
-    try:
-        return msgspec.convert(values, target, strict=False)
-    except msgspec.ValidationError:
-        lists = {key: value.split("+") for key, value in values.items() if isinstance(value, str) and "+" in value}
-        if not lists:
-            raise
-        return msgspec.convert(values | lists, target, strict=False)
+    Values that are no text, and text for options that are text themselves, stay as they are.
+    """
+    if not isinstance(value, str):
+        return value
+    choices = _choices(hint)
+    if value.lower() in ("none", "null") and type(None) in choices and value not in choices:
+        return None
+    lists = any(get_origin(choice) in (tuple, list) for choice in choices)
+    return value.split("+") if lists and str not in choices else value
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """Return the types that a union allows and the values that a literal allows, the type itself where it is neither."""
+    if get_origin(hint) is Annotated:
+        return _choices(get_args(hint)[0])
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    if get_origin(hint) in (Union, UnionType):
+        return tuple(choice for part in get_args(hint) for choice in _choices(part))
+    return (hint,)
 
 
 def _configured(entry: Entry, config: Any, values: Mapping[str, Any]) -> Any:
@@ -261,16 +274,16 @@ def _configured(entry: Entry, config: Any, values: Mapping[str, Any]) -> Any:
         return config
     import msgspec
 
+    hints = get_type_hints(type(config), include_extras=True)
+    read = {key: _read_text(value, hints[key]) for key, value in values.items()}
     try:
-        changed = _convert(msgspec.to_builtins(config) | dict(values), type(config))
+        changed = msgspec.convert(msgspec.to_builtins(config) | read, type(config), strict=False)
     except msgspec.ValidationError as error:
         reason = str(error).replace(" - at `$.", " for option `")
         raise UsageError(f"{label}: {reason}", f"Type: zoo info {entry.component.name}") from None
-    hints = get_type_hints(type(config), include_extras=True)
     for key in values:
         for limit in getattr(hints[key], "__metadata__", ()):
-            if isinstance(limit, AtLeast) and getattr(changed, key) < limit.value:
-                raise UsageError(
-                    f"{label}: option `{key}` is {getattr(changed, key)}; it must be {limit.value} or more"
-                )
+            value = getattr(changed, key)
+            if isinstance(limit, AtLeast) and value is not None and value < limit.value:
+                raise UsageError(f"{label}: option `{key}` is {value}; it must be {limit.value} or more")
     return changed

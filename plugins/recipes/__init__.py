@@ -43,13 +43,13 @@ def zoo_components() -> list[Component]:
             "cut",
             "contrastive unpaired translation with an anti-aliased ResNet-9",
             "Park et al., CUT, ECCV 2020",
-            RecipeConfig(method="cut", generator="resnet9:antialias=true", discriminator="patchgan", epochs=400),
+            RecipeConfig(method="cut", generator="resnet9:antialias=true", discriminator="patchgan:antialias=true"),
         ),
         _recipe(
             "fastcut",
             "CUT without the identity term, lighter and faster",
             "Park et al., CUT, ECCV 2020",
-            RecipeConfig(method="fastcut", generator="resnet9:antialias=true", discriminator="patchgan", epochs=200),
+            RecipeConfig(method="fastcut", generator="resnet9:antialias=true", discriminator="patchgan:antialias=true"),
         ),
         _recipe(
             "pix2pix",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.errors import UsageError
-from zoo.hookspec import Contract, Positive
+from zoo.hookspec import Contract, Positive, Training
 
 SMALLEST = 32
 """Height and width in pixels below which the encoder of the latent code has nothing left to normalize."""
@@ -95,6 +95,7 @@ class ThermalGANConfig:
             reads=(*reads, "temperatures") if self.paints_temperatures else reads,
             needs=frozenset(needs),
             defaults={"generator": {"norm": "batch", "dropout": True}, "discriminator": {"norm": "batch"}},
+            training=Training(load_scale=542 / 512, flip=False),
         )
 
 

@@ -75,6 +75,75 @@ def test_the_paper_preset_decays_over_its_second_hundred_epochs(pairs):
     assert factor(recipe.budget.steps - 1, recipe.budget) == pytest.approx(1 / 101)
 
 
+@pytest.mark.parametrize(
+    ("asked", "constant", "decay"),
+    [
+        ({"recipe": "fastcut"}, 150, 50),
+        ({"method": "fastcut"}, 150, 50),
+        ({"recipe": "cut"}, 200, 200),
+        ({"method": "cut", "generator": "resnet6"}, 200, 200),
+        ({"recipe": "cut:epochs=200"}, 100, 100),
+        ({"recipe": "fastcut:epochs=120,decay_epochs=100"}, 20, 100),
+        ({"recipe": "fastcut:decay_epochs=0"}, 200, 0),
+        ({"recipe": "cyclegan"}, 100, 100),
+        ({"recipe": "pix2pix"}, 100, 100),
+        ({"recipe": "gn_cyclegan"}, 100, 100),
+        ({"method": "cyclegan", "epochs": 7}, 4, 3),
+        ({"method": "fastcut", "epochs": 40}, 30, 10),
+    ],
+)
+def test_the_paper_preset_has_the_epochs_of_the_methods_source(pairs, asked, constant, decay):
+    budget = zoo.compose(preset="paper", data=str(pairs), **asked).budget
+    assert budget == Budget(steps=(constant + decay) * 6, constant=constant * 6, period=6)
+
+
+def test_fastcuts_learning_rate_is_its_sources_in_every_epoch(pairs):
+    budget = zoo.compose(recipe="fastcut", preset="paper", data=str(pairs)).budget
+    # lambda_rule with n_epochs=150, n_epochs_decay=50, called after each epoch with the number of those done.
+    expected = [1.0 - max(0, done + 1 - 150) / 51 for done in range(200)]
+    assert [factor(6 * done, budget) for done in range(200)] == pytest.approx(expected, abs=1e-15)
+
+
+def test_the_quick_preset_keeps_the_proportion(pairs):
+    budgets = {name: zoo.compose(method=name, data=str(pairs)).budget for name in ("cyclegan", "cut", "fastcut")}
+    assert {name: (budget.constant, budget.steps) for name, budget in budgets.items()} == {
+        "cyclegan": (30, 60),
+        "cut": (30, 60),
+        "fastcut": (45, 60),
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("fastcut:epochs=0", "epochs is 0"),
+        ("fastcut:epochs=-5", "epochs is -5"),
+        ("fastcut:epochs=20,decay_epochs=30", "20 epochs, and its option decay_epochs is 30"),
+        ("cut:decay_epochs=-1", "decay_epochs is -1"),
+    ],
+)
+def test_epochs_that_make_no_sense_are_refused(pairs, asked, told):
+    with pytest.raises(UsageError, match=told):
+        zoo.compose(recipe=asked, preset="paper", data=str(pairs))
+
+
+def test_images_are_augmented_as_in_the_methods_source():
+    def augmentation(**asked):
+        recipe = zoo.compose(data="scenes", **asked)
+        return recipe.load_size, recipe.flip, recipe.decay_crop
+
+    assert augmentation(recipe="thermalgan", preset="paper") == (542, False, True)
+    assert augmentation(recipe="cyclegan", preset="paper") == (286, True, True)
+    assert augmentation(recipe="cut", preset="paper") == (286, True, False)
+    assert augmentation(method="fastcut") == (72, True, False)
+
+
+def test_cut_and_fastcut_have_their_sources_antialiased_networks(pairs):
+    for name in ("cut", "fastcut"):
+        recipe = zoo.compose(recipe=name, data=str(pairs))
+        assert recipe.generator.config["antialias"] and recipe.discriminator.config["antialias"]
+
+
 def test_unpaired_data_is_fine_for_cyclegan(tmp_path):
     import numpy as np
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args, get_type_hints
+
 import pytest
 
 import zoo
@@ -52,6 +54,40 @@ def test_wrong_names_and_options_are_told_with_what_to_type(spec, told):
         get_registry().find("generator", spec)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def _open_options() -> list[tuple[str, str, str]]:
+    """Return kind, component and option of everything that may be left open."""
+    found = []
+    for entry in get_registry().list():
+        hints = get_type_hints(type(entry.component.config))
+        found += [(entry.kind, entry.full_name, name) for name, hint in hints.items() if type(None) in get_args(hint)]
+    return found
+
+
+@pytest.mark.parametrize(("kind", "name", "option"), _open_options())
+@pytest.mark.parametrize("word", ["none", "None", "null"])
+def test_every_option_that_may_be_left_open_is_left_open_by_none(kind, name, option, word):
+    assert getattr(get_registry().find(kind, f"{name}:{option}={word}").config, option) is None
+
+
+def test_none_stays_a_word_where_it_is_one_of_the_choices():
+    assert get_registry().find("generator", "resnet9:norm=none").config.norm == "none"
+    assert zoo.compose(method="thermalgan:label_mode=none").method.config["label_mode"] == "none"
+    with pytest.raises(UsageError, match="option `blocks`"):
+        get_registry().find("generator", "resnet9:blocks=none")
+
+
+def test_a_list_may_have_one_entry():
+    config = get_registry().find("method", "cut:layers=4").config
+    assert config.layers == (4,) and get_registry().find("method", "cut:layers=0+4").config.layers == (0, 4)
+    assert get_registry().find("method", "layergan:classes=car").config.classes == ("car",)
+
+
+def test_cyclegan_without_a_weight_of_identity_follows_the_channels():
+    both = [zoo.compose(method="cyclegan:identity=none", thermal_channels=channels) for channels in (1, 3)]
+    assert [recipe.method.config["identity"] for recipe in both] == [None, None]
+    assert both[0].method == zoo.compose(method="cyclegan").method
 
 
 def test_a_suffix_names_the_normalizer():

@@ -16,6 +16,9 @@ from zoo.recipe import Part, Precision, Recipe
 from zoo.registry import get_registry
 from zoo.sources import DataSource, Progress, open_source
 
+LATER: Mapping[str, object] = {"flip": True, "decay_crop": True}
+"""Fields that recipes did not have at first, with what was done then."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Axes:
@@ -102,7 +105,8 @@ def expand(axes: Axes, out: Path, progress: Progress | None = None) -> tuple[lis
     for system in systems:
         config = choose_system(registry, **asdict(system), preset=axes.preset)
         parts = choose_parts(registry, config, axes.norm)
-        size = axes.size if axes.size is not None else choose_preset(axes.preset, config).size
+        preset = choose_preset(axes.preset, config, parts["method"].contract.training)
+        size = axes.size if axes.size is not None else preset.size
         try:
             check_sizes(parts, size)
         except RefusedError as error:
@@ -172,8 +176,10 @@ def train_key(recipe: Recipe, *, world_size: int = 1) -> str:
 
 def key_of(recipe: Mapping[str, object], plugins: object, *, world_size: int = 1) -> str:
     """Return the train key of a recipe and its plugins' provenance, as they are or as a record's JSON has them."""
-    # The precision stands beside the recipe, which did not name it at first: keys of older records hold.
-    described = {name: value for name, value in recipe.items() if name != "precision"}
+    # The precision stands beside the recipe, and what older recipes did not say counts only where it is not the default: keys of
+    # older records hold.
+    usual = LATER.items()
+    described = {name: value for name, value in recipe.items() if name != "precision" and (name, value) not in usual}
     return digest([described, plugins, recipe.get("precision", "fp32"), world_size])
 
 

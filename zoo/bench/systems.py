@@ -9,9 +9,9 @@ from dataclasses import replace
 import msgspec
 
 from zoo.bench.naming import bare
-from zoo.composition import choose_parts
+from zoo.composition import choose_parts, choose_preset
 from zoo.errors import UsageError
-from zoo.hookspec import RecipeConfig
+from zoo.hookspec import RecipeConfig, Training
 from zoo.recipe import Part, Recipe
 from zoo.registry import Choice, get_registry
 
@@ -31,10 +31,12 @@ def model_name(recipe: Recipe, train_key: str) -> str:
         words[-1] += f"_{norm}" if norm != "none" else ""
         usual = RecipeConfig(method=words[0])
         key = "" if _by_default(recipe) else train_key[:8]
-    epochs = recipe.budget.steps // recipe.budget.period if recipe.budget.period > 1 else None
+    epochs, decay = _epochs(recipe)
+    usual_epochs, usual_decay = _usual_epochs(usual, epochs)
     departures = {
         f"{recipe.size}px": recipe.size != usual.size,
-        f"{epochs}e" if epochs else f"{recipe.budget.steps}it": epochs != usual.epochs,
+        f"{epochs}e" if epochs else f"{recipe.budget.steps}it": epochs != usual_epochs,
+        f"{decay}decay": epochs is not None and decay != usual_decay,
         f"b{recipe.batch}": recipe.batch != usual.batch,
         "rgb": recipe.thermal_channels == 3,
         recipe.precision: recipe.precision != "fp32",
@@ -89,6 +91,23 @@ def _systems() -> Iterator[tuple[str, RecipeConfig]]:
         yield name, config
         if config.quick_method:
             yield name, replace(config, method=config.quick_method)
+
+
+def _epochs(recipe: Recipe) -> tuple[int | None, int]:
+    """Return a training's epochs and how many of them the learning rate falls over; None where it was given in steps."""
+    steps, constant, period = recipe.budget.steps, recipe.budget.constant, recipe.budget.period
+    return (steps // period, (steps - constant) // period) if period > 1 else (None, 0)
+
+
+def _usual_epochs(system: RecipeConfig, epochs: int | None) -> tuple[int, int]:
+    """Return the epochs of a system's preset `paper`, and how many of `epochs` the learning rate would fall over."""
+    try:
+        training = get_registry().find("method", system.method).contract.training
+    except UsageError:  # its plugin is not installed any more
+        training = Training()
+    preset = choose_preset("paper", system, training)
+    assert preset.epochs is not None
+    return preset.epochs, int((epochs or preset.epochs) * preset.decay)
 
 
 def _by_default(recipe: Recipe) -> bool:

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -108,7 +109,7 @@ def _train(
     recipe = job.recipe
     parameters = _parameters(method)
     side = recipe.load_size if method.order else recipe.size  # a closed-form fit sees what is scored, uncropped
-    store = open_split(Path(job.root), "train", size=side, device=device, thermal_channels=recipe.thermal_channels)
+    split = partial(open_split, Path(job.root), "train", device=device, thermal_channels=recipe.thermal_channels)
     resumed = _count_start(folder) - 1 if together.first else 0
     last_told = 0.0
 
@@ -127,7 +128,7 @@ def _train(
     result = train(
         method,
         recipe,
-        store,
+        split(size=side),  # nothing here holds it, so that the training may let go of it
         folder=folder,
         train_key=job.train_key,
         device=device,
@@ -140,6 +141,7 @@ def _train(
         keep_end=False,  # the weights are written next
         speed=speed,
         processes=together,
+        decay_store=None if recipe.decay_crop else partial(split, size=recipe.size),
     )
     if result.status == "interrupted":
         return None

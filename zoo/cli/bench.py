@@ -64,7 +64,7 @@ def bench(
         ),
     ] = "scenes",
     preset: Annotated[
-        str, typer.Option(help="quick (64 px, minutes on a CPU) or paper (256 px, 200 epochs).")
+        str, typer.Option(help="quick (64 px, minutes on a CPU) or paper (256 px, the epochs of the method's source).")
     ] = "quick",
     steps: Annotated[int | None, typer.Option(help="Optimizer steps in place of the preset's budget.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs in place of the preset's budget.")] = None,

@@ -10,8 +10,9 @@ import typer
 from zoo.cli import weights
 from zoo.cli.completion import anything, kinds
 from zoo.cli.output import print_json, print_table
+from zoo.composition import choose_preset
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.hookspec import KINDS
+from zoo.hookspec import KINDS, RecipeConfig
 from zoo.plugins import SLOW_MS, Plugin, installed
 from zoo.registry import Choice, Entry, get_registry
 
@@ -224,11 +225,28 @@ def _details(choice: Choice) -> dict[str, Any]:
             "uses": contract.uses,
             "defaults": {kind: dict(values) for kind, values in contract.defaults.items()},
         },
+        "epochs": _epochs(choice),
         "paper": component.paper,
         "license": component.license,
         "parameters": parameters,
         "fault": fault,
     }
+
+
+def _epochs(choice: Choice) -> dict[str, int] | None:
+    """Return the epochs of preset `paper` at the full learning rate and of decay; None for what is not trained."""
+    if choice.entry.kind == "method" and choice.contract.uses:
+        system = RecipeConfig(method=choice.entry.full_name)
+        training = choice.contract.training
+    elif choice.entry.kind == "recipe":
+        system = choice.config
+        training = get_registry().find("method", system.method).contract.training
+    else:
+        return None
+    preset = choose_preset("paper", system, training)
+    assert preset.epochs is not None
+    decay = int(preset.epochs * preset.decay)
+    return {"constant": preset.epochs - decay, "decay": decay}
 
 
 def _parameters(choice: Choice) -> tuple[int | None, str]:
@@ -249,6 +267,7 @@ def _parameters(choice: Choice) -> tuple[int | None, str]:
 def _print_details(choice: Choice) -> None:
     details = _details(choice)
     typer.echo(f"{details['kind']} {details['full_name']} — {details['summary']}")
+    epochs = details["epochs"]
     facts = {
         "from": f"{details['distribution']} {details['version']} ({details['target']})",
         "paper": details["paper"],
@@ -258,6 +277,9 @@ def _print_details(choice: Choice) -> None:
         "offers": ", ".join(details["contract"]["offers"]),
         "needs": ", ".join(details["contract"]["needs"]),
         "promises": ", ".join(f"{name} {bound:g}" for name, bound in details["contract"]["promises"].items()),
+        "paper runs": f"{epochs['constant']} epochs at the full learning rate, {epochs['decay']} of decay"
+        if epochs
+        else "",
         "fault": details["fault"],
     }
     for label, fact in facts.items():

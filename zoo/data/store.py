@@ -118,6 +118,7 @@ class PairStore:
         crop: int,
         rng: torch.Generator,
         aligned: bool | None = None,
+        flip: bool = True,
         part: slice = slice(None),
     ) -> Batch:
         """Return randomly cropped and, one time in two, mirrored images; no step of it waits for the device.
@@ -129,6 +130,7 @@ class PairStore:
             rng: random stream on the store's device.
             aligned: whether both images of a pair get the same crop and mirroring; by default where both indices are
                 the same tensor.
+            flip: whether images are mirrored at all.
             part: which of the N are returned, with the crops that they have among the N.
 
         Returns:
@@ -144,8 +146,8 @@ class PairStore:
             raise ValueError(f"{self.info.name} has no pairs to crop alike")
         if not 0 < crop <= self.size:
             raise ValueError(f"a crop of {crop} does not fit into images of {self.size}")
-        where = self._windows(visible_index, crop, rng, part)
-        thermal_where = where if aligned else self._windows(thermal_index, crop, rng, part)
+        where = self._windows(visible_index, crop, rng, part, flip=flip)
+        thermal_where = where if aligned else self._windows(thermal_index, crop, rng, part, flip=flip)
         return self._batch(where, thermal_where)
 
     def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
@@ -159,12 +161,14 @@ class PairStore:
             return self._batch(where, (self._on_device(thermal_index), *where[1:]))
         return self._batch(where, where if self.paired else None)
 
-    def _windows(self, index: Tensor, crop: int, rng: torch.Generator, part: slice) -> tuple[Tensor, Tensor, Tensor]:
+    def _windows(
+        self, index: Tensor, crop: int, rng: torch.Generator, part: slice, *, flip: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return [N, 1, 1] images, [N, crop, 1] rows and [N, 1, crop] columns of random, perhaps mirrored windows."""
         n = index.shape[0]
         top = torch.randint(self.size - crop + 1, (n, 1), generator=rng, device=self.device)
         left = torch.randint(self.size - crop + 1, (n, 1), generator=rng, device=self.device)
-        mirrored = torch.rand((n, 1), generator=rng, device=self.device) < 0.5
+        mirrored = torch.rand((n, 1), generator=rng, device=self.device) < (0.5 if flip else 0.0)
         span = torch.arange(crop, device=self.device)
         columns = left + torch.where(mirrored, crop - 1 - span, span)
         return self._on_device(index[part]), (top + span)[part, :, None], columns[part, None, :]

@@ -96,6 +96,7 @@ class StreamedStore:
         crop: int,
         rng: torch.Generator,
         aligned: bool | None = None,
+        flip: bool = True,
         part: slice = slice(None),
     ) -> Batch:
         """Return augmented crops as `PairStore.sample` does; the indices are on the CPU."""
@@ -104,7 +105,7 @@ class StreamedStore:
         # Only the part was loaded; the others' places are never looked at.
         places = torch.zeros(len(visible_index), dtype=torch.int64)
         places[part] = torch.arange(len(places[part]))
-        return loaded.sample(places, places, crop=crop, rng=rng, aligned=aligned, part=part)
+        return loaded.sample(places, places, crop=crop, rng=rng, aligned=aligned, flip=flip, part=part)
 
     def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
         """Return whole images by index, as `PairStore.whole` does."""

@@ -93,9 +93,12 @@ class ResNetTrunk(Generator):
             nn.Tanh(),
         )
         initialize(self, init, init_gain)
-        second, block = (8, 12) if antialias else (7, 10)
-        # CUT's five: the padded image, both halving convolutions, the first and the fifth residual block.
-        self.tap_layers = tuple(sorted({0, 4, second, block, block + min(4, blocks - 1)}))
+        # CUT's five. Anti-aliased: the padded image, both downsampling convolutions, the first and the fifth residual block.
+        # Plain, the same numbers mean the third and the seventh block, and 8 the second activation: CUT's code asks for the norm
+        # before it, which the activation then overwrites in place.
+        taps = (0, 4, 8, 12, 16) if antialias else (0, 4, 9, 12, 16)
+        last = (12 if antialias else 10) + blocks - 1
+        self.tap_layers = tuple(sorted({min(tap, last) for tap in taps}))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return images [N, out, H, W] in [-1, 1] for x [N, in, H, W] in [-1, 1]."""
@@ -105,8 +108,9 @@ class ResNetTrunk(Generator):
     def taps(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
         """Return the outputs of the numbered entries of `model`, in the order asked; nothing after the last one is run.
 
-        Layer 0 is the padded image, 4 and 7 the convolutions that halve the size (before their normalization), 10 the
-        first residual block; anti-aliased, 4 and 8 the convolutions before the blurs (7 and 11), 12 the first residual block.
+        Layer 0 is the padded image, 4 and 7 the convolutions that halve the size (before their normalization), 9 the second
+        activation, 10 the first residual block; anti-aliased, 4 and 8 the convolutions before the blurs (7 and 11), 12 the
+        first residual block.
 
         Raises:
             ValueError: a layer that `model` does not have.

@@ -106,8 +106,9 @@ def learns(choice: Choice) -> str:
     order = dict.fromkeys(subject.build().order)
     told = []
     for player in order:
-        method, batch = subject.build().train(), subject.example()
-        losses = _descent(method, player, batch)
+        rng = torch.Generator().manual_seed(0)
+        method, batch = subject.method(rng=rng).train(), subject.example()
+        losses = _descent(method, player, batch, rng)
         if not losses[-1] < losses[0]:
             raise CheckError(
                 f"player {player} to lower its loss on one batch in {STEPS} steps, the others standing still",
@@ -118,14 +119,19 @@ def learns(choice: Choice) -> str:
     return ", ".join(told) or "nothing is trained"
 
 
-def _descent(method: Method, player: str, batch: dict[str, Tensor]) -> list[float]:
-    """Return a player's loss before each of its steps and after the last; chance is the same in each."""
+def _descent(method: Method, player: str, batch: dict[str, Tensor], rng: torch.Generator) -> list[float]:
+    """Return a player's loss before each of its steps and after the last.
+
+    Random draws are the same in each, from torch's global stream and from `rng`, the method's own: a loss at other noise or
+    another time of a flow says nothing about the step.
+    """
     spec = method.optimizer(player)
     own = [p for module in method.players()[player] for p in module.parameters() if p.requires_grad]
     adam = torch.optim.Adam(dict.fromkeys(own), lr=spec.lr, betas=spec.betas, eps=spec.eps)
-    losses = []
+    losses, start = [], rng.get_state()
     for _ in range(STEPS + 1):
         torch.manual_seed(0)
+        rng.set_state(start)
         loss, _parameters = turn(method, player, batch)
         losses.append(float(loss))
         adam.step()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
@@ -168,9 +168,20 @@ class MethodSubject:
         least = max(32, contract.min_size)
         return -(-least // contract.size_multiple) * contract.size_multiple
 
-    def method(self, *, seed: int | None = 0, thermal_channels: int = 1, training: bool = True) -> Method:
-        """Return the method, ready for training or only for translation; one without players is fitted to two pairs."""
+    def method(
+        self,
+        *,
+        seed: int | None = 0,
+        thermal_channels: int = 1,
+        training: bool = True,
+        rng: torch.Generator | None = None,
+    ) -> Method:
+        """Return the method, ready for training or only for translation; one without players is fitted to two pairs.
+
+        `rng` is the stream that it gets as `parts.rng`; by default one of its own.
+        """
         parts = small_parts(self.size, thermal_channels)
+        parts = parts if rng is None else replace(parts, rng=rng)
         _seed(seed)
         method: Method = build(self.choice.for_size(self.size), parts)
         if training:

@@ -55,6 +55,7 @@ class Store(Protocol):
         crop: int,
         rng: torch.Generator,
         aligned: bool,
+        flip: bool,
         part: slice,
     ) -> Batch:
         """Return augmented crops of a `part` of these images; `aligned` ones are cropped and mirrored alike."""
@@ -104,6 +105,7 @@ def train(
     keep_end: bool = True,
     speed: Speed = PLAIN,
     processes: Processes | None = None,
+    decay_store: Callable[[], Store] | None = None,
 ) -> TrainResult:
     """Train to the end of the recipe's budget, or until `stop()`, from the last checkpoint in `folder` if there is one.
 
@@ -129,6 +131,8 @@ def train(
         keep_end: whether a finished training leaves a checkpoint of its end too, several times the size of the weights.
         speed: how to compute a step, from `choose_speed`.
         processes: this process's fellows; by default those that the environment tells of.
+        decay_store: opens the training split at the recipe's `size`, for recipes without `decay_crop`: it takes the place of
+            `store` when the learning rate begins to fall.
 
     Raises:
         TrainingError: a loss became NaN or infinite, or a player gets no gradient any more.
@@ -142,6 +146,7 @@ def train(
         return TrainResult(status="finished", steps=0, seconds=time.perf_counter() - started, tail=())
 
     require_precision(recipe.precision, device)
+    assert recipe.decay_crop or decay_store, "a recipe without decay_crop needs the split at its size"
     with kernels(recipe.precision, speed), prepared(method, speed, recipe.precision, device):
         order = Order(recipe.seed, store.n_visible, store.n_thermal, recipe.batch, paired)
         # The parts are on their device already, and precision is named here so that no environment variable decides it.
@@ -159,6 +164,8 @@ def train(
             together.seed_own(recipe.seed)
         saved = step = loaded.state.step if loaded else 0
         before = loaded.state.seconds if loaded else 0.0
+        batches = _batches(recipe, order, store, decay_store, rng=rng, aligned=paired, part=together.part, step=step)
+        del store  # `batches` alone holds it, and lets go of it where another takes its place
         steps, last_save = recipe.budget.steps, time.perf_counter()
 
         def save() -> None:
@@ -181,9 +188,7 @@ def train(
             last_reading = (step, time.perf_counter())
             while step < steps and not together.agree(stop(), step):
                 rate = factor(step, recipe.budget)
-                indices, part = order.indices(step), together.part
-                batch = store.sample(*indices, crop=recipe.size, rng=rng, aligned=paired, part=part)
-                advance.step(batch, rate)
+                advance.step(next(batches), rate)
                 step += 1
                 reading = None
                 if step % log_every == 0 or step == steps:
@@ -202,6 +207,27 @@ def train(
         seconds=before + time.perf_counter() - started,
         tail=tuple(read_log(folder / LOG, TAIL)) if together.first else (),
     )
+
+
+def _batches(
+    recipe: Recipe,
+    order: Order,
+    store: Store,
+    decay_store: Callable[[], Store] | None,
+    *,
+    rng: torch.Generator,
+    aligned: bool,
+    part: slice,
+    step: int,
+) -> Iterator[Batch]:
+    """Yield the augmented images of each step from `step` on; nothing is drawn before a batch is asked for."""
+    while True:
+        if decay_store and step >= recipe.budget.constant:
+            del store  # so that its memory is free before the other split is opened
+            store, decay_store = decay_store(), None
+        indices = order.indices(step)
+        yield store.sample(*indices, crop=recipe.size, rng=rng, aligned=aligned, flip=recipe.flip, part=part)
+        step += 1
 
 
 def _read(turns: Turns, step: int, rate: float, since: tuple[int, float]) -> tuple[Reading, tuple[int, float]]:

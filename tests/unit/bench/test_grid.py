@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from zoo.bench.environment import provenance
@@ -31,6 +32,20 @@ def test_the_number_of_processes_is_in_the_key_and_one_changes_no_key(pairs):
     assert alone.train_key != many.train_key and alone.folder != many.folder
     assert (alone.processes, many.processes, alone.recipe) == (1, 2, many.recipe)
     assert alone.train_key == key_of(asdict(alone.recipe), provenance(alone.recipe))
+
+
+@pytest.mark.parametrize("method", ["cyclegan", "pix2pix", "cut", "thermalgan"])
+def test_fields_that_recipes_once_did_not_have_are_in_the_key_only_where_they_change_the_training(method):
+    recipe = compose(method=method, generator="unet_auto", data="scenes")
+    older = {name: value for name, value in asdict(recipe).items() if name not in ("flip", "decay_crop")}
+    plugins = provenance(recipe)
+    assert (key_of(older, plugins) == train_key(recipe)) == (method in ("cyclegan", "pix2pix"))
+
+
+def test_a_recipe_of_an_older_record_reads_as_it_was_trained():
+    recipe = compose(data="scenes")
+    older = {name: value for name, value in asdict(recipe).items() if name not in ("flip", "decay_crop")}
+    assert msgspec.convert(older, Recipe) == recipe
 
 
 def test_a_batch_must_be_divisible_by_the_processes(pairs):

@@ -63,6 +63,17 @@ def test_every_crop_is_a_window_of_its_own_image_and_all_windows_occur(make_pair
     assert max(counts.values()) < 35
 
 
+def test_without_flip_no_image_is_mirrored_and_every_window_occurs(make_pairs) -> None:
+    root = make_pairs(shape=(5, 5))
+    image = np.array(Image.open(root / "train/visible/train0.png"))
+    batch = _open(root, size=5).sample(
+        torch.zeros(60, dtype=torch.int64), torch.zeros(60, dtype=torch.int64), crop=4, rng=_rng(), flip=False
+    )
+    crops = ((batch["visible"] + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    places = {place for crop in crops for place in _locate(crop, image)}
+    assert places == {(top, left, False) for top in (0, 1) for left in (0, 1)}
+
+
 def test_aligned_crops_are_alike_in_every_entry(tmp_path: Path) -> None:
     # Every pixel is its own place: red is the row, green the column; thermal and labels repeat them.
     row, column = np.mgrid[0:8, 0:8].astype(np.uint8)

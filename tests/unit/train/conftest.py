@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,15 @@ class TinyStore:
         self.thermal = torch.rand(5, 1, SIZE, SIZE, generator=stream) * 2 - 1
 
     def sample(
-        self, visible: Tensor, thermal: Tensor, *, crop: int, rng: torch.Generator, aligned: bool, part: slice
+        self,
+        visible: Tensor,
+        thermal: Tensor,
+        *,
+        crop: int,
+        rng: torch.Generator,
+        aligned: bool,
+        flip: bool,
+        part: slice,
     ) -> Batch:
         assert crop == SIZE
         mirror = torch.rand((), generator=rng) < 0.5
@@ -102,7 +111,11 @@ class Run:
         every: float = 1e9,
         on_step: Callable[[StepReport], object] = lambda report: None,
         speed: Speed = PLAIN,
+        store: TinyStore | None = None,
+        decay_store: Callable[[], TinyStore] | None = None,
+        **changes: object,
     ) -> TrainResult:
+        """Train for `steps`; `changes` are made to the recipe."""
         device = torch.device("cpu")
         rng = seed_everything(0, device)
         self.method = self.make(rng)
@@ -114,8 +127,8 @@ class Run:
 
         return train(
             self.method,
-            recipe_of(steps),
-            TinyStore(),
+            replace(recipe_of(steps), **changes),
+            store or TinyStore(),
             folder=self.folder,
             train_key="key",
             device=device,
@@ -126,11 +139,17 @@ class Run:
             checkpoint_every=every,
             log_every=2,
             speed=speed,
+            decay_store=decay_store,
         )
 
     def end(self) -> dict[str, Tensor]:
         """All state at the end of the last run."""
         return {name: tensor.clone() for name, tensor in self.method.state_dict().items()}
+
+
+@pytest.fixture
+def tiny_store() -> type[TinyStore]:
+    return TinyStore
 
 
 @pytest.fixture

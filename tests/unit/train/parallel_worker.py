@@ -28,19 +28,25 @@ class DoubleStore:
     def __init__(self, store: PairStore) -> None:
         self.n_visible, self.n_thermal, self._store = store.n_visible, store.n_thermal, store
 
-    def sample(self, *indices: Tensor, crop: int, rng: torch.Generator, aligned: bool, part: slice) -> Batch:
-        batch = self._store.sample(*indices, crop=crop, rng=rng, aligned=aligned, part=part)
+    def sample(
+        self, *indices: Tensor, crop: int, rng: torch.Generator, aligned: bool, flip: bool, part: slice
+    ) -> Batch:
+        batch = self._store.sample(*indices, crop=crop, rng=rng, aligned=aligned, flip=flip, part=part)
         return {name: images.double() for name, images in batch.items()}
 
 
 def train_one(source: DataSource, out: Path, parts: dict[str, str], steps: int, stop_after: int) -> None:
     recipe = compose(**parts, data=source, size=32, steps=steps, batch=2)
     device, done = torch.device("cpu"), []
+
+    def split(size: int) -> DoubleStore:
+        return DoubleStore(PairStore.open(source.root, "train", size=size, device=device))
+
     rng = seed_everything(0, device)
     train(
         build_method(recipe, source.info, rng, training=True),
         recipe,
-        DoubleStore(PairStore.open(source.root, "train", size=recipe.load_size, device=device)),
+        split(recipe.load_size),
         folder=out,
         train_key="key",
         device=device,
@@ -49,6 +55,7 @@ def train_one(source: DataSource, out: Path, parts: dict[str, str], steps: int, 
         on_step=done.append,
         stop=lambda: len(done) >= stop_after,
         log_every=2,
+        decay_store=None if recipe.decay_crop else lambda: split(recipe.size),
     )
 
 

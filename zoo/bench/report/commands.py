@@ -51,8 +51,9 @@ def _system(given: dict[str, str], recipe: Recipe) -> System | None:
     preset, registry = given.get("--preset", "quick"), get_registry()
     for system in axes.systems():
         config = choose_system(registry, **asdict(system), preset=preset)
-        choose_preset(cast(PresetName, preset), config)
-        if same_parts(choose_parts(registry, config, given.get("--norm")), recipe):
+        parts = choose_parts(registry, config, given.get("--norm"))
+        choose_preset(cast(PresetName, preset), config, parts["method"].contract.training)
+        if same_parts(parts, recipe):
             return system
     return None
 
