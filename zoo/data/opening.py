@@ -1,0 +1,95 @@
+"""Opening and decoding of image files with Pillow; every failure is one line that names the file. Imports no torch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from PIL.ImageFile import ImageFile
+
+from zoo.errors import DataError
+
+FIX = "Use an intact copy of the file, or leave it out"
+_SWAPPED = {"B": "L", "L": "B", "N": "B"}
+_PILLOW = threading.Lock()
+"""Held while Pillow's own limit of pixels, which is global, is lifted."""
+
+
+def decode(path: Path, *, any_size: bool = False) -> Image.Image | NDArray[np.uint16]:
+    """Return an image, upright; colours of 16 bits, of which Pillow keeps the upper byte only, as uint16 [H, W, 3].
+
+    Pillow's decoders raise whatever a damaged file leads them to, so that every error is the file's.
+    """
+    try:
+        with opened(path, any_size=any_size) as image:
+            swapped = _byte_swapped(image)
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)
+        if not swapped:
+            return image
+        with opened(path, any_size=any_size) as lower:
+            cast(ImageFile, lower).tile = swapped
+            lower.load()
+            ImageOps.exif_transpose(lower, in_place=True)
+        high, low = (np.asarray(one)[..., :3] for one in (image, lower))
+        words: NDArray[np.uint16] = high.astype(np.uint16) << 8 | low
+        return words
+    except DataError:
+        raise
+    except Exception as error:
+        raise unreadable(path, error) from error
+
+
+@contextmanager
+def opened(path: Path, *, any_size: bool) -> Iterator[Image.Image]:
+    """Open an image file and read its header.
+
+    Raises:
+        DataError: it has more pixels than Pillow's limit, and `any_size` is false.
+    """
+    with _PILLOW:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        if limit and not any_size and image.width * image.height > 2 * limit:  # at which Pillow would raise
+            raise DataError(
+                f"image `{path}` has {image.width}x{image.height} pixels, more than the {2 * limit // 10**6} million that are "
+                "decoded at once",
+                "To translate it, use --tile 1024 (in Python tile=1024); for a dataset, save it smaller",
+            )
+        yield image
+
+
+def _byte_swapped(image: Image.Image) -> list[Any]:
+    """Return the tiles of a 16-bit colour file such that Pillow decodes the lower bytes; none for other files."""
+    tiles = []
+    for tile in cast(ImageFile, image).tile:
+        words = (tile.args,) if isinstance(tile.args, str) else tuple(tile.args or ())
+        mode = str(words[0]) if words else ""
+        if not mode.startswith("RGB") or mode[-4:-1] != ";16":
+            return []
+        swapped = mode[:-1] + _SWAPPED[mode[-1]]
+        tiles.append(tile._replace(args=swapped if isinstance(tile.args, str) else (swapped, *words[1:])))
+    return tiles
+
+
+def unreadable(path: Path, error: BaseException) -> DataError:
+    """Return the error of a file that is missing or cannot be decoded."""
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"image `{path}` does not exist", FIX)
+    what = reason(error).replace(f"'{path}'", "the file")
+    return DataError(f"image `{path}` cannot be decoded: {what}", FIX)
+
+
+def reason(error: BaseException) -> str:
+    """Return what an error says in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
