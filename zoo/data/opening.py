@@ -86,7 +86,7 @@ def unreadable(path: Path, error: BaseException) -> DataError:
     """Return the error of a file that is missing or cannot be decoded."""
     if isinstance(error, FileNotFoundError):
         return DataError(f"image `{path}` does not exist", FIX)
-    what = reason(error).replace(f"'{path}'", "the file")
+    what = reason(error).replace(repr(str(path)), "the file")  # as Pillow quotes it
     return DataError(f"image `{path}` cannot be decoded: {what}", FIX)
 
 

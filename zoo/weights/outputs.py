@@ -94,11 +94,11 @@ def write_pixels(pixels: NDArray[Any], path: Path) -> None:
 
 
 def _signed(thermal: Tensor) -> Tensor:
-    """Return thermal levels of any depth in [-1, 1]: float64, or floats as they are, whose degrees are those of the scores."""
+    """Return thermal levels of any depth in [-1, 1]: float64 of levels, float32 of float32, as scores compute degrees."""
     if thermal.dtype in _BITS:
         return from_levels(thermal, _BITS[thermal.dtype])
     if not thermal.is_floating_point():
         raise DataError(f"thermal images are uint8, uint16 or float; this one is {str(thermal.dtype).split('.')[-1]}")
     if not bool((thermal.abs() <= 1 + RANGE_SLACK).all()):
         raise DataError("thermal images of floats hold values in [-1, 1]; this one does not: is it in degrees already?")
-    return thermal
+    return thermal if thermal.dtype == torch.float64 else thermal.float()
