@@ -10,13 +10,17 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from zoo.errors import DataError
 
 FIX = "Use an intact copy of the file, or leave it out"
 _SWAPPED = {"B": "L", "L": "B", "N": "B"}
+_GREY_BYTES = "RGBA"
+"""Decodes 16-bit grey with alpha as the upper and the lower byte of each."""
+_BITS, _PLANES = 258, 284
+"""Tags of TIFF: bits of each channel, and how the channels are stored."""
 _PILLOW = threading.Lock()
 """Held while Pillow's own limit of pixels, which is global, is lifted."""
 
@@ -28,16 +32,18 @@ def decode(path: Path, *, any_size: bool = False) -> Image.Image | NDArray[np.ui
     """
     try:
         with opened(path, any_size=any_size) as image:
-            swapped = _byte_swapped(image)
+            lower_tiles = _lower_bytes(image, path)
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
-        if not swapped:
+        if not lower_tiles:
             return image
         with opened(path, any_size=any_size) as lower:
-            cast(ImageFile, lower).tile = swapped
+            cast(ImageFile, lower).tile = lower_tiles
             lower.load()
             ImageOps.exif_transpose(lower, in_place=True)
         high, low = (np.asarray(one)[..., :3] for one in (image, lower))
+        if lower_tiles[0].args == _GREY_BYTES:
+            low = np.repeat(low[..., 1:2], 3, axis=2)
         words: NDArray[np.uint16] = high.astype(np.uint16) << 8 | low
         return words
     except DataError:
@@ -69,16 +75,26 @@ def opened(path: Path, *, any_size: bool) -> Iterator[Image.Image]:
         yield image
 
 
-def _byte_swapped(image: Image.Image) -> list[Any]:
-    """Return the tiles of a 16-bit colour file such that Pillow decodes the lower bytes; none for other files."""
+def _lower_bytes(image: Image.Image, path: Path) -> list[Any]:
+    """Return tiles of a file of several 16-bit channels by which Pillow decodes the lower bytes; none for other files.
+
+    Raises:
+        DataError: a TIFF has its 16-bit channels one after the other, which Pillow takes for 8 bits.
+    """
+    tags: Any = getattr(image, "tag_v2", {})
+    if tags.get(_PLANES) == 2 and max(tags.get(_BITS, (8,))) > 8:
+        raise DataError(f"image `{path}` has 16-bit channels in separate planes, which are not read", "Save it as PNG")
     tiles = []
     for tile in cast(ImageFile, image).tile:
         words = (tile.args,) if isinstance(tile.args, str) else tuple(tile.args or ())
         mode = str(words[0]) if words else ""
-        if not mode.startswith("RGB") or mode[-4:-1] != ";16":
+        if mode == "LA;16B":
+            tiles.append(tile._replace(args=_GREY_BYTES))
+        elif mode.startswith("RGB") and mode[-4:-1] == ";16":
+            swapped = mode[:-1] + _SWAPPED[mode[-1]]
+            tiles.append(tile._replace(args=swapped if isinstance(tile.args, str) else (swapped, *words[1:])))
+        else:
             return []
-        swapped = mode[:-1] + _SWAPPED[mode[-1]]
-        tiles.append(tile._replace(args=swapped if isinstance(tile.args, str) else (swapped, *words[1:])))
     return tiles
 
 
@@ -86,6 +102,12 @@ def unreadable(path: Path, error: BaseException) -> DataError:
     """Return the error of a file that is missing or cannot be decoded."""
     if isinstance(error, FileNotFoundError):
         return DataError(f"image `{path}` does not exist", FIX)
+    if isinstance(error, UnidentifiedImageError):
+        if path.stat().st_size:
+            return DataError(
+                f"image `{path}` cannot be decoded: it is of no known format", "Save it as 8-bit PNG, or leave it out"
+            )
+        return DataError(f"image `{path}` cannot be decoded: it is empty", FIX)
     what = reason(error).replace(repr(str(path)), "the file")  # as Pillow quotes it
     return DataError(f"image `{path}` cannot be decoded: {what}", FIX)
 
