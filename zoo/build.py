@@ -130,6 +130,10 @@ class RecipeParts:
             discriminator_choice=choice_of("discriminator", recipe.discriminator) if recipe.discriminator else None,
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what networks are built from: a built method that keeps its parts can then be copied and pickled."""
+        return {**vars(self), "generator_choice": None, "discriminator_choice": None}
+
     def generator(self, *, in_channels: int, out_channels: int) -> Generator:
         """Build the recipe's generator with these channel counts."""
         assert self.generator_choice is not None, "the method's contract does not list generator in `uses`"

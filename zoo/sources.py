@@ -58,6 +58,8 @@ def open_source(spec: str | Path, *, size: int, progress: Progress | None = None
         UsageError: no such folder or dataset, or the dataset must be imported first.
         DataError: the folder is not in the layout, or files in it are unusable; every fault is named, one a line.
     """
+    if not str(spec):
+        raise UsageError("the name of the dataset is empty", "Name a dataset or a folder, e.g. scenes")
     if not _is_component(str(spec)) and (Path(spec).exists() or os.sep in str(spec)):
         return _checked(Path(spec), progress)
     try:

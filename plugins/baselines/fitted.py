@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.contracts import Batch, Method, Parts
+from zoo.layers.pixels import from_bytes, to_levels
 
 from .config import BaselineConfig
 from .grey import grey
@@ -109,7 +110,7 @@ class HistogramMatching(Method):
     def translate(self, batch: Batch) -> Tensor:
         """Return the matched images in every thermal channel, [N, C, H, W], in [-1, 1]."""
         matched = torch.stack([self._match(image) for image in _levels(grey(batch["visible"]))])
-        return (matched / 127.5 - 1).expand(-1, self.thermal_channels, -1, -1)
+        return from_bytes(matched).expand(-1, self.thermal_channels, -1, -1)
 
     def _match(self, levels: Tensor) -> Tensor:
         """Return the levels that stand, in the training thermal images, where an image's levels stand in it."""
@@ -127,7 +128,7 @@ def _pixels(images: Tensor) -> Tensor:
 
 def _levels(images: Tensor) -> Tensor:
     """Return the 8-bit levels, int64, of images in [-1, 1]."""
-    return ((images.clamp(-1, 1) + 1) * 127.5).round().long()
+    return to_levels(images).long()
 
 
 def _histogram(levels: Tensor) -> Tensor:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from zoo.contracts import Batch, Method, Parts
+from zoo.layers.pixels import luma
 
 from .config import GreyConfig
-
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in grey, ITU-R BT.601; the scores' own."""
 
 
 class Grey(Method):
@@ -27,5 +25,4 @@ class Grey(Method):
 
 def grey(visible: Tensor) -> Tensor:
     """Return the grey values [N, 1, H, W] of colour images [N, 3, H, W], both in [-1, 1]."""
-    weights = visible.new_tensor(LUMA).view(1, 3, 1, 1)
-    return (visible * weights).sum(dim=1, keepdim=True).clamp(-1, 1)
+    return luma(visible).clamp(-1, 1)

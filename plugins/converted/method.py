@@ -5,11 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from zoo.contracts import Batch, Method, Parts
+from zoo.layers.pixels import luma
 
 from .config import ConvertedConfig
-
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in grey, ITU-R BT.601, which those programs take from pillow."""
 
 
 class Converted(Method):
@@ -27,6 +25,6 @@ class Converted(Method):
         """Return G's thermal images."""
         visible = batch["visible"]
         if self.grey:
-            visible = (visible * visible.new_tensor(LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+            visible = luma(visible)  # the weights that those programs take from Pillow
         thermal: Tensor = self.G(visible)
         return thermal

@@ -7,12 +7,10 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from zoo.contracts import Compared
+from zoo.layers.pixels import TOP
 
 from .checks import check_pair
 from .config import MAECelsiusConfig, MAEConfig
-
-LEVELS = 255
-"""Grey levels from 0 to 1."""
 
 
 class MAE:
@@ -28,7 +26,7 @@ class MAE:
 
     def protocol(self) -> dict[str, Any]:
         """Return everything that changes the value without changing the model."""
-        return {"data_range": LEVELS}
+        return {"data_range": TOP[8]}
 
     def per_image(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return the error of each image in grey levels, float64 [N], for images [N, C, H, W] in [0, 1].
@@ -37,7 +35,7 @@ class MAE:
             UsageError: the images differ in shape.
         """
         check_pair(self.name, translated, real)
-        return LEVELS * (translated.double() - real.double()).abs().mean(dim=(1, 2, 3))
+        return TOP[8] * (translated.double() - real.double()).abs().mean(dim=(1, 2, 3))
 
 
 class MAECelsius:

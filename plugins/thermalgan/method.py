@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
-from zoo.layers.conditions import to_celsius, to_range
+from zoo.layers.pixels import shown_degrees, to_range
 
 from .config import ThermalGANConfig
 from .contrast import ContrastStep
@@ -95,7 +95,7 @@ class ThermalGAN(Method):
         """Return temperatures [N, 1, H, W] in degrees Celsius; arguments and errors are those of `segment`."""
         if not self.step1:
             assert self.inputs.thermal_range is not None
-            return to_celsius(self.translate(batch).mean(dim=1, keepdim=True), self.inputs.thermal_range)
+            return shown_degrees(self.translate(batch), self.inputs.thermal_range)
         segmentation = self.segment(batch, code)
         relative = self.step2.G(torch.cat((self.inputs.seen(batch), segmentation), dim=1))
         return self.inputs.recombine(segmentation, relative)

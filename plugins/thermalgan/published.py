@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from zoo.contracts import Batch, Method, Parts
-from zoo.layers.conditions import to_celsius, to_range
+from zoo.layers.pixels import to_celsius, to_range
 
 from .config import ContrastConfig
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import zoo
+from zoo.cli import translate as cli
 from zoo.cli.main import app
+from zoo.cli.targets import spare_originals
 from zoo.errors import DataError, UsageError, ZooError
 
 
@@ -153,3 +157,126 @@ def test_an_output_that_cannot_be_written_ends_the_command(warm, photos, tmp_pat
     (tmp_path / "file").touch()
     with pytest.raises(ZooError, match="cannot write"):
         typed("translate", photos, "--model", warm, "-o", tmp_path / "file" / "out")
+
+
+def test_a_large_folder_says_at_once_what_is_done_and_is_listed_in_linear_time(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    for number in range(20_000):
+        os.link(tmp_path / "a.png", folder / f"{number:05d}.png")
+    begun, first = time.perf_counter(), []
+    monkeypatch.setattr(cli, "note", lambda message: first.append((time.perf_counter() - begun, message)))
+    jobs = cli._plan(folder, tmp_path / "out", 8)
+    spare_originals(jobs)
+    assert [source.name for source, _ in jobs] == sorted(path.name for path in folder.iterdir())
+    (said, listing), (_, found) = first
+    assert said < 1 and listing == f"zoo: listing the images of `{folder}`"
+    assert found == f"zoo: translating 20,000 images to `{tmp_path / 'out'}`"
+    assert time.perf_counter() - begun < 10  # pairwise it would take minutes
+
+
+def test_progress_is_plain_lines_on_stderr_beside_the_json(warm, photos, monkeypatch):
+    monkeypatch.setattr(cli, "TELL_EVERY", 0.0)
+    done = CliRunner().invoke(app, ["translate", str(photos), "--model", str(warm), "--json"], catch_exceptions=False)
+    assert len(json.loads(done.stdout)) == 2
+    lines = done.stderr.splitlines()
+    assert lines[:2] == [
+        f"zoo: listing the images of `{photos}`",
+        f"zoo: translating 2 images to `{photos.with_name('photos_thermal')}`",
+    ]
+    assert lines[-1] == "zoo: 2 of 2 images" and "\r" not in done.stderr
+
+
+def test_bad_files_in_a_folder_are_named_and_the_others_translated(warm, photos):
+    (photos / "empty.png").touch()
+    (photos / "gone.png").symlink_to("nowhere")
+    (photos / "folder.png").mkdir()
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(photos / "float.tif")
+    done = CliRunner().invoke(app, ["translate", str(photos), "--model", str(warm)])
+    assert isinstance(done.exception, ZooError) and done.exception.exit_code == 1
+    assert "3 of 5 images could not be translated; the others are written" in str(done.exception)
+    for told in (
+        "empty.png` cannot be decoded: it is empty",
+        "gone.png` does not exist",
+        "float.tif` has pixels of type F",
+    ):
+        assert told in done.stderr
+    assert sorted(path.name for path in photos.with_name("photos_thermal").iterdir()) == ["a.png", "b.png"]
+
+
+def test_an_original_is_not_overwritten_through_folders_or_links(warm, photos, tmp_path):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "a.png").symlink_to(photos / "a.png")
+    (tmp_path / "same").symlink_to(photos)
+    before = (photos / "a.png").read_bytes()
+    for words in ([photos, "-o", photos], [photos, "-o", tmp_path / "same"], [tmp_path / "links", "-o", photos]):
+        with pytest.raises(UsageError, match="would overwrite the visible image"):
+            typed("translate", *words, "--model", warm)
+    with pytest.raises(UsageError, match="would overwrite"):
+        typed("translate", photos / "a.png", "-o", tmp_path / "same" / "a.png", "--model", warm)
+    assert (photos / "a.png").read_bytes() == before
+
+
+def test_an_output_folder_inside_the_input_is_no_input(warm, photos):
+    for _ in range(2):
+        assert len(typed("translate", photos, "--model", warm, "-o", photos / "out").split()) == 2
+
+
+def test_an_image_above_pillows_limit_needs_tiles(warm, photos, tmp_path, monkeypatch):
+    whole = np.asarray(Image.open(photos / "a.png"))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    done = CliRunner().invoke(app, ["translate", str(photos / "a.png"), "--model", str(warm)])
+    assert "use --tile 1024" in done.stderr and "eplace" not in done.stderr
+    typed("translate", photos / "a.png", "--model", warm, "--tile", 64, "-o", tmp_path / "a.png")
+    monkeypatch.undo()
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), whole[..., 0])
+
+
+def test_the_labels_of_an_image_above_pillows_limit_are_read_with_tiles(saved, photos, tmp_path, monkeypatch):
+    means = saved(tmp_path / "means", "scenes:train=2,test=2", method="object_means")
+    Image.new("L", (256, 40)).save(tmp_path / "labels.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    words = [
+        "translate",
+        photos / "a.png",
+        "--model",
+        means,
+        "--labels",
+        tmp_path / "labels.png",
+        "-o",
+        tmp_path / "o.png",
+    ]
+    typed(*words, "--tile", 64)
+    monkeypatch.undo()
+    assert Image.open(tmp_path / "o.png").size == (256, 40)
+
+
+@pytest.mark.parametrize(
+    ("method", "words", "told"),
+    [
+        (
+            "grey_copy",
+            ["--labels", "LABELS"],
+            r"reads the visible image only, no labels. Leave out labels \(--labels\)",
+        ),
+        ("grey_copy", ["--temperature", "car=30"], "reads the visible image only, no temperatures"),
+        ("object_means", ["--labels", "LABELS", "--temperature", "cra=30"], "knows no class 'cra'. Did you mean car"),
+        ("object_means", ["--labels", "LABELS", "--temperature", "car=nan"], "is not a class with its degrees"),
+        ("object_means", [], "reads class labels beside the image and got none"),
+        ("object_means", ["--labels", "nowhere.png"], "there is no label file or folder `nowhere.png`"),
+    ],
+)
+def test_what_the_model_does_not_read_is_refused_before_any_work(saved, photos, tmp_path, method, words, told):
+    folder = saved(tmp_path / "m", "scenes:train=2,test=2", method=method)
+    Image.new("L", (256, 40)).save(tmp_path / "labels.png")
+    words = [str(tmp_path / "labels.png") if word == "LABELS" else word for word in words]
+    with pytest.raises(UsageError, match=told):
+        typed("translate", photos, "--model", folder, *words)
+    assert not photos.with_name("photos_thermal").exists()
+
+
+def test_a_video_without_labels_refuses_them(warm, tmp_path):
+    Image.new("L", (48, 32)).save(tmp_path / "labels.png")
+    with pytest.raises(UsageError, match="reads the visible image only, no labels"):
+        typed("translate", video(tmp_path / "drive.mkv"), "--model", warm, "--labels", tmp_path / "labels.png")

@@ -22,6 +22,7 @@ PUBLIC = (
     "zoo.layers.gan",
     "zoo.layers.init",
     "zoo.layers.norm",
+    "zoo.layers.pixels",
     "zoo.testing",
 )
 """The modules whose names and signatures change only with a word in the CHANGELOG and a new version."""

@@ -25,10 +25,11 @@ from zoo.contracts import Batch, Method, SetMetric
 from zoo.data.layout import DatasetInfo
 from zoo.data.store import PairStore
 from zoo.data.streaming import StreamedStore, open_split
-from zoo.evaluate.celsius import score_celsius, shown_degrees
+from zoo.evaluate.celsius import score_celsius
 from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.evaluate.score import AnyMetric, Sample, evaluate, evaluate_unpaired
 from zoo.files import write_atomically
+from zoo.layers.pixels import shown_degrees
 from zoo.train.log import LOG, read_log
 
 UNPAIRED = (

@@ -21,6 +21,7 @@ from zoo.cli import (
     export,
     inspect,
     new,
+    paths,
     publish,
     records,
     report,
@@ -60,6 +61,7 @@ def _options(
         names = [os.environ.get("ZOO_PLUGINS", ""), *(f"-{name}" for name in no_plugin)]
         os.environ["ZOO_PLUGINS"] = ",".join(filter(None, names))
     config.apply_settings(context)
+    paths.refuse_empty_paths(context.command)
 
 
 app.command("bench")(bench.bench)

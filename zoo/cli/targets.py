@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -35,25 +38,36 @@ def plan(image: Path, out: Path | None, level: Level) -> list[tuple[Path, Path]]
     from zoo.data.layout import IMAGE_SUFFIXES
 
     endings = IMAGES[level]
-    if image.is_file():
-        return [(image, _file(image, out, endings))]
-    if not image.is_dir():
-        raise DataError(f"there is no image or folder `{image}`")
-    out = out or image.resolve().with_name(f"{image.resolve().name}_thermal")
-    sources = sorted(
-        path
-        for path in image.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not path.name.startswith(".")
-    )
+    try:
+        if image.is_file():
+            return [(image, _file(image, out, endings))]
+        if not image.is_dir():
+            raise DataError(f"there is no image or folder `{image}`", "Check the path")
+        sources = [image / name for name in sorted(_names(image, IMAGE_SUFFIXES))]
+    except OSError as error:
+        raise DataError(f"`{image}` cannot be read: {error.strerror or error}", "Check the path") from error
     if not sources:
         raise DataError(f"folder `{image}` holds no image", f"Known endings: {' '.join(IMAGE_SUFFIXES)}")
-    jobs = [(source, out / f"{source.stem}{endings[0]}") for source in sources]
-    stems = [source.stem for source in sources]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice:
-        fault = f"folder `{image}` holds two images named {twice}; both would become {twice}{endings[0]}"
-        raise DataError(fault, "Rename one")
-    return jobs
+    out = out or image.resolve().with_name(f"{image.resolve().name}_thermal")
+    stem, count = Counter(source.stem for source in sources).most_common(1)[0]
+    if count > 1:
+        fault = f"folder `{image}` holds {count} images named {stem}; all would become {stem}{endings[0]}"
+        raise DataError(fault, "Rename all but one")
+    return [(source, out / f"{source.stem}{endings[0]}") for source in sources]
+
+
+def spare_originals(jobs: Sequence[tuple[Path, Path]]) -> None:
+    """Refuse to write a thermal image over a visible one, also over one that an input is a link to.
+
+    Raises:
+        UsageError: an output file is one of the inputs.
+    """
+    folders = {folder: folder.resolve() for folder in {path.parent for job in jobs for path in job}}
+    originals = {str(folders[source.parent] / source.name) for source, _ in jobs}
+    originals |= {str(source.resolve()) for source, _ in jobs if source.is_symlink()}
+    for _, target in jobs:
+        if str(folders[target.parent] / target.name) in originals:
+            raise UsageError(f"the translation would overwrite the visible image `{target}`", "Choose another -o")
 
 
 def plan_video(image: Path, out: Path | None, level: Level) -> tuple[Path, Path] | None:
@@ -62,11 +76,20 @@ def plan_video(image: Path, out: Path | None, level: Level) -> tuple[Path, Path]
     Raises:
         UsageError: a video cannot hold this depth, or the output file has an ending of another kind.
     """
-    if not image.is_file() or image.suffix.lower() not in READ:
+    if image.suffix.lower() not in READ or not image.is_file():
         return None
     if level not in VIDEOS:
         raise UsageError("a video holds whole levels, not floats or degrees", "Type --depth 16, which writes .mkv")
     return image, _file(image, out, VIDEOS[level])
+
+
+def _names(folder: Path, suffixes: Sequence[str]) -> Iterator[str]:
+    """Yield the names of a folder's images, and of links with such an ending that lead nowhere, for the error to name them."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            is_image = os.path.splitext(entry.name)[1].lower() in suffixes and not entry.name.startswith(".")  # noqa: PTH122
+            if is_image and (entry.is_file() or (entry.is_symlink() and not entry.is_dir())):
+                yield entry.name
 
 
 def _file(image: Path, out: Path | None, endings: tuple[str, ...]) -> Path:

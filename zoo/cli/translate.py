@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -12,7 +13,7 @@ import typer
 
 from zoo.cli.completion import weights
 from zoo.cli.output import note, print_json
-from zoo.cli.targets import plan, plan_video
+from zoo.cli.targets import plan, plan_video, spare_originals
 from zoo.errors import DataError, UsageError, ZooError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ DEFAULT_MODEL = "pix2pix-scenes"
 WRITERS = 2
 """Threads that encode and write images."""
 TELL_EVERY = 10.0
-"""Seconds between two lines on how far a video is."""
+"""Seconds between two lines on how far a folder or a video is."""
 DepthName = Literal["8", "16", "float"]
 PrecisionName = Literal["fp32", "tf32", "bf16"]
 
@@ -84,10 +85,12 @@ def translate(
     if celsius and depth not in (None, "float"):
         raise UsageError(f"degrees are floats, and --depth {depth} asks for whole levels", "Leave out --depth")
     level: Literal[8, 16, "float"] = "float" if celsius or depth == "float" else 16 if depth == "16" else 8
-    film = plan_video(image, out, level)
-    jobs = [] if film else plan(image, out, level)
     degrees = parse_temperatures(temperature)
-    _spare_originals([film] if film else jobs)
+    if labels is not None and not labels.exists():
+        raise DataError(f"there is no label file or folder `{labels}`", "Check --labels")
+    film = plan_video(image, out, level)
+    jobs = [] if film else _plan(image, out, level)
+    spare_originals([film] if film else jobs)
     from zoo.train.speed import parse_speed
     from zoo.weights.loading import load
 
@@ -98,6 +101,7 @@ def translate(
     if film and translator.reads_labels:
         name = translator.config.recipe.method.name
         raise UsageError(f"this model ({name}) reads class labels, and a video has none", "Translate single images")
+    translator.require_inputs(labels=labels is not None, temperatures=degrees)
     from zoo.weights.streaming import Draw, fast
 
     draw = Draw(translator, temperatures=degrees, tile=tile, depth=level, batch=batch)
@@ -120,18 +124,21 @@ def parse_temperatures(words: list[str]) -> dict[str, float]:
             degrees[name] = float(value)
         except ValueError:
             equals = ""
-        if not equals:
+        if not equals or not math.isfinite(degrees[name]):
             raise UsageError(
                 f"--temperature {word!r} is not a class with its degrees", "Write e.g. --temperature car=35"
             )
     return degrees
 
 
-def _spare_originals(jobs: Sequence[tuple[Path, Path]]) -> None:
-    originals = {source.resolve() for source, _ in jobs}
-    for _, target in jobs:
-        if target.resolve() in originals:
-            raise UsageError(f"the translation would overwrite the visible image `{target}`", "Choose another -o")
+def _plan(image: Path, out: Path | None, level: Literal[8, 16, "float"]) -> list[tuple[Path, Path]]:
+    """Return the images with their output files, and say at once what is done: a large folder takes a while to list."""
+    if not image.is_dir():
+        return plan(image, out, level)
+    note(f"zoo: listing the images of `{image}`")
+    jobs = plan(image, out, level)
+    note(f"zoo: translating {len(jobs):,} image{'s' * (len(jobs) > 1)} to `{jobs[0][1].parent}`")
+    return jobs
 
 
 def _video(draw: Draw, source: Path, target: Path, as_json: bool) -> None:
@@ -158,19 +165,33 @@ def _images(draw: Draw, jobs: Sequence[tuple[Path, Path]], labels: Path | None, 
     from zoo.weights.overlap import Behind
     from zoo.weights.streaming import read, stream
 
-    translator, faults, done = draw.translator, 0, set[int]()
+    translator, faults, done, told = draw.translator, 0, set[int](), time.monotonic()
+    label_folder = labels if labels and labels.is_dir() else None
 
     def write(number: int, pixels: Any) -> int:
         write_pixels(translator.to_celsius(pixels) if celsius else pixels, jobs[number][1])
         return number
 
     def tell(numbers: Iterator[int]) -> None:
+        nonlocal told
         for number in numbers:
             done.add(number)
             if not as_json:
                 typer.echo(str(jobs[number][1]))
+        if time.monotonic() - told >= TELL_EVERY:
+            told = time.monotonic()
+            note(f"zoo: {len(done):,} of {len(jobs):,} images")
 
-    readers = (partial(read, source, _labels_of(source, labels), translator) for source, _ in jobs)
+    readers = (
+        partial(
+            read,
+            source,
+            label_folder / f"{source.stem}.png" if label_folder else labels,
+            translator,
+            any_size=draw.tile is not None,
+        )
+        for source, _ in jobs
+    )
     try:
         with Behind[int](WRITERS) as writing:
             for number, result in stream(readers, draw):
@@ -188,7 +209,3 @@ def _images(draw: Draw, jobs: Sequence[tuple[Path, Path]], labels: Path | None, 
     if faults:
         rest = "; the others are written" if done else ""
         raise ZooError(f"{faults} of {len(jobs)} images could not be translated{rest}")
-
-
-def _labels_of(source: Path, labels: Path | None) -> Path | None:
-    return labels / f"{source.stem}.png" if labels and labels.is_dir() else labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,51 +10,89 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from zoo.data.opening import FIX, decode, opened, reason, unreadable
 from zoo.errors import DataError
+from zoo.layers.pixels import LUMA
 
 Array = NDArray[Any]
 
 # Chroma noise of a grey picture that was saved as a colour JPEG stays below this; false-colour palettes are far above.
 MAX_MEAN_CHROMA = 6.0
+COUNTS = (8, 10, 12, 14, 16)
+"""Bits of the numbers that cameras write into 16-bit files."""
 
-_FIX = "Replace the file or remove it together with its partner"
-_DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+ORIENTATION = 0x0112
+"""EXIF's tag of how a camera was held."""
+
+_noted: set[int] = set()
+
+log = logging.getLogger(__name__)
 
 
-def read_visible(path: Path) -> NDArray[np.uint8]:
+def read_visible(path: Path, *, any_size: bool = False) -> NDArray[np.uint8]:
     """Return an image as RGB, uint8 [H, W, 3], upright by its EXIF orientation; grey, palette and RGBA are converted.
 
+    Args:
+        path: the file; of several frames or pages the first is read.
+        any_size: also decode what is above Pillow's limit of pixels.
+
     Raises:
-        DataError: the file is missing, truncated or no image.
+        DataError: the file is missing, truncated, no image, or too large.
     """
-    return to_rgb(_decode(path), f"`{path}`")
+    image = decode(path, any_size=any_size)
+    return to_rgb(image, f"`{path}`") if isinstance(image, Image.Image) else to_bytes(image)
 
 
 def to_rgb(image: Image.Image, name: str = "the picture") -> NDArray[np.uint8]:
-    """Return a picture as RGB, uint8 [H, W, 3], upright by its EXIF orientation; 16-bit grey is scaled to 8 bits.
+    """Return a picture as RGB, uint8 [H, W, 3], upright by its EXIF orientation; 16-bit grey is scaled by `to_bytes`.
 
     Raises:
-        DataError: its pixels are floats or 32-bit integers, whose range nothing tells.
+        DataError: it cannot be decoded, or its pixels are floats or 32-bit integers, whose range is not known.
     """
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):  # pillow would clip, not scale
-        return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, axis=2)
-    if image.mode in ("I", "F"):
-        raise DataError(f"{name} has pixels of type {image.mode}, whose range is not known", "Save it as 8-bit RGB")
-    return np.asarray(image.convert("RGB"))
+    try:
+        if image.getexif().get(ORIENTATION, 1) != 1:
+            image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I;16"):  # pillow would clip, not scale
+            return np.repeat(to_bytes(np.asarray(image))[..., None], 3, axis=2)
+        if image.mode not in ("I", "F"):
+            if image.mode == "P" and "transparency" in image.info:  # of which Pillow warns on the direct way
+                image = image.convert("RGBA")
+            return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    except Exception as error:  # a file that was opened and not yet decoded
+        raise DataError(f"{name} cannot be decoded: {reason(error)}", FIX) from error
+    raise DataError(f"{name} has pixels of type {image.mode}, whose range is not known", "Save it as 8-bit RGB")
+
+
+def to_bytes(counts: Array) -> NDArray[np.uint8]:
+    """Return 16-bit numbers of any shape as 8 bits, by the range that their largest suggests: 8, 10, 12, 14 or 16 bits.
+
+    Cameras of 12 bits write 0 to 4095 into files of 16 bits, which would be black over the whole range. A range below 16 bits
+    is logged once.
+    """
+    high = int(counts.max())
+    bits = next(bits for bits in COUNTS if high < 2**bits)
+    if bits < COUNTS[-1] and high and bits not in _noted:
+        _noted.add(bits)
+        log.warning(
+            "16-bit visible images whose values end below %d are read as %d-bit: %d becomes white",
+            2**bits, bits, 2**bits - 1,
+        )  # fmt: skip
+    return (counts >> (bits - 8)).astype(np.uint8)
 
 
 def read_thermal(path: Path) -> Array:
     """Return a thermal image, [H, W], as uint8, uint16 or float32, with every bit that the file holds.
 
-    A colour file is accepted if it is grey in fact (thermal JPEGs often have three equal channels).
+    A colour file is accepted if it is grey in fact (thermal JPEGs often have three equal channels). NPY files may be [H, W, 1].
 
     Raises:
         DataError: the file is missing, truncated, of an unsupported type, or painted in false colours.
     """
     if path.suffix.lower() == ".npy":
         return _read_npy(path)
-    image = _decode(path)
+    image = decode(path)
+    if not isinstance(image, Image.Image):
+        return grey(image, path)
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
     if image.mode == "F":
@@ -65,16 +104,34 @@ def read_thermal(path: Path) -> Array:
     raise DataError(f"thermal image `{path}` has pixels of type {image.mode}", "Save it as 8-bit or 16-bit grey PNG")
 
 
-def read_labels(path: Path) -> NDArray[np.uint8]:
+def read_labels(path: Path, *, any_size: bool = False) -> NDArray[np.uint8]:
     """Return class indices, uint8 [H, W]; a palette image gives its indices, not its colours.
 
+    Args:
+        path: the file.
+        any_size: also decode what is above Pillow's limit of pixels.
+
     Raises:
-        DataError: the file is missing, truncated, or not an 8-bit image of one channel.
+        DataError: the file is missing, truncated, too large, or not an 8-bit image of one channel.
     """
-    image = _decode(path)
+    image = decode(path, any_size=any_size)
+    if not isinstance(image, Image.Image):
+        raise DataError(f"labels `{path}` have colours of 16 bits", "Save class indices as 8-bit grey PNG")
+    return label_indices(image, f"`{path}`")
+
+
+def label_indices(image: Image.Image, name: str = "of the picture") -> NDArray[np.uint8]:
+    """Return the class indices of a picture, uint8 [H, W]; of a palette picture its indices, not its colours.
+
+    Raises:
+        DataError: it cannot be decoded, or is not an 8-bit image of one channel.
+    """
     if image.mode not in ("L", "P"):
-        raise DataError(f"labels `{path}` have pixels of type {image.mode}", "Save class indices as 8-bit grey PNG")
-    return np.asarray(image)
+        raise DataError(f"labels {name} have pixels of type {image.mode}", "Save class indices as 8-bit grey PNG")
+    try:
+        return np.asarray(image)
+    except Exception as error:  # a file that was opened and not yet decoded
+        raise DataError(f"labels {name} cannot be decoded: {reason(error)}", FIX) from error
 
 
 def read_celsius(path: Path) -> NDArray[np.float32]:
@@ -89,16 +146,19 @@ def read_celsius(path: Path) -> NDArray[np.float32]:
     return array
 
 
-def grey(rgb: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
-    """Return the one channel of a grey image stored in colour, [H, W, 3] -> [H, W]; `path` is for the error.
+def grey(rgb: Array, path: Path) -> Array:
+    """Return the one channel of a grey image stored in colour, uint8 or uint16 [H, W, 3] -> [H, W]; `path` is for the error.
 
     Raises:
         DataError: the image has colours.
     """
-    chroma = rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)
-    if chroma.mean(dtype=np.float64) > MAX_MEAN_CHROMA:
+    chroma = rgb.max(axis=2).astype(np.int32) - rgb.min(axis=2)
+    share = 1 if rgb.dtype == np.uint8 else int(rgb.max()) / 255
+    if chroma.mean(dtype=np.float64) > MAX_MEAN_CHROMA * share:
         raise DataError(f"thermal image `{path}` is in false colours", "Use the grey or radiometric original")
-    return np.asarray(Image.fromarray(rgb).convert("L"))
+    if rgb.dtype == np.uint8:
+        return np.asarray(Image.fromarray(rgb).convert("L"))
+    return (rgb.astype(np.float64) @ LUMA).round().astype(np.uint16)
 
 
 def header_size(path: Path) -> tuple[int, int]:
@@ -109,32 +169,29 @@ def header_size(path: Path) -> tuple[int, int]:
     """
     try:
         if path.suffix.lower() == ".npy":
-            height, width = np.load(path, mmap_mode="r", allow_pickle=False).shape
+            height, width = one_channel(np.load(path, mmap_mode="r", allow_pickle=False)).shape
             return height, width
-        with Image.open(path) as image:
+        with opened(path, any_size=True) as image:
             width, height = image.size
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except _DECODE_ERRORS as error:
-        raise _unreadable(path, error) from error
+            turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+    except Exception as error:
+        raise unreadable(path, error) from error
     return (width, height) if turned else (height, width)
 
 
-def _decode(path: Path) -> Image.Image:
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return ImageOps.exif_transpose(image)
-    except _DECODE_ERRORS as error:
-        raise _unreadable(path, error) from error
+def one_channel(array: Array) -> Array:
+    """Return an array [H, W, 1] as [H, W], any other as it is."""
+    return array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
 
 
 def _read_npy(path: Path) -> Array:
     try:
         array = np.load(path, allow_pickle=False)
-    except _DECODE_ERRORS as error:
-        raise _unreadable(path, error) from error
+    except Exception as error:
+        raise unreadable(path, error) from error
+    array = one_channel(array) if isinstance(array, np.ndarray) else array
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.size == 0:
-        raise DataError(f"`{path}` has shape {getattr(array, 'shape', ())}, not height x width", _FIX)
+        raise DataError(f"`{path}` has shape {getattr(array, 'shape', ())}, not height x width", FIX)
     if array.dtype in (np.uint8, np.uint16):
         return array
     if array.dtype.kind != "f":
@@ -144,12 +201,5 @@ def _read_npy(path: Path) -> Array:
 
 def _finite(array: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
     if not np.isfinite(array).all():
-        raise DataError(f"`{path}` holds values that are not finite", _FIX)
+        raise DataError(f"`{path}` holds values that are not finite", FIX)
     return array
-
-
-def _unreadable(path: Path, error: BaseException) -> DataError:
-    if isinstance(error, FileNotFoundError):
-        return DataError(f"image `{path}` does not exist", _FIX)
-    reason = " ".join(str(error).replace(f"'{path}'", "the file").split()) or type(error).__name__
-    return DataError(f"image `{path}` cannot be decoded: {reason}", _FIX)

@@ -15,7 +15,7 @@ from zoo.contracts import Batch
 from zoo.data.decoding import Array, SplitFiles
 from zoo.data.layout import DatasetInfo
 from zoo.data.temperatures import read_temperatures
-from zoo.layers.conditions import to_range
+from zoo.layers.pixels import from_bytes, to_range
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -179,7 +179,7 @@ class PairStore:
     def _batch(
         self, where: tuple[Tensor, Tensor, Tensor], thermal_where: tuple[Tensor, Tensor, Tensor] | None
     ) -> Batch:
-        batch = {"visible": self.visible[where].permute(0, 3, 1, 2).float().div(127.5).sub(1).contiguous()}
+        batch = {"visible": from_bytes(self.visible[where].permute(0, 3, 1, 2)).contiguous()}
         if thermal_where is not None:
             low, high = self.info.stored_range
             thermal = self.thermal[thermal_where].float().sub(low).mul(2 / (high - low)).sub(1).clamp(-1, 1)

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from zoo.data.images import one_channel
 from zoo.data.layout import INFO_FILE, SPLITS, DatasetInfo, LeftOut, Unit, fingerprint, read_info
 from zoo.data.publish import NewFolder
+from zoo.data.span import Span
 from zoo.data.temperatures import Row, mean_by_class, measure, write_temperatures
 from zoo.errors import DataError
 
@@ -72,6 +74,8 @@ class DatasetWriter:
         self._temperatures: dict[str, list[tuple[str, str | int, float]]] = {split: [] for split in SPLITS}
         self._top_label = (-1, "")
         self._left_out: list[LeftOut] = []
+        self._ends: tuple[float | None, float | None] = None, None
+        self._span = Span()
 
     def __enter__(self) -> Self:
         self._folder.create()
@@ -94,13 +98,18 @@ class DatasetWriter:
         license: str = "",
         citation: str = "",
         classes: tuple[str, ...] = (),
-        thermal_low: float = 0.0,
-        thermal_high: float = 255.0,
+        thermal_low: float | None = None,
+        thermal_high: float | None = None,
         unit: Unit = "grey",
     ) -> None:
-        """Say what the dataset is, before or after its images are added; see `zoo.data.layout.DatasetInfo`."""
-        if not thermal_low < thermal_high:
+        """Say what the dataset is, before or after its images are added; see `zoo.data.layout.DatasetInfo`.
+
+        Ends of the thermal range that are not given are 0 and 255 for 8-bit thermal images, and for others the lowest and the
+        highest value of the training images, which is logged.
+        """
+        if thermal_low is not None and thermal_high is not None and not thermal_low < thermal_high:
             raise DataError(f"thermal_low {thermal_low:g} of {name} is not below thermal_high {thermal_high:g}")
+        self._ends = thermal_low, thermal_high
         self._described = DatasetInfo(
             name=name,
             source=source,
@@ -108,8 +117,6 @@ class DatasetWriter:
             citation=citation,
             splits={},
             classes=tuple(classes),
-            thermal_low=float(thermal_low),
-            thermal_high=float(thermal_high),
             unit=unit,
         )
 
@@ -130,7 +137,7 @@ class DatasetWriter:
             split: `train` or `test`.
             stem: file name without suffix, unique within the split.
             visible: uint8 [H, W, 3].
-            thermal: uint8, uint16 or float32 [H, W]; the same type in the whole dataset.
+            thermal: uint8, uint16 or float32 [H, W]; the same type in the whole dataset. May be [H, W, 1], as the next two.
             labels: class indices [H, W], below 256; in every image of the dataset or in none, as `celsius`.
             celsius: degrees of every pixel, float16 or float32 [H, W].
             temperatures: mean degrees by class name, NaN or absent for a class that the image does not show; measured
@@ -140,12 +147,16 @@ class DatasetWriter:
             DataError: sizes or types do not fit, or the stem was used before; the pair is then not written.
         """
         _require_visible(visible, stem)
+        thermal = one_channel(thermal)
+        labels = None if labels is None else one_channel(labels)
+        celsius = None if celsius is None else one_channel(celsius)
         bits = _bits(thermal, stem)
         _require_fitting({"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius}, stem)
         image = _Common(paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None)
         self._accept(split, ("visible", "thermal"), stem, image)
         self._save(split, "visible", stem, visible)
         self._save(split, "thermal", stem, thermal)
+        self._span.include(split, thermal)
         if labels is not None:
             self._save(split, "labels", stem, labels.astype(np.uint8))
             self._top_label = max(self._top_label, (int(labels.max()), stem))
@@ -169,13 +180,15 @@ class DatasetWriter:
         self._report()
 
     def add_thermal(self, split: str, stem: str, thermal: Array) -> None:
-        """Write one thermal image, uint8, uint16 or float32 [H, W], of a dataset without pairs.
+        """Write one thermal image, uint8, uint16 or float32 [H, W] or [H, W, 1], of a dataset without pairs.
 
         Raises:
             DataError: its type does not fit, or the stem was used before.
         """
+        thermal = one_channel(thermal)
         self._accept(split, ("thermal",), stem, _Common(paired=False, bits=_bits(thermal, stem)))
         self._save(split, "thermal", stem, thermal)
+        self._span.include(split, thermal)
         self._report()
 
     def skip(self, name: str, reason: str) -> None:
@@ -223,12 +236,15 @@ class DatasetWriter:
                 f"no image could be imported; {len(self._left_out)} were left out{first}", "Check the source"
             )
         rows = {split: self._named_temperatures(split) for split in SPLITS}
+        low, high = self._span.range_of(self._described.name, *self._ends, common.bits)
         info = replace(
             self._described,
             splits={split: len(self._stems[split, "visible"]) for split in SPLITS},
             pairs=common.paired,
             celsius=common.celsius,
             thermal_bits=common.bits or 8,
+            thermal_low=low,
+            thermal_high=high,
             class_temperatures=mean_by_class(rows["train"], self._described.classes),
             left_out=tuple(self._left_out),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -54,7 +55,8 @@ class Answers:
         if image is None or (reads and labels is None):
             return None, None, *self.view(None, None, colours, stretched)
         tile = TILE if image.width * image.height > TILED_FROM else None
-        given = {name: float(celsius) for name, celsius in degrees or [] if isinstance(celsius, int | float)}
+        rows = (degrees or []) if self.translator.reads_temperatures else []
+        given = {name: float(c) for name, c in rows if isinstance(c, int | float) and math.isfinite(c)}
         drawn = self.translator.translate(image, labels if reads else None, given, tile=tile, depth="float")
         thermal = np.asarray(drawn)
         return thermal, None, *self.view(thermal, None, colours, stretched)

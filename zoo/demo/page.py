@@ -78,7 +78,7 @@ def _questions(translator: Translator) -> tuple[list[Any], Any, Any]:
     """Place what a visitor gives; return the inputs (image, labels, degrees) and the buttons that translate and fill them."""
     gr = require_gradio()
     reads = translator.reads_labels
-    usual = translator.config.dataset.class_temperatures if reads else {}
+    usual = translator.config.dataset.class_temperatures if translator.reads_temperatures else {}
     image = gr.Image(type="pil", label="Visible image", height=HEIGHT, elem_id="visible")
     labels = gr.File(
         label="Class of every pixel (8-bit PNG of the same size)",

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from zoo.layers.pixels import level_of
+
 if TYPE_CHECKING:
     from zoo.weights.translator import Translator
 
@@ -81,7 +83,7 @@ def value_text(translator: Translator, value: float) -> str:
     if translator.thermal_range:
         degrees = float(translator.to_celsius(torch.tensor(value)))
         return f"{degrees:.1f} °C".replace("-", "\N{MINUS SIGN}")
-    return f"grey level {round((value + 1) * 127.5)}"
+    return f"grey level {level_of(value)}"
 
 
 def _draw_cross(pixels: NDArray[np.uint8], x: int, y: int) -> None:

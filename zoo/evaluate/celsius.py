@@ -11,7 +11,8 @@ from torch import Tensor
 from zoo.contracts import Method
 from zoo.evaluate.results import CelsiusErrors
 from zoo.evaluate.score import Split
-from zoo.layers.conditions import one_hot, to_celsius
+from zoo.layers.conditions import one_hot
+from zoo.layers.pixels import shown_degrees
 
 
 def score_celsius(
@@ -34,11 +35,6 @@ def score_celsius(
             by_class.append(errors_by_class(predicted, real, batch["labels"], len(classes)))
     named = mean_errors(torch.cat(by_class), classes) if by_class else {}
     return CelsiusErrors(all=float(torch.stack(totals).mean()), classes=named, n=len(store))
-
-
-def shown_degrees(thermal: Tensor, thermal_range: tuple[float, float]) -> Tensor:
-    """Return the degrees Celsius [N, 1, H, W] that thermal images [N, C, H, W] in [-1, 1] say over the thermal range."""
-    return to_celsius(thermal.mean(dim=1, keepdim=True), thermal_range)
 
 
 def errors_by_class(predicted: Tensor, real: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from zoo.contracts import Batch, Compared, Metric, SetMetric
 from zoo.errors import DataError, UsageError, ZooError
+from zoo.layers.pixels import as_saved, to_levels, to_unit
 
 from .intervals import bootstrap_interval
 from .results import Score
@@ -21,8 +22,6 @@ LEVEL = 0.95
 """Confidence of every score's interval."""
 SAMPLES = 8
 """Images that `evaluate` hands back for the sample sheet."""
-_LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in grey, ITU-R BT.601; what MATLAB's rgb2gray and Pillow's mode L use."""
 _IMAGES: dict[Compared, str] = {
     "grey": "8-bit grey; 3 channels by BT.601",
     "channels": "8-bit, every channel",
@@ -72,7 +71,7 @@ def evaluate(
     reads: Sequence[str] = ("visible",),
     degrees: Degrees | None = None,
 ) -> tuple[list[Score], dict[str, Sample]]:
-    """Translate the test split in order and score it; images are compared as they would be saved (`as_saved`).
+    """Translate the test split in order and score it; images are compared as they would be saved (`zoo.layers.pixels`).
 
     Args:
         translate: a batch to thermal images [N, C, H, W] in [-1, 1].
@@ -114,8 +113,8 @@ def evaluate(
         for name, metric in single.items():
             scored = metric.per_image(*_views(metric, pairs, translated, degrees))
             values[name].update(zip(stems, scored.tolist(), strict=True))
-        features.add_translated(as_saved(translated).double() / 255)
-        features.add_real(as_saved(real).double() / 255)
+        features.add_translated(to_unit(as_saved(translated)))
+        features.add_real(to_unit(as_saved(real)))
         for row, i in enumerate(indices):
             if i % every == 0:
                 samples[stems[row]] = _sample(pairs["visible"][row], translated[row], real[row])
@@ -150,35 +149,13 @@ def evaluate_unpaired(
         real = images["thermal"]
         shared = shared_protocol(real.shape[-2], real.shape[-1], mode, reads)
         if i < store.n_thermal:
-            features.add_real(as_saved(real).double() / 255)
+            features.add_real(to_unit(as_saved(real)))
         if i < len(store):
             translated = _translated(translate, images, [store.stems[i]])
-            features.add_translated(as_saved(translated).double() / 255)
+            features.add_translated(to_unit(as_saved(translated)))
             if i % every == 0:
                 samples[store.stems[i]] = _sample(images["visible"][0], translated[0], real[0])
     return features.scores(shared, paired=False, level=LEVEL), samples
-
-
-def as_saved(images: Tensor) -> Tensor:
-    """Return images as a grey 8-bit file would hold them: uint8 [N, 1, H, W] for [N, 1 or 3, H, W] in [-1, 1].
-
-    Values are rounded to the nearest of 256 levels; three channels are rounded, weighted to grey (BT.601) and rounded
-    again. The levels span the dataset's fixed linear range, so that 16-bit and Celsius sets are scored in units of
-    their range, not of one image's extremes.
-
-    Raises:
-        UsageError: the images have neither 1 nor 3 channels.
-    """
-    pixels = _eight_bit(images)
-    if images.shape[1] == 3:
-        luma = torch.tensor(_LUMA, dtype=torch.float64, device=images.device).view(1, 3, 1, 1)
-        pixels = (pixels * luma).sum(dim=1, keepdim=True).round().to(torch.uint8)
-    elif images.shape[1] != 1:
-        raise UsageError(
-            f"Thermal images are scored in grey, from 1 or 3 channels, and these have {images.shape[1]}",
-            "Train with 1 or 3 thermal channels",
-        )
-    return pixels
 
 
 def shared_protocol(height: int, width: int, mode: str, reads: Sequence[str]) -> dict[str, Any]:
@@ -219,8 +196,8 @@ def _views(metric: Metric, pairs: Batch, translated: Tensor, degrees: Degrees | 
                 "Test on radiometric data with a thermal range",
             )
         return degrees(pairs, translated), pairs["celsius"]
-    as_file = as_saved if metric.compares == "grey" else _eight_bit
-    return as_file(translated).double() / 255, as_file(pairs["thermal"]).double() / 255
+    as_file = as_saved if metric.compares == "grey" else to_levels
+    return to_unit(as_file(translated)), to_unit(as_file(pairs["thermal"]))
 
 
 def _score(name: str, metric: Metric, per_image: dict[str, float], shared: dict[str, Any]) -> Score:
@@ -243,13 +220,9 @@ def _score(name: str, metric: Metric, per_image: dict[str, float], shared: dict[
     )
 
 
-def _eight_bit(images: Tensor) -> Tensor:
-    return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-
-
 def _sample(visible: Tensor, translated: Tensor, real: Tensor) -> Sample:
     thermal = (_pixels(as_saved(image[None])[0, 0]) for image in (translated, real))
-    return Sample(_pixels(_eight_bit(visible).permute(1, 2, 0)), *thermal)
+    return Sample(_pixels(to_levels(visible).permute(1, 2, 0)), *thermal)
 
 
 def _pixels(image: Tensor) -> NDArray[np.uint8]:

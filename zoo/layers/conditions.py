@@ -9,6 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.contracts import Batch, Parts
+from zoo.layers.pixels import to_celsius, to_range
+
+__all__ = ["input_channels", "one_hot", "paint_temperatures", "stack", "to_celsius", "to_range"]
 
 
 def input_channels(parts: Parts) -> int:
@@ -36,18 +39,6 @@ def stack(batch: Batch, reads: Sequence[str], classes: int, thermal_range: tuple
 def one_hot(labels: Tensor, classes: int) -> Tensor:
     """Return masks [N, classes, H, W] of 0 and 1 for class indices [N, H, W]."""
     return F.one_hot(labels, classes).permute(0, 3, 1, 2).float()
-
-
-def to_range(celsius: Tensor, thermal_range: tuple[float, float]) -> Tensor:
-    """Return degrees Celsius as networks see them: the thermal range at -1 to 1, clipped."""
-    low, high = thermal_range
-    return ((celsius - low) / (high - low) * 2 - 1).clamp(-1, 1)
-
-
-def to_celsius(thermal: Tensor, thermal_range: tuple[float, float]) -> Tensor:
-    """Return the degrees Celsius of what networks see: -1 to 1 over the thermal range."""
-    low, high = thermal_range
-    return low + (thermal + 1) / 2 * (high - low)
 
 
 def paint_temperatures(labels: Tensor, temperatures: Tensor, thermal_range: tuple[float, float]) -> Tensor:

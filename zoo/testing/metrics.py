@@ -10,6 +10,7 @@ from torch import Tensor
 
 from zoo.build import build
 from zoo.contracts import Metric, SetMetric
+from zoo.layers.pixels import TOP
 from zoo.registry import Choice
 from zoo.testing.failure import CheckError
 
@@ -145,7 +146,7 @@ def _noisy(metric: Metric | SetMetric, real: Tensor, deviation: float) -> Tensor
 
 def _as_compared(metric: Metric | SetMetric, images: Tensor) -> Tensor:
     """Return images of 256 levels in [0, 1], or degrees."""
-    levels = (images.clamp(0, 1) * 255).round() / 255
+    levels = (images.clamp(0, 1) * TOP[8]).round() / TOP[8]
     return levels * HOT if _compares_degrees(metric) else levels
 
 

@@ -37,6 +37,8 @@ def locate(source: str | Path, access: Access) -> Located:
         UsageError: there is no such name, folder or repository, or its weights are not published.
         ZooError: it cannot be fetched.
     """
+    if not str(source):
+        raise UsageError("the name of the model is empty", "Name weights of the catalogue, a run folder or org/repo")
     row = find_weights(source) if isinstance(source, str) else None
     if row:
         return _of_row(row, access)

@@ -12,26 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from zoo.data.images import read_thermal
+from zoo.data.images import one_channel, read_thermal
 from zoo.errors import DataError, UsageError
 from zoo.files import write_atomically
-from zoo.layers.conditions import to_celsius
-from zoo.weights.inputs import RANGE_SLACK, Picture
+from zoo.layers.pixels import TOP, Bits, from_levels, to_celsius, to_levels
+from zoo.weights.inputs import RANGE_SLACK, Picture, given_path
 
 Depth = Literal[8, 16, "float"]
 """Levels of a thermal image: 0 to 255, 0 to 65535, or floats in [-1, 1]; the ends are the same temperatures in all three."""
 
-_TOP: dict[Depth, int] = {8: 255, 16: 65535}
-_DTYPES: dict[Depth, torch.dtype] = {8: torch.uint8, 16: torch.uint16}
-_LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in grey, ITU-R BT.601; the scores' own."""
-
-
-def one_channel(thermal: Tensor) -> Tensor:
-    """Return thermal images [N, 1 or 3, H, W] as grey ones [N, 1, H, W], kept within [-1, 1]."""
-    if thermal.shape[1] == 3:
-        thermal = (thermal * thermal.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
-    return thermal.clamp(-1, 1)
+_BITS: dict[torch.dtype, Bits] = {torch.uint8: 8, torch.uint16: 16}
 
 
 def levels(thermal: Tensor, depth: Depth) -> Tensor:
@@ -42,10 +32,9 @@ def levels(thermal: Tensor, depth: Depth) -> Tensor:
     """
     if depth == "float":
         return thermal
-    if depth not in _TOP:
+    if depth not in TOP:
         raise UsageError(f"thermal images have a depth of 8, 16 or 'float', not {depth!r}")
-    # By int32, because torch rounds no uint16.
-    return ((thermal + 1) * (_TOP[depth] / 2)).round().clamp(0, _TOP[depth]).to(torch.int32).to(_DTYPES[depth])
+    return to_levels(thermal, depth)
 
 
 def like(thermal: Tensor, image: Picture, depth: Depth | None) -> Image.Image | NDArray[Any] | Tensor:
@@ -70,8 +59,8 @@ def celsius(thermal: Picture, thermal_range: tuple[float, float]) -> NDArray[np.
     """Return the degrees Celsius of every pixel of a thermal image of any depth, linear over the thermal range.
 
     Args:
-        thermal: a file, a PIL image (`L`, `I;16` or `F`) or an array [H, W], giving a float32 array [H, W]; or a tensor of any
-            shape, giving a float32 tensor. uint8 counts to 255, uint16 to 65535, floats from -1 to 1.
+        thermal: a file, a PIL image (`L`, `I;16` or `F`) or an array [H, W] or [H, W, 1], giving a float32 array [H, W]; or a
+            tensor of any shape, giving a float32 tensor. uint8 counts to 255, uint16 to 65535, floats from -1 to 1.
         thermal_range: degrees at the lowest and the highest level.
 
     Raises:
@@ -80,17 +69,17 @@ def celsius(thermal: Picture, thermal_range: tuple[float, float]) -> NDArray[np.
     if isinstance(thermal, Tensor):
         return to_celsius(_signed(thermal), thermal_range).float()
     if isinstance(thermal, str | Path):
-        pixels = read_thermal(Path(thermal))
+        pixels = read_thermal(given_path(thermal, "the thermal image"))
     elif isinstance(thermal, Image.Image):
         pixels = np.asarray(thermal.convert("I;16") if thermal.mode.startswith("I;16") else thermal)
     else:
-        pixels = thermal
+        pixels = one_channel(thermal)
     degrees = to_celsius(_signed(torch.from_numpy(np.array(pixels))), thermal_range)
     return degrees.float().numpy()
 
 
 def write_pixels(pixels: NDArray[Any], path: Path) -> None:
-    """Write a thermal image [H, W] as PNG, TIFF or NPY, by the path's ending; whole or not at all.
+    """Write a thermal image [H, W] or [H, W, 1] as PNG, TIFF or NPY, by the path's ending; whole or not at all.
 
     Raises:
         ZooError: the folder cannot be written or the disk is full.
@@ -98,22 +87,18 @@ def write_pixels(pixels: NDArray[Any], path: Path) -> None:
     buffer = io.BytesIO()
     ending = path.suffix.lower()
     if ending == ".npy":
-        np.save(buffer, pixels)
+        np.save(buffer, one_channel(pixels))
     else:
-        Image.fromarray(pixels).save(buffer, "PNG" if ending == ".png" else "TIFF")
+        Image.fromarray(one_channel(pixels)).save(buffer, "PNG" if ending == ".png" else "TIFF")
     write_atomically(path, buffer.getvalue())
 
 
 def _signed(thermal: Tensor) -> Tensor:
-    """Return thermal levels of any depth as float64 in [-1, 1].
-
-    float64, because a 16-bit level over a wide range is finer than float32 arithmetic keeps.
-    """
-    depth = next((depth for depth, dtype in _DTYPES.items() if dtype == thermal.dtype), None)
-    if depth is not None:
-        return thermal.double() / (_TOP[depth] / 2) - 1
+    """Return thermal levels of any depth in [-1, 1]: float64 of levels, float32 of float32, as scores compute degrees."""
+    if thermal.dtype in _BITS:
+        return from_levels(thermal, _BITS[thermal.dtype])
     if not thermal.is_floating_point():
         raise DataError(f"thermal images are uint8, uint16 or float; this one is {str(thermal.dtype).split('.')[-1]}")
     if not bool((thermal.abs() <= 1 + RANGE_SLACK).all()):
         raise DataError("thermal images of floats hold values in [-1, 1]; this one does not: is it in degrees already?")
-    return thermal.double()
+    return thermal if thermal.dtype == torch.float64 else thermal.float()

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from zoo.build import build_method
 from zoo.composition import digest
 from zoo.contracts import Method
+from zoo.layers.pixels import grey
 from zoo.version import __version__
 from zoo.weights.folder import inference_state
 from zoo.weights.inputs import told
-from zoo.weights.outputs import one_channel
 from zoo.weights.translator import Translator
 
 Inputs = dict[str, Tensor]
@@ -54,7 +54,7 @@ class Portable(nn.Module):
         if labels is not None:
             given = self.usual if temperatures is None else torch.where(temperatures.isnan(), self.usual, temperatures)
             batch |= told(labels, given, self.thermal_range)
-        return one_channel(self.method.translate(batch))
+        return grey(self.method.translate(batch))
 
     def example(self, count: int, height: int, width: int, seed: int = 0) -> Inputs:
         """Return random inputs: noise, labels in blocks and temperatures within the range."""

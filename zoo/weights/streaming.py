@@ -47,17 +47,18 @@ class Seen:
     """Class indices, int64 [H, W]."""
 
 
-def read(image: Path, labels: Path | None, translator: Translator) -> Seen:
-    """Read an image and its labels.
+def read(image: Path, labels: Path | None, translator: Translator, *, any_size: bool = False) -> Seen:
+    """Read an image and its labels; `any_size` also what is above Pillow's limit of pixels, to be translated in tiles.
 
     Raises:
         DataError: a file cannot be read, or the labels do not fit the image or the model's classes.
     """
-    visible = read_visible(image)
+    visible = read_visible(image, any_size=any_size)
     if labels is None:
         return Seen(visible=visible)
     height, width = visible.shape[:2]
-    return Seen(visible=visible, labels=labels_tensor(labels, translator.classes, (height, width))[0])
+    maps = labels_tensor(labels, translator.classes, (height, width), any_size=any_size)
+    return Seen(visible=visible, labels=maps[0])
 
 
 @contextmanager
@@ -142,7 +143,7 @@ class Draw:
 
     def _draw(self, images: list[Seen]) -> list[NDArray[Any]]:
         pixels = torch.from_numpy(np.stack([image.visible for image in images])).to(self.translator.device)
-        visible = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+        visible = pixels.permute(0, 3, 1, 2)
         maps = [image.labels for image in images if image.labels is not None]
         labels = torch.stack(maps) if maps else None
         thermal = self.translator.translate(visible, labels, self.temperatures, tile=self.tile, depth=self.depth)

@@ -43,7 +43,7 @@ def in_tiles(translate: Callable[[Batch], Tensor], batch: Batch, *, tile: tuple[
                 total, weights = drawn.new_zeros(*drawn.shape[:2], height, width), window.new_zeros(height, width)
             total[..., rows, columns] += window * drawn
             weights[rows, columns] += window
-    return total / weights
+    return total.div_(weights)
 
 
 def starts(length: int, tile: int, multiple: int) -> list[int]:

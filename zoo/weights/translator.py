@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from zoo.build import choice_of
 from zoo.contracts import Batch, Method
 from zoo.errors import DataError, UsageError
+from zoo.layers.pixels import from_bytes, grey
 from zoo.weights.folder import ModelConfig
-from zoo.weights.inputs import Picture, labels_of, pad_to, temperature_vector, told, visible_tensor
-from zoo.weights.outputs import Depth, celsius, like, one_channel
+from zoo.weights.inputs import Picture, labels_of, pad_to, require_read, temperature_vector, told, visible_tensor
+from zoo.weights.outputs import Depth, celsius, like
 from zoo.weights.tiles import in_tiles
 
 Degrees = Mapping[str, float]
@@ -41,10 +42,17 @@ class Translator(nn.Module):
         """How the model was built and what it was trained on."""
         self.card = card
         """The model card as Markdown; empty where the weights came without one."""
-        recipe = config.recipe
-        self.contracts = [choice_of("method", recipe.method).contract]
-        if recipe.generator:
-            self.contracts.append(choice_of("generator", recipe.generator).contract)
+        # What the contracts say, not the contracts: rows of plugins cannot be pickled.
+        parts = [choice_of("method", config.recipe.method)]
+        if config.recipe.generator:
+            parts.append(choice_of("generator", config.recipe.generator))
+        contracts = [part.contract for part in parts]
+        self.reads = tuple(dict.fromkeys(entry for contract in contracts for entry in contract.reads))
+        """What the model reads, `visible` first (see `zoo.contracts.Batch`)."""
+        self.size_multiple = int(np.lcm.reduce([contract.size_multiple for contract in contracts]))
+        """Height and width that the networks take are multiples of this."""
+        self.min_size = max(contract.min_size for contract in contracts)
+        """Smallest height and width that the networks take."""
 
     @property
     def device(self) -> torch.device:
@@ -68,23 +76,18 @@ class Translator(nn.Module):
         return self.config.dataset.thermal_range
 
     @property
-    def reads(self) -> tuple[str, ...]:
-        """What the model reads, `visible` first (see `zoo.contracts.Batch`)."""
-        return tuple(dict.fromkeys(entry for contract in self.contracts for entry in contract.reads))
-
-    @property
     def reads_labels(self) -> bool:
         """Whether the model reads class labels beside the image."""
         return bool({"labels", "thermal_segmentation"} & set(self.reads))
 
     @property
-    def size_multiple(self) -> int:
-        """Height and width that the networks take are multiples of this."""
-        return int(np.lcm.reduce([contract.size_multiple for contract in self.contracts]))
+    def reads_temperatures(self) -> bool:
+        """Whether the model reads degrees Celsius of the classes beside their labels."""
+        return bool({"temperatures", "thermal_segmentation"} & set(self.reads))
 
     def grid(self, length: int) -> int:
         """Return the smallest side that the networks take and that is not shorter than `length`."""
-        least = max(length, *(contract.min_size for contract in self.contracts))
+        least = max(length, self.min_size)
         return -(-least // self.size_multiple) * self.size_multiple
 
     def forward(self, batch: Batch) -> Tensor:
@@ -146,21 +149,25 @@ class Translator(nn.Module):
         """Return the thermal image of a visible one, at the same size; the same call gives the same image.
 
         Args:
-            image: a file or PIL image of any mode, giving a grey PIL image; a uint8 array [H, W, 3], giving an array [H, W]; a
-                float tensor [3, H, W] or [N, 3, H, W] in [-1, 1], giving a tensor of one channel; or a list of these, of
-                different sizes if need be, giving a list. Each image of a list or tensor comes out as it would alone.
+            image: a file or PIL image of any mode, giving a grey PIL image; an array [H, W, 3], [H, W, 1] or [H, W] of uint8, or
+                of uint16, whose range is estimated as that of 16-bit files is, giving an array [H, W]; a tensor [3, H, W] or
+                [N, 3, H, W], float in [-1, 1] or uint8, giving a tensor of one channel; or a list of these, of different sizes
+                if need be, giving a list. Each image of a list or tensor comes out as it would alone.
             labels: class indices of the pixels, for models that read them: an 8-bit file, PIL image, array or tensor of the
                 image's size; for a list, one for each image.
             temperatures: degrees Celsius by class name, for all images or in a list one for each; classes left out have their
                 mean over the training set.
             tile: side in pixels, rounded up to what the networks take: images are translated in overlapping tiles of this
                 size, which need less memory, and blended without seams. A network with statistics over the image
-                (instance norm) draws each tile by its own, so that contrast may differ from that of the whole image.
+                (instance norm) draws each tile by its own, so that contrast may differ from that of the whole image. With a
+                tile, files may have more pixels than Pillow's limit.
             depth: 8 for 0 to 255, 16 for 0 to 65535, "float" for float32 in [-1, 1]; by default floats for tensors, else 8.
 
         Raises:
-            DataError: a file is not a readable image, or an array or tensor has another shape or type.
-            UsageError: the model reads labels and got none, a class is unknown, or the tile or depth cannot be.
+            DataError: a path is empty, a file is not a readable image or is too large without a tile, or an array or tensor has
+                another shape or type.
+            UsageError: the model reads labels and got none, or does not read what it got; a class is unknown; or the tile or
+                depth cannot be.
         """
         if tile is not None and tile < SMALLEST_TILE:
             raise UsageError(
@@ -173,8 +180,8 @@ class Translator(nn.Module):
                     image, _for_each(labels, len(image)), _for_each(temperatures, len(image)), strict=True
                 )
             ]
-        visible = visible_tensor(image)
-        thermal = self._thermal(self._batch(visible, labels, temperatures), tile)
+        visible = visible_tensor(image, any_size=tile is not None)
+        thermal = self._thermal(self._batch(visible, labels, temperatures, any_size=tile is not None), tile)
         return like(thermal, image, depth)
 
     @overload
@@ -217,20 +224,32 @@ class Translator(nn.Module):
             )
         return self.thermal_range
 
-    def _batch(self, visible: Tensor, labels: Any, temperatures: Degrees | Sequence[Degrees] | None) -> Batch:
+    def require_inputs(self, *, labels: bool, temperatures: Degrees | None = None) -> None:
+        """Check what is given beside the visible image against what the model reads.
+
+        Args:
+            labels: whether class labels are given.
+            temperatures: degrees Celsius by class name; None or empty where none are given.
+
+        Raises:
+            UsageError: the model reads labels and gets none, gets what it does not read, or a class is unknown.
+        """
+        name = self.config.recipe.method.name
+        require_read(name, self.classes, self.reads, labels=labels, temperatures=temperatures)
+
+    def _batch(
+        self, visible: Tensor, labels: Any, temperatures: Degrees | Sequence[Degrees] | None, *, any_size: bool
+    ) -> Batch:
         """Assemble what the model reads; a sequence of temperatures has one entry for each image."""
-        data, batch = self.config.dataset, {"visible": visible}
-        if labels is None:
-            if self.reads_labels:
-                classes = ", ".join(f"{index} {name}" for index, name in enumerate(self.classes))
-                raise UsageError(
-                    f"this model ({self.config.recipe.method.name}) reads class labels beside the image and got none",
-                    f"Give labels=... in Python or --labels FILE; the indices are {classes}",
-                )
-            return batch
         given = _for_each(temperatures, len(visible))
+        for one in given:
+            self.require_inputs(labels=labels is not None, temperatures=one)
+        if labels is None:
+            return {"visible": visible}
+        data = self.config.dataset
         degrees = [temperature_vector(one or {}, self.classes, data.class_temperatures) for one in given]
-        return batch | told(labels_of(labels, self.classes, visible), torch.stack(degrees), data.thermal_range)
+        maps = labels_of(labels, self.classes, visible, any_size=any_size)
+        return {"visible": visible} | told(maps, torch.stack(degrees), data.thermal_range)
 
     def _thermal(self, batch: Batch, tile: int | None) -> Tensor:
         """Pad to a size that the networks take, translate, and crop back to [N, 1, H, W]."""
@@ -250,19 +269,20 @@ class Translator(nn.Module):
             return torch.cat([self._drawn(single) for single in singles])
         with torch.random.fork_rng():
             torch.manual_seed(0)  # methods that keep dropout on when they translate draw the same every time
-            return one_channel(self({name: self._placed(entry) for name, entry in batch.items()}).float())
+            return grey(self({name: self._placed(entry) for name, entry in batch.items()}))
 
     def _placed(self, entry: Tensor) -> Tensor:
         """Return a tensor where the networks are; images also in the type that they compute in."""
-        is_image = entry.dim() == 4 and entry.is_floating_point()
-        return entry.to(self.device, self.dtype if is_image else None)
+        placed = entry.to(self.device)
+        if placed.dtype == torch.uint8 and placed.dim() == 4:
+            placed = from_bytes(placed)
+        is_image = placed.dim() == 4 and placed.is_floating_point()
+        return placed.to(self.dtype).contiguous() if is_image else placed  # laid out as scored images are
 
 
 def _padded(entry: Tensor, height: int, width: int) -> Tensor:
     """Enlarge images [N, C, H, W] and maps [N, H, W] at the bottom and right; leave what has no pixels."""
-    if entry.dim() == 3:
-        return pad_to(entry[:, None].float(), height, width)[:, 0].to(entry.dtype)
-    return pad_to(entry, height, width) if entry.dim() == 4 else entry
+    return pad_to(entry, height, width) if entry.dim() > 2 else entry
 
 
 def _for_each(values: Any, count: int) -> Sequence[Any]:

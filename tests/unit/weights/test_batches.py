@@ -71,7 +71,8 @@ def test_each_image_has_its_labels_and_temperatures(saved, tmp_path):
 def test_half_precision_takes_any_floats_and_gives_float32(saved, tmp_path, asked, dtype):
     translator = zoo.load(saved(tmp_path, "scenes:train=2,test=2", **asked), device="cpu")
     visible = torch.rand(1, 3, 32, 32) * 2 - 1
-    labels = torch.arange(32).remainder(len(translator.classes)).expand(1, 32, 32)
+    indices = torch.arange(32).remainder(len(translator.classes)).expand(1, 32, 32)
+    labels = indices if translator.reads_labels else None
     full = translator.translate(visible.to(dtype), labels=labels)
     half = translator.to(dtype).translate(visible.to(dtype), labels=labels)
     assert translator.dtype == dtype

@@ -19,6 +19,7 @@ from zoo.data.layout import read_info
 from zoo.errors import DataError, UsageError, ZooError
 from zoo.sources import open_source
 from zoo.weights.folder import ModelConfig, save_model
+from zoo.weights.inputs import pad_to
 
 
 def model(folder: Path, data: str, **asked: object) -> Path:
@@ -147,3 +148,94 @@ def test_damaged_files_and_unknown_parts_are_told(cyclegan, tmp_path):
         zoo.load(tmp_path)
     with pytest.raises(UsageError, match="there is no model folder"):
         zoo.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("channels", [None, 1])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_arrays_of_one_channel_are_grey_images(cyclegan, channels, dtype):
+    translator = zoo.load(cyclegan, device="cpu")
+    grey = np.random.default_rng(0).integers(0, 256, (32, 40), dtype=np.uint8)
+    grey[0, 0] = 255
+    wide = grey if dtype == np.uint8 else grey.astype(np.uint16) << 4  # a camera of 12 bits
+    thermal = translator.translate(wide if channels is None else wide[..., None])
+    assert thermal.shape == (32, 40)
+    assert np.array_equal(thermal, translator.translate(grey[..., None].repeat(3, 2)))
+
+
+def test_tensors_of_bytes_are_translated_as_their_arrays(cyclegan):
+    translator = zoo.load(cyclegan, device="cpu")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 24, 40, 3), dtype=np.uint8)
+    thermal = translator.translate(torch.from_numpy(pixels).permute(0, 3, 1, 2), depth=8)
+    assert np.array_equal(thermal[:, 0].numpy(), np.stack([translator.translate(one) for one in pixels]))
+
+
+def test_what_a_model_does_not_read_is_refused(cyclegan, layergan):
+    visible, labels = np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.uint8)
+    plain = zoo.load(cyclegan, device="cpu")
+    with pytest.raises(UsageError, match="reads the visible image only, no labels"):
+        plain.translate(visible, labels)
+    for picture in (visible, [visible], torch.zeros(2, 3, 32, 32)):
+        with pytest.raises(UsageError, match="reads the visible image only, no temperatures"):
+            plain.translate(picture, temperatures={"car": 3.0})
+    assert plain.translate(visible, temperatures={}).shape == (32, 32)
+    with pytest.raises(UsageError, match="the temperature of 'car' is nan"):
+        zoo.load(layergan, device="cpu").translate(visible, labels, {"car": float("nan")})
+
+
+def test_temperatures_of_a_model_that_reads_labels_alone_are_refused(saved, tmp_path):
+    asked = {"method": "thermalgan:code=latent,encoder_width=4", "generator": "unet_auto:width=4"}
+    folder = saved(tmp_path, "scenes:train=2,test=2", discriminator="patchgan:width=4", **asked)
+    translator = zoo.load(folder, device="cpu")
+    assert translator.reads == ("visible", "labels")
+    with pytest.raises(UsageError, match="reads the visible image and class labels, no temperatures"):
+        translator.translate(np.zeros((32, 32, 3), np.uint8), np.zeros((32, 32), np.uint8), {"car": 3.0})
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (np.full((32, 32), 0.5), "labels are integers"),
+        (np.full((32, 32), np.nan, np.float32), "labels are integers"),
+        (np.zeros((32, 32, 3), np.uint8), "labels are integers"),
+        (np.zeros((1, 32, 32, 1), np.uint8), "labels are integers"),
+        (np.zeros((0, 0), np.uint8), "the labels are 0x0 and the image 32x32"),
+        (np.full((32, 32), -3, np.int16), "label -3 has no class"),
+        (np.full((32, 32), 2**64 - 1, np.uint64), r"label \d+ has no class"),
+        (torch.zeros(32, 32), "labels are integers"),
+        (torch.zeros(0, 32, 32, dtype=torch.int64), "the labels are"),
+        (torch.zeros(32, dtype=torch.int64), "labels are integers"),
+        (Image.new("RGB", (32, 32)), "labels of the picture have pixels of type RGB"),
+        (Image.new("F", (32, 32)), "labels of the picture have pixels of type F"),
+        ("", "the label image is an empty path"),
+    ],
+)
+def test_labels_of_another_kind_are_refused(layergan, labels, told):
+    with pytest.raises(UsageError, match=told):
+        zoo.load(layergan, device="cpu").translate(np.zeros((32, 32, 3), np.uint8), labels)
+
+
+def test_labels_of_one_channel_and_of_any_integers_are_taken(layergan):
+    translator, visible = zoo.load(layergan, device="cpu"), np.zeros((32, 32, 3), np.uint8)
+    expected = translator.translate(visible, np.ones((32, 32), np.uint8))
+    for labels in (np.ones((32, 32, 1), np.int64), np.ones((32, 32), bool), np.ones((32, 32), np.uint64)):
+        assert np.array_equal(translator.translate(visible, labels), expected)
+
+
+def test_pictures_that_are_opened_but_broken_are_one_line(cyclegan, layergan, tmp_path):
+    Image.effect_noise((64, 64), 50).save(tmp_path / "a.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:-400])
+    with pytest.raises(DataError, match="the picture cannot be decoded"):
+        zoo.load(cyclegan, device="cpu").translate(Image.open(tmp_path / "cut.png"))
+    with pytest.raises(DataError, match="labels of the picture cannot be decoded"):
+        zoo.load(layergan, device="cpu").translate(np.zeros((64, 64, 3), np.uint8), Image.open(tmp_path / "cut.png"))
+
+
+@pytest.mark.parametrize(("there", "wanted"), [((5, 7), (8, 8)), ((1, 1), (4, 6)), ((3, 9), (16, 9)), ((4, 4), (4, 4))])
+def test_padding_reflects_and_then_repeats_the_edge(there, wanted):
+    image = torch.arange(there[0] * there[1]).view(1, 1, *there)
+    beyond = [wanted[0] - there[0], wanted[1] - there[1]]
+    inside = [min(more, side - 1) for more, side in zip(beyond, there, strict=True)]
+    expected = np.pad(image[0, 0].numpy(), [(0, inside[0]), (0, inside[1])], mode="reflect")
+    expected = np.pad(expected, [(0, beyond[0] - inside[0]), (0, beyond[1] - inside[1])], mode="edge")
+    for kind in (torch.uint8, torch.int64, torch.float32):
+        assert np.array_equal(pad_to(image.to(kind), *wanted)[0, 0].numpy(), expected)

@@ -1,0 +1,117 @@
+"""Opening and decoding of image files with Pillow; every failure is one line that names the file. Imports no torch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+
+from zoo.errors import DataError
+
+FIX = "Use an intact copy of the file, or leave it out"
+_SWAPPED = {"B": "L", "L": "B", "N": "B"}
+_GREY_BYTES = "RGBA"
+"""Decodes 16-bit grey with alpha as the upper and the lower byte of each."""
+_BITS, _PLANES = 258, 284
+"""Tags of TIFF: bits of each channel, and how the channels are stored."""
+_PILLOW = threading.Lock()
+"""Held while Pillow's own limit of pixels, which is global, is lifted."""
+
+
+def decode(path: Path, *, any_size: bool = False) -> Image.Image | NDArray[np.uint16]:
+    """Return an image, upright; colours of 16 bits, of which Pillow keeps the upper byte only, as uint16 [H, W, 3].
+
+    Pillow's decoders raise whatever a damaged file leads them to, so that every error is the file's.
+    """
+    try:
+        with opened(path, any_size=any_size) as image:
+            lower_tiles = _lower_bytes(image, path)
+            image.load()
+            ImageOps.exif_transpose(image, in_place=True)
+        if not lower_tiles:
+            return image
+        with opened(path, any_size=any_size) as lower:
+            cast(ImageFile, lower).tile = lower_tiles
+            lower.load()
+            ImageOps.exif_transpose(lower, in_place=True)
+        high, low = (np.asarray(one)[..., :3] for one in (image, lower))
+        if lower_tiles[0].args == _GREY_BYTES:
+            low = np.repeat(low[..., 1:2], 3, axis=2)
+        words: NDArray[np.uint16] = high.astype(np.uint16) << 8 | low
+        return words
+    except DataError:
+        raise
+    except Exception as error:
+        raise unreadable(path, error) from error
+
+
+@contextmanager
+def opened(path: Path, *, any_size: bool) -> Iterator[Image.Image]:
+    """Open an image file and read its header.
+
+    Raises:
+        DataError: it has more pixels than Pillow's limit, and `any_size` is false.
+    """
+    with _PILLOW:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        if limit and not any_size and image.width * image.height > 2 * limit:  # at which Pillow would raise
+            raise DataError(
+                f"image `{path}` has {image.width}x{image.height} pixels, more than the {2 * limit // 10**6} million that are "
+                "decoded at once",
+                "To translate it, use --tile 1024 (in Python tile=1024); for a dataset, save it smaller",
+            )
+        yield image
+
+
+def _lower_bytes(image: Image.Image, path: Path) -> list[Any]:
+    """Return tiles of a file of several 16-bit channels by which Pillow decodes the lower bytes; none for other files.
+
+    Raises:
+        DataError: a TIFF has its 16-bit channels one after the other, which Pillow takes for 8 bits.
+    """
+    tags: Any = getattr(image, "tag_v2", {})
+    if tags.get(_PLANES) == 2 and max(tags.get(_BITS, (8,))) > 8:
+        raise DataError(f"image `{path}` has 16-bit channels in separate planes, which are not read", "Save it as PNG")
+    tiles = []
+    for tile in cast(ImageFile, image).tile:
+        words = (tile.args,) if isinstance(tile.args, str) else tuple(tile.args or ())
+        mode = str(words[0]) if words else ""
+        if mode == "LA;16B":
+            tiles.append(tile._replace(args=_GREY_BYTES))
+        elif mode.startswith("RGB") and mode[-4:-1] == ";16":
+            swapped = mode[:-1] + _SWAPPED[mode[-1]]
+            tiles.append(tile._replace(args=swapped if isinstance(tile.args, str) else (swapped, *words[1:])))
+        else:
+            return []
+    return tiles
+
+
+def unreadable(path: Path, error: BaseException) -> DataError:
+    """Return the error of a file that is missing or cannot be decoded."""
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"image `{path}` does not exist", FIX)
+    if isinstance(error, UnidentifiedImageError):
+        if path.stat().st_size:
+            return DataError(
+                f"image `{path}` cannot be decoded: it is of no known format", "Save it as 8-bit PNG, or leave it out"
+            )
+        return DataError(f"image `{path}` cannot be decoded: it is empty", FIX)
+    what = reason(error).replace(repr(str(path)), "the file")  # as Pillow quotes it
+    return DataError(f"image `{path}` cannot be decoded: {what}", FIX)
+
+
+def reason(error: BaseException) -> str:
+    """Return what an error says in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
