@@ -34,7 +34,8 @@ class CycleGANFolders:
             for stem, path in images(folders[f"{split}B"], writer, THERMAL_SUFFIXES).items():
                 _add_thermal(writer, split, stem, path, span)
         assert source is not None  # source_folders refuses None
-        writer.describe(name=source.resolve().name, thermal_low=span.low, thermal_high=span.high)
+        low, high = span.over(writer.stems("train", "thermal"))
+        writer.describe(name=source.resolve().name, thermal_low=low, thermal_high=high)
 
 
 def _add_visible(writer: DatasetWriter, split: str, stem: str, path: Path) -> None:
@@ -46,6 +47,6 @@ def _add_thermal(writer: DatasetWriter, split: str, stem: str, path: Path, span:
         thermal = read_thermal(path)
         writer.add_thermal(split, stem, thermal)
         if split == "train":
-            span.include(thermal)
+            span.include(stem, thermal)
 
     leave_out_bad(writer, path, add)

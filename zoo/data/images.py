@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,11 @@ Array = NDArray[Any]
 # Chroma noise of a grey picture that was saved as a colour JPEG stays below this; false-colour palettes are far above.
 MAX_MEAN_CHROMA = 6.0
 
-_FIX = "Replace the file or remove it together with its partner"
-_DECODE_ERRORS = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+MAX_PIXELS = 178_956_970
+"""Largest number of values in an array file, the same as Pillow's limit for images; a damaged header may claim any number."""
+
+_NPY = b"\x93NUMPY"  # how an array file begins
+_FIX = "Replace the file by a whole copy, or move it and its partner out of the folder"
 
 
 def read_visible(path: Path) -> NDArray[np.uint8]:
@@ -26,7 +31,8 @@ def read_visible(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: the file is missing, truncated or no image.
     """
-    return to_rgb(_decode(path), f"`{path}`")
+    with _decoding(path):
+        return to_rgb(_open(path), f"`{path}`")
 
 
 def to_rgb(image: Image.Image, name: str = "the picture") -> NDArray[np.uint8]:
@@ -53,15 +59,16 @@ def read_thermal(path: Path) -> Array:
     """
     if path.suffix.lower() == ".npy":
         return _read_npy(path)
-    image = _decode(path)
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)
-    if image.mode == "F":
-        return _finite(np.asarray(image, dtype=np.float32), path)
-    if image.mode in ("L", "1", "LA"):
-        return np.asarray(image.convert("L"))
-    if image.mode in ("RGB", "RGBA", "P", "YCbCr"):
-        return grey(np.asarray(image.convert("RGB")), path)
+    with _decoding(path):
+        image = _open(path)
+        if image.mode.startswith("I;16"):
+            return np.asarray(image).astype(np.uint16)
+        if image.mode == "F":
+            return _finite(np.asarray(image, dtype=np.float32), path)
+        if image.mode in ("L", "1", "LA"):
+            return np.asarray(image.convert("L"))
+        if image.mode in ("RGB", "RGBA", "P", "YCbCr"):
+            return grey(np.asarray(image.convert("RGB")), path)
     raise DataError(f"thermal image `{path}` has pixels of type {image.mode}", "Save it as 8-bit or 16-bit grey PNG")
 
 
@@ -71,10 +78,11 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: the file is missing, truncated, or not an 8-bit image of one channel.
     """
-    image = _decode(path)
-    if image.mode not in ("L", "P"):
-        raise DataError(f"labels `{path}` have pixels of type {image.mode}", "Save class indices as 8-bit grey PNG")
-    return np.asarray(image)
+    with _decoding(path):
+        image = _open(path)
+        if image.mode not in ("L", "P"):
+            raise DataError(f"labels `{path}` have pixels of type {image.mode}", "Save class indices as 8-bit grey PNG")
+        return np.asarray(image)
 
 
 def read_celsius(path: Path) -> NDArray[np.float32]:
@@ -107,39 +115,50 @@ def header_size(path: Path) -> tuple[int, int]:
     Raises:
         DataError: the file is missing or its header is damaged.
     """
-    try:
+    with _decoding(path):
         if path.suffix.lower() == ".npy":
             height, width = np.load(path, mmap_mode="r", allow_pickle=False).shape
             return height, width
         with Image.open(path) as image:
             width, height = image.size
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except _DECODE_ERRORS as error:
-        raise _unreadable(path, error) from error
     return (width, height) if turned else (height, width)
 
 
-def _decode(path: Path) -> Image.Image:
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged file makes a decoder stumble over into one line; memory that does not suffice too."""
     try:
-        with Image.open(path) as image:
-            image.load()
-            return ImageOps.exif_transpose(image)
-    except _DECODE_ERRORS as error:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
         raise _unreadable(path, error) from error
+
+
+def _open(path: Path) -> Image.Image:
+    """Return a decoded image, upright."""
+    with Image.open(path) as image:
+        image.load()
+        return ImageOps.exif_transpose(image)
 
 
 def _read_npy(path: Path) -> Array:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except _DECODE_ERRORS as error:
-        raise _unreadable(path, error) from error
-    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.size == 0:
-        raise DataError(f"`{path}` has shape {getattr(array, 'shape', ())}, not height x width", _FIX)
-    if array.dtype in (np.uint8, np.uint16):
-        return array
-    if array.dtype.kind != "f":
-        raise DataError(f"`{path}` holds {array.dtype}", "Save it as uint8, uint16 or float32")
-    return _finite(array.astype(np.float32), path)
+    with _decoding(path):
+        with path.open("rb") as file:
+            if file.read(len(_NPY)) != _NPY:  # NumPy would take it for a pickle, and advise to execute it
+                raise DataError(f"image `{path}` cannot be decoded: it is no NPY file", _FIX)
+        # Mapping reserves no memory for what a header claims, and refuses a claim that the file does not hold.
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(array, np.ndarray) or array.ndim != 2 or array.size == 0:
+            raise DataError(f"`{path}` has shape {getattr(array, 'shape', ())}, not height x width", _FIX)
+        if array.size > MAX_PIXELS:
+            raise DataError(f"`{path}` has {array.size} values, and the limit is {MAX_PIXELS}", "Cut it into tiles")
+        if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
+            return np.array(array, array.dtype.newbyteorder("="))
+        if array.dtype.kind != "f":
+            raise DataError(f"`{path}` holds {array.dtype}", "Save it as uint8, uint16 or float32")
+        return _finite(np.array(array, np.float32), path)
 
 
 def _finite(array: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
@@ -148,8 +167,11 @@ def _finite(array: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
     return array
 
 
-def _unreadable(path: Path, error: BaseException) -> DataError:
+def _unreadable(path: Path, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
-        return DataError(f"image `{path}` does not exist", _FIX)
+        found = "is a link to a file that does not exist" if path.is_symlink() else "does not exist"
+        return DataError(f"image `{path}` {found}", _FIX)
+    if isinstance(error, MemoryError):
+        return DataError(f"image `{path}` cannot be decoded: it needs more memory than there is", _FIX)
     reason = " ".join(str(error).replace(f"'{path}'", "the file").split()) or type(error).__name__
     return DataError(f"image `{path}` cannot be decoded: {reason}", _FIX)
