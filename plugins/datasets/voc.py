@@ -51,7 +51,7 @@ def read_indices(path: Path) -> NDArray[np.uint8]:
 
 
 def class_names(source: Path, given: str, labels: list[Path]) -> tuple[str, ...]:
-    """Return the names of class indices: as given (`a+b`), by `labelmap.txt` (a `name:r,g,b:parts:actions` a line), or numbered."""
+    """Return the names of class indices: as given (`a+b`), by `labelmap.txt` (lines `name:r,g,b:parts:actions`), or numbered."""
     names = tuple(filter(None, given.split("+")))
     if not names and (source / "labelmap.txt").is_file():
         lines = (source / "labelmap.txt").read_text(encoding="utf-8", errors="replace").splitlines()

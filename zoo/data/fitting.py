@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import DataError
+from zoo.data.layout import LeftOut
+from zoo.errors import DataError, SourceError
 
 Array = NDArray[Any]
 Bits = Literal[8, 16, 32]
@@ -54,3 +57,24 @@ def require_fitting(images: dict[str, Array | None], stem: str) -> None:
         raise DataError(f"the labels of `{stem}` are not integers from 0 to 255")
     if celsius is not None and not np.isfinite(celsius).all():
         raise DataError(f"the degrees of `{stem}` are not all finite")
+
+
+def require_splits(stems: Mapping[tuple[str, str], Collection[str]], left_out: Sequence[LeftOut]) -> None:
+    """Refuse a dataset without an image of a kind in a split; stems are by split and kind.
+
+    Raises:
+        SourceError: it lacks one; the message says what was left out.
+    """
+    if not any(stems.values()):
+        raise nothing_usable("image", left_out)
+    for (split, kind), names in stems.items():
+        if not names:
+            raise nothing_usable(f"{kind} image of the {split} set", left_out)
+
+
+def nothing_usable(what: str, left_out: Sequence[LeftOut]) -> SourceError:
+    """Return the error of an import without such an image; it names an example of each reason, three at most."""
+    kinds = {re.sub(r"`[^`]*`|\d+", "", item.reason): item for item in reversed(left_out)}
+    examples = ", ".join(f"`{item.name}` ({item.reason})" for item in list(kinds.values())[:3])
+    said = f"{len(left_out)} were left out{f', such as {examples}' if examples else ''}"
+    return SourceError(f"no {what} could be imported; {said}", "Check the source")

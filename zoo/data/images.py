@@ -125,6 +125,20 @@ def header_size(path: Path) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
+def stored_bits(path: Path) -> int:
+    """Return the bits of a value that `read_thermal` will give, from the file's header alone: 8, 16 or 32.
+
+    Raises:
+        DataError: the file is missing or its header is damaged.
+    """
+    with _decoding(path):
+        if path.suffix.lower() == ".npy":
+            dtype = np.load(path, mmap_mode="r", allow_pickle=False).dtype
+            return 32 if dtype.kind == "f" else 8 * dtype.itemsize
+        with Image.open(path) as image:
+            return 16 if image.mode.startswith("I;16") else 32 if image.mode == "F" else 8
+
+
 @contextmanager
 def _decoding(path: Path) -> Iterator[None]:
     """Turn whatever a damaged file makes a decoder stumble over into one line; memory that does not suffice too."""

@@ -5,14 +5,16 @@ Imports no torch. An importer reads a published layout as it is and never change
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.images import read_thermal, read_visible
+from zoo.data.images import read_thermal, read_visible, stored_bits
 from zoo.data.layout import IMAGE_SUFFIXES
 from zoo.data.names import plain_stem
 from zoo.data.writer import DatasetWriter
@@ -137,10 +139,28 @@ def read_8_bit_thermal(path: Path) -> Array:
     Raises:
         DataError: it has another depth, or `read_thermal` cannot read it.
     """
+    return read_thermal_of(path, 8, "the published set")
+
+
+def read_thermal_of(path: Path, bits: int, whose: str = "most files") -> Array:
+    """Return a thermal image of a depth, [H, W]; the image of another depth is refused, in the words of `whose` depth it is.
+
+    Raises:
+        DataError: it has another depth, or `read_thermal` cannot read it.
+    """
     thermal = read_thermal(path)
-    if thermal.dtype != np.uint8:
-        raise DataError(f"thermal `{relative(path)}` has {8 * thermal.dtype.itemsize} bits, the published set 8")
+    if 8 * thermal.dtype.itemsize != bits:
+        raise DataError(f"thermal `{relative(path)}` has {8 * thermal.dtype.itemsize} bits, {whose} {bits}")
     return thermal
+
+
+def usual_bits(paths: Iterable[Path]) -> int:
+    """Return the depth of most thermal files, so that one of another depth is left out wherever it stands."""
+    counts: Counter[int] = Counter()
+    for path in paths:
+        with suppress(DataError):  # the file is left out when its turn comes
+            counts[stored_bits(path)] += 1
+    return max(counts, key=lambda bits: (counts[bits], -bits), default=8)
 
 
 def folder_like(source: Path | None, *names: str) -> Path | None:

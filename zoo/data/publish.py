@@ -14,7 +14,6 @@ from pathlib import Path
 from zoo.data.names import plain
 from zoo.errors import DataError, ZooError
 
-
 _NAME_BYTES = 100
 
 

@@ -16,15 +16,15 @@ def by_digest(names: Iterable[str], salt: str = "") -> list[str]:
     return sorted(names, key=lambda name: hashlib.sha256(f"{salt}{name}".encode(errors="surrogateescape")).hexdigest())
 
 
-def hold_out_share(names: Iterable[str], share: float) -> set[str]:
-    """Return the names that make up the test set: `share` of them, 0 to 1, by digest.
+def hold_out_share(names: Iterable[str], share: float, salt: str = "") -> set[str]:
+    """Return the names that make up the test set: `share` of them, 0 to 1, by digest of `salt` and name.
 
     At least one is held out, and at least one is left to train on.
 
     Raises:
         SourceError: there are fewer than two names.
     """
-    order = by_digest(names)
+    order = by_digest(names, salt)
     if len(order) < 2:
         raise SourceError(
             f"{len(order)} usable pair{'s' * (len(order) != 1)} cannot be split into a training and a test set",

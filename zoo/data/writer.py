@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoo.data.fitting import Common, bits_of, require_fitting, require_visible
+from zoo.data.fitting import Common, bits_of, nothing_usable, require_fitting, require_splits, require_visible
 from zoo.data.layout import FOLDERS, INFO_FILE, SPLITS, DatasetInfo, LeftOut, Unit, fingerprint, read_info
 from zoo.data.names import is_plain, plain
 from zoo.data.publish import NewFolder, require_apart
@@ -99,7 +99,7 @@ class DatasetWriter:
         if not thermal_low < thermal_high:
             raise SourceError(f"thermal_low {thermal_low:g} of {name} is not below thermal_high {thermal_high:g}")
         self._described = DatasetInfo(
-            name=name,
+            name=plain(name),
             source=source,
             license=license,
             citation=citation,
@@ -220,16 +220,7 @@ class DatasetWriter:
         Raises:
             SourceError: no image was written, or none to a split.
         """
-        ends = dict.fromkeys([*self._left_out[:1], *self._left_out[-1:]])
-        examples = ", ".join(f"`{item.name}` ({item.reason})" for item in ends)
-        left_out = f"{len(self._left_out)} were left out{f', such as {examples}' * bool(ends)}"
-        if self._common is None:
-            raise SourceError(f"no image could be imported; {left_out}", "Check the source")
-        for (split, kind), stems in self._stems.items():
-            if not stems:
-                raise SourceError(
-                    f"no {kind} image could be imported for the {split} set; {left_out}", "Check the source"
-                )
+        require_splits(self._stems, self._left_out)
 
     def _accept(self, split: str, kinds: tuple[str, ...], stem: str, image: Common) -> None:
         """Take an image's name and type if they fit the earlier ones, and else change nothing."""
@@ -238,9 +229,7 @@ class DatasetWriter:
         if not stem or stem.startswith(".") or any(character in stem for character in "/\\") or not is_plain(stem):
             raise DataError(f"`{plain(stem)}` cannot be the stem of a file name")
         if len(stem.encode()) > self._folder.name_bytes - len(".png"):
-            raise DataError(
-                f"the name would be longer than the {self._folder.name_bytes} bytes that the disk takes", "Shorten it"
-            )
+            raise DataError(f"the name is longer than {self._folder.name_bytes} bytes, which the disk does not take")
         for kind in kinds:
             if stem in self._stems[split, kind]:
                 raise DataError(f"the stem `{stem}` occurs twice in {split}/{kind}")
@@ -270,8 +259,7 @@ class DatasetWriter:
     def _finish(self) -> None:
         common = self._common
         if common is None:
-            self.require_splits()
-            raise AssertionError  # it refuses a set without images
+            raise nothing_usable("image", self._left_out)
         rows = {split: self._named_temperatures(split) for split in SPLITS}
         info = replace(
             self._described,

@@ -69,6 +69,7 @@ NAMES = [
     "msrs",
     "m3fd",
     "radiometric",
+    "pairs",
     "cyclegan",
     "aligned",
 ]
@@ -193,7 +194,7 @@ def test_16_bit_counts_are_scaled_to_the_span_of_the_training_images(unpaired: P
     _save(unpaired / "trainB/x.png", _noise(0)[..., 0])
     info = materialize(CycleGANFolders(CycleGANConfig()), unpaired.parent / "dst", unpaired)
     assert (info.thermal_bits, info.thermal_low, info.thermal_high) == (16, 21000, 25000)
-    assert "8 bits, earlier images have 16" in _left_out(info)["trainB/x.png"]
+    assert "8 bits, most files 16" in _left_out(info)["trainB/x.png"]
 
 
 @pytest.mark.parametrize("held_out", ["test", "val"])
