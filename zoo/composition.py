@@ -144,7 +144,7 @@ def choose_preset(name: str, system: RecipeConfig) -> Preset:
         UsageError: there is no such preset.
     """
     if name not in PRESETS:
-        raise UsageError(f"no preset is named {name!r}", f"Type one of: {', '.join(PRESETS)}")
+        raise UsageError(f"no preset is named {name!r}", f"Choose one of: {', '.join(PRESETS)}")
     return Preset(size=system.size, epochs=system.epochs) if name == "paper" else PRESETS[name]
 
 

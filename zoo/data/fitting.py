@@ -74,7 +74,9 @@ def require_splits(stems: Mapping[tuple[str, str], Collection[str]], left_out: S
 
 def nothing_usable(what: str, left_out: Sequence[LeftOut]) -> SourceError:
     """Return the error of an import without such an image; it names an example of each reason, three at most."""
-    kinds = {re.sub(r"`[^`]*`|\d+", "", item.reason): item for item in reversed(left_out)}
+    kinds: dict[str, LeftOut] = {}
+    for item in left_out:
+        kinds.setdefault(re.sub(r"`[^`]*`|\d+", "", item.reason), item)
     examples = ", ".join(f"`{item.name}` ({item.reason})" for item in list(kinds.values())[:3])
     said = f"{len(left_out)} were left out{f', such as {examples}' if examples else ''}"
     return SourceError(f"no {what} could be imported; {said}", "Check the source")

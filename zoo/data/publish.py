@@ -26,7 +26,7 @@ class NewFolder:
     """
 
     def __init__(self, dst: Path) -> None:
-        self.dst = dst.absolute()
+        self.dst = dst.resolve() if os.path.islink(dst) else dst.absolute()  # a rename does not follow links
         # The start of the name is enough to tell whose it is; the whole name may be as long as the system allows.
         start = os.fsdecode(os.fsencode(self.dst.name)[:_NAME_BYTES])
         self._building = self.dst.with_name(f".{start}.{uuid.uuid4().hex[:8]}.partial")
@@ -34,7 +34,7 @@ class NewFolder:
     def create(self) -> None:
         """Make the hidden folder, and the folders that `dst` is to lie in."""
         with self.writing():
-            if self.dst.exists() and (not self.dst.is_dir() or any(self.dst.iterdir())):
+            if os.path.lexists(self.dst) and (not self.dst.is_dir() or any(self.dst.iterdir())):
                 raise self._exists()
             self.dst.parent.mkdir(parents=True, exist_ok=True)
             self._building.mkdir()

@@ -78,7 +78,7 @@ def read_flir_jpeg(path: Path) -> Thermogram:
         visible = None if found.optical is None else np.asarray(found.optical, np.uint8)
         aligned = found.pip_info
     except Exception as error:  # flyr raises whatever a damaged file makes it stumble over
-        reason = " ".join(f"{type(error).__name__} {error}".split())
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
         raise DataError(
             f"`{path}` of {camera_of(path) or 'a camera that it does not name'} holds no radiometric data that flyr can read "
             f"({reason})",
