@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zoo.data.names import plain
@@ -26,7 +26,9 @@ class NewFolder:
     """
 
     def __init__(self, dst: Path) -> None:
-        self.dst = dst.resolve() if os.path.islink(dst) else dst.absolute()  # a rename does not follow links
+        self.dst = dst.absolute()
+        with suppress(OSError):  # `create` says what is wrong with the name
+            self.dst = dst.resolve() if dst.is_symlink() else self.dst  # a rename does not follow links
         # The start of the name is enough to tell whose it is; the whole name may be as long as the system allows.
         start = os.fsdecode(os.fsencode(self.dst.name)[:_NAME_BYTES])
         self._building = self.dst.with_name(f".{start}.{uuid.uuid4().hex[:8]}.partial")
@@ -34,6 +36,8 @@ class NewFolder:
     def create(self) -> None:
         """Make the hidden folder, and the folders that `dst` is to lie in."""
         with self.writing():
+            with suppress(FileNotFoundError):
+                os.lstat(self.dst)  # a name that the system does not take is refused before any work
             if os.path.lexists(self.dst) and (not self.dst.is_dir() or any(self.dst.iterdir())):
                 raise self._exists()
             self.dst.parent.mkdir(parents=True, exist_ok=True)
