@@ -104,7 +104,7 @@ def check_sizes(parts: Mapping[str, Choice], size: int, beside: Iterable[Choice]
 
     Raises:
         RefusedError: the size is too small for a part or not among those that it takes; the message names the nearest size
-            that suits all.
+            that suits all, or the parts alone where none does.
     """
     for kind, choice in parts.items():
         if takes_size(choice, size):
@@ -114,7 +114,7 @@ def check_sizes(parts: Mapping[str, Choice], size: int, beside: Iterable[Choice]
         if contract.min_size > contract.size_multiple:
             limits += f" from {contract.min_size} px"
         reason = f"{kind} {choice.name} takes sizes in {limits}, and {size} is not one"
-        nearest = nearest_size([*parts.values(), *beside], size)
+        nearest = nearest_size([*parts.values(), *beside], size) or nearest_size([*parts.values()], size)
         raise RefusedError(
             reason, f"Use --size {nearest}" if nearest else f"No size up to {LARGEST} px suits all parts: choose others"
         )

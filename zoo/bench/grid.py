@@ -103,13 +103,15 @@ def expand(
     systems, registry = axes.systems(), get_registry()
     sizes: dict[System, int] = {}
     refusals: list[Refusal] = []
-    measures = [registry.find("metric", spec) for spec in metrics]
-    for system in systems:
-        config = choose_system(registry, **asdict(system), preset=axes.preset)
-        parts = choose_parts(registry, config, axes.norm)
+    configs = [choose_system(registry, **asdict(system), preset=axes.preset) for system in systems]
+    chosen = [choose_parts(registry, config, axes.norm) for config in configs]
+    together = [registry.find("metric", spec) for spec in metrics] + [
+        part for parts in chosen for part in parts.values()
+    ]
+    for system, config, parts in zip(systems, configs, chosen, strict=True):
         size = axes.size if axes.size is not None else choose_preset(axes.preset, config).size
         try:
-            check_sizes(parts, size, measures)
+            check_sizes(parts, size, together)
         except RefusedError as error:
             refusals.append(Refusal(label=str(system), reason=str(error)))
         else:
