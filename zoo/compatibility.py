@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 
-from zoo.errors import RefusedError
+from zoo.errors import RefusedError, UsageError
 from zoo.hookspec import Kind
 from zoo.registry import Choice
 from zoo.sources import DataSource
+
+LARGEST = 4096
+"""Largest image side, in pixels, that is looked at for advice."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ FEATURES: Mapping[str, _Feature] = {
     "taps": _Feature(
         "generator",
         "compares features inside the generator, and {provider} offers no taps",
-        "Type: zoo list generator --offers taps",
+        "Choose one of: zoo list generator --offers taps",
     ),
     "double_backward": _Feature(
         "discriminator",
@@ -57,20 +61,26 @@ FEATURES: Mapping[str, _Feature] = {
     "equal_channels": _Feature(
         None,
         "compares visible with thermal images channel by channel, and they have {visible} and {thermal} channels",
-        "Leave the option out, or type: --thermal-channels 3",
+        "Leave the option out, or use --thermal-channels 3",
     ),
 }
 
 
 def check(
-    parts: Mapping[str, Choice], source: DataSource, *, size: int, thermal_channels: int, visible_channels: int = 3
+    parts: Mapping[str, Choice],
+    source: DataSource,
+    *,
+    size: int,
+    thermal_channels: int,
+    visible_channels: int = 3,
+    beside: Iterable[Choice] = (),
 ) -> None:
-    """Refuse a combination that cannot work.
+    """Refuse a combination that cannot work; `beside` as of `check_sizes`.
 
     Raises:
         RefusedError: an image size that a network cannot take, or a need that no other part meets.
     """
-    check_sizes(parts, size)
+    check_sizes(parts, size, beside)
     offers = frozenset().union(source.offers, *(choice.contract.offers for choice in parts.values()))
     if visible_channels == thermal_channels:
         offers |= {"equal_channels"}
@@ -84,29 +94,51 @@ def check(
             raise RefusedError(f"{kind} {choice.name} reads {', '.join(missing)}, and dataset {source.name} has none")
 
 
-def check_sizes(parts: Mapping[str, Choice], size: int) -> None:
+def check_sizes(parts: Mapping[str, Choice], size: int, beside: Iterable[Choice] = ()) -> None:
     """Refuse an image size, in pixels, that a part cannot take.
 
+    Args:
+        parts: what is checked, by kind.
+        size: of the images.
+        beside: what else the advised size must suit, such as metrics and other networks of the same bench.
+
     Raises:
-        RefusedError: the size is too small for a part or not among those that it takes.
+        RefusedError: the size is too small for a part or not among those that it takes; the message names the nearest size
+            that suits all, or the parts alone where none does.
     """
     for kind, choice in parts.items():
-        contract = choice.for_size(size).contract
-        multiple, least = contract.size_multiple, contract.min_size
-        if size % multiple == 0 and size >= least:
+        if takes_size(choice, size):
             continue
-        nearest = max(-(-least // multiple), round(size / multiple), 1) * multiple
-        limits = f"multiples of {multiple} px" if multiple > 1 else "whole pixels"
-        if least > multiple:
-            limits += f" from {least} px"
+        contract = choice.for_size(size).contract
+        limits = f"multiples of {contract.size_multiple} px" if contract.size_multiple > 1 else "whole pixels"
+        if contract.min_size > contract.size_multiple:
+            limits += f" from {contract.min_size} px"
         reason = f"{kind} {choice.name} takes sizes in {limits}, and {size} is not one"
-        raise RefusedError(reason, f"Type: --size {nearest}")
+        nearest = nearest_size([*parts.values(), *beside], size) or nearest_size([*parts.values()], size)
+        raise RefusedError(
+            reason, f"Use --size {nearest}" if nearest else f"No size up to {LARGEST} px suits all parts: choose others"
+        )
+
+
+def takes_size(choice: Choice, size: int) -> bool:
+    """Return whether a part takes images of this size, in pixels."""
+    contract = choice.for_size(size).contract
+    return size % contract.size_multiple == 0 and size >= contract.min_size
+
+
+def nearest_size(choices: Sequence[Choice], size: int) -> int | None:
+    """Return the size nearest to `size` that all parts take, the larger one of two; None where there is none."""
+    for candidate in sorted(range(1, LARGEST + 1), key=lambda each: (abs(each - size), -each)):
+        with suppress(UsageError):  # a part may refuse a size by its options
+            if all(takes_size(choice, candidate) for choice in choices):
+                return candidate
+    return None
 
 
 def _lacks(
     missing: Set[str], parts: Mapping[str, Choice], source: DataSource, channels: tuple[int, int]
 ) -> list[tuple[str, str]]:
-    """Return what to say of each missing feature and how to mend it, in the order of `FEATURES`."""
+    """Return what to say of each missing feature and how to fix it, in the order of `FEATURES`."""
     lacks = [
         (f"needs {need!r}, and no part of the recipe offers it", "Choose other parts")
         for need in sorted(missing - FEATURES.keys())

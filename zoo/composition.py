@@ -149,7 +149,7 @@ def choose_preset(name: str, system: RecipeConfig, training: Training) -> Preset
         UsageError: there is no such preset, or the system's epochs make no sense.
     """
     if name not in PRESETS:
-        raise UsageError(f"no preset is named {name!r}", f"Type one of: {', '.join(PRESETS)}")
+        raise UsageError(f"no preset is named {name!r}", f"Choose one of: {', '.join(PRESETS)}")
     epochs = training.epochs if system.epochs is None else system.epochs
     decay = Fraction(training.decay_epochs, training.epochs)
     if epochs < 1:

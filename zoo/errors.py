@@ -37,6 +37,12 @@ class DataError(UsageError):
     """A dataset, image or folder that cannot be used as it is."""
 
 
+class SourceError(DataError):
+    """A source that was read and gives no usable dataset: too few whole images, or none of a split."""
+
+    exit_code = 1
+
+
 def did_you_mean(asked: str, known: Iterable[str], limit: int = 3) -> str:
     """Return `Did you mean a, b?` for the names nearest to `asked`, or the empty string."""
     near = get_close_matches(asked, list(known), n=limit, cutoff=0.6)

@@ -75,7 +75,7 @@ def _from_file(path: Path, options: Options) -> list[Setting]:
     try:
         verbs = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"`{path}` cannot be read: {error}", "Mend it, or remove it") from error
+        raise UsageError(f"`{path}` cannot be read: {error}", "Correct it") from error
     found = []
     for verb, values in verbs.items():
         if verb not in options or not isinstance(values, dict):

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, read_info
+from zoo.data.names import plain
 from zoo.errors import DataError, UsageError
 from zoo.files import cache_dir, write_atomically
 from zoo.registry import Choice, get_registry, parse
@@ -69,7 +70,7 @@ def open_source(spec: str | Path, *, size: int, progress: Progress | None = None
             raise
         raise UsageError(f"{error.message}, and there is no folder {str(spec)!r} here", error.fix) from None
     if "source" in choice.contract.needs:
-        fix = f"Type: zoo data import {choice.name} SRC DST, then --data DST"
+        fix = f"Run: zoo data import {choice.name} SRC DST, then --data DST"
         raise UsageError(f"dataset {choice.name} is read from your copy of it", fix)
     return _rendered(choice.with_defaults({"size": size}), progress)
 
@@ -126,10 +127,10 @@ def _checked(root: Path, progress: Progress | None) -> DataSource:
             progress(f"checking {root}, once: {sum(info.splits.values())} pairs", 0)
         errors = [problem for problem in check(root) if problem.severity == "error"]
         if errors:
-            lines = "\n".join(f"zoo:   {problem.path}: {problem.what}" for problem in errors[:20])
+            lines = "\n".join(plain(f"zoo:   {problem.path}: {problem.what}") for problem in errors[:20])
             more = f"\nzoo:   ... and {len(errors) - 20} more" if len(errors) > 20 else ""
             count = f"{len(errors)} fault{'s' * (len(errors) > 1)}"
-            raise DataError(f"dataset `{root}` has {count}; zoo data check tells them all:\n{lines}{more}")
+            raise DataError(f"dataset `{root}` has {count}; `zoo data check` lists them all:\n{lines}{more}")
         found = fingerprint(root, info)
         write_atomically(memo, found.encode())
     return DataSource(root=root.resolve(), name=info.name, info=info, fingerprint=found)
@@ -137,8 +138,8 @@ def _checked(root: Path, progress: Progress | None) -> DataSource:
 
 def _signature(root: Path) -> str:
     """Return a hash of the folder's file names, sizes and times."""
-    digest = hashlib.sha256(str(root.resolve()).encode())
+    digest = hashlib.sha256(str(root.resolve()).encode(errors="surrogateescape"))
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         stat = path.stat()
-        digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()

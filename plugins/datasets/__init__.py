@@ -16,6 +16,7 @@ from .config import (
     M3FDConfig,
     MSRSConfig,
     OSUConfig,
+    PairsConfig,
     RadiometricConfig,
     RoadSceneConfig,
     ThermalWorldConfig,
@@ -91,6 +92,12 @@ def zoo_components() -> Iterable[Component]:
             frozenset({"pairs", "celsius"}),
         ),
         _row(
+            "pairs:Pairs",
+            PairsConfig(),
+            "pairs in two folders, visible|vis|vi|rgb|color|A and thermal|infrared|ir|lwir|T|B; train/, test/ optional",
+            "",
+        ),
+        _row(
             "cyclegan:CycleGANFolders",
             CycleGANConfig(),
             "unpaired images: trainA/, trainB/, testA/, testB/; A is visible, B thermal",
@@ -100,7 +107,7 @@ def zoo_components() -> Iterable[Component]:
         _row(
             "aligned:SideBySide",
             AlignedConfig(),
-            "pairs side by side in one image: train/, test/ (or val/); visible left, thermal right",
+            "pairs side by side in one image: train/, test/ (or val/); visible left, thermal right; or in two folders",
             'Isola et al., "pix2pix" (CVPR 2017)',
         ),
     ]

@@ -1,4 +1,4 @@
-"""The aligned layout of the pix2pix code: one image holds a pair side by side, visible left, thermal right."""
+"""Pairs side by side in one image, as the pix2pix code has them: visible left, thermal right; or in two folders, as `pairs`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from zoo.data.importing import images, leave_out_bad, source_folders
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError
 
-from .config import AlignedConfig
+from .config import AlignedConfig, PairsConfig
+from .pairs import find_pairs, lacking, write_pairs
 
 
 class SideBySide:
@@ -24,12 +25,22 @@ class SideBySide:
         Raises:
             DataError: the source lacks a folder of the layout.
         """
-        held_out = "val" if source and (source / "val").is_dir() and not (source / "test").is_dir() else "test"
+        source_folders(source, (), layout="aligned")
+        assert source is not None  # source_folders refuses None
+        if found := find_pairs(source):
+            write_pairs(writer, source, found, PairsConfig())
+            return
+        held_out = "val" if (source / "val").is_dir() and not (source / "test").is_dir() else "test"
+        if not (source / "train").is_dir() or not (source / held_out).is_dir():
+            raise DataError(
+                f"`{source}` is not in the layout of aligned: it lacks train and test with images side by side, and "
+                f"{lacking(source)}",
+                "Name the folder that holds train and test, or the two folders of pairs",
+            )
         folders = source_folders(source, ("train", held_out), layout="aligned")
         for split, folder in (("train", folders["train"]), ("test", folders[held_out])):
             for stem, path in images(folder, writer).items():
                 _add_halves(writer, split, stem, path)
-        assert source is not None  # source_folders refuses None
         writer.describe(name=source.resolve().name)
 
 

@@ -20,6 +20,16 @@ class CycleGANConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PairsConfig:
+    """Options of `pairs`."""
+
+    test_share: float = 0.1
+    """Share of the pairs held out, by SHA-256, where the folders have no split."""
+    seed: int = 0
+    """Another seed holds other pairs out."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AlignedConfig:
     """`aligned` has no options."""
 

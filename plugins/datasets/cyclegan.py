@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo.data.images import read_thermal, read_visible
-from zoo.data.importing import ThermalSpan, images, leave_out_bad, source_folders
+from zoo.data.images import read_visible
+from zoo.data.importing import ThermalSpan, images, leave_out_bad, read_thermal_of, source_folders, usual_bits
 from zoo.data.layout import SPLITS, THERMAL_SUFFIXES
 from zoo.data.writer import DatasetWriter
 
@@ -27,25 +27,27 @@ class CycleGANFolders:
             DataError: the source lacks one of the four folders.
         """
         folders = source_folders(source, [f"{split}{side}" for split in SPLITS for side in "AB"], layout="cyclegan")
-        span = ThermalSpan()
+        thermal = {split: images(folders[f"{split}B"], writer, THERMAL_SUFFIXES) for split in SPLITS}
+        bits, span = usual_bits(path for files in thermal.values() for path in files.values()), ThermalSpan()
         for split in SPLITS:
             for stem, path in images(folders[f"{split}A"], writer).items():
                 _add_visible(writer, split, stem, path)
-            for stem, path in images(folders[f"{split}B"], writer, THERMAL_SUFFIXES).items():
-                _add_thermal(writer, split, stem, path, span)
+            for stem, path in thermal[split].items():
+                _add_thermal(writer, split, stem, path, bits, span)
         assert source is not None  # source_folders refuses None
-        writer.describe(name=source.resolve().name, thermal_low=span.low, thermal_high=span.high)
+        low, high = span.over(writer.stems("train", "thermal"))
+        writer.describe(name=source.resolve().name, thermal_low=low, thermal_high=high)
 
 
 def _add_visible(writer: DatasetWriter, split: str, stem: str, path: Path) -> None:
     leave_out_bad(writer, path, lambda: writer.add_visible(split, stem, read_visible(path)))
 
 
-def _add_thermal(writer: DatasetWriter, split: str, stem: str, path: Path, span: ThermalSpan) -> None:
+def _add_thermal(writer: DatasetWriter, split: str, stem: str, path: Path, bits: int, span: ThermalSpan) -> None:
     def add() -> None:
-        thermal = read_thermal(path)
+        thermal = read_thermal_of(path, bits)
         writer.add_thermal(split, stem, thermal)
         if split == "train":
-            span.include(thermal)
+            span.include(stem, thermal)
 
     leave_out_bad(writer, path, add)

@@ -77,6 +77,11 @@ def radiometric(folder: Path) -> None:
         _save(folder / "thermal" / name, 7000 + _noise(name).astype(np.uint16))
 
 
+def pairs(folder: Path) -> None:
+    """Write pairs in two folders, without a split."""
+    _pairs(folder / "vi", folder / "ir", _names("{:03}.png", PAIRS))
+
+
 def cyclegan(folder: Path) -> None:
     """Write unpaired images, more of one kind than of the other."""
     for half in ("train", "test"):

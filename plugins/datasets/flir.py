@@ -25,6 +25,7 @@ from zoo.data.importing import (
     relative,
     source_folders,
 )
+from zoo.data.names import plain_stem
 from zoo.data.radiometric import CountScale
 from zoo.data.splitting import hold_out_sequences
 from zoo.data.writer import DatasetWriter
@@ -66,19 +67,24 @@ class FLIR:
         second = (source / MAP).is_file()
         register = Registration.of(self.config.homography, self._second_view if second else self._first_view)
         span = ThermalSpan()
-        for split, pairs in (self._second(writer, source) if second else self._first(writer, source)).items():
+        halves = {"train": self._second(writer, source)} if second else self._first(writer, source)
+        for split, pairs in halves.items():
             for stem, visible, thermal in pairs:
                 leave_out_bad(
                     writer, visible, partial(self._add, writer, split, stem, visible, thermal, register, span)
                 )
+        if second and (usable := writer.stems("train")):
+            held = hold_out_sequences(Counter(map(_video, usable)), self.config.test_share)
+            writer.hold_out({stem for stem in usable if _video(stem) in held})
+        low, high = span.over(writer.stems("train"))
         degrees = self.config.celsius_per_count > 0
         writer.describe(
             name="flir",
             source=f"Teledyne FLIR ADAS thermal dataset, {'version 2' if second else 'version 1'}",
             license="by the publisher's terms of use",
             citation="Teledyne FLIR: Free ADAS Thermal Dataset",
-            thermal_low=span.low,
-            thermal_high=span.high,
+            thermal_low=low,
+            thermal_high=high,
             unit="celsius" if degrees else "grey",
         )
 
@@ -98,25 +104,20 @@ class FLIR:
             found[split] = [(stem, *pair) for stem, pair in pairs.items()]
         return found
 
-    def _second(self, writer: DatasetWriter, source: Path) -> dict[str, list[Trio]]:
-        """Return v2's pairs by split, whole videos held out; only its test videos have partners, named by the map."""
+    def _second(self, writer: DatasetWriter, source: Path) -> list[Trio]:
+        """Return v2's pairs; only its test videos have partners, named by the map."""
         halves = source_folders(source, ("video_rgb_test", "video_thermal_test"), layout="flir")
         rgb = images(source_folders(halves["video_rgb_test"], ("data",), layout="flir")["data"], writer)
         folder = V2_THERMAL[self.config.thermal]
         thermal = images(source_folders(halves["video_thermal_test"], (folder,), layout="flir")[folder], writer)
         trios: list[Trio] = []
         for visible_name, thermal_name in _read_map(source / MAP).items():
-            stem, partner = Path(visible_name).stem, Path(thermal_name).stem
+            stem, partner = plain_stem(visible_name), plain_stem(thermal_name)
             if stem in rgb and partner in thermal:
                 trios.append((stem, rgb.pop(stem), thermal.pop(partner)))
         for path in [*rgb.values(), *thermal.values()]:
             writer.skip(relative(path), f"no partner by {MAP}")
-        sizes = Counter(_video(stem) for stem, _, _ in trios)
-        held = hold_out_sequences(sizes, self.config.test_share)
-        split: dict[str, list[Trio]] = {"train": [], "test": []}
-        for trio in trios:
-            split["test" if _video(trio[0]) in held else "train"].append(trio)
-        return split
+        return trios
 
     def _add(
         self, writer: DatasetWriter, split: str, stem: str, visible: Path, thermal: Path, register: Registration,
@@ -125,7 +126,7 @@ class FLIR:
         values = self._read_thermal(thermal)
         writer.add(split, stem, visible=register.apply(read_visible(visible), values), thermal=values)
         if split == "train":
-            span.include(values)
+            span.include(stem, values)
 
     def _read_thermal(self, path: Path) -> Array:
         if self.config.thermal == "8":

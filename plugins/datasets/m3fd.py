@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from zoo.data.importing import add_8_bit_pair, folder_like, images, pair_up, source_folders
+from zoo.data.importing import add_8_bit_pair, folder_like, images, pair_up, source_folders, stems_in
 from zoo.data.splitting import blocks, hold_out_sequences
 from zoo.data.writer import DatasetWriter
-from zoo.errors import DataError
+from zoo.errors import SourceError
 
 from .config import M3FDConfig
 
@@ -25,7 +25,8 @@ class M3FD:
         The split is that of `meta/train.txt` where there is one, else whole blocks of neighbours are held out.
 
         Raises:
-            DataError: the source lacks a folder of the layout, or is too small to be split.
+            DataError: the source lacks a folder of the layout.
+            SourceError: it has too few usable pairs to be split.
         """
         source_folders(source, (), layout="m3fd")
         visible, thermal = folder_like(source, "Vis", "vi"), folder_like(source, "Ir")
@@ -33,9 +34,10 @@ class M3FD:
             found = source_folders(source, ("Vis", "Ir"), layout="m3fd")
             visible, thermal = found["Vis"], found["Ir"]
         pairs = pair_up(images(visible, writer), images(thermal, writer), writer)
-        test = self._test_stems(source, list(pairs))
         for stem, pair in pairs.items():
-            add_8_bit_pair(writer, "test" if stem in test else "train", stem, *pair)
+            add_8_bit_pair(writer, "train", stem, *pair)
+        usable = writer.stems("train")
+        writer.hold_out(self._held_out(source, list(pairs), usable) if usable else ())
         writer.describe(
             name="m3fd",
             source="https://github.com/JinyuanLiu-CV/TarDAL",
@@ -43,16 +45,15 @@ class M3FD:
             citation="Liu et al.: Target-aware Dual Adversarial Learning and a Multi-scenario Benchmark. CVPR 2022",
         )
 
-    def _test_stems(self, source: Path | None, stems: list[str]) -> set[str]:
+    def _held_out(self, source: Path | None, stems: list[str], usable: list[str]) -> set[str]:
+        """Return which of the usable pairs are tested on; blocks are numbered among all pairs, so that neighbours stay one."""
         meta = folder_like(source, "meta")
         if meta and (meta / "train.txt").is_file():
-            words = (meta / "train.txt").read_text(encoding="utf-8").split()
-            return set(stems) - {Path(word).stem for word in words}
+            return set(usable) - stems_in(meta / "train.txt")
         runs = blocks(stems, self.config.block)
-        sizes = Counter(runs.values())
         try:
-            held = hold_out_sequences(sizes, self.config.test_share)
-        except DataError as error:
+            held = hold_out_sequences(Counter(runs[stem] for stem in usable), self.config.test_share)
+        except SourceError as error:
             fix = "Check that the set is complete, or choose smaller blocks: m3fd:block=N"
-            raise DataError(f"`{source}` holds {len(stems)} pairs, too few to split into blocks", fix) from error
-        return {stem for stem, run in runs.items() if run in held}
+            raise SourceError(f"`{source}` holds {len(usable)} pairs, too few to split into blocks", fix) from error
+        return {stem for stem in usable if runs[stem] in held}

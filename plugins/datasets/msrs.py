@@ -29,6 +29,13 @@ class MSRS:
         """
         halves = source_folders(source, SPLITS, layout="msrs")
         labelled = self.config.labels and all(folder_like(half, "Segmentation_labels") for half in halves.values())
+        writer.describe(
+            name="msrs",
+            source="https://github.com/Linfeng-Tang/MSRS",
+            license="none stated by the publishers",
+            citation="Tang et al.: PIAFusion: A Progressive Infrared and Visible Image Fusion Network. Inf. Fusion 2022",
+            classes=CLASSES if labelled else (),
+        )
         for split, half in halves.items():
             sides = source_folders(half, ("vi", "ir"), layout="msrs")
             pairs = pair_up(images(sides["vi"], writer), images(sides["ir"], writer), writer)
@@ -39,13 +46,6 @@ class MSRS:
                     writer.skip(relative(visible), "no label image")
                 else:
                     _add(writer, split, stem, visible, thermal, labels.get(stem))
-        writer.describe(
-            name="msrs",
-            source="https://github.com/Linfeng-Tang/MSRS",
-            license="none stated by the publishers",
-            citation="Tang et al.: PIAFusion: A Progressive Infrared and Visible Image Fusion Network. Inf. Fusion 2022",
-            classes=CLASSES if labelled else (),
-        )
 
 
 def _add(writer: DatasetWriter, split: str, stem: str, visible: Path, thermal: Path, labels: Path | None) -> None:

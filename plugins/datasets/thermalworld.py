@@ -13,13 +13,13 @@ from zoo.data.importing import Array, ThermalSpan, folder_like, images, leave_ou
 from zoo.data.layout import SPLITS, THERMAL_SUFFIXES
 from zoo.data.objects import with_edges
 from zoo.data.radiometric import CountScale
-from zoo.data.splitting import by_digest
+from zoo.data.splitting import hold_out_share
 from zoo.data.temperatures import measure
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError
 
 from .config import ThermalWorldConfig
-from .voc import VOID, class_names, read_indices, split_lists
+from .voc import VOID, class_names, read_indices, require_named, split_lists
 
 Files = dict[str, Path]
 
@@ -67,18 +67,20 @@ class ThermalWorld:
         classes = class_names(source, self.config.classes, [found["SegmentationClass"][stem] for stem in stems])
         names = (*classes, "edge") if self.config.edges else classes
         lists = split_lists(source)
-        held = set(by_digest(stems)[: max(1, round(self.config.test_share * len(stems)))])
+        _describe(writer, names)
         span, units = ThermalSpan(), set[bool]()
         for stem in stems:
             files = {name: paths[stem] for name, paths in found.items()}
-            split = lists.get(stem) if lists else "test" if stem in held else "train"
+            split = lists.get(stem) if lists else "train"
             if split is None:
                 writer.skip(relative(files["visible"]), "in no list of ImageSets")
                 continue
             leave_out_bad(
                 writer, files["visible"], partial(self._add_voc, writer, split, stem, files, names, span, units)
             )
-        _describe(writer, names, span, degrees=True in units)
+        if not lists and (usable := writer.stems("train")):
+            writer.hold_out(hold_out_share(usable, self.config.test_share))
+        _describe(writer, names, *span.over(writer.stems("train")), degrees=True in units)
 
     def _add_voc(
         self, writer: DatasetWriter, split: str, stem: str, files: Files, names: tuple[str, ...], span: ThermalSpan,
@@ -88,6 +90,7 @@ class ThermalWorld:
         labels, objects = read_indices(files["SegmentationClass"]), read_indices(files["SegmentationObject"])
         if labels.shape != objects.shape:
             raise DataError(f"class and object images differ in size: {labels.shape} and {objects.shape}")
+        require_named(files["SegmentationClass"], labels, names[:-1] if self.config.edges else names)
         if self.config.edges:
             # VOC's own border (void) is an edge too; objects are told apart by both images.
             parts = labels.astype(np.int64) * 256 + objects
@@ -98,19 +101,20 @@ class ThermalWorld:
         self._write(writer, split, stem, read_visible(files["visible"]), thermal, labels, names, degrees)
         units.add(degrees)
         if split == "train":
-            span.include(thermal)
+            span.include(stem, thermal)
 
     def _write_thermalgan(self, writer: DatasetWriter, source: Path) -> None:
         """Write degrees; LABEL_TEMP, every object at its mean, names no classes, so the labels only part the objects."""
         names = ("object", "edge") if self.config.edges else ("object",)
         span = ThermalSpan()
+        _describe(writer, names)
         for split, half in source_folders(source, SPLITS, layout="thermalworld").items():
             folders = source_folders(half, ("TV", "IR_32", "LABEL_TEMP"), layout="thermalworld")
             found = {name: images(path, writer, THERMAL_SUFFIXES) for name, path in folders.items()}
             for stem in _complete(found, writer):
                 files = {name: paths[stem] for name, paths in found.items()}
                 leave_out_bad(writer, files["TV"], partial(self._add_degrees, writer, split, stem, files, names, span))
-        _describe(writer, names, span, degrees=True)
+        _describe(writer, names, *span.over(writer.stems("train")), degrees=True)
 
     def _add_degrees(
         self, writer: DatasetWriter, split: str, stem: str, files: Files, names: tuple[str, ...], span: ThermalSpan
@@ -123,7 +127,7 @@ class ThermalWorld:
             labels = with_edges(labels, means, index=1, width=self.config.edges)
         self._write(writer, split, stem, read_visible(files["TV"]), thermal, labels, names, degrees=True)
         if split == "train":
-            span.include(thermal)
+            span.include(stem, thermal)
 
     def _write(
         self, writer: DatasetWriter, split: str, stem: str, visible: Array, thermal: Array, labels: Array,
@@ -156,7 +160,10 @@ def _complete(found: dict[str, Files], writer: DatasetWriter) -> list[str]:
     return sorted(common(*(set(files) for files in found.values())))
 
 
-def _describe(writer: DatasetWriter, names: tuple[str, ...], span: ThermalSpan, *, degrees: bool) -> None:
+def _describe(
+    writer: DatasetWriter, names: tuple[str, ...], low: float = 0.0, high: float = 255.0, *, degrees: bool = False
+) -> None:
+    """Describe the set; before its images are added for the names, by which the writer checks labels, and then for all."""
     writer.describe(
         name="thermalworld",
         source="ThermalWorld, http://zefirus.org/ThermalGAN",
@@ -166,7 +173,7 @@ def _describe(writer: DatasetWriter, names: tuple[str, ...], span: ThermalSpan, 
             "Multispectral Dataset. ECCV Workshops 2018"
         ),
         classes=names,
-        thermal_low=span.low,
-        thermal_high=span.high,
+        thermal_low=low,
+        thermal_high=high,
         unit="celsius" if degrees else "grey",
     )

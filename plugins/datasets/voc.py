@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data.images import read_labels, read_visible
+from zoo.data.importing import stems_in
 from zoo.errors import DataError
 
 VOID = 255
@@ -49,15 +51,13 @@ def read_indices(path: Path) -> NDArray[np.uint8]:
 
 
 def class_names(source: Path, given: str, labels: list[Path]) -> tuple[str, ...]:
-    """Return the names of class indices: as given (`a+b`), by `labelmap.txt` (a `name:r,g,b:parts:actions` a line), or numbered.
-
-    Raises:
-        DataError: fewer names than classes.
-    """
+    """Return the names of class indices: as given (`a+b`), by `labelmap.txt` (lines `name:r,g,b:parts:actions`), or numbered."""
     names = tuple(filter(None, given.split("+")))
     if not names and (source / "labelmap.txt").is_file():
-        lines = (source / "labelmap.txt").read_text(encoding="utf-8").splitlines()
+        lines = (source / "labelmap.txt").read_text(encoding="utf-8", errors="replace").splitlines()
         names = tuple(line.partition(":")[0].strip() for line in lines if line.strip() and not line.startswith("#"))
+    if names:
+        return names
     top = -1
     for path in labels:
         try:
@@ -65,11 +65,20 @@ def class_names(source: Path, given: str, labels: list[Path]) -> tuple[str, ...]
         except DataError:
             continue  # the image is left out when its turn comes
         top = max(top, int(indices[indices != VOID].max(initial=0)))
-    if names and len(names) <= top:
+    return tuple(f"class_{index}" for index in range(top + 1))
+
+
+def require_named(path: Path, labels: NDArray[np.uint8], classes: Sequence[str]) -> None:
+    """Refuse a label image [H, W] with more classes than are named.
+
+    Raises:
+        DataError: it has; the message says how to name them.
+    """
+    top = int(labels[labels != VOID].max(initial=0))
+    if top >= len(classes):
         raise DataError(
-            f"{len(names)} classes are named, but `{source}` has labels up to {top}", "Name them all: classes=a+b+c"
+            f"`{path}` has labels up to {top}, but {len(classes)} classes are named: classes=a+b+c names them"
         )
-    return names or tuple(f"class_{index}" for index in range(top + 1))
 
 
 def split_lists(source: Path) -> dict[str, str]:
@@ -79,7 +88,7 @@ def split_lists(source: Path) -> dict[str, str]:
     """
     for folder in (source / "ImageSets" / "Segmentation", source / "ImageSets" / "Main", source / "ImageSets"):
         lists = {name: folder / f"{name}.txt" for name in ("train", "val", "test")}
-        there = {name: path.read_text(encoding="utf-8").split() for name, path in lists.items() if path.is_file()}
+        there = {name: stems_in(path) for name, path in lists.items() if path.is_file()}
         if "train" in there and len(there) > 1:
             held_out = "test" if "test" in there else "val"
             return {stem: "test" if name == held_out else "train" for name, stems in there.items() for stem in stems}

@@ -170,7 +170,7 @@ def test_ctrl_c_saves_the_state_and_says_how_to_go_on(pairs, tmp_path):
     [
         (("--gen", "resnet9_cbm"), "Did you mean resnet9_cbam"),
         (("--data", "nowhere"), "there is no folder 'nowhere'"),
-        (("--gen", "unet_256", "--size", "128"), "Type: --size 256"),
+        (("--gen", "unet_256", "--size", "128"), "Use --size 256"),
         (("--preset", "fast"), "quick, paper"),
         (("--device", "tpu"), "auto, cpu or cuda"),
         (("--seeds", "0"), "--seeds is 0"),

@@ -97,7 +97,7 @@ def test_check_writes_the_health_only_when_asked(source: Path, tmp_path: Path) -
     assert json.loads((dst / "dataset.json").read_text())["health"]["constant"] == 1
     assert json.loads(runner.invoke(app, ["check", str(dst), "--json"]).stdout)["health"]["constant"] == 1
     assert "health:" not in runner.invoke(app, ["check", str(dst), "--no-health"]).stdout
-    with pytest.raises(UsageError, match="not measured"):
+    with pytest.raises(UsageError, match="does not measure it"):
         runner.invoke(app, ["check", str(dst), "--write", "--no-health"], catch_exceptions=False)
 
 

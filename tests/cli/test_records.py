@@ -39,12 +39,12 @@ def test_records_are_checked_and_imported_and_every_command_takes_them(lab, pair
     bench = ("bench", "--method", METHODS, "--data", str(pairs), "--size", "32")
     again = zoo(*bench)
     assert again.returncode == 0 and "Nothing to do: all 2 cells" in again.stderr
-    assert "Dataset blocks: health not measured; type: zoo data check" in again.stdout
+    assert "Dataset blocks: health not measured; run: zoo data check" in again.stdout
     runs = sorted(map(str, (tmp_path / "results").iterdir()))
     assert "Against grey_copy" in zoo("compare", *runs).stdout
     assert zoo("report", "results").returncode == 0
     page = (tmp_path / "report.html").read_text()
-    assert "Imported from the lab." in page and "health: not measured; type: zoo data check FOLDER" in page
+    assert "Imported from the lab." in page and "health: not measured; run: zoo data check FOLDER --write" in page
     assert zoo("records", "check", "results").returncode == 0
 
     refused = zoo(*bench, "--metrics", "psnr,mae")

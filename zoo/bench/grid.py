@@ -93,8 +93,12 @@ class Refusal:
     reason: str
 
 
-def expand(axes: Axes, out: Path, progress: Progress | None = None) -> tuple[list[Cell], list[Refusal]]:
+def expand(
+    axes: Axes, out: Path, progress: Progress | None = None, metrics: Sequence[str] = ()
+) -> tuple[list[Cell], list[Refusal]]:
     """Return the cells of a grid and the combinations that were refused; equal recipes are one cell.
+
+    `metrics` are what the cells will be scored with: a size that is advised suits these too.
 
     Raises:
         UsageError: a name, option or number is wrong. Names and sizes are checked before any dataset is read.
@@ -102,13 +106,16 @@ def expand(axes: Axes, out: Path, progress: Progress | None = None) -> tuple[lis
     systems, registry = axes.systems(), get_registry()
     sizes: dict[System, int] = {}
     refusals: list[Refusal] = []
-    for system in systems:
-        config = choose_system(registry, **asdict(system), preset=axes.preset)
-        parts = choose_parts(registry, config, axes.norm)
+    configs = [choose_system(registry, **asdict(system), preset=axes.preset) for system in systems]
+    chosen = [choose_parts(registry, config, axes.norm) for config in configs]
+    together = [registry.find("metric", spec) for spec in metrics] + [
+        part for parts in chosen for part in parts.values()
+    ]
+    for system, config, parts in zip(systems, configs, chosen, strict=True):
         preset = choose_preset(axes.preset, config, parts["method"].contract.training)
         size = axes.size if axes.size is not None else preset.size
         try:
-            check_sizes(parts, size)
+            check_sizes(parts, size, together)
         except RefusedError as error:
             refusals.append(Refusal(label=str(system), reason=str(error)))
         else:

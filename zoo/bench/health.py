@@ -48,7 +48,7 @@ def health_line(name: str, summary: str, folder: str = "FOLDER") -> str:
         summary: what was found; empty where nothing was measured.
         folder: where the dataset is, for the command that measures it.
     """
-    return f"Dataset {name}: {summary or f'health not measured; type: zoo data check {folder}'}"
+    return f"Dataset {name}: {summary or f'health not measured; run: zoo data check {folder} --write'}"
 
 
 def _trained_on(folder: Path, record: Record) -> str:

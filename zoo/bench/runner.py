@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import signal
 import threading
 import time
@@ -17,6 +18,7 @@ from zoo.bench.job import METRICS, Event, Job, score_name, scorings
 from zoo.bench.launch import Ended, Launcher, Started
 from zoo.bench.outcome import Outcome, failed, known
 from zoo.bench.record import read_record
+from zoo.bench.systems import all_parts
 from zoo.compatibility import check
 from zoo.registry import Choice, get_registry
 
@@ -117,7 +119,8 @@ def choose_metrics(specs: Sequence[str], cells: Sequence[Cell]) -> list[Choice]:
     for cell in kinds.values():
         recipe = cell.recipe
         for choice in choices:
-            check({"metric": choice}, cell.source, size=recipe.size, thermal_channels=recipe.thermal_channels)
+            parts, beside = {"metric": choice}, itertools.chain(choices, all_parts(each.recipe for each in cells))
+            check(parts, cell.source, size=recipe.size, thermal_channels=recipe.thermal_channels, beside=beside)
     return choices
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import msgspec
 
 from zoo.bench.naming import bare
+from zoo.build import choice_of
 from zoo.composition import choose_parts, choose_preset
 from zoo.errors import UsageError
-from zoo.hookspec import RecipeConfig, Training
+from zoo.hookspec import Kind, RecipeConfig, Training
 from zoo.recipe import Part, Recipe
 from zoo.registry import Choice, get_registry
 
@@ -61,15 +62,30 @@ def known_system(recipe: Recipe) -> tuple[str, RecipeConfig] | None:
     return None
 
 
-def recipe_parts(recipe: Recipe) -> dict[str, Part]:
+def recipe_parts(recipe: Recipe) -> dict[Kind, Part]:
     """Return the parts of a recipe that there are, by kind."""
-    parts = {
+    parts: dict[Kind, Part | None] = {
         "method": recipe.method,
         "generator": recipe.generator,
         "discriminator": recipe.discriminator,
         "normalizer": recipe.normalizer,
     }
     return {kind: part for kind, part in parts.items() if part}
+
+
+def all_parts(recipes: Iterable[Recipe]) -> Iterator[Choice]:
+    """Yield the parts of several recipes, each once, as they are needed.
+
+    Raises:
+        UsageError: no installed plugin has a part, or its options have changed.
+    """
+    known: set[bytes] = set()
+    for recipe in recipes:
+        for kind, part in recipe_parts(recipe).items():
+            key = msgspec.json.encode(part)
+            if key not in known:
+                known.add(key)
+                yield choice_of(kind, part)
 
 
 def same_parts(choices: Mapping[str, Choice], recipe: Recipe) -> bool:

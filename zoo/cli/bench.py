@@ -157,8 +157,8 @@ def bench(
     if table:
         cells, refusals, specs = _plan(table, data, axes, out, split_specs(metrics))
     else:
-        cells, refusals = expand(axes, out, progress=_tell_progress)
         specs = split_specs(metrics) or list(METRICS)
+        cells, refusals = expand(axes, out, progress=_tell_progress, metrics=specs)
     _tell_refusals(cells, refusals)
     command = spelled_out(context)
     try:

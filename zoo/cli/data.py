@@ -36,9 +36,11 @@ def import_(
     """Bring a public dataset into zoo's layout; what cannot be used is left out and named."""
     from rich.console import Console
 
+    from zoo.data.names import plain
     from zoo.data.writer import materialize
 
     dataset = _importer(kind)
+    _quiet()
     with Console(stderr=True).status("importing") as status:
         info = materialize(
             dataset, dst, src, progress=lambda done, out: status.update(f"importing: {done} written, {out} left out")
@@ -46,12 +48,17 @@ def import_(
     for item in info.left_out[:_SHOWN]:
         print(f"left out {item.name}: {item.reason}", file=sys.stderr)
     if len(info.left_out) > _SHOWN:
-        print(f"left out {len(info.left_out) - _SHOWN} more; {dst}/dataset.json names them all", file=sys.stderr)
+        print(
+            f"left out {len(info.left_out) - _SHOWN} more; {plain(f'{dst}')}/dataset.json names them all",
+            file=sys.stderr,
+        )
+    for note in info.notes:
+        print(f"note: {note}", file=sys.stderr)
     info = _with_health(dst, info) if health else info
     if as_json:
         _print_json(info)
         return
-    print(f"{dst}: {info.name}, {_counts(info)}, {len(info.left_out)} left out")
+    print(f"{plain(str(dst))}: {info.name}, {_counts(info)}, {len(info.left_out)} left out")
 
 
 @app.command("check")
@@ -66,10 +73,12 @@ def check(
     """Decode every file of a dataset and name what is wrong; exits 1 if a training would be stopped."""
     from zoo.data.check import check as find_problems
     from zoo.data.health import write_health
+    from zoo.data.names import plain
     from zoo.errors import DataError, UsageError
 
     if write and not health:
-        raise UsageError("--write was asked for, but the health is not measured", "Leave out --no-health")
+        raise UsageError("--write stores the health, and --no-health does not measure it", "Leave one of them out")
+    _quiet()
     problems = find_problems(directory)
     found = None
     if health:
@@ -80,15 +89,20 @@ def check(
         write_health(directory, found)
     count = Counter(problem.severity for problem in problems)
     if as_json:
-        rows = [{"path": str(p.path), "what": p.what, "severity": p.severity} for p in problems]
+        rows = [{"path": plain(str(p.path)), "what": plain(p.what), "severity": p.severity} for p in problems]
         _print_json({"ok": not count["error"], "problems": rows, "health": found})
     else:
         for problem in problems:
             print(f"{problem.severity}: {problem}")
         numbers = [f"{count[s]} {s}{'s' * (count[s] != 1)}" for s in ("error", "warning") if count[s]]
-        print(f"{directory}: {', '.join(numbers) or 'ok'}")
+        print(f"{plain(str(directory))}: {', '.join(numbers) or 'ok'}")
         if found:
             print(f"health: {found.summary}")
+            if not write:
+                print(
+                    "the health is not stored; --write puts it into dataset.json, from where tables take it",
+                    file=sys.stderr,
+                )
     if count["error"]:
         raise typer.Exit(1)
 
@@ -123,7 +137,7 @@ def _with_health(directory: Path, info: DatasetInfo) -> DatasetInfo:
     health, problems = _examine(directory)
     write_health(directory, health)
     if problems:
-        print(f"health: {health.summary}; to see each, type: zoo data check {directory}", file=sys.stderr)
+        print(f"health: {health.summary}; to see each, run: zoo data check {directory}", file=sys.stderr)
     return replace(info, health=health)
 
 
@@ -139,6 +153,13 @@ def _examine(directory: Path) -> tuple[Health, list[Problem]]:
 def _counts(info: DatasetInfo) -> str:
     counts = ", ".join(f"{count} {split}" for split, count in info.splits.items())
     return f"{counts} {'pairs' if info.pairs else 'visible images, unpaired'}"
+
+
+def _quiet() -> None:
+    """Keep Pillow's own warnings of damaged files off the terminal: what matters of them is reported."""
+    import warnings
+
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def _importer(kind: str) -> Dataset:

@@ -19,6 +19,7 @@ from zoo.data.layout import (
     list_split,
     read_info,
 )
+from zoo.data.names import plain
 from zoo.data.temperatures import read_temperatures
 from zoo.errors import DataError
 
@@ -45,7 +46,7 @@ class Problem:
     """An error stops every training on the dataset; a warning does not."""
 
     def __str__(self) -> str:
-        return f"`{self.path}` {self.what}"
+        return plain(f"`{self.path}` {self.what}")
 
 
 def check(root: Path) -> list[Problem]:
@@ -85,7 +86,7 @@ def require_usable(root: Path, splits: Iterable[str] = SPLITS) -> None:
     problems = [problem for split in splits for problem in verify_pairs(root, split)]
     if problems:
         more = f" (problem 1 of {len(problems)})" if len(problems) > 1 else ""
-        raise DataError(f"{problems[0]}{more}", f"To see all that is wrong, type: zoo data check {root}")
+        raise DataError(f"{problems[0]}{more}", f"To see all problems, run: zoo data check {root}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,10 @@ COUNTS = (8, 10, 12, 14, 16)
 ORIENTATION = 0x0112
 """EXIF's tag of how a camera was held."""
 
+MAX_PIXELS = 178_956_970
+"""Largest number of values in an array file, the same as Pillow's limit for images; a damaged header may claim any number."""
+
+_NPY = b"\x93NUMPY"  # how an array file begins
 _noted: set[int] = set()
 
 log = logging.getLogger(__name__)
@@ -179,6 +183,22 @@ def header_size(path: Path) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
+def stored_bits(path: Path) -> int:
+    """Return the bits of a value that `read_thermal` will give, from the file's header alone: 8, 16 or 32.
+
+    Raises:
+        DataError: the file is missing or its header is damaged.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            dtype = np.load(path, mmap_mode="r", allow_pickle=False).dtype
+            return 32 if dtype.kind == "f" else 8 * dtype.itemsize
+        with opened(path, any_size=True) as image:
+            return 16 if image.mode.startswith("I;16") else 32 if image.mode == "F" else 8
+    except Exception as error:
+        raise unreadable(path, error) from error
+
+
 def one_channel(array: Array) -> Array:
     """Return an array [H, W, 1] as [H, W], any other as it is."""
     return array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
@@ -186,17 +206,25 @@ def one_channel(array: Array) -> Array:
 
 def _read_npy(path: Path) -> Array:
     try:
-        array = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            if file.read(len(_NPY)) != _NPY:  # NumPy would take it for a pickle, and advise to execute it
+                raise DataError(f"image `{path}` cannot be decoded: it is not an NPY file", FIX)
+        # Mapping reserves no memory for what a header claims, and refuses a claim that the file does not hold.
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = one_channel(array) if isinstance(array, np.ndarray) else array
+        if not isinstance(array, np.ndarray) or array.ndim != 2 or array.size == 0:
+            raise DataError(f"`{path}` has shape {getattr(array, 'shape', ())}, not height x width", FIX)
+        if array.size > MAX_PIXELS:
+            raise DataError(f"`{path}` has {array.size} values, and the limit is {MAX_PIXELS}", "Cut it into tiles")
+        if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
+            return np.array(array, array.dtype.newbyteorder("="))
+        if array.dtype.kind != "f":
+            raise DataError(f"`{path}` holds {array.dtype}", "Save it as uint8, uint16 or float32")
+        return _finite(np.array(array, np.float32), path)
+    except DataError:
+        raise
     except Exception as error:
         raise unreadable(path, error) from error
-    array = one_channel(array) if isinstance(array, np.ndarray) else array
-    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.size == 0:
-        raise DataError(f"`{path}` has shape {getattr(array, 'shape', ())}, not height x width", FIX)
-    if array.dtype in (np.uint8, np.uint16):
-        return array
-    if array.dtype.kind != "f":
-        raise DataError(f"`{path}` holds {array.dtype}", "Save it as uint8, uint16 or float32")
-    return _finite(array.astype(np.float32), path)
 
 
 def _finite(array: NDArray[np.float32], path: Path) -> NDArray[np.float32]:

@@ -27,6 +27,7 @@ TEMPERATURE_FILE = "temperature.csv"
 FOLDERS = {"visible": IMAGE_SUFFIXES, "thermal": THERMAL_SUFFIXES, "labels": (".png",), "celsius": (".npy",)}
 
 Unit = Literal["grey", "celsius"]
+_ANEW = "import the dataset into a new folder: zoo data import KIND SRC DST"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +114,8 @@ class DatasetInfo:
     """Mean degrees Celsius of each class over the training images that show it; a class that never occurs is absent."""
     left_out: tuple[LeftOut, ...] = ()
     """What the importer did not bring along, and why."""
+    notes: tuple[str, ...] = ()
+    """What the importer decided by itself, one sentence each."""
     fingerprint: str = ""
     """`fingerprint(root)` at the time of writing."""
     drawn: str = ""
@@ -171,19 +174,20 @@ def read_info(root: Path) -> DatasetInfo:
     Raises:
         DataError: there is no such folder, it is empty, or its `dataset.json` is missing or damaged.
     """
-    again = f"to make one, type: zoo data import KIND SRC {root}"
+    new = f"zoo data import KIND SRC {root}"
     if not root.exists():
-        raise DataError(f"dataset folder `{root}` does not exist", f"Check the path, or {again}")
+        raise DataError(f"dataset folder `{root}` does not exist", f"Check the path, or make it: {new}")
     if not root.is_dir():
         raise DataError(f"`{root}` is a file, not a dataset folder", f"Name the folder that holds {INFO_FILE}")
     path = root / INFO_FILE
     if not path.is_file():
-        found = "is empty" if not any(root.iterdir()) else f"has no {INFO_FILE}"
-        raise DataError(f"`{root}` {found}, so it is not a dataset in zoo's layout", again[0].upper() + again[1:])
+        empty = not any(root.iterdir())
+        found, fix = ("is empty", new) if empty else (f"has no {INFO_FILE}", f"zoo data import KIND {root} DST")
+        raise DataError(f"`{root}` {found}, so it is not a dataset in zoo's layout", f"To import one, run: {fix}")
     try:
         info = msgspec.json.decode(path.read_bytes(), type=DatasetInfo)
     except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
-        raise DataError(f"`{path}` cannot be read: {error}", f"Delete `{root}`; {again}") from error
+        raise DataError(f"`{path}` cannot be read: {error}", f"Correct the file, or {_ANEW}") from error
     if not info.thermal_low < info.thermal_high:
         raise DataError(
             f"`{path}` has thermal_low {info.thermal_low:g}, which is not below thermal_high {info.thermal_high:g}",
@@ -217,7 +221,8 @@ def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
             continue
         if path.stem in files:
             raise DataError(
-                f"`{path}` and `{files[path.stem].name}` beside it have the same stem", "Remove one of the two"
+                f"`{path}` and `{files[path.stem].name}` beside it have the same stem",
+                "Rename one of the two, or move it out of the folder",
             )
         files[path.stem] = path
     return files
@@ -236,7 +241,7 @@ def fingerprint(root: Path, info: DatasetInfo | None = None) -> str:
     for path in _files(root):
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"\n{path.relative_to(root).as_posix()} {content}".encode())
+        digest.update(f"\n{path.relative_to(root).as_posix()} {content}".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

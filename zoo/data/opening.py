@@ -101,7 +101,10 @@ def _lower_bytes(image: Image.Image, path: Path) -> list[Any]:
 def unreadable(path: Path, error: BaseException) -> DataError:
     """Return the error of a file that is missing or cannot be decoded."""
     if isinstance(error, FileNotFoundError):
-        return DataError(f"image `{path}` does not exist", FIX)
+        found = "is a link to a file that does not exist" if path.is_symlink() else "does not exist"
+        return DataError(f"image `{path}` {found}", FIX)
+    if isinstance(error, MemoryError):
+        return DataError(f"image `{path}` cannot be decoded: it needs more memory than there is", FIX)
     if isinstance(error, UnidentifiedImageError):
         if path.stat().st_size:
             return DataError(

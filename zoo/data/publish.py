@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
+import itertools
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from zoo.data.names import plain
 from zoo.errors import DataError, ZooError
+
+_NAME_BYTES = 100
 
 
 class NewFolder:
@@ -22,15 +27,26 @@ class NewFolder:
 
     def __init__(self, dst: Path) -> None:
         self.dst = dst.absolute()
-        self._building = self.dst.with_name(f".{self.dst.name}.{uuid.uuid4().hex[:8]}.partial")
+        with suppress(OSError):  # `create` says what is wrong with the name
+            self.dst = dst.resolve() if dst.is_symlink() else self.dst  # a rename does not follow links
+        # The start of the name is enough to tell whose it is; the whole name may be as long as the system allows.
+        start = os.fsdecode(os.fsencode(self.dst.name)[:_NAME_BYTES])
+        self._building = self.dst.with_name(f".{start}.{uuid.uuid4().hex[:8]}.partial")
 
     def create(self) -> None:
         """Make the hidden folder, and the folders that `dst` is to lie in."""
         with self.writing():
-            if self.dst.exists() and (not self.dst.is_dir() or any(self.dst.iterdir())):
+            with suppress(FileNotFoundError):
+                os.lstat(self.dst)  # a name that the system does not take is refused before any work
+            if os.path.lexists(self.dst) and (not self.dst.is_dir() or any(self.dst.iterdir())):
                 raise self._exists()
             self.dst.parent.mkdir(parents=True, exist_ok=True)
             self._building.mkdir()
+
+    @property
+    def name_bytes(self) -> int:
+        """Longest name of a file in the folder, in bytes."""
+        return os.pathconf(self._building, "PC_NAME_MAX")
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -60,7 +76,32 @@ class NewFolder:
         shutil.rmtree(self._building, ignore_errors=True)
 
     def _exists(self) -> DataError:
+        found = "is a file" if self.dst.is_file() else "exists already and is not an empty folder"
         return DataError(
-            f"`{self.dst}` exists already and is not an empty folder",
-            f"Name another folder, or remove it first: rm -r {self.dst}",
+            f"`{self.dst}` {found}", f"Choose a folder that does not exist yet, e.g. {free_name(self.dst)}"
         )
+
+
+def free_name(path: Path) -> Path:
+    """Return the first of `path-2`, `path-3`, ... that does not exist."""
+    return next(
+        free for number in itertools.count(2) if not os.path.lexists(free := path.with_name(f"{path.name}-{number}"))
+    )
+
+
+def require_apart(source: Path, dst: Path) -> None:
+    """Refuse a destination that is the source, lies in it, or is a folder with files that holds it.
+
+    Raises:
+        DataError: the message says which; it advises another name.
+    """
+    whole, target = source.resolve(), dst.resolve()
+    if whole == target:
+        found = f"`{dst}` is the folder to import from"
+    elif whole in target.parents:
+        found = f"`{dst}` lies inside the folder to import from, `{source}`"
+    elif target in whole.parents and target.is_dir() and any(target.iterdir()):
+        found = f"`{dst}` holds the folder to import from, `{source}`"
+    else:
+        return
+    raise DataError(plain(found), f"Choose a new folder beside it, e.g. {plain(str(free_name(whole)))}")

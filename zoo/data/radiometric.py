@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ExifTags, Image
 
 from zoo.data.geometry import View
+from zoo.data.names import plain
 from zoo.errors import DataError, UsageError
 
 Array = NDArray[Any]
@@ -36,50 +38,71 @@ class Thermogram:
     celsius: NDArray[np.float32]
     """Degrees [H, W], by the camera's own calibration, emissivity and distance."""
     visible: NDArray[np.uint8] | None
-    """The picture of the camera's second eye, [H, W, 3]; None where it has none."""
+    """The photo of the camera's second lens, [H, W, 3]; None where it has none."""
     view: View | None
-    """The part of `visible` that `celsius` shows, by the camera's own alignment; None where it states none."""
+    """The part of `visible` that `celsius` shows by the file's `OffsetX` and `OffsetY`; None where it states none."""
+    central: View | None
+    """That part where the offsets are left out: some cameras write them for photos that they have moved already."""
+
+
+def camera_of(path: Path) -> str:
+    """Return the camera's model as an image's EXIF data state it; empty where they state none or cannot be read."""
+    try:
+        with Image.open(path) as image:
+            exif = image.getexif()
+            words = (exif.get(tag) for tag in (ExifTags.Base.Model, ExifTags.Base.Make))
+            return next((name for word in words if (name := plain(str(word or "").strip(" \0")))), "")
+    except Exception:  # whatever a damaged file makes Pillow stumble over
+        return ""
 
 
 def read_flir_jpeg(path: Path) -> Thermogram:
-    """Return the degrees and the visible picture of a FLIR radiometric JPEG, through `flyr` (extra `radiometric`).
+    """Return the degrees and the photo of a FLIR radiometric JPEG, through `flyr` (extra `radiometric`).
 
     Raises:
         UsageError: flyr is not installed.
-        DataError: the file is missing or holds no radiometric data.
+        DataError: the file is missing or holds no radiometric data; the message names the file and its camera.
     """
     try:
         import flyr
     except ImportError as error:
         raise UsageError(
             "FLIR radiometric JPEGs are read by flyr, which is not installed",
-            "Type: pip install 'thermal-zoo[radiometric]'",
+            "Run: pip install 'thermal-zoo[radiometric]'",
         ) from error
     if not path.is_file():
         raise DataError(f"image `{path}` does not exist", "Check the path")
     try:
         found = flyr.unpack(str(path))
         celsius = np.asarray(found.celsius, np.float32)
+        visible = None if found.optical is None else np.asarray(found.optical, np.uint8)
+        aligned = found.pip_info
     except Exception as error:  # flyr raises whatever a damaged file makes it stumble over
-        reason = f": {error}" if str(error) else ""
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
         raise DataError(
-            f"`{path}` holds no radiometric data that flyr can read{reason}", "Use the original file"
+            f"`{path}` of {camera_of(path) or 'a camera that it does not name'} holds no radiometric data that flyr can read "
+            f"({reason})",
+            "Use the original file of the camera",
         ) from error
     if celsius.ndim != 2 or celsius.size == 0 or not np.isfinite(celsius).all():
-        raise DataError(f"the degrees in `{path}` are not a finite image", "Use the original file of the camera")
-    visible = None if found.optical is None else np.asarray(found.optical, np.uint8)
+        raise DataError(
+            f"the degrees in `{path}` of {camera_of(path) or 'a camera that it does not name'} are not a finite image",
+            "Use the original file of the camera",
+        )
     if visible is not None and visible.ndim == 2:
         visible = np.repeat(visible[..., None], 3, axis=2)
-    aligned = found.pip_info
-    view = None if visible is None or aligned is None else _view(aligned, visible.shape)
-    return Thermogram(celsius=celsius, visible=visible, view=view)
+    if visible is None or aligned is None:
+        return Thermogram(celsius=celsius, visible=visible, view=None, central=None)
+    central = _view(aligned.real_to_ir, 0.0, 0.0)
+    view = _view(aligned.real_to_ir, aligned.offset_x / visible.shape[1], aligned.offset_y / visible.shape[0])
+    return Thermogram(celsius=celsius, visible=visible, view=view or central, central=central)
 
 
-def _view(aligned: Any, shape: tuple[int, ...]) -> View | None:
-    """Return the crop that FLIR's tags `Real2IR`, `OffsetX` and `OffsetY` describe: 1/Real2IR of each side, moved."""
-    if not aligned.real_to_ir >= 1:
+def _view(real_to_ir: float, right: float, down: float) -> View | None:
+    """Return the crop that FLIR's tags describe: 1/`Real2IR` of each side, moved by shares of the sides; None for none."""
+    if not real_to_ir >= 1:
         return None
-    half = 0.5 / aligned.real_to_ir
-    x, y = 0.5 + aligned.offset_x / shape[1], 0.5 + aligned.offset_y / shape[0]
-    sides = (max(0.0, x - half), max(0.0, y - half), min(1.0, x + half), min(1.0, y + half))
-    return View(left=sides[0], top=sides[1], right=sides[2], bottom=sides[3])
+    half = 0.5 / real_to_ir
+    x, y = 0.5 + right, 0.5 + down
+    left, top, right, bottom = (max(0.0, x - half), max(0.0, y - half), min(1.0, x + half), min(1.0, y + half))
+    return View(left=left, top=top, right=right, bottom=bottom) if left < right and top < bottom else None

@@ -67,6 +67,34 @@ def estimate_shift(visible: Array, thermal: Array) -> Shift | None:
         visible: [H, W, 3] or [H, W], any number type.
         thermal: [H, W], any number type.
     """
+    found = _surface(visible, thermal)
+    if found is None:
+        return None
+    surface, factor = found
+    y, x = np.unravel_index(int(surface.argmax()), surface.shape)
+    reach = surface.shape[0] // 2
+    return Shift(x=(int(x) - reach) * factor, y=(int(y) - reach) * factor, score=float(surface[y, x]))
+
+
+def edge_agreement(visible: Array, thermal: Array, within: float) -> float | None:
+    """Return how well the edges of a pair agree where it lies, in standard deviations, or None without edges to compare.
+
+    Args:
+        visible: [H, W, 3] or [H, W], any number type.
+        thermal: [H, W], any number type.
+        within: largest shift in pixels that counts as no shift.
+    """
+    found = _surface(visible, thermal)
+    if found is None:
+        return None
+    surface, factor = found
+    reach = surface.shape[0] // 2
+    near = min(reach, max(1, round(within / factor)))
+    return float(surface[reach - near : reach + near + 1, reach - near : reach + near + 1].max())
+
+
+def _surface(visible: Array, thermal: Array) -> tuple[Array, float] | None:
+    """Return the agreement of edges at every shift, and how many pixels a step of it is."""
     shape = visible.shape[:2]
     factor = max(1.0, max(shape) / _SIDE)
     size = round(shape[1] / factor), round(shape[0] / factor)
@@ -77,10 +105,7 @@ def estimate_shift(visible: Array, thermal: Array) -> Shift | None:
     surfaces = [_correlation(*(_directions(image, sigma) for image in images)) for sigma in _SIGMAS]
     if any(surface is None for surface in surfaces):
         return None
-    surface = np.mean([surface for surface in surfaces if surface is not None], axis=0)
-    y, x = np.unravel_index(int(surface.argmax()), surface.shape)
-    reach = surface.shape[0] // 2
-    return Shift(x=(int(x) - reach) * factor, y=(int(y) - reach) * factor, score=float(surface[y, x]))
+    return np.mean([surface for surface in surfaces if surface is not None], axis=0), factor
 
 
 def _reduced(image: Array, size: tuple[int, int]) -> NDArray[np.float32]:

@@ -8,12 +8,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from zoo.errors import DataError
+from zoo.errors import SourceError
 
 
 def by_digest(names: Iterable[str], salt: str = "") -> list[str]:
     """Return names by the SHA-256 of `salt` and name: an order that no one chose and all can repeat."""
-    return sorted(names, key=lambda name: hashlib.sha256(f"{salt}{name}".encode()).hexdigest())
+    return sorted(names, key=lambda name: hashlib.sha256(f"{salt}{name}".encode(errors="surrogateescape")).hexdigest())
+
+
+def hold_out_share(names: Iterable[str], share: float, salt: str = "") -> set[str]:
+    """Return the names that make up the test set: `share` of them, 0 to 1, by digest of `salt` and name.
+
+    At least one is held out, and at least one is left to train on.
+
+    Raises:
+        SourceError: there are fewer than two names.
+    """
+    order = by_digest(names, salt)
+    if len(order) < 2:
+        raise SourceError(
+            f"{len(order)} usable pair{'s' * (len(order) != 1)} cannot be split into a training and a test set",
+            "Add more pairs to the source",
+        )
+    return set(order[: min(len(order) - 1, max(1, round(share * len(order))))])
 
 
 def hold_out_sequences(sizes: Mapping[str, int], share: float) -> set[str]:
@@ -26,10 +43,10 @@ def hold_out_sequences(sizes: Mapping[str, int], share: float) -> set[str]:
         share: wanted share of the frames, 0 to 1.
 
     Raises:
-        DataError: there are fewer than two sequences.
+        SourceError: there are fewer than two sequences.
     """
     if len(sizes) < 2:
-        raise DataError(f"{len(sizes)} sequence cannot be split without leaking frames", "Add the other sequences")
+        raise SourceError(f"{len(sizes)} sequence cannot be split without leaking frames", "Add the other sequences")
     order = by_digest(sizes)
     held: set[str] = set()
     for name in order[:-1]:

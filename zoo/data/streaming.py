@@ -212,5 +212,7 @@ def _key(found: SplitFiles) -> str:
     for name, kind in found.kinds.items():
         for path in kind.paths:
             stat = path.stat()
-            digest.update(f"{name} {path.resolve()} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+            digest.update(
+                f"{name} {path.resolve()} {stat.st_size} {stat.st_mtime_ns}\n".encode(errors="surrogateescape")
+            )
     return digest.hexdigest()[:32]

@@ -53,7 +53,9 @@ def mean_by_class(rows: Iterable[Row], classes: Sequence[str]) -> dict[str, floa
 def write_temperatures(root: Path, split: str, rows: Sequence[Row]) -> None:
     """Write a split's `temperature.csv`, or none where there are no rows."""
     if rows:
-        with (root / split / TEMPERATURE_FILE).open("w", newline="", encoding="utf-8") as file:
+        with (root / split / TEMPERATURE_FILE).open(
+            "w", newline="", encoding="utf-8", errors="surrogateescape"
+        ) as file:
             csv.writer(file).writerows([COLUMNS, *rows])
 
 
@@ -68,7 +70,7 @@ def read_temperatures(root: Path, split: str) -> dict[str, dict[str, float]]:
         return {}
     table: dict[str, dict[str, float]] = {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             rows = csv.reader(file)
             if tuple(next(rows, ())) != COLUMNS:
                 raise ValueError(f"its first line is not {','.join(COLUMNS)}")
@@ -78,5 +80,7 @@ def read_temperatures(root: Path, split: str) -> dict[str, dict[str, float]]:
                     raise ValueError(f"`{stem}` has {text} degrees")
                 table.setdefault(stem, {})[name] = degrees
     except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"`{path}` cannot be read: {error}", "Import the dataset again") from error
+        raise DataError(
+            f"`{path}` cannot be read: {error}", "Correct the file, or import the dataset into a new folder"
+        ) from error
     return table

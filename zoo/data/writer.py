@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from zoo.data.fitting import Common, bits_of, nothing_usable, require_fitting, require_splits, require_visible
 from zoo.data.images import one_channel
-from zoo.data.layout import INFO_FILE, SPLITS, DatasetInfo, LeftOut, Unit, fingerprint, read_info
-from zoo.data.publish import NewFolder
+from zoo.data.layout import FOLDERS, INFO_FILE, SPLITS, DatasetInfo, LeftOut, Unit, fingerprint, read_info
+from zoo.data.names import is_plain, plain
+from zoo.data.publish import NewFolder, require_apart
 from zoo.data.span import Span
 from zoo.data.temperatures import Row, mean_by_class, measure, write_temperatures
-from zoo.errors import DataError
+from zoo.errors import DataError, SourceError
 
 if TYPE_CHECKING:
     from zoo.contracts import Dataset
 
 Array = NDArray[Any]
-Bits = Literal[8, 16, 32]
 Progress = Callable[[int, int], None]
 """Called after every image with the numbers of images written and left out so far."""
-
-_BITS: dict[Any, Bits] = {np.dtype(np.uint8): 8, np.dtype(np.uint16): 16, np.dtype(np.float32): 32}
 
 
 def materialize(
@@ -38,23 +37,20 @@ def materialize(
     """Write a dataset component in zoo's layout to `dst` and return what its `dataset.json` says.
 
     Raises:
-        DataError: the source is not in the published layout, no image of it can be used, or `dst` is not empty.
+        DataError: the source is not in the published layout, `dst` is not empty, or one of the two holds the other.
+        SourceError: the source cannot be read, or gives no pair that can be used for a split.
         ZooError: `dst` cannot be written.
     """
+    if source is not None:
+        require_apart(source, dst)
     with DatasetWriter(dst, progress=progress) as writer:
-        dataset.write(writer, source)
+        try:
+            dataset.write(writer, source)
+        except OSError as error:  # what the writer writes has errors of its own
+            name = plain(str(error.filename or source))
+            raise SourceError(f"`{name}` cannot be read: {error.strerror or error}", "Check its permissions") from error
+        writer.require_splits()
     return read_info(dst)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Common:
-    """What all images of a dataset have in common; the first one decides."""
-
-    paired: bool
-    bits: Bits | None = None
-    """Depth of the thermal images; None for a visible image alone."""
-    labels: bool = False
-    celsius: bool = False
 
 
 class DatasetWriter:
@@ -68,12 +64,13 @@ class DatasetWriter:
         self._folder = NewFolder(dst)
         self._progress = progress
         self._described = DatasetInfo(name=dst.name, splits={})
-        self._common: _Common | None = None
+        self._common: Common | None = None
         self._stems = {(split, kind): set[str]() for split in SPLITS for kind in ("visible", "thermal")}
         # Classes measured from labels are numbers until the end, when their names are known for certain.
         self._temperatures: dict[str, list[tuple[str, str | int, float]]] = {split: [] for split in SPLITS}
         self._top_label = (-1, "")
         self._left_out: list[LeftOut] = []
+        self._notes: list[str] = []
         self._ends: tuple[float | None, float | None] = None, None
         self._span = Span()
 
@@ -108,10 +105,10 @@ class DatasetWriter:
         highest value of the training images, which is logged.
         """
         if thermal_low is not None and thermal_high is not None and not thermal_low < thermal_high:
-            raise DataError(f"thermal_low {thermal_low:g} of {name} is not below thermal_high {thermal_high:g}")
+            raise SourceError(f"thermal_low {thermal_low:g} of {name} is not below thermal_high {thermal_high:g}")
         self._ends = thermal_low, thermal_high
         self._described = DatasetInfo(
-            name=name,
+            name=plain(name),
             source=source,
             license=license,
             citation=citation,
@@ -146,17 +143,19 @@ class DatasetWriter:
         Raises:
             DataError: sizes or types do not fit, or the stem was used before; the pair is then not written.
         """
-        _require_visible(visible, stem)
+        require_visible(visible, stem)
         thermal = one_channel(thermal)
         labels = None if labels is None else one_channel(labels)
         celsius = None if celsius is None else one_channel(celsius)
-        bits = _bits(thermal, stem)
-        _require_fitting({"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius}, stem)
-        image = _Common(paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None)
+        bits = bits_of(thermal, stem)
+        require_fitting({"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius}, stem)
+        if labels is not None and self._described.classes:
+            self._require_known(int(labels.max()), stem)
+        image = Common(paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None)
         self._accept(split, ("visible", "thermal"), stem, image)
         self._save(split, "visible", stem, visible)
         self._save(split, "thermal", stem, thermal)
-        self._span.include(split, thermal)
+        self._span.include(split, stem, thermal)
         if labels is not None:
             self._save(split, "labels", stem, labels.astype(np.uint8))
             self._top_label = max(self._top_label, (int(labels.max()), stem))
@@ -174,8 +173,8 @@ class DatasetWriter:
         Raises:
             DataError: its type does not fit, or the stem was used before.
         """
-        _require_visible(visible, stem)
-        self._accept(split, ("visible",), stem, _Common(paired=False))
+        require_visible(visible, stem)
+        self._accept(split, ("visible",), stem, Common(paired=False))
         self._save(split, "visible", stem, visible)
         self._report()
 
@@ -186,22 +185,65 @@ class DatasetWriter:
             DataError: its type does not fit, or the stem was used before.
         """
         thermal = one_channel(thermal)
-        self._accept(split, ("thermal",), stem, _Common(paired=False, bits=_bits(thermal, stem)))
+        self._accept(split, ("thermal",), stem, Common(paired=False, bits=bits_of(thermal, stem)))
         self._save(split, "thermal", stem, thermal)
-        self._span.include(split, thermal)
+        self._span.include(split, stem, thermal)
         self._report()
 
     def skip(self, name: str, reason: str) -> None:
         """Note that the file `name` of the source is left out, and why, in one line."""
-        self._left_out.append(LeftOut(name=name, reason=" ".join(reason.split())))
+        self._left_out.append(LeftOut(name=plain(name), reason=plain(" ".join(reason.split()))))
         self._report()
 
-    def _accept(self, split: str, kinds: tuple[str, ...], stem: str, image: _Common) -> None:
+    def note(self, decision: str) -> None:
+        """Note what the importer decided by itself, in one sentence."""
+        self._notes.append(plain(decision))
+
+    def stems(self, split: str, kind: str = "visible") -> list[str]:
+        """Return the stems that were written to a split's `visible` or `thermal` images, sorted."""
+        return sorted(self._stems[split, kind])
+
+    def hold_out(self, stems: Collection[str]) -> None:
+        """Move pairs from the training set to the test set, for importers that draw it from what could be decoded.
+
+        Raises:
+            DataError: a stem is not in the training set, or is in the test set already.
+        """
+        for stem in stems:
+            if stem not in self._stems["train", "visible"] or stem in self._stems["test", "visible"]:
+                raise DataError(f"`{stem}` cannot be held out: it is not a pair of the training set alone")
+        with self._folder.writing() as root:
+            for kind in FOLDERS:
+                for path in [
+                    root / "train" / kind / f"{stem}{suffix}" for stem in stems for suffix in (".png", ".npy")
+                ]:
+                    if path.is_file():
+                        (root / "test" / kind).mkdir(parents=True, exist_ok=True)
+                        path.rename(root / "test" / kind / path.name)
+        for kind in ("visible", "thermal"):
+            self._stems["train", kind] -= set(stems)
+            self._stems["test", kind] |= set(stems)
+        self._span.hold_out(stems)
+        rows = self._temperatures["train"]
+        self._temperatures["test"] += [row for row in rows if row[0] in stems]
+        self._temperatures["train"] = [row for row in rows if row[0] not in stems]
+
+    def require_splits(self) -> None:
+        """Refuse a dataset that could not be trained or tested on.
+
+        Raises:
+            SourceError: no image was written, or none to a split.
+        """
+        require_splits(self._stems, self._left_out)
+
+    def _accept(self, split: str, kinds: tuple[str, ...], stem: str, image: Common) -> None:
         """Take an image's name and type if they fit the earlier ones, and else change nothing."""
         if split not in SPLITS:
             raise DataError(f"split `{split}` of `{stem}` is not one of {', '.join(SPLITS)}")
-        if not stem or stem.startswith(".") or any(character in stem for character in "/\\\0"):
-            raise DataError(f"`{stem}` cannot be the stem of a file name")
+        if not stem or stem.startswith(".") or any(character in stem for character in "/\\") or not is_plain(stem):
+            raise DataError(f"`{plain(stem)}` cannot be the stem of a file name")
+        if len(stem.encode()) > self._folder.name_bytes - len(".png"):
+            raise DataError(f"the name is longer than {self._folder.name_bytes} bytes, which the disk does not take")
         for kind in kinds:
             if stem in self._stems[split, kind]:
                 raise DataError(f"the stem `{stem}` occurs twice in {split}/{kind}")
@@ -231,10 +273,7 @@ class DatasetWriter:
     def _finish(self) -> None:
         common = self._common
         if common is None:
-            first = f", the first `{self._left_out[0].name}` ({self._left_out[0].reason})" if self._left_out else ""
-            raise DataError(
-                f"no image could be imported; {len(self._left_out)} were left out{first}", "Check the source"
-            )
+            raise nothing_usable("image", self._left_out)
         rows = {split: self._named_temperatures(split) for split in SPLITS}
         low, high = self._span.range_of(self._described.name, *self._ends, common.bits)
         info = replace(
@@ -247,6 +286,7 @@ class DatasetWriter:
             thermal_high=high,
             class_temperatures=mean_by_class(rows["train"], self._described.classes),
             left_out=tuple(self._left_out),
+            notes=tuple(self._notes),
         )
         with self._folder.writing() as root:
             for split in SPLITS:
@@ -259,8 +299,7 @@ class DatasetWriter:
         """Return a split's temperatures by class name, after holding labels and names against the described classes."""
         classes = self._described.classes
         top, stem = self._top_label
-        if top >= len(classes):
-            raise DataError(f"`{stem}` has label {top}, but {len(classes)} classes are described")
+        self._require_known(top, stem)
         if classes and top < 0:
             raise DataError(f"{len(classes)} classes are described, but no image has labels")
         rows = [(stem, classes[c] if isinstance(c, int) else c, value) for stem, c, value in self._temperatures[split]]
@@ -269,32 +308,10 @@ class DatasetWriter:
                 raise DataError(f"`{stem}` has a temperature for `{name}`, which is none of the described classes")
         return rows
 
+    def _require_known(self, label: int, stem: str) -> None:
+        if label >= len(self._described.classes):
+            raise DataError(f"`{stem}` has label {label}, but {len(self._described.classes)} classes are described")
+
     def _report(self) -> None:
         if self._progress is not None:
             self._progress(sum(len(self._stems[split, "visible"]) for split in SPLITS), len(self._left_out))
-
-
-def _require_visible(visible: Array, stem: str) -> None:
-    if visible.dtype != np.uint8 or visible.ndim != 3 or visible.shape[2] != 3 or visible.size == 0:
-        raise DataError(f"visible `{stem}` is {visible.dtype} {visible.shape}, not uint8 (H, W, 3)")
-
-
-def _bits(thermal: Array, stem: str) -> Bits:
-    if thermal.ndim != 2 or thermal.dtype not in _BITS or thermal.size == 0:
-        raise DataError(f"thermal `{stem}` is {thermal.dtype} {thermal.shape}, not uint8, uint16 or float32 (H, W)")
-    if thermal.dtype.kind == "f" and not np.isfinite(thermal).all():
-        raise DataError(f"thermal `{stem}` holds values that are not finite")
-    return _BITS[thermal.dtype]
-
-
-def _require_fitting(images: dict[str, Array | None], stem: str) -> None:
-    shapes = {kind: pixels.shape for kind, pixels in images.items() if pixels is not None}
-    shapes["visible"] = shapes["visible"][:2]
-    if len(set(shapes.values())) > 1:
-        sizes = ", ".join(f"{kind} {'x'.join(map(str, shape))}" for kind, shape in shapes.items())
-        raise DataError(f"the images of `{stem}` differ in size: {sizes} (height x width)")
-    labels, celsius = images["labels"], images["celsius"]
-    if labels is not None and (labels.dtype.kind not in "ui" or labels.min() < 0 or labels.max() > 255):
-        raise DataError(f"the labels of `{stem}` are not integers from 0 to 255")
-    if celsius is not None and not np.isfinite(celsius).all():
-        raise DataError(f"the degrees of `{stem}` are not all finite")

@@ -65,7 +65,7 @@ def new_plugin(name: str, kind: str, folder: Path) -> list[Path]:
     """
     _require_usable(name, kind)
     if folder.exists():
-        raise UsageError(f"`{folder}` exists already", "Remove it, or name another folder: -o DIR")
+        raise UsageError(f"`{folder}` exists already", "Choose another folder: -o DIR")
     _require_free(name, kind)
     text = _TEXTS[kind]
     values = {

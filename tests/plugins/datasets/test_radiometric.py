@@ -9,17 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from zoo.data.check import check
 from zoo.data.images import read_thermal, read_visible
 from zoo.data.layout import DatasetInfo, list_split
-from zoo.data.radiometric import read_flir_jpeg
+from zoo.data.radiometric import camera_of, read_flir_jpeg
+from zoo.data.registration import estimate_shift
 from zoo.data.writer import materialize
 from zoo.errors import DataError, UsageError
 from zoo_plugins.datasets.config import RadiometricConfig
 from zoo_plugins.datasets.radiometric import Radiometric
 
+SHARED = Path(__file__).parents[3].parent / "shared" / "data"
 RNG = np.random.default_rng(0)
 PLANCK = {"r1": 16556.0, "b": 1428.0, "f": 1.0, "o": -207, "r2": 0.0449}
 
@@ -38,7 +40,9 @@ def _record(image: bytes, width: int, height: int) -> bytes:
     return struct.pack("<HHH26x", 0, width, height) + image
 
 
-def _flir_jpeg(path: Path, counts: np.ndarray, visible: np.ndarray, real_to_ir: float, move: tuple[int, int]) -> None:
+def _flir_jpeg(
+    path: Path, counts: np.ndarray, visible: np.ndarray, real_to_ir: float, move: tuple[int, int], model: str = ""
+) -> None:
     """Write a JPEG whose APP1 segment has FLIR's records of counts, camera, second picture and alignment."""
     camera = bytearray(1000)
     struct.pack_into("<6f", camera, 32, 1.0, 0.0, 293.15, 293.15, 293.15, 1.0)  # a black body at no distance
@@ -61,7 +65,10 @@ def _flir_jpeg(path: Path, counts: np.ndarray, visible: np.ndarray, real_to_ir: 
     flir = header.ljust(64, b"\0") + table + body
     assert len(flir) < 65000
     shown = io.BytesIO()
-    Image.fromarray(visible).save(shown, "JPEG")
+    exif = Image.Exif()
+    if model:
+        exif[ExifTags.Base.Model] = model
+    Image.fromarray(visible).save(shown, "JPEG", exif=exif)
     segment = b"\xff\xe1" + struct.pack(">H", len(flir) + 10) + b"FLIR\0\x01\0\0" + flir
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(shown.getvalue()[:2] + segment + shown.getvalue()[2:])
@@ -140,3 +147,92 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     pytest.importorskip("flyr")
     with pytest.raises(DataError, match="does not exist"):
         read_flir_jpeg(tmp_path / "none.jpg")
+
+
+SIZE = (96, 128)  # of the thermal image
+RATIO, MOVE = 1.5, (6, 30)  # what the synthetic files state, in pixels of the photo of twice that size
+
+
+def _scene(path: Path, model: str, *, moved: bool, seed: int = 0, edges: bool = True) -> None:
+    """Write a file whose degrees lie in its photo where the offsets say, or in the middle whatever they say."""
+    rng = np.random.default_rng(seed)
+    height, width = (2 * side for side in SIZE)
+    photo = np.full((height, width), 90, np.uint8)
+    for _ in range(60 * edges):
+        y, x, h, w = rng.integers(0, height), rng.integers(0, width), *rng.integers(8, 50, 2)
+        photo[y : y + h, x : x + w] = rng.integers(0, 256)
+    top, left = ((side - side / RATIO) / 2 for side in photo.shape)
+    box = np.array([left, top, left + width / RATIO, top + height / RATIO]) + np.array([*MOVE, *MOVE]) * moved
+    part = Image.fromarray(photo).resize((SIZE[1], SIZE[0]), Image.Resampling.BOX, box=tuple(box))
+    warmth = (rng.permutation(256)[np.asarray(part) // 16] * 10).astype(np.int64)  # another brightness for every grey
+    _flir_jpeg(path, 13000 + warmth, photo[..., None].repeat(3, 2), RATIO, MOVE, model)
+
+
+def _shifts(root: Path) -> dict[str, float]:
+    """Return how far each pair is shifted, measured in the set that was written."""
+    entries = [entry for split in ("train", "test") for entry in list_split(root, split)]
+    found = {entry.stem: estimate_shift(read_visible(entry.visible), read_thermal(entry.thermal)) for entry in entries}
+    return {stem: shift.length for stem, shift in found.items() if shift}
+
+
+def test_the_offsets_of_each_camera_are_applied_only_where_edges_agree(tmp_path: Path) -> None:
+    pytest.importorskip("flyr")
+    for number in range(3):
+        _scene(tmp_path / f"src/thermal/true{number}.jpg", "Honest 1", moved=True, seed=number)
+        _scene(tmp_path / f"src/thermal/false{number}.jpg", "Edge 2", moved=False, seed=10 + number)
+    _scene(tmp_path / "src/thermal/flat.jpg", "Edge 2", moved=False, edges=False)
+    _scene(tmp_path / "src/thermal/unnamed.jpg", "", moved=True, seed=20)
+    root, info = _import(tmp_path / "src")
+    shifts = _shifts(root)
+    assert sorted(shifts) == ["false0", "false1", "false2", "true0", "true1", "true2", "unnamed"]
+    assert max(shifts.values()) <= 2
+    notes = {note.partition(":")[0]: note for note in info.notes}
+    assert "offsets are applied" in notes["Honest 1"] and "3 files" in notes["Honest 1"]
+    assert "offsets are left out" in notes["Edge 2"] and "3 files" in notes["Edge 2"]
+    assert "offsets are applied" in notes["unnamed.jpg"]
+
+
+def test_without_edges_the_offsets_are_applied_as_stated(tmp_path: Path) -> None:
+    pytest.importorskip("flyr")
+    for number in range(4):
+        _scene(tmp_path / f"src/thermal/{number}.jpg", "Flat 3", moved=True, edges=False, seed=number)
+    _, info = _import(tmp_path / "src")
+    assert info.notes == ("Flat 3: the photo's offsets are applied, as stated, since no file has edges to compare",)
+
+
+def test_a_file_that_flyr_cannot_read_is_named_with_its_camera_and_costs_no_other(tmp_path: Path) -> None:
+    pytest.importorskip("flyr")
+    for number in range(4):
+        _scene(tmp_path / f"src/thermal/{number}.jpg", "Honest 1", moved=True, seed=number)
+    whole = (tmp_path / "src/thermal/0.jpg").read_bytes()
+    place = whole.index(b"FFF\0") + 64  # the first entry of the table of records
+    (tmp_path / "src/thermal/0.jpg").write_bytes(whole[:place] + bytes(32) + whole[place + 32 :])
+    assert camera_of(tmp_path / "src/thermal/0.jpg") == "Honest 1"
+    _, info = _import(tmp_path / "src")
+    assert sum(info.splits.values()) == 3
+    (item,) = info.left_out
+    assert item.name == "thermal/0.jpg"
+    assert "0.jpg` of Honest 1 holds no radiometric data that flyr can read" in item.reason
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the FLIR files are not here")
+def test_real_flir_files_are_registered_or_named(tmp_path: Path) -> None:
+    pytest.importorskip("flyr")
+    (tmp_path / "src/thermal").mkdir(parents=True)
+    pairs = sorted((SHARED / "radiometric_pairs").glob("*/thermal.jpg"))
+    others = sorted((SHARED / "radiometric_files").glob("*.jpg"))
+    for path in pairs:
+        (tmp_path / f"src/thermal/{path.parent.name}.jpg").symlink_to(path)
+    for path in others:
+        (tmp_path / f"src/thermal/{path.name}").symlink_to(path)
+    root, info = _import(tmp_path / "src")
+    edge = next(note for note in info.notes if "FLIR ONE Edge Pro" in note)
+    assert "offsets are left out" in edge
+    assert all("offsets are applied" in note for note in info.notes if note != edge)
+    stems = {entry.stem for split in ("train", "test") for entry in list_split(root, split)}
+    assert {path.parent.name for path in pairs} <= stems
+    assert len(stems) + len(info.left_out) == len(pairs) + len(others)
+    shifts = _shifts(root)
+    assert max(shifts[path.parent.name] for path in pairs) < 17  # of 640 rows; 32 to 42 with the offsets
+    for item in info.left_out:
+        assert camera_of(tmp_path / f"src/{item.name}") in item.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 
 from zoo.bench.environment import provenance
 from zoo.bench.grid import Axes, expand, key_of, train_key
+from zoo.bench.runner import choose_metrics
 from zoo.composition import compose
-from zoo.errors import UsageError
+from zoo.errors import RefusedError, UsageError
 from zoo.recipe import Recipe
 from zoo.sources import open_source
 
@@ -56,3 +58,40 @@ def test_a_batch_must_be_divisible_by_the_processes(pairs):
 def test_what_has_no_network_is_fitted_by_one_process(pairs):
     ((cell,), _) = expand(Axes(methods=("mean_image",), data=(str(pairs),), size=32, processes=4), Path("out"))
     assert cell.processes == 1
+
+
+def _advised(generators: tuple[str, ...], metrics: tuple[str, ...], data: str, size: int) -> int | None:
+    """Return the size that a bench of this size is advised to use, or None where nothing is refused."""
+    axes = Axes(
+        methods=("pix2pix",), generators=generators, discriminators=("patchgan:width=8",), data=(data,), size=size
+    )
+    cells, refusals = expand(axes, Path("out"), metrics=metrics)
+    reasons = [refusal.reason for refusal in refusals]
+    if not reasons:
+        try:
+            choose_metrics(metrics, cells)
+        except RefusedError as error:
+            reasons = [str(error)]
+    sizes = {int(number) for reason in reasons for number in re.findall(r"--size (\d+)", reason)}
+    assert len(sizes) == bool(reasons)
+    return sizes.pop() if sizes else None
+
+
+@pytest.mark.parametrize("size", [1, 30, 64, 160, 161, 162, 200, 1000])
+@pytest.mark.parametrize(
+    ("generators", "multiple"), [(("resnet6",), 4), (("unet_128",), 128), (("resnet6", "unet_128"), 128)]
+)
+@pytest.mark.parametrize(
+    ("metrics", "least"), [(("ms_ssim",), 161), (("ms_ssim:scales=3", "psnr"), 41), (("psnr",), 1)]
+)
+def test_the_size_that_is_advised_suits_every_part_and_metric(
+    pairs, size: int, generators: tuple[str, ...], multiple: int, metrics: tuple[str, ...], least: int
+) -> None:
+    advised = _advised(generators, metrics, str(pairs), size)
+    least = max(least, 24)  # patchgan's
+    if advised is None:
+        assert size % multiple == 0 and size >= least
+        return
+    suits = [each for each in range(1, 4000) if each % multiple == 0 and each >= least]
+    assert abs(advised - size) == min(abs(each - size) for each in suits)
+    assert _advised(generators, metrics, str(pairs), advised) is None

@@ -17,7 +17,7 @@ from zoo.data.health import examine, write_health
 from zoo.data.layout import Health, fingerprint, read_info
 from zoo.recipe import DataRef
 
-UNMEASURED = "Dataset FLIR: health not measured; type: zoo data check FOLDER"
+UNMEASURED = "Dataset FLIR: health not measured; run: zoo data check FOLDER --write"
 
 
 @pytest.fixture

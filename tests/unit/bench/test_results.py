@@ -101,4 +101,4 @@ def test_on_a_narrow_terminal_words_are_folded_before_numbers(outcomes, shown):
 def test_the_dataset_s_health_stands_under_the_table(outcomes):
     (outcome,) = outcomes(GENERATORS[0])
     source = outcome.cell.source
-    assert footnotes([outcome]) == [f"Dataset blocks: health not measured; type: zoo data check {source.root}"]
+    assert footnotes([outcome]) == [f"Dataset blocks: health not measured; run: zoo data check {source.root} --write"]

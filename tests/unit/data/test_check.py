@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -155,3 +156,15 @@ def test_a_folder_without_dataset_json_is_a_problem_and_no_folder_an_error(tmp_p
     assert "is empty" in problem.what
     with pytest.raises(DataError, match="does not exist"):
         check(tmp_path / "none")
+
+
+def test_names_of_any_bytes_in_a_hand_made_folder_are_checked_and_printed(make_pairs) -> None:
+    root = make_pairs()
+    for kind in ("visible", "thermal"):
+        path = root / f"train/{kind}/train0.png"
+        path.rename(path.with_name(os.fsdecode(b"\xc4\xe3.png")))
+    assert [problem.severity for problem in check(root)] == ["warning"]  # the fingerprint
+    (root / "train/thermal" / os.fsdecode(b"\xc4\xe3.png")).unlink()
+    (line,) = (str(problem) for problem in check(root) if problem.severity == "error")
+    assert line.endswith("train/visible/%C4%E3.png` has no partner in train/thermal")
+    line.encode()

@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from zoo.data.check import check, require_usable
 from zoo.data.health import examine, perceptual_hash, write_health
 from zoo.data.images import read_thermal, read_visible
 from zoo.data.layout import DatasetInfo, Health, fingerprint, read_info
 from zoo.data.registration import estimate_shift, tolerance
 from zoo.data.writer import DatasetWriter
+from zoo.errors import DataError
 
 REAL = Path(__file__).parents[3].parent / "shared" / "data" / "roadscene"
 
@@ -218,3 +220,16 @@ def test_health_is_written_without_changing_the_fingerprint(make_pairs) -> None:
 
 def test_a_dataset_json_of_before_has_no_health() -> None:
     assert DatasetInfo(name="old", splits={}).health is None
+
+
+def test_label_images_beyond_the_limit_are_named_by_the_check_and_end_nothing(
+    make_pairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_pairs(labels=True)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    Image.new("P", (64, 64)).save(root / "train/labels/train0.png")
+    health, _ = examine(root)
+    assert health.images == 5
+    assert any("bomb" in str(problem) for problem in check(root))
+    with pytest.raises(DataError, match=r"train0\.png` image cannot be decoded: .*bomb"):
+        require_usable(root)

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from zoo.data.images import header_size, read_celsius, read_labels, read_thermal, read_visible
+from zoo.data.images import header_size, read_celsius, read_labels, read_thermal, read_visible, stored_bits
 from zoo.errors import DataError
 
 
@@ -124,3 +124,78 @@ def test_degrees_must_be_a_finite_map(tmp_path: Path, values: np.ndarray) -> Non
     np.save(tmp_path / "a.npy", values)
     with pytest.raises(DataError, match=r"a\.npy"):
         read_celsius(tmp_path / "a.npy")
+
+
+def _lying_npy(path: Path, shape: tuple[int, ...]) -> None:
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117)
+    path.write_bytes(b"\x93NUMPY\x01\x00v\x00" + header.encode() + b"\n" + bytes(64))
+
+
+@pytest.mark.parametrize("read", [read_thermal, read_celsius, header_size, stored_bits])
+def test_an_array_file_whose_header_claims_more_than_it_holds_is_one_line(tmp_path: Path, read) -> None:
+    _lying_npy(tmp_path / "a.npy", (1000000, 1000000))
+    with pytest.raises(DataError, match=r"a\.npy` cannot be decoded") as caught:
+        read(tmp_path / "a.npy")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sparse_array_file_beyond_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    _lying_npy(tmp_path / "a.npy", (20000, 20000))
+    with (tmp_path / "a.npy").open("r+b") as file:
+        file.truncate(128 + 4 * 20000 * 20000)
+    with pytest.raises(DataError, match="400000000 values, and the limit is 178956970"):
+        read_thermal(tmp_path / "a.npy")
+
+
+def test_a_pickle_named_npy_is_refused_without_advice_to_execute_it(tmp_path: Path) -> None:
+    (tmp_path / "a.npy").write_bytes(b"\x80\x04N.")
+    with pytest.raises(DataError, match="it is no NPY file") as caught:
+        read_thermal(tmp_path / "a.npy")
+    assert "allow_pickle" not in str(caught.value)
+
+
+@pytest.mark.parametrize("read", [read_visible, read_thermal, read_labels])
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_a_decompression_bomb_is_one_line_whatever_it_is_read_as(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read, suffix: str
+) -> None:
+    Image.new("L", (64, 64)).save(tmp_path / f"a{suffix}")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(DataError, match=r"cannot be decoded: .*bomb"):
+        read(tmp_path / f"a{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(MemoryError(), "more memory than there is"), (ValueError("conversion not supported"), "not supported")],
+)
+def test_a_conversion_that_fails_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Image.Image, "convert", fail)
+    for read in (read_visible, read_thermal):
+        with pytest.raises(DataError, match=rf"a\.png` cannot be decoded: .*{reason}"):
+            read(tmp_path / "a.png")
+
+
+def test_a_dangling_link_is_named_as_one(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to("nowhere")
+    with pytest.raises(DataError, match="is a link to a file that does not exist"):
+        read_visible(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [(np.uint8, 8), (np.uint16, 16), (np.float32, 32)])
+@pytest.mark.parametrize("suffix", [".npy", ".tiff"])
+def test_the_depth_is_told_from_the_header(tmp_path: Path, dtype: type, bits: int, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    pixels = np.arange(12).reshape(3, 4).astype(dtype)
+    np.save(path, pixels) if suffix == ".npy" else Image.fromarray(pixels).save(path)
+    assert stored_bits(path) == bits == 8 * read_thermal(path).dtype.itemsize
+    if suffix == ".npy":
+        np.save(path, pixels.astype(pixels.dtype.newbyteorder(">")))
+        np.testing.assert_array_equal(read_thermal(path), pixels)

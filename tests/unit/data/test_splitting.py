@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from zoo.data.splitting import blocks, by_digest, hold_out_sequences
+from zoo.data.splitting import blocks, by_digest, hold_out_sequences, hold_out_share
 from zoo.errors import DataError
 
 
@@ -36,3 +36,21 @@ def test_blocks_are_runs_of_neighbours() -> None:
     runs = blocks([f"{i:03}" for i in range(25)], 10)
     assert [sum(run == each for run in runs.values()) for each in sorted(set(runs.values()))] == [10, 10, 5]
     assert runs["000"] == runs["009"] != runs["010"]
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.0, 1), (0.2, 2), (0.5, 5), (1.0, 9), (7.0, 9), (-1.0, 1)])
+def test_a_share_leaves_something_on_both_sides(share: float, count: int) -> None:
+    names = [f"{i}" for i in range(10)]
+    assert hold_out_share(names, share) == set(by_digest(names)[:count])
+    assert hold_out_share(names, share, "1 ") == set(by_digest(names, "1 ")[:count])
+
+
+@pytest.mark.parametrize("names", [[], ["one"]])
+def test_one_name_cannot_be_split(names: list[str]) -> None:
+    with pytest.raises(DataError, match=f"{len(names)} usable pair") as caught:
+        hold_out_share(names, 0.5)
+    assert caught.value.exit_code == 1
+
+
+def test_names_of_any_bytes_have_a_place_in_the_order() -> None:
+    assert set(by_digest(["a", "\udcc4\udce3"])) == {"a", "\udcc4\udce3"}

@@ -158,7 +158,7 @@ def test_an_empty_folder_is_taken_and_a_full_one_refused(tmp_path: Path) -> None
     before = (tmp_path / "set/dataset.json").read_bytes()
     with pytest.raises(DataError, match="exists already") as caught, DatasetWriter(tmp_path / "set"):
         pass
-    assert "rm -r" in caught.value.fix
+    assert caught.value.fix.endswith(f"does not exist yet, e.g. {tmp_path / 'set-2'}")
     assert (tmp_path / "set/dataset.json").read_bytes() == before
 
 
@@ -216,9 +216,89 @@ def test_materialize_returns_what_was_written(tmp_path: Path) -> None:
     class One:
         def write(self, writer: DatasetWriter, source: Path | None) -> None:
             assert source is None
-            writer.add("train", "a", visible=VISIBLE, thermal=THERMAL)
+            for split in ("train", "test"):
+                writer.add(split, "a", visible=VISIBLE, thermal=THERMAL)
             writer.describe(name="one")
 
     info = materialize(One(), tmp_path / "set")
     assert info == read_info(tmp_path / "set")
     assert info.fingerprint == fingerprint(tmp_path / "set")
+
+
+def test_held_out_pairs_move_with_all_their_files(tmp_path: Path) -> None:
+    labels = np.ones((4, 6), int)
+    with DatasetWriter(tmp_path / "set") as writer:
+        for number, stem in enumerate("abc"):
+            writer.add(
+                "train", stem, visible=VISIBLE, thermal=THERMAL, labels=labels, celsius=np.full((4, 6), 10.0 * number)
+            )
+        writer.hold_out({"b", "c"})
+        with pytest.raises(DataError, match="`b` cannot be held out"):
+            writer.hold_out({"b"})
+        assert (writer.stems("train"), writer.stems("test", "thermal")) == (["a"], ["b", "c"])
+        writer.describe(name="x", classes=("sky", "road"))
+    assert read_info(tmp_path / "set").splits == {"train": 1, "test": 2}
+    assert read_info(tmp_path / "set").class_temperatures == {"road": 0.0}
+    for entry in list_split(tmp_path / "set", "test"):
+        assert None not in (entry.visible, entry.thermal, entry.labels, entry.celsius)
+        np.testing.assert_array_equal(read_celsius(entry.celsius), 10.0 * "abc".index(entry.stem))
+    with (tmp_path / "set/test/temperature.csv").open() as file:
+        assert [(row["stem"], float(row["celsius"])) for row in csv.DictReader(file)] == [("b", 10.0), ("c", 20.0)]
+
+
+class _Source:
+    """A dataset component that does as it is told."""
+
+    def __init__(self, act) -> None:
+        self.act = act
+
+    def write(self, writer: DatasetWriter, source: Path | None) -> None:
+        self.act(writer)
+
+
+def _train_only(writer: DatasetWriter) -> None:
+    writer.add("train", "a", visible=VISIBLE, thermal=THERMAL)
+    for number in range(3):
+        writer.skip(f"x/{number}.jpg", f"`x/{number}.jpg` is truncated")
+    writer.skip("y.tif", "no partner")
+
+
+def _unreadable(writer: DatasetWriter) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied", "/src/list.txt")
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (_train_only, r"no visible image of the test set .* 4 were left out.*x/0\.jpg.*truncated.*y\.tif.*no partner"),
+        (_unreadable, r"`/src/list.txt` cannot be read: Permission denied"),
+    ],
+)
+def test_an_import_that_no_training_could_use_fails_and_leaves_nothing(tmp_path: Path, act, message: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        materialize(_Source(act), tmp_path / "set")
+    assert caught.value.exit_code == 1
+    assert str(caught.value).count("truncated") <= 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_label_beyond_classes_that_are_described_first_costs_its_pair_alone(tmp_path: Path) -> None:
+    with DatasetWriter(tmp_path / "set") as writer:
+        writer.describe(name="x", classes=("one",))
+        writer.add("train", "a", visible=VISIBLE, thermal=THERMAL, labels=np.zeros((4, 6), int))
+        with pytest.raises(DataError, match="`b` has label 7, but 1 classes"):
+            writer.add("train", "b", visible=VISIBLE, thermal=THERMAL, labels=np.full((4, 6), 7))
+    assert read_info(tmp_path / "set").splits["train"] == 1
+
+
+@pytest.mark.parametrize("stem", ["n" * 252, "é" * 126, "a\nb", "\udcc4"])
+def test_a_stem_that_the_disk_or_json_does_not_take_costs_its_pair_alone(tmp_path: Path, stem: str) -> None:
+    with DatasetWriter(tmp_path / "set") as writer:
+        with pytest.raises(DataError, match=r"longer than 255 bytes|cannot be the stem"):
+            writer.add("train", stem, visible=VISIBLE, thermal=THERMAL)
+        writer.add("train", "n" * 251, visible=VISIBLE, thermal=THERMAL)
+        writer.skip("x/\udcc4.png", "not\x1bgood")
+        writer.note("decided \udcc4")
+    info = read_info(tmp_path / "set")
+    assert (info.splits["train"], info.notes) == (1, ("decided %C4",))
+    assert [(item.name, item.reason) for item in info.left_out] == [("x/%C4.png", "not%1Bgood")]

@@ -62,7 +62,7 @@ def dataset_facts(group: Group, info: DatasetInfo | None) -> Facts:
     for key in sorted(known.keys() - usual):
         facts[key] = facts.get(key) or plain(known[key])
     health = known_health((entry.folder, record) for entry, record in group.finished)
-    facts["health"] = health or "not measured; type: zoo data check FOLDER"
+    facts["health"] = health or "not measured; run: zoo data check FOLDER --write"
     return [(key, value) for key, value in facts.items() if value]
 
 
