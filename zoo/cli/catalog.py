@@ -10,7 +10,6 @@ import typer
 from zoo.cli import weights
 from zoo.cli.completion import anything, kinds
 from zoo.cli.output import print_json, print_table
-from zoo.composition import choose_preset
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.hookspec import KINDS, RecipeConfig
 from zoo.plugins import SLOW_MS, Plugin, installed
@@ -235,6 +234,8 @@ def _details(choice: Choice) -> dict[str, Any]:
 
 def _epochs(choice: Choice) -> dict[str, int] | None:
     """Return the epochs of preset `paper` at the full learning rate and of decay; None for what is not trained."""
+    from zoo.composition import choose_preset  # here, because it imports what `zoo --help` must not wait for
+
     if choice.entry.kind == "method" and choice.contract.uses:
         system = RecipeConfig(method=choice.entry.full_name)
         training = choice.contract.training

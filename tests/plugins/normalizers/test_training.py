@@ -26,7 +26,15 @@ class NoiseStore:
     n_visible = n_thermal = 2
 
     def sample(
-        self, visible: Tensor, thermal: Tensor, *, crop: int, rng: torch.Generator, aligned: bool, part: slice
+        self,
+        visible: Tensor,
+        thermal: Tensor,
+        *,
+        crop: int,
+        rng: torch.Generator,
+        aligned: bool,
+        flip: bool,
+        part: slice,
     ) -> Batch:
         stream = torch.Generator().manual_seed(0)
         images = torch.rand(2, 4, crop, crop, generator=stream) * 2 - 1
