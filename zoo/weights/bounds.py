@@ -1,4 +1,4 @@
-"""What the `config.json` of a stranger may cost: whole numbers, modules, memory and time are bounded while its network is built."""
+"""Bounds on what the `config.json` of a stranger may cost: whole numbers, modules, memory and time."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def check_numbers(recipe: Recipe) -> None:
         "discriminator": recipe.discriminator,
         "normalizer": recipe.normalizer,
     }
-    options = {f"{kind} option {name}": value for kind, part in parts.items() if part for name, value in part.config.items()}
+    options = {
+        f"{kind} option {name}": value for kind, part in parts.items() if part for name, value in part.config.items()
+    }
     names = ("size", "load_size", "batch", "visible_channels", "thermal_channels")
     for name, value in ({name: getattr(recipe, name) for name in names} | options).items():
         if any(abs(number) > LARGEST for number in _numbers(value)):
@@ -82,13 +84,13 @@ class Bounded(TorchFunctionMode):
             registration.register_module_parameter_registration_hook(self._register),
             registration.register_module_buffer_registration_hook(self._register),
         ]
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]  # torch
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        super().__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]  # torch
         for hook in self.hooks:
             hook.remove()
 
@@ -121,4 +123,6 @@ class Bounded(TorchFunctionMode):
 
     def _check_time(self) -> None:
         if time.thread_time() > self.end:
-            raise ZooError(f"its config.json describes a network that takes more than {SECONDS:.0f} s to build", CHANGED)
+            raise ZooError(
+                f"its config.json describes a network that takes more than {SECONDS:.0f} s to build", CHANGED
+            )
