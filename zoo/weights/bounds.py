@@ -47,6 +47,8 @@ def check_numbers(recipe: Recipe) -> None:
     for name, value in ({name: getattr(recipe, name) for name in names} | options).items():
         if any(abs(number) > LARGEST for number in _numbers(value)):
             raise ZooError(f"its {name} has a number beyond {LARGEST:,}, which no network needs", CHANGED)
+        if name in names and value < 1:
+            raise ZooError(f"its {name} is {value}; it must be 1 or more", CHANGED)
 
 
 def _numbers(value: Any) -> Iterator[int]:

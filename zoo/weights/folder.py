@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from zoo.contracts import Method
 
 WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
+MOST_CARD = 2**20
+"""Bytes of a model card that are read."""
 MOST_CONFIG = 64 * 2**20
 """Bytes of a config; those of datasets that name many files take a few megabytes."""
 
@@ -124,9 +126,15 @@ def read_config(folder: Path, file: str = WEIGHTS_FILE) -> ModelConfig:
 
 
 def read_card(folder: Path) -> str:
-    """Return the model card beside the weights; empty where there is none."""
+    """Return the beginning of the model card beside the weights; empty where none can be read."""
     path = folder / CARD_FILE
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_CARD).decode(errors="replace")
+    except OSError:  # a card is for people, and no translation needs it
+        return ""
 
 
 def count_tensors(path: Path) -> int:
