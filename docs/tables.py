@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from zoo.bench.comparing import compare_systems, systems_of
-from zoo.bench.naming import bare, length_text
+from zoo.bench.naming import length_text, qualified
 from zoo.bench.record import Record
 from zoo.bench.results import score_text
 from zoo.bench.store import read_results
@@ -54,7 +54,7 @@ def table(folder: Path) -> str:
         trained = record.recipe.generator is not None
         lines.append(
             [
-                bare(record.recipe.method),
+                qualified(record.recipe.method),
                 _parts(record),
                 length_text(record.recipe.budget) if trained else "-",
                 *(scores.get(name, "") for name in metrics),
@@ -69,8 +69,8 @@ def _parts(record: Record) -> str:
     recipe = record.recipe
     if recipe.generator is None or recipe.discriminator is None or recipe.normalizer is None:
         return "-"
-    norm = bare(recipe.normalizer)
-    return f"`{bare(recipe.generator)}`, `{bare(recipe.discriminator)}{'' if norm == 'none' else f'_{norm}'}`"
+    norm = qualified(recipe.normalizer)
+    return f"`{qualified(recipe.generator)}`, `{qualified(recipe.discriminator)}{'' if norm == 'none' else f'_{norm}'}`"
 
 
 def _score(record: Record) -> Score:

@@ -47,7 +47,13 @@ def examine(*, network: bool = True) -> Iterator[Finding]:
     Args:
         network: ask the Hub whether it can be reached.
     """
-    parts: list[Callable[[], Iterator[Finding]]] = [_software, _torch, _devices, _disk, _plugins]
+    parts: list[Callable[[], Iterator[Finding]]] = [
+        _software,
+        _plugins,
+        _torch,
+        _devices,
+        _disk,
+    ]  # plugins before torch: a forked process imports them first
     for part in [*parts, _hub] if network else parts:
         try:
             yield from part()

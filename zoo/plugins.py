@@ -1,5 +1,7 @@
 """Discovery: every plugin is imported alone, timed, version-checked and blockable; one bad plugin costs one line.
 
+A third-party plugin is imported in a forked process first (`zoo.probe`): it may crash, exit or hang there.
+
 Imports no torch. `ZOO_PLUGINS=a,b` loads only these, `ZOO_PLUGINS=-a` all but this; `ZOO_STRICT=1` raises instead of reporting.
 """
 
@@ -22,6 +24,7 @@ import pluggy
 
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.hookspec import ENTRY_POINT_GROUP, PROJECT, Component, Hooks
+from zoo.probe import Failure, can_probe, describe, probe, stdout_to_stderr
 from zoo.rows import NO_ROWS, RejectedError, Rows, checked_rows
 from zoo.version import DISTRIBUTION, __version__
 
@@ -83,14 +86,17 @@ def discover(
     blocked = _blocked(selection, {point.name for point in points})
     strict = os.environ.get("ZOO_STRICT") == "1" if strict is None else strict
     plugins: list[Plugin] = []
-    for point in points:
+    failures: dict[str, Failure] | None = None
+    for position, point in enumerate(points):
         taken = next((other for other in plugins if other.name == point.name), None)
         plugin = _report(point, "blocked", "blocked by ZOO_PLUGINS or --no-plugin")
         if taken:
             why = f"the name is taken by distribution {taken.distribution}"
             plugin = _report(point, "failed", f"{why}; one of the two must be uninstalled")
         elif point.name not in blocked:
-            plugin = _load(point)
+            if failures is None and _distribution(point) != DISTRIBUTION:
+                failures = _probed(points[position:], blocked)
+            plugin = _load(point, (failures or {}).get(point.name))
         if strict and plugin.status in ("failed", "incompatible"):
             raise ZooError(
                 f"plugin {plugin.name} ({plugin.distribution} {plugin.version}): {plugin.why}\n{plugin.trace}"
@@ -120,19 +126,30 @@ def _blocked(selection: str, known: set[str]) -> set[str]:
     return minus | (known - only if only else set())
 
 
-def _load(point: EntryPoint) -> Plugin:
+def _probed(points: Iterable[EntryPoint], blocked: set[str]) -> dict[str, Failure]:
+    """Return the third-party plugins that cannot be imported; where a copy of this process would not tell, none."""
+    tried: dict[str, EntryPoint] = {}
+    for point in points:
+        with contextlib.suppress(Exception):  # metadata that cannot be read are reported by `_load`
+            if point.name not in blocked and not _incompatible(point.dist):
+                tried.setdefault(point.name, point)
+    return probe(list(tried.values()), _rows) if can_probe() else {}
+
+
+def _load(point: EntryPoint, failure: Failure | None = None) -> Plugin:
+    if failure:
+        return _report(point, "failed", failure.why, failure.trace, failure.seconds)
     before = {name for name in HEAVY_MODULES if name in sys.modules}
     start = time.perf_counter()
     try:
         if why := _incompatible(point.dist):
             return _report(point, "incompatible", why)
-        # A plugin that prints while it is imported must not spoil `--json`.
-        with contextlib.redirect_stdout(sys.stderr):
+        with stdout_to_stderr():
             rows = _rows(point)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a plugin must not end the command
-        return _report(point, "failed", _one_line(error), _trace(error), time.perf_counter() - start)
+        return _report(point, "failed", describe(error), _trace(error), time.perf_counter() - start)
     heavy = tuple(name for name in HEAVY_MODULES if name in sys.modules and name not in before)
     return _report(point, "ok", "", "", time.perf_counter() - start, heavy, rows)
 
@@ -205,11 +222,6 @@ def _identity(dist: Distribution) -> tuple[str, str]:
     """Return a distribution's name and version; each look at them parses its whole metadata again."""
     metadata = dist.metadata
     return metadata["Name"], metadata["Version"]
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, RejectedError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
 def _trace(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from functools import cache
@@ -147,15 +147,24 @@ class Registry:
         rest = {key: value for key, value in options.items() if key not in mine}
         return judge.with_options(mine, named=True), normalizer.with_options(rest, named=True)
 
-    def _named(self, kind: Kind, plugin: str | None, name: str) -> Entry | None:
+    def short_name(self, kind: str, full_name: str) -> str:
+        """Return a component's bare name where that means this very component, else the full name."""
+        bare = full_name.partition("/")[2]
+        meant = [entry.full_name for entry in self._candidates(kind, None, bare)]
+        return bare if meant == [full_name] else full_name
+
+    def _candidates(self, kind: str, plugin: str | None, name: str) -> Sequence[Entry]:
+        """Return the components that a name may mean; more than one where it is ambiguous."""
         found = [
             entry
             for entry in self.entries
             if entry.kind == kind and entry.component.name == name and plugin in (None, entry.plugin.name)
         ]
         # Installing a package never changes what a bare name means: zoo's own wheel comes first.
-        own = [entry for entry in found if entry.plugin.builtin]
-        candidates = own or found
+        return [entry for entry in found if entry.plugin.builtin] or found
+
+    def _named(self, kind: Kind, plugin: str | None, name: str) -> Entry | None:
+        candidates = self._candidates(kind, plugin, name)
         if len(candidates) > 1:
             names = ", ".join(entry.full_name for entry in candidates)
             raise UsageError(f"{kind} {name!r} is ambiguous: {names}", "Type one of the full names")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.hookspec import Positive
-from zoo.layers.kinds import Init, Norm
+from zoo.layers.kinds import Antialias, Init, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +25,8 @@ class CBAMResNetConfig:
     """Normalization after each convolution but the last."""
     dropout: bool = False
     """Drop half of the features inside each residual block, in training."""
-    antialias: bool = False
-    """Blur where the size is halved or doubled, as CUT does."""
+    antialias: Antialias = False
+    """Blur where the size is halved and doubled, as CUT does; `down` or `up`: at one of the two."""
     init: Init = "normal"
     """Distribution of the initial weights."""
     init_gain: float = 0.02

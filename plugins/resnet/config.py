@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.hookspec import Positive
-from zoo.layers.kinds import Init, Norm
+from zoo.layers.kinds import Antialias, Init, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,8 @@ class ResNetConfig:
     """Normalization after each convolution but the last."""
     dropout: bool = False
     """Drop half of the features inside each residual block, in training."""
-    antialias: bool = False
-    """Blur where the size is halved or doubled, as CUT does."""
+    antialias: Antialias = False
+    """Blur where the size is halved and doubled, as CUT does; `down` or `up`: at one of the two."""
     init: Init = "normal"
     """Distribution of the initial weights."""
     init_gain: float = 0.02

@@ -7,59 +7,53 @@ from itertools import product
 
 from zoo.checkpoints.templates import COUNTERS, STATISTICS, conv, norm
 from zoo.hookspec import CheckpointFormat
+from zoo.layers.kinds import Antialias
 
 NORMS = {"instance": "instance norm", "batch": "batch norm", "none": "no norm"}
+BLURS = {True: "anti-aliased", "down": "anti-aliased downwards only", "up": "anti-aliased upwards only"}
 
 
 def formats() -> list[CheckpointFormat]:
     """Return the formats of both programs for each normalization, without and with dropout."""
     kinds = list(product(NORMS, (False, True)))
     return [
-        *(_cyclegan(blocks, norm, dropout) for blocks in (9, 6) for norm, dropout in kinds),
-        *(_cut(blocks, norm, dropout) for blocks in (9, 6, 4) for norm, dropout in kinds),
+        *(_resnet(blocks, norm, dropout, False) for blocks in (9, 6) for norm, dropout in kinds),
+        *(_resnet(blocks, norm, dropout, True) for blocks in (9, 6, 4) for norm, dropout in kinds),
+        *(_resnet(blocks, norm, dropout, "down") for blocks in (9, 6, 4) for norm, dropout in kinds),
+        *(_resnet(blocks, norm, dropout, "up") for blocks in (9, 6, 4) for norm, dropout in kinds),
     ]
 
 
-def _cyclegan(blocks: int, kind: str, dropout: bool) -> CheckpointFormat:
-    """Return the layout with strided and transposed convolutions; CUT's without anti-aliasing is the same."""
-    bias, up = kind == "instance", 10 + blocks
-    tensors = (
-        _encoder((1, 4, 7), kind)
-        | _blocks(range(10, up), kind, dropout)
-        | conv(f"model.{up}", "4w 2w 3 3", bias=bias, transposed=True)
-        | norm(f"model.{up + 1}", "2w", kind)
-        | conv(f"model.{up + 3}", "2w w 3 3", bias=bias, transposed=True)
-        | norm(f"model.{up + 4}", "w", kind)
-        | conv(f"model.{up + 7}", "o w 7 7")
-    )
-    return _format("cyclegan", "pytorch-CycleGAN-and-pix2pix", tensors, blocks, kind, dropout)
+def _resnet(blocks: int, kind: str, dropout: bool, antialias: Antialias) -> CheckpointFormat:
+    """Return a layout; CUT's with both `no_antialias` flags is CycleGAN's, and with one of them it blurs only up or down."""
+    first = 12 if antialias in (True, "down") else 10
+    up = first + blocks
+    tensors = _encoder(kind, blurred=first == 12) | _blocks(range(first, up), kind, dropout)
+    tensors |= _decoder(up, kind, blurred=antialias in (True, "up"))
+    return _format(tensors, blocks, kind, dropout, antialias)
 
 
-def _cut(blocks: int, kind: str, dropout: bool) -> CheckpointFormat:
-    """Return the layout whose halvings and doublings are blurred by fixed filters."""
-    bias, up = kind == "instance", 12 + blocks
-    tensors = (
-        _encoder((1, 4, 8), kind)
-        | {"model.7.filt": "2w 1 3 3", "model.11.filt": "4w 1 3 3"}
-        | _blocks(range(12, up), kind, dropout)
-        | {f"model.{up}.filt": "4w 1 4 4", f"model.{up + 4}.filt": "2w 1 4 4"}
-        | conv(f"model.{up + 1}", "2w 4w 3 3", bias=bias)
-        | norm(f"model.{up + 2}", "2w", kind)
-        | conv(f"model.{up + 5}", "w 2w 3 3", bias=bias)
-        | norm(f"model.{up + 6}", "w", kind)
-        | conv(f"model.{up + 9}", "o w 7 7")
-    )
-    return _format("cut", "contrastive-unpaired-translation", tensors, blocks, kind, dropout)
-
-
-def _encoder(convs: tuple[int, int, int], kind: str) -> dict[str, str]:
-    shapes = ("w i 7 7", "2w w 3 3", "4w 2w 3 3")
-    found: dict[str, str] = {}
-    for place, shape in zip(convs, shapes, strict=True):
-        found |= conv(f"model.{place}", shape, bias=kind == "instance") | norm(
-            f"model.{place + 1}", shape.split()[0], kind
-        )
+def _encoder(kind: str, *, blurred: bool) -> dict[str, str]:
+    places, shapes = (1, 4, 8 if blurred else 7), ("w i 7 7", "2w w 3 3", "4w 2w 3 3")
+    found = {"model.7.filt": "2w 1 3 3", "model.11.filt": "4w 1 3 3"} if blurred else {}
+    for place, shape in zip(places, shapes, strict=True):
+        found |= conv(f"model.{place}", shape, bias=kind == "instance")
+        found |= norm(f"model.{place + 1}", shape.split()[0], kind)
     return found
+
+
+def _decoder(place: int, kind: str, *, blurred: bool) -> dict[str, str]:
+    """Return the layers from an index on: doublings by a blur and a convolution or a transposed convolution, and the last."""
+    found: dict[str, str] = {}
+    for ins, outs in (("4w", "2w"), ("2w", "w")):
+        if blurred:
+            found |= {f"model.{place}.filt": f"{ins} 1 4 4"}
+            place += 1
+        shape = f"{outs} {ins} 3 3" if blurred else f"{ins} {outs} 3 3"
+        found |= conv(f"model.{place}", shape, bias=kind == "instance", transposed=not blurred)
+        found |= norm(f"model.{place + 1}", outs, kind)
+        place += 3
+    return found | conv(f"model.{place + 1}", "o w 7 7")
 
 
 def _blocks(places: range, kind: str, dropout: bool) -> dict[str, str]:
@@ -70,17 +64,20 @@ def _blocks(places: range, kind: str, dropout: bool) -> dict[str, str]:
 
 
 def _format(
-    paper: str, origin: str, tensors: Mapping[str, str], blocks: int, kind: str, dropout: bool
+    tensors: Mapping[str, str], blocks: int, kind: str, dropout: bool, antialias: Antialias
 ) -> CheckpointFormat:
-    blurred = paper == "cut"
+    paper, origin = (
+        ("CUT", "contrastive-unpaired-translation") if antialias else ("CycleGAN", "pytorch-CycleGAN-and-pix2pix")
+    )
     generator = f"resnet{blocks}:" if blocks in (6, 9) else f"resnet6:blocks={blocks},"
-    words = [NORMS[kind], *(["dropout"] if dropout else []), *(["anti-aliased"] if blurred else [])]
+    words = [NORMS[kind], *(["dropout"] if dropout else []), *([BLURS[antialias]] if antialias else [])]
+    side = f"-antialias-{antialias}" if antialias in ("down", "up") else ""
     return CheckpointFormat(
-        name=f"{paper}-resnet{blocks}-{kind}{'-dropout' * dropout}",
-        summary=f"{'CUT' if blurred else 'CycleGAN'} ResNet-{blocks} generator, {', '.join(words)}, {{i}} -> {{o}}",
+        name=f"{paper.lower()}-resnet{blocks}-{kind}{'-dropout' * dropout}{side}",
+        summary=f"{paper} ResNet-{blocks} generator, {', '.join(words)}, {{i}} -> {{o}}",
         origin=origin,
         tensors=tensors,
-        component=f"generator resnet/{generator}norm={kind},dropout={str(dropout).lower()},antialias={str(blurred).lower()}",
+        component=f"generator resnet/{generator}norm={kind},dropout={str(dropout).lower()},antialias={str(antialias).lower()}",
         options={"in_channels": "i", "out_channels": "o", "width": "w"},
         optional=COUNTERS,
         dropped=STATISTICS if kind == "instance" else (),

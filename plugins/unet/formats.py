@@ -12,8 +12,12 @@ THERMALGAN = "vlkniaz/ThermalGAN"
 
 
 def formats() -> list[CheckpointFormat]:
-    """Return the formats of pix2pix for each depth and normalization, and the two of ThermalGAN."""
-    return [*(_pix2pix(downs, kind) for downs in (8, 7) for kind in NORMS), _contrast(), _absolute()]
+    """Return the formats of pix2pix for each depth, the two of ThermalGAN, and its depth with other channels, for each norm."""
+    return [
+        *(_pix2pix(downs, kind) for downs in (8, 7) for kind in NORMS),
+        *(layout(kind) for kind in ("batch", "instance", "none") for layout in (_contrast, _absolute)),
+        *(_pix2pix(9, kind) for kind in NORMS),
+    ]
 
 
 def _pix2pix(downs: int, kind: str) -> CheckpointFormat:
@@ -22,7 +26,7 @@ def _pix2pix(downs: int, kind: str) -> CheckpointFormat:
     return CheckpointFormat(
         name=f"pix2pix-unet{2**downs}-{kind}",
         summary=f"pix2pix UNet-{2**downs} generator, {NORMS[kind]}, {{i}} -> {{o}}",
-        origin="pytorch-CycleGAN-and-pix2pix",
+        origin="pytorch-CycleGAN-and-pix2pix" if downs < 9 else THERMALGAN,
         tensors=_tensors(downs, kind, "i", "o"),
         component=f"generator unet/unet_{2**downs}:norm={kind},dropout={dropout}",
         options={"in_channels": "i", "out_channels": "o", "width": "w"},
@@ -33,16 +37,17 @@ def _pix2pix(downs: int, kind: str) -> CheckpointFormat:
     )
 
 
-def _contrast() -> CheckpointFormat:
+def _contrast(kind: str) -> CheckpointFormat:
     return CheckpointFormat(
-        name="thermalgan-unet512",
-        summary="ThermalGAN UNet-512 generator of relative temperatures, batch norm, 4 -> 1",
+        name="thermalgan-unet512" + f"-{kind}" * (kind != "batch"),
+        summary=f"ThermalGAN UNet-512 generator of relative temperatures, {NORMS[kind]}, 4 -> 1",
         origin=THERMALGAN,
-        tensors=_tensors(9, "batch", "4", "1"),
-        component="generator unet/unet_512:norm=batch,dropout=true,in_channels=4,out_channels=1",
+        tensors=_tensors(9, kind, "4", "1"),
+        component=f"generator unet/unet_512:norm={kind},dropout=true,in_channels=4,out_channels=1",
         options={"width": "w"},
         untold=("dropout",),
         optional=COUNTERS,
+        dropped=STATISTICS if kind == "instance" else (),
         method="thermalgan_contrast",
         dataset={
             "unit": "celsius", "thermal_low": -40.0, "thermal_high": 40.0, "classes": ("background", "object"),
@@ -50,16 +55,17 @@ def _contrast() -> CheckpointFormat:
     )  # fmt: skip
 
 
-def _absolute() -> CheckpointFormat:
+def _absolute(kind: str) -> CheckpointFormat:
     return CheckpointFormat(
-        name="thermalgan-unet512-absolute",
-        summary="ThermalGAN UNet-512 generator of temperatures, batch norm, 3 -> 1",
+        name="thermalgan-unet512-absolute" + f"-{kind}" * (kind != "batch"),
+        summary=f"ThermalGAN UNet-512 generator of temperatures, {NORMS[kind]}, 3 -> 1",
         origin=THERMALGAN,
-        tensors=_tensors(9, "batch", "3", "1"),
-        component="generator unet/unet_512:norm=batch,dropout=true,in_channels=3,out_channels=1",
+        tensors=_tensors(9, kind, "3", "1"),
+        component=f"generator unet/unet_512:norm={kind},dropout=true,in_channels=3,out_channels=1",
         options={"width": "w"},
         untold=("dropout",),
         optional=COUNTERS,
+        dropped=STATISTICS if kind == "instance" else (),
         method="converted:evaluation=train",
         dataset={"unit": "celsius", "thermal_low": -50.0, "thermal_high": 50.0},
     )

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+
+from zoo import probe as probing
 
 GOOD = """
 from dataclasses import dataclass
@@ -175,3 +182,79 @@ def test_a_target_that_raises_is_told_with_its_plugin(site, zoo):
     done = zoo("info", "finenet", env={"PYTHONPATH": str(site)})
     assert done.returncode == 0 and "Traceback" not in done.stderr
     assert "fine/finenet of fine-dist 1.2 cannot be loaded from x:X: RuntimeError: no such driver" in done.stdout
+
+
+DEATHS = {
+    "crashes": ("import ctypes; ctypes.string_at(0)", "signal 11"),
+    "aborts": ("import os; os.abort()", "signal 6"),
+    "leaves": ("import os; os._exit(0)", "exit status 0"),
+    "hangs": ("while True: pass", "did not end within 2 s"),
+    "hangs_in_c": ("import ctypes; ctypes.PyDLL(None).sleep(100)", "did not end within 2 s"),
+    "interrupts": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    "threads": (
+        "import threading, time; threading.Thread(target=time.sleep, args=(100,)).start()",
+        "leaves the thread",
+    ),
+    "asks": ("input()", "EOFError"),
+    "closes": ("import os; os.closerange(3, 100); os._exit(5)", "exit status 5"),
+    "hooks": (
+        GOOD.replace("    return [", "    import os; os._exit(3)\n    return [").format(name="hooked"),
+        "exit status 3",
+    ),
+}
+
+
+def test_plugins_that_end_or_block_the_process_are_named_and_the_command_succeeds(site, zoo):
+    for name, (source, _) in DEATHS.items():
+        install(site, name, source)
+    install(site, "zfine", GOOD.format(name="finenet"))
+    env = {"PYTHONPATH": str(site), "ZOO_PLUGIN_TIMEOUT": "2"}
+    done = zoo("list", "generator", env=env)
+    assert done.returncode == 0 and "finenet" in done.stdout and "resnet9" in done.stdout
+    lines = {line.split()[2]: line for line in done.stderr.splitlines()}
+    assert lines.keys() == DEATHS.keys()
+    for name, (_, told) in DEATHS.items():
+        assert told in lines[name]
+
+
+@pytest.mark.parametrize("name", ["crashes", "leaves"])
+def test_plugins_and_why_name_a_plugin_that_ends_the_process(site, zoo, name):
+    install(site, name, DEATHS[name][0])
+    env = {"PYTHONPATH": str(site)}
+    rows = {row["name"]: row for row in json.loads(zoo("plugins", "--json", env=env).stdout)}
+    assert rows[name]["status"] == "failed" and DEATHS[name][1] in rows[name]["why"]
+    why = zoo("plugins", "--why", name, env=env).stdout
+    assert DEATHS[name][1] in why
+    assert name != "crashes" or f"{name}.py" in why  # where it crashed
+
+
+def test_a_plugin_that_is_slow_is_named_while_it_is_imported(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(probing, "NOTICE", 0.3)
+    point = EntryPoint(name="sleepy", value="time", group="zoo.plugins")
+    assert probing.probe([point], lambda _: time.sleep(1)) == {}
+    assert "plugin sleepy is still being imported" in capsys.readouterr().err
+
+
+def test_what_a_plugin_writes_in_any_way_never_reaches_stdout(site, zoo):
+    ways = """
+import ctypes, os, subprocess, sys
+print("by print")
+os.write(1, b"by descriptor\\n")
+subprocess.run(["echo", "by command"])
+sys.__stdout__.write("by stream\\n")
+ctypes.CDLL(None).printf(b"by C\\n")
+"""
+    install(site, "chatty", ways.replace("\\\\", "\\") + GOOD.format(name="chattynet"))
+    done = zoo("list", "--json", env={"PYTHONPATH": str(site)})
+    assert "chattynet" in {row["name"] for row in json.loads(done.stdout)}
+    for way in ("print", "descriptor", "command", "stream", "C"):
+        assert done.stderr.count(f"by {way}") == 1
+
+
+def test_plugins_load_beside_a_closed_stdout_and_a_cache_that_is_a_file(site, zoo, tmp_path):
+    install(site, "fine", GOOD.format(name="finenet"))
+    (tmp_path / "file").touch()
+    code = "import os, zoo; os.close(1); assert 'finenet' in zoo.list_components('generator')"
+    env = {**os.environ, "PYTHONPATH": str(site), "ZOO_CACHE": str(tmp_path / "file")}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

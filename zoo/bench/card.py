@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from zoo.bench.card_data import Subject, front_matter
-from zoo.bench.naming import bare, length_text
+from zoo.bench.naming import length_text, part_name
 from zoo.bench.record import Record
 from zoo.bench.report.facts import paper, plain, protocol_text
 from zoo.bench.results import decimals
@@ -28,7 +28,7 @@ def summary_of(record: Record) -> str:
     summary = rows[0].component.summary if rows else name
     if known:
         return summary
-    others = [bare(part) for kind, part in recipe_parts(record.recipe).items() if kind != "method"]
+    others = [part_name(kind, part) for kind, part in recipe_parts(record.recipe).items() if kind != "method"]
     return f"{summary} ({', '.join(name for name in others if name != 'none')})" if others else summary
 
 
@@ -94,7 +94,7 @@ def _told(subject: Subject) -> dict[str, Any]:
 
 def _system(record: Record) -> str:
     known = known_system(record.recipe)
-    return known[0] if known else bare(record.recipe.method)
+    return known[0] if known else part_name("method", record.recipe.method)
 
 
 def _row(score: Score) -> tuple[str, ...]:

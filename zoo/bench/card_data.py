@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.bench.naming import bare
+from zoo.bench.naming import part_name
 from zoo.bench.record import Record
 from zoo.bench.report.facts import paper, plain
 from zoo.bench.systems import known_system, recipe_parts, slug
@@ -79,7 +79,12 @@ def front_matter(subject: Subject) -> dict[str, Any]:
         license_name=None if subject.license else "terms-of-the-training-data",
         library_name="zoo",
         pipeline_tag=PIPELINE,
-        tags=[*TAGS, *({slug(known[0])} if known else ()), slug(bare(record.recipe.method)), slug(data.name)],
+        tags=[
+            *TAGS,
+            *({slug(known[0])} if known else ()),
+            slug(part_name("method", record.recipe.method)),
+            slug(data.name),
+        ],
         datasets=[dataset],
         metrics=list(dict.fromkeys(score.metric.partition("[")[0] for score in record.scores)) or None,
         model_name=subject.name,

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from zoo.bench.environment import provenance
+from zoo.bench.naming import qualified
 from zoo.compatibility import check_sizes
 from zoo.composition import PresetName, choose_parts, choose_preset, choose_system, compose, digest
 from zoo.errors import RefusedError, UsageError
-from zoo.recipe import Part, Precision, Recipe
+from zoo.recipe import Precision, Recipe
 from zoo.registry import get_registry
 from zoo.sources import DataSource, Progress, open_source
 
@@ -193,15 +194,11 @@ def key_of(recipe: Mapping[str, object], plugins: object, *, world_size: int = 1
 def slug(recipe: Recipe) -> str:
     """Return a folder name that a person can read: method, parts, data, size, budget, seed."""
     parts = [recipe.method, recipe.generator, recipe.discriminator]
-    names = [_bare(part) for part in parts if part]
-    if recipe.normalizer and _bare(recipe.normalizer) != "none":
-        names[-1] += f"_{_bare(recipe.normalizer)}"
+    names = [qualified(part) for part in parts if part]
+    if recipe.normalizer and qualified(recipe.normalizer) != "none":
+        names[-1] += f"_{qualified(recipe.normalizer)}"
     period = recipe.budget.period
     length = f"{recipe.budget.steps // period}e" if period > 1 else f"{recipe.budget.steps}it"
     precision = [recipe.precision] if recipe.precision != "fp32" else []
     text = "-".join([*names, recipe.data.name, f"{recipe.size}px", length, *precision, f"s{recipe.seed}"])
     return re.sub(r"[^\w.-]", "_", text)
-
-
-def _bare(part: Part) -> str:
-    return part.name.partition("/")[2]

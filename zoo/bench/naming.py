@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoo.recipe import Budget, Part, Recipe
+from zoo.registry import get_registry
 
 Place = tuple[str, ...]
 Varied = set[tuple[Place, str]]
@@ -21,7 +22,7 @@ def name_systems(recipes: Sequence[Recipe]) -> list[str]:
     Recipes on other data or at another size may share a name, since they stand in tables of their own.
     """
     texts = _part_texts(recipes)
-    kinds = _telling(texts) or KINDS
+    kinds = _telling(texts)
     names = [" ".join(text[kind] for kind in kinds if text[kind] != "-") for text in texts]
     for setting in (_length, _batch, _channels, _precision):
         names = _set_apart(names, recipes, setting)
@@ -31,7 +32,7 @@ def name_systems(recipes: Sequence[Recipe]) -> list[str]:
 def shared_parts(recipes: Sequence[Recipe]) -> list[str]:
     """Return the names of the parts that all recipes share and `name_systems` leaves out."""
     texts = _part_texts(recipes)
-    telling = _telling(texts) or KINDS
+    telling = _telling(texts)
     return [texts[0][kind] for kind in KINDS if kind not in telling and texts[0][kind] != "-"]
 
 
@@ -47,7 +48,7 @@ def varied_options(recipes: Sequence[Recipe]) -> Varied:
 
 
 def part_text(recipe: Recipe, kind: str, varied: Varied) -> str:
-    """Return a component's bare name with the options in which the cells differ; `-` for none.
+    """Return a component's name with the options in which the cells differ; `-` for none.
 
     A discriminator's normalizer is its suffix: `patchgan_gn`.
     """
@@ -56,15 +57,22 @@ def part_text(recipe: Recipe, kind: str, varied: Varied) -> str:
         return "-"
     place = _place(recipe, kind)
     options = [f"{option}={_word(value)}" for option, value in part.config.items() if (place, option) in varied]
-    text = f"{bare(part)}:{','.join(options)}" if options else bare(part)
-    if kind == "discriminator" and recipe.normalizer and bare(recipe.normalizer) != "none":
+    name = part_name(kind, part)
+    text = f"{name}:{','.join(options)}" if options else name
+    if kind == "discriminator" and recipe.normalizer and part_name("normalizer", recipe.normalizer) != "none":
         text += f"_{part_text(recipe, 'normalizer', varied)}"
     return text
 
 
-def bare(part: Part) -> str:
-    """Return a component's name without its plugin's."""
-    return part.name.partition("/")[2]
+def part_name(kind: str, part: Part) -> str:
+    """Return a component's bare name; with its plugin's where the bare name means another component, several or none here."""
+    return get_registry().short_name(kind, part.name)
+
+
+def qualified(part: Part) -> str:
+    """Return a component's name, with its plugin's unless that is zoo's own: the same whatever else is installed."""
+    plugin, _, name = part.name.partition("/")
+    return name if any(own.name == plugin and own.builtin for own in get_registry().plugins) else part.name
 
 
 def length_text(budget: Budget) -> str:
@@ -78,8 +86,10 @@ def _part_texts(recipes: Sequence[Recipe]) -> list[dict[str, str]]:
 
 
 def _telling(texts: Sequence[dict[str, str]]) -> tuple[str, ...]:
-    """Return the kinds of parts in which recipes differ."""
-    return tuple(kind for kind in KINDS if len({text[kind] for text in texts}) > 1)
+    """Return the kinds of parts in which recipes differ; all kinds where nothing but the plugins of the parts does."""
+    found = tuple(kind for kind in KINDS if len({text[kind] for text in texts}) > 1)
+    same_names = all(len({text[kind].rpartition("/")[2] for text in texts}) == 1 for kind in found)
+    return KINDS if same_names else found
 
 
 def _parts(recipe: Recipe) -> dict[str, Part]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoo.bench.health import health_line, summary_of
-from zoo.bench.naming import bare, length_text, name_systems, shared_parts
+from zoo.bench.naming import length_text, name_systems, part_name, shared_parts
 from zoo.bench.outcome import Outcome
 from zoo.bench.record import Record
 from zoo.evaluate.results import Score
@@ -54,7 +54,7 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
             lines.append(f"{name}{seed}: mean error {errors.all:.2f} C{by_class}")
         if outcome.record and outcome.record.scores:
             more = [entry for entry in outcome.record.scores[0].protocol.get("reads", []) if entry != "visible"]
-            told[bare(outcome.cell.recipe.method)] = more
+            told[part_name("method", outcome.cell.recipe.method)] = more
     scores = [score for outcome in outcomes if outcome.record for score in outcome.record.scores]
     lines += dict.fromkeys(
         f"{score.metric}: a distance between sets of images; its interval is by jackknife."

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import msgspec
 
-from zoo.bench.naming import bare
+from zoo.bench.naming import qualified
 from zoo.build import choice_of
 from zoo.composition import choose_parts, choose_preset
 from zoo.errors import UsageError
@@ -27,10 +27,10 @@ def model_name(recipe: Recipe, train_key: str) -> str:
     if known:
         words, usual, key = [known[0]], known[1], ""
     else:
-        words = [bare(part) for kind, part in recipe_parts(recipe).items() if kind != "normalizer"]
-        norm = bare(recipe.normalizer) if recipe.normalizer else "none"
+        words = [qualified(part) for kind, part in recipe_parts(recipe).items() if kind != "normalizer"]
+        norm = qualified(recipe.normalizer) if recipe.normalizer else "none"
         words[-1] += f"_{norm}" if norm != "none" else ""
-        usual = RecipeConfig(method=words[0])
+        usual = RecipeConfig(method=recipe.method.name)
         key = "" if _by_default(recipe) else train_key[:8]
     epochs, decay = _epochs(recipe)
     usual_epochs, usual_decay = _usual_epochs(usual, epochs)
@@ -129,7 +129,7 @@ def _usual_epochs(system: RecipeConfig, epochs: int | None) -> tuple[int, int]:
 def _by_default(recipe: Recipe) -> bool:
     """Whether the names of the parts say all of their options."""
     judge = recipe.discriminator.name if recipe.discriminator else None
-    norm = bare(recipe.normalizer) if recipe.normalizer else None
+    norm = recipe.normalizer.name if recipe.normalizer else None
     generator = recipe.generator.name if recipe.generator else None
     config = RecipeConfig(method=recipe.method.name, generator=generator, discriminator=judge)
     return _same(config, recipe, norm)

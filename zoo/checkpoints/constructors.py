@@ -1,13 +1,13 @@
-"""The names that a pickle of weights may mention, and what each stands for here. Nothing of torch is imported or called."""
+"""The names that a pickle may mention, and what each stands for here. Nothing of torch is imported or called."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
-from zoo.checkpoints.entries import LARGEST, MOST_DIMENSIONS, SAMPLES, DamagedError, Entry, UnsafeError, shown
+from zoo.checkpoints.entries import LARGEST, MOST_DIMENSIONS, SAMPLES, DamagedError, Entry, Place, UnsafeError, shown
 
 LARGEST_KEY = 2**60
 """Larger whole numbers can be chosen to fall into one place of a hash table."""
@@ -42,6 +42,8 @@ class Storage:
     key: str
     dtype: str
     count: int
+    view: bool = False
+    """Whether it is a part of another storage, as in files of before 2018."""
 
     @property
     def bytes(self) -> int:
@@ -49,30 +51,33 @@ class Storage:
         return self.count * SAMPLES[self.dtype]
 
 
-class Thing:
-    """Something harmless that is no tensor, dict, list, number or text, such as a device."""
+class Foreign:
+    """Stands for an object of another class; its arguments and attributes are left out."""
+
+    __slots__ = ()
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Return one, whatever it is called with."""
+        return super().__new__(cls)
 
 
-THING = Thing()
-
-
-def name_of(module_and_name: str) -> Name:
-    """Return a global that weights may mention.
+def check_name(name: str) -> str:
+    """Return the name of a global as Python 3 has it.
 
     Raises:
-        UnsafeError: they have no use for it.
+        UnsafeError: only an attack has a use for it.
         DamagedError: no global has such a name.
     """
-    if not _A_NAME.fullmatch(module_and_name):
+    if not _A_NAME.fullmatch(name):
         raise DamagedError("its pickle names a global as none is named")
-    if module_and_name.startswith("__builtin__."):  # as Python 2 called it
-        module_and_name = module_and_name.replace("__builtin__", "builtins", 1)
-    if module_and_name in CONSTRUCTORS or module_and_name in _TYPES:
-        return Name(module_and_name)
-    module = module_and_name.rpartition(".")[0]
-    attack = {module, module.partition(".")[0]} & _ATTACKS or module_and_name == "torch.storage._load_from_bytes"
-    text = f"loading it would call {shown(module_and_name)}"
-    raise UnsafeError(f"{text}, as an attack would" if attack else f"{text}, which weights do not need")
+    if name.startswith("__builtin__."):  # as Python 2 called it
+        name = name.replace("__builtin__", "builtins", 1)
+    # Of a nested name each beginning may be the module: `os.path` and `system`, or `os` and `path.system`.
+    words = name.split(".")
+    beginnings = {".".join(words[:count]) for count in range(1, len(words))}
+    if beginnings & _ATTACKS and name not in _HARMLESS and name not in CONSTRUCTORS:
+        raise UnsafeError(f"loading it would call {shown(name)}, as an attack would")
+    return name
 
 
 def storage(identity: Any) -> Storage:
@@ -83,19 +88,8 @@ def storage(identity: Any) -> Storage:
     kind, key, count = identity[1], identity[2], identity[4]
     if not isinstance(kind, Name) or kind.text not in _STORAGE_TYPES or not isinstance(key, str):
         raise DamagedError("a storage has no known type")
-    return Storage(key=key, dtype=_STORAGE_TYPES[kind.text], count=_size(count))
-
-
-def call(function: Any, arguments: Any) -> Any:
-    """Return what a known constructor stands for."""
-    if not isinstance(function, Name) or function.text not in CONSTRUCTORS or not isinstance(arguments, tuple):
-        raise DamagedError("it calls something that is no constructor")
-    if len(arguments) > MOST_DIMENSIONS:
-        raise DamagedError(f"{function.text} has {len(arguments)} arguments")
-    try:
-        return CONSTRUCTORS[function.text](*arguments)
-    except TypeError as error:
-        raise DamagedError(f"{function.text} has other arguments than torch writes") from error
+    view = len(identity) == 6 and identity[5] is not None
+    return Storage(key=key, dtype=_STORAGE_TYPES[kind.text], count=_size(count), view=view)
 
 
 def check_key(key: Any) -> Any:
@@ -105,25 +99,23 @@ def check_key(key: Any) -> Any:
     raise DamagedError("a dict has a key that is neither text nor a number")
 
 
-def _ordered_dict(pairs: Any = ()) -> dict[Any, Any]:
-    if isinstance(pairs, dict):
-        return pairs
-    if not isinstance(pairs, list | tuple) or not all(
-        isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs
-    ):
-        raise DamagedError("an OrderedDict is not made of pairs")
-    return {check_key(pair[0]): pair[1] for pair in pairs}
-
-
-def _tensor(values: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> Entry:
+def _tensor(
+    values: Any, offset: Any, shape: Any, stride: Any, _grad: Any = None, _hooks: Any = None, changes: Any = None
+) -> Entry | Foreign:
+    if isinstance(values, Foreign):
+        return values
     if not isinstance(values, Storage):
         raise DamagedError("a tensor has no storage")
-    return _view(values, values.dtype, offset, shape, stride)
+    entry = _view(values, values.dtype, offset, shape, stride)
+    # A conjugate or negative that is computed when it is needed: its values are not those of the file.
+    return replace(entry, place=None) if changes else entry
 
 
 def _typed_tensor(
     values: Any, offset: Any, shape: Any, stride: Any, _grad: Any, _hooks: Any, dtype: Any, *_: Any
-) -> Entry:
+) -> Entry | Foreign:
+    if isinstance(values, Foreign):
+        return values
     if not isinstance(values, Storage) or not isinstance(dtype, Name) or dtype.text not in _DTYPES:
         raise DamagedError("a tensor has no storage or no known type")
     return _view(values, _DTYPES[dtype.text], offset, shape, stride)
@@ -136,7 +128,8 @@ def _view(values: Storage, dtype: str, offset: Any, shape: Any, stride: Any) -> 
     if len(shape) > MOST_DIMENSIONS:
         raise DamagedError(f"a tensor has {len(shape)} dimensions")
     sizes, steps = [_size(size) for size in shape], [_size(step) for step in stride]
-    entry = Entry(shape=tuple(sizes), dtype=dtype)
+    place = None if values.view else Place(key=values.key, offset=_size(offset), stride=tuple(steps))
+    entry = Entry(shape=tuple(sizes), dtype=dtype, place=place)
     last = _size(offset) + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True))
     if entry.count and ((last + 1) * SAMPLES[dtype] > values.bytes or entry.bytes > values.bytes):
         raise DamagedError(
@@ -145,16 +138,16 @@ def _view(values: Storage, dtype: str, offset: Any, shape: Any, stride: Any) -> 
     return entry
 
 
-def _parameter(tensor: Any, *_: Any) -> Entry:
-    if not isinstance(tensor, Entry):
+def _parameter(tensor: Any, *_: Any) -> Entry | Foreign:
+    if not isinstance(tensor, Entry | Foreign):
         raise DamagedError("a parameter is no tensor")
     return tensor
 
 
 def _subclassed(function: Any, _type: Any, arguments: Any, _state: Any) -> Any:
-    if isinstance(function, Name) and CONSTRUCTORS.get(function.text) is _subclassed:
-        raise DamagedError("a tensor is a subclass of a subclass")
-    return call(function, arguments)
+    if function is _subclassed or not callable(function) or not isinstance(arguments, tuple):
+        raise DamagedError("a tensor of a subclass is made by something that is no constructor")
+    return function(*arguments)
 
 
 def _sequence(items: Any = ()) -> Any:
@@ -163,8 +156,10 @@ def _sequence(items: Any = ()) -> Any:
     return items
 
 
-def _thing(*_: Any) -> Thing:
-    return THING
+def _by_default(_factory: Any = None, pairs: Any = ()) -> Any:
+    if pairs:
+        raise DamagedError("a defaultdict is made of more than torch writes")
+    return {}
 
 
 def _size(value: Any) -> int:
@@ -179,10 +174,10 @@ _STORAGE_TYPES = {
     for module in ("torch", "torch.cuda", "torch.storage")
     for name, dtype in _STORAGES.items()
 }
-_TYPES = {*_DTYPES, *_STORAGE_TYPES, "torch.Tensor"}
+TYPES: Mapping[str, Name] = {name: Name(name) for name in (*_DTYPES, *_STORAGE_TYPES, "torch.Tensor")}
+ORDERED = ("collections.OrderedDict", "collections.Counter")
 CONSTRUCTORS: Mapping[str, Callable[..., Any]] = {
-    "collections.OrderedDict": _ordered_dict,
-    "collections.Counter": _ordered_dict,
+    "collections.defaultdict": _by_default,
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor_v3": _typed_tensor,
@@ -191,9 +186,19 @@ CONSTRUCTORS: Mapping[str, Callable[..., Any]] = {
     "torch._tensor._rebuild_from_type_v2": _subclassed,
     "torch.nn.parameter.Parameter": _parameter,
     "torch.Size": _sequence,
-    "torch.device": _thing,
     "builtins.set": _sequence,
-    "builtins.complex": _thing,
-    "builtins.bytearray": _thing,
-    "_codecs.encode": _thing,
+    "builtins.frozenset": _sequence,
 }
+PLAIN = frozenset({"torch.device", "builtins.complex", "builtins.bytearray", "_codecs.encode"})
+"""Objects that stand for plain values, and are not worth a word."""
+_BUILTINS = (
+    "object", "dict", "list", "tuple", "int", "float", "str", "bool", "bytes", "slice", "range", "NoneType",
+    "long", "unicode", "basestring", "xrange",  # of Python 2
+)  # fmt: skip
+_PATHS = ("Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath")
+_HARMLESS = PLAIN | {
+    *(f"builtins.{name}" for name in _BUILTINS),
+    *(f"{module}.{name}" for module in ("pathlib", "pathlib._local") for name in _PATHS),
+    "types.SimpleNamespace",
+}
+"""Of modules that attacks use, what the options and paths beside weights use."""

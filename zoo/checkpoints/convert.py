@@ -35,6 +35,8 @@ class Conversion:
     """Number of tensors of the file that the network got."""
     dropped: tuple[str, ...]
     """Keys of the file that the network has no use for."""
+    objects: tuple[str, ...]
+    """Classes and functions of what else lies in the file; nothing of it was read."""
     checked: str
     """What was compared, in one line."""
 
@@ -89,6 +91,7 @@ def convert(
         reads_labels=written.reads_labels,
         tensors=len(state),
         dropped=match.dropped,
+        objects=checkpoint.objects,
         checked=written.checked,
     )
 

@@ -34,7 +34,19 @@ class DamagedError(Exception):
 
 
 class UnsafeError(Exception):
-    """A pickle that would call something which weights do not need; the message names it."""
+    """A pickle that would call what only an attack needs, or that holds objects and no tensors; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the values of a tensor lie."""
+
+    key: str
+    """Of their storage in the file."""
+    offset: int
+    """Of the first value, in values."""
+    stride: tuple[int, ...]
+    """From one value to the next along each dimension, in values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,8 @@ class Entry:
     shape: tuple[int, ...]
     dtype: str
     """Torch's name, e.g. `float32`."""
+    place: Place | None = field(default=None, compare=False, repr=False)
+    """In pickles, where its values lie; None where that is not all that is needed to read them."""
 
     @property
     def count(self) -> int:
@@ -69,6 +83,8 @@ class Checkpoint:
     """Tensors by name, for each dict that holds some, by its path in the file (`state_dict`); that of the outermost is empty."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """The texts in the header of a safetensors file."""
+    objects: tuple[str, ...] = ()
+    """Classes and functions of what else lies in a pickle; nothing of it is read."""
 
     @property
     def tensors(self) -> dict[str, Entry]:

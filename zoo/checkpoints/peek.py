@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO, Any
 
-from zoo.checkpoints.archives import ZIP_START, read_pickles, read_zip
+from zoo.checkpoints.archives import ZIP_START, read_saved
 from zoo.checkpoints.entries import Checkpoint, DamagedError, Entry, UnsafeError, grouped
 from zoo.checkpoints.headers import looks_like_safetensors, read_header
 from zoo.errors import UsageError, ZooError
@@ -27,7 +27,7 @@ def peek(path: Path) -> Checkpoint:
 
     Raises:
         UsageError: there is no such file.
-        ZooError: it is damaged or no file of weights, or loading it would call what weights do not need; that is named.
+        ZooError: it is damaged or no file of weights, or loading it would call what an attack does; that is named.
     """
     path = path / "model.safetensors" if (path / "model.safetensors").is_file() else path
     if not path.is_file():
@@ -55,17 +55,17 @@ def _peek(path: Path, file: IO[bytes]) -> Checkpoint:
     start = file.read(9)
     file.seek(0)
     metadata: dict[str, str] = {}
-    if start.startswith(ZIP_START):
-        container, tree = "PyTorch zip archive", read_zip(file)
-    elif path.suffix == ".safetensors" or looks_like_safetensors(start, size):
+    objects: tuple[str, ...] = ()
+    if not start.startswith(ZIP_START) and (path.suffix == ".safetensors" or looks_like_safetensors(start, size)):
         container = SAFETENSORS
-        tree, metadata = read_header(file, size)
+        value, metadata = read_header(file, size)
     else:
-        container, tree = "PyTorch pickles, as before 2020", read_pickles(file, size)
-    groups: dict[str, dict[str, Any]] = grouped(tree, lambda value: isinstance(value, Entry))
+        container, tree = read_saved(file, size)
+        value, objects = tree.value, tree.objects
+    groups: dict[str, dict[str, Any]] = grouped(value, lambda found: isinstance(found, Entry))
     if not groups:
         raise DamagedError("it holds no tensors")
-    return Checkpoint(path=path, container=container, size=size, groups=groups, metadata=metadata)
+    return Checkpoint(path=path, container=container, size=size, groups=groups, metadata=metadata, objects=objects)
 
 
 def _mistaken(path: Path) -> tuple[str, str] | None:

@@ -1,15 +1,15 @@
-"""The tensors of a file that `peek` has accepted: read once more, by the libraries, and compared with what was inspected."""
+"""The tensors of a file that `peek` has accepted, compared with what was inspected. Nothing is unpickled by torch."""
 
 from __future__ import annotations
 
-import pickle
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from zoo.checkpoints.entries import Checkpoint, grouped, join, shown
+from zoo.checkpoints.archives import read_saved
+from zoo.checkpoints.entries import Checkpoint, DamagedError, Entry, Place, UnsafeError, grouped, join, shown
 from zoo.checkpoints.formats import Network
 from zoo.checkpoints.peek import SAFETENSORS
 from zoo.errors import ZooError
@@ -19,10 +19,11 @@ def read_tensors(checkpoint: Checkpoint, network: Network) -> dict[str, Tensor]:
     """Return the tensors of one network on the CPU, by their keys without prefix.
 
     Raises:
-        ZooError: torch refuses the file, a tensor is not what was inspected, or holds a value that is not finite.
+        ZooError: the file changed meanwhile or its values are damaged, or a tensor holds a value that is not finite.
     """
     path = checkpoint.path
-    found = _safetensors(path) if checkpoint.container == SAFETENSORS else _pickled(path)
+    wanted = [network.prefix + key for key in network.tensors]
+    found = _safetensors(path) if checkpoint.container == SAFETENSORS else _saved(path, wanted)
     tensors = {}
     for key, entry in network.tensors.items():
         tensor = found.get(network.prefix + key)
@@ -46,16 +47,36 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         raise ZooError(f"`{path}` cannot be read: {error}", "It is damaged; fetch it again") from error
 
 
-def _pickled(path: Path) -> dict[str, Tensor]:
+def _saved(path: Path, wanted: Sequence[str]) -> dict[str, Tensor]:
+    """Return those of the wanted tensors that a file of torch.save has, each with memory of its own."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on protocols; what torch does not read, it raises
-            tree = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, TypeError, KeyError, EOFError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ZooError(f"`{path}` is accepted by zoo inspect and refused by torch: {reason[:200]}") from error
-    return {
-        join(part, key): tensor
-        for part, group in grouped(tree, torch.is_tensor).items()
-        for key, tensor in group.items()
-    }
+        with path.open("rb") as file:
+            _, tree = read_saved(file, path.stat().st_size)
+            entries = {
+                join(part, key): entry
+                for part, group in grouped(tree.value, lambda value: isinstance(value, Entry)).items()
+                for key, entry in group.items()
+            }
+            storages: dict[str, bytearray] = {}
+            tensors = {}
+            for name in wanted:
+                entry: Entry | None = entries.get(name)
+                if entry is None:
+                    continue
+                if entry.place is None:
+                    raise DamagedError(f"{shown(name)} is a view that is computed when it is loaded")
+                key = entry.place.key
+                if key not in storages:
+                    storages[key] = bytearray(tree.storages[key]())
+                tensors[name] = _tensor(entry, entry.place, storages[key])
+            return tensors
+    except (DamagedError, UnsafeError, OSError) as error:
+        raise ZooError(f"`{path}` cannot be read: {error}", "Fetch it again") from error
+
+
+def _tensor(entry: Entry, place: Place, values: bytearray) -> Tensor:
+    kind: torch.dtype = getattr(torch, entry.dtype)
+    if not entry.count:
+        return torch.empty(entry.shape, dtype=kind)
+    whole = torch.frombuffer(values, dtype=kind, count=len(values) // kind.itemsize)
+    return whole.as_strided(entry.shape, place.stride, place.offset).clone()

@@ -32,6 +32,7 @@ def convert(
     """
     settings = dict(_pair(word) for word in setting)
     from zoo.checkpoints.convert import convert as run
+    from zoo.checkpoints.words import listed
 
     folder = out or (file.with_suffix("") if file.suffix else file.with_name(f"{file.name}_converted"))
     done = run(file, folder, part=part, settings=settings, classes=[name for name in classes.split(",") if name])
@@ -41,6 +42,8 @@ def convert(
     typer.echo(f"{done.folder}: {done.tensors} tensors, {done.component or 'no component'}")
     if done.dropped:
         typer.echo(f"left out: {len(done.dropped)} tensors that the network has no use for")
+    if done.objects:
+        typer.echo(f"left out: objects of {listed(done.objects, 3)}")
     typer.echo(f"checked: {done.checked}")
     if done.translates:
         labels = " --labels FILE --temperature CLASS=C" if done.reads_labels else ""

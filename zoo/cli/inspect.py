@@ -47,6 +47,7 @@ def inspect(
 
 def _print_summary(checkpoint: Checkpoint, found: list[Network]) -> None:
     from zoo.checkpoints.entries import shown
+    from zoo.checkpoints.words import listed
 
     known = [network.match.title for network in found if network.match]
     what = known[0] if len(known) == 1 else f"{len(known)} networks" if known else _unknown(checkpoint)
@@ -63,6 +64,8 @@ def _print_summary(checkpoint: Checkpoint, found: list[Network]) -> None:
     besides = len(checkpoint.tensors) - sum(len(network.tensors) for network in found)
     if known and besides:
         typer.echo(f"  {besides:,} tensors besides")
+    if checkpoint.objects:
+        typer.echo(f"  objects of {listed(checkpoint.objects, _KEYS)}: not read, and left out by zoo convert")
     typer.echo()
 
 
@@ -94,6 +97,7 @@ def _report(checkpoint: Checkpoint, found: list[Network]) -> dict[str, Any]:
         "container": checkpoint.container,
         "size": checkpoint.size,
         "metadata": checkpoint.metadata,
+        "objects": checkpoint.objects,
         "parameters": checkpoint.parameters,
         "networks": [
             {"part": network.part, "prefix": network.prefix, "tensors": len(network.tensors)} | _match(network.match)

@@ -9,3 +9,6 @@ Norm = Literal["instance", "batch", "none"]
 
 Init = Literal["normal", "xavier"]
 """Distribution of the initial weights, see `zoo.layers.init`."""
+
+Antialias = bool | Literal["down", "up"]
+"""Where a network blurs as it changes the size: at both, neither, or only where the size is halved (`down`) or doubled (`up`)."""

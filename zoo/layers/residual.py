@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from zoo.contracts import Generator
 from zoo.layers.blur import BlurDown, BlurUp
 from zoo.layers.init import initialize
-from zoo.layers.kinds import Init, Norm
+from zoo.layers.kinds import Antialias, Init, Norm
 from zoo.layers.norm import conv_bias, norm2d
 from zoo.layers.pad import ReflectionPad2d
 
@@ -57,7 +57,7 @@ class ResNetTrunk(Generator):
         init_gain: its gain.
         attention: makes each block's attention; None for none.
         antialias: halve and double by a convolution at the larger size and a blur (Zhang 2019, as in CUT), instead of strided
-            and transposed convolutions; as many parameters.
+            and transposed convolutions; as many parameters. `down` or `up`: at one of the two.
     """
 
     def __init__(
@@ -72,12 +72,13 @@ class ResNetTrunk(Generator):
         init: Init,
         init_gain: float,
         attention: Attention | None = None,
-        antialias: bool = False,
+        antialias: Antialias = False,
     ) -> None:
         super().__init__()
         attend = attention or (lambda _: nn.Identity())
         bias = conv_bias(norm)
-        halve, double = (_halve_blurred, _double_blurred) if antialias else (_halve, _double)
+        halve = _halve_blurred if antialias in (True, "down") else _halve
+        double = _double_blurred if antialias in (True, "up") else _double
         self.model = nn.Sequential(
             ReflectionPad2d(3),
             nn.Conv2d(in_channels, width, 7, bias=bias),
@@ -96,8 +97,9 @@ class ResNetTrunk(Generator):
         # CUT's five. Anti-aliased: the padded image, both downsampling convolutions, the first and the fifth residual block.
         # Plain, the same numbers mean the third and the seventh block, and 8 the second activation: CUT's code asks for the norm
         # before it, which the activation then overwrites in place.
-        taps = (0, 4, 8, 12, 16) if antialias else (0, 4, 9, 12, 16)
-        last = (12 if antialias else 10) + blocks - 1
+        blurred = halve is _halve_blurred
+        taps = (0, 4, 8, 12, 16) if blurred else (0, 4, 9, 12, 16)
+        last = (12 if blurred else 10) + blocks - 1
         self.tap_layers = tuple(sorted({min(tap, last) for tap in taps}))
 
     def forward(self, x: Tensor) -> Tensor:

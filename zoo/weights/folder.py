@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from zoo.checkpoints.entries import shown
 from zoo.composition import digest
 from zoo.data.layout import DatasetInfo
 from zoo.errors import UsageError, ZooError
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from zoo.contracts import Method
 
 WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
+MOST_CARD = 2**20
+"""Bytes of a model card that are read."""
+MOST_CONFIG = 64 * 2**20
+"""Bytes of a config; those of datasets that name many files take a few megabytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,18 +113,43 @@ def read_config(folder: Path, file: str = WEIGHTS_FILE) -> ModelConfig:
         inside = f"It holds runs; name one, e.g. {folder / runs[0]}" if runs else "Run the bench again; it goes on"
         raise UsageError(f"`{folder}` has no {CONFIG_FILE} and {file}: it is not a finished run", inside)
     try:
+        if path.stat().st_size > MOST_CONFIG:
+            raise ZooError(f"`{path}` has {path.stat().st_size:,} bytes, more than any zoo wrote", "Fetch it again")
         content = path.read_bytes()
         return msgspec.json.decode(content, type=ModelConfig)
     except (OSError, UnicodeDecodeError, RecursionError, msgspec.MsgspecError) as error:
         if isinstance(error, msgspec.ValidationError):
             refuse_network(folder, content)
-        raise ZooError(f"`{path}` cannot be read: {error}", "It was changed or written by another version") from error
+        raise ZooError(
+            f"`{path}` cannot be read: {shown(str(error))}", "It was changed or written by another version"
+        ) from error
 
 
 def read_card(folder: Path) -> str:
-    """Return the model card beside the weights; empty where there is none."""
+    """Return the beginning of the model card beside the weights; empty where none can be read."""
     path = folder / CARD_FILE
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_CARD).decode(errors="replace")
+    except OSError:  # a card is for people, and no translation needs it
+        return ""
+
+
+def count_tensors(path: Path) -> int:
+    """Return the number of tensors in a file, reading only its header.
+
+    Raises:
+        ZooError: the file is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return len(file.keys())
+    except (OSError, SafetensorError) as error:
+        raise _damaged(path, error) from error
 
 
 def check_tensors(path: Path, method: Method) -> None:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from zoo.build import build_method
 from zoo.contracts import Method
 from zoo.errors import UsageError, ZooError
 from zoo.registry import get_registry
 from zoo.version import DISTRIBUTION
-from zoo.weights.folder import CONFIG_FILE, ModelConfig, load_weights, read_card, read_config
+from zoo.weights.bounds import Bounded, check_numbers
+from zoo.weights.folder import CONFIG_FILE, ModelConfig, count_tensors, load_weights, read_card, read_config
 from zoo.weights.hub import Access
 from zoo.weights.locating import Located, locate
 from zoo.weights.translator import Translator
 
-SPARE_BYTES = 2**30
-"""What a network may take beside its weights while it is built."""
+_LONGEST = 500
+"""Characters of a stranger's text that an error shows."""
 DTYPES = {name: getattr(torch, name) for name in ("float32", "float16", "bfloat16", "float64")}
 
 
@@ -132,48 +131,23 @@ def _requirement(made_by: dict[str, str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a stranger's text without what a terminal would act on."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    """Return a stranger's text, cut off, without what a terminal would act on."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:_LONGEST])
 
 
 def _built(config: ModelConfig, located: Located) -> Method:
     """Build the networks; a config that describes far more than the file holds is refused before memory is filled."""
-    limit = 4 * (located.folder / located.file).stat().st_size + SPARE_BYTES
+    weights = located.folder / located.file
+    bounds = Bounded(size=weights.stat().st_size, tensors=count_tensors(weights))
     try:
-        with torch.random.fork_rng(), _Bounded(limit):  # the initial weights are about to be replaced
+        check_numbers(config.recipe)
+        with torch.random.fork_rng(), bounds:  # the initial weights are about to be replaced
             return build_method(config.recipe, config.dataset, torch.Generator(), training=False)
     except ZooError as error:
         raise type(error)(f"`{located.folder}` cannot be loaded: {_plain(error.message)}", error.fix) from error
     except Exception as error:  # whatever a plugin's constructor makes of a config that was changed
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ZooError(
-            f"`{located.folder / CONFIG_FILE}` describes a network that cannot be built: {_plain(reason[:300])}",
+            f"`{located.folder / CONFIG_FILE}` describes a network that cannot be built: {_plain(reason)}",
             f"It was changed or written by another version of {DISTRIBUTION}",
         ) from error
-
-
-class _Bounded(TorchFunctionMode):
-    """Refuses to make tensors of more than so many bytes in all; an empty tensor takes no memory until it is filled."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self.limit, self.made = limit, 0
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        name, named = getattr(func, "__name__", ""), kwargs or {}
-        if name in ("rand", "randn"):  # which fill at once
-            self._count(torch.empty(*args, **{key: value for key, value in named.items() if key != "generator"}))
-        made = func(*args, **named)
-        if name in ("empty", "zeros", "ones", "full"):
-            self._count(made)
-        return made
-
-    def _count(self, tensor: torch.Tensor) -> None:
-        self.made += tensor.nbytes
-        if self.made > self.limit:
-            raise ZooError(
-                f"its {CONFIG_FILE} describes a network of more than {self.limit / 1e9:.1f} GB, far more than its weights",
-                "It was changed: fetch or train the model again",
-            )

@@ -83,9 +83,9 @@ def reloaded(folder, spec):
 
 @pytest.mark.parametrize("antialias", [False, True])
 @pytest.mark.parametrize("norm", ["instance", "batch", "none"])
-@pytest.mark.parametrize("layers", [1, 3, 5])
+@pytest.mark.parametrize("layers", [1, 2, 3, 4, 5, 6])
 def test_a_converted_patchgan_judges_as_its_program_does(tmp_path, layers, norm, antialias):
-    state, x = state_dict(layers, norm, antialias), torch.rand(2, 3, 110, 134) * 2 - 1
+    state, x = state_dict(layers, norm, antialias), torch.rand(2, 3, 200, 230) * 2 - 1
     torch.save(state, tmp_path / "net_D.pth")
     done = convert(tmp_path / "net_D.pth", tmp_path / "D")
     assert done.source.format == f"{'cut' if antialias else 'pix2pix'}-patchgan{layers}-{norm}"

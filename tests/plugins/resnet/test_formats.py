@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -17,20 +18,28 @@ from zoo_plugins.resnet import zoo_checkpoints
 
 LAYOUTS = list(product((9, 6), ("instance", "batch"), (False, True), (False, True)))
 LAYOUTS += [(4, "instance", False, True), (6, "none", False, False), (6, "none", False, True)]
+LAYOUTS += [
+    (9, "instance", False, "down"),
+    (9, "instance", False, "up"),
+    (6, "batch", True, "down"),
+    (4, "none", True, "up"),
+]
 LUMA = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
 
 
-def keys(blocks: int, dropout: bool, antialias: bool) -> dict[str, list]:
+def keys(blocks: int, dropout: bool, antialias: bool | str) -> dict[str, Any]:
     """Numbers of the layers, as the two programs' `nn.Sequential` count them."""
-    start = 12 if antialias else 10
+    down, blurred = antialias in (True, "down"), antialias in (True, "up")
+    start = 12 if down else 10
     up = start + blocks
     return {
-        "down": [1, 4, 8] if antialias else [1, 4, 7],
+        "down": [1, 4, 8] if down else [1, 4, 7],
         "blocks": list(range(start, up)),
         "second": 6 if dropout else 5,
-        "filt": [7, 11, up, up + 4] if antialias else [],
-        "up": [up + 1, up + 5] if antialias else [up, up + 3],
-        "out": up + 9 if antialias else up + 7,
+        "filt": {7: 2, 11: 4} if down else {},
+        "filt_up": {up: 4, up + 4: 2} if blurred else {},
+        "up": [up + 1, up + 5] if blurred else [up, up + 3],
+        "out": up + 9 if blurred else up + 7,
     }
 
 
@@ -61,10 +70,11 @@ def state_dict(blocks, norm, dropout, antialias, *, w=4, i=3, o=3, seed=0) -> di
         conv(f"model.{block}.conv_block.{place}", (4 * w, 4 * w, 3, 3), 4 * w, dead)
         batch(f"model.{block}.conv_block.{place + 1}", 4 * w)
     for number, ins, outs in zip(layout["up"], (4 * w, 2 * w), (2 * w, w), strict=True):
-        conv(f"model.{number}", (outs, ins, 3, 3) if antialias else (ins, outs, 3, 3), outs, dead)
+        conv(f"model.{number}", (outs, ins, 3, 3) if antialias in (True, "up") else (ins, outs, 3, 3), outs, dead)
         batch(f"model.{number + 1}", outs)
-    for number, channels, side in zip(layout["filt"], (2 * w, 4 * w, 4 * w, 2 * w), (3, 3, 4, 4), strict=False):
-        state[f"model.{number}.filt"] = torch.rand(channels, 1, side, side) / side
+    for name, side in (("filt", 3), ("filt_up", 4)):
+        for number, factor in layout[name].items():
+            state[f"model.{number}.filt"] = torch.rand(factor * w, 1, side, side) / side
     conv(f"model.{layout['out']}", (o, w, 7, 7), o, True)
     return state
 
@@ -85,8 +95,10 @@ def forward(state, x, blocks, norm, dropout, antialias, *, training=True):
     first, half, quarter = layout["down"]
     x = F.relu(normed(f"model.{first + 1}", conv(f"model.{first}", F.pad(x, (3,) * 4, "reflect"))))
     for number in (half, quarter):
-        x = F.relu(normed(f"model.{number + 1}", conv(f"model.{number}", x, stride=1 if antialias else 2, padding=1)))
-        if antialias:
+        x = F.relu(
+            normed(f"model.{number + 1}", conv(f"model.{number}", x, stride=1 if layout["filt"] else 2, padding=1))
+        )
+        if layout["filt"]:
             blur = state[f"model.{number + 3}.filt"]
             x = F.conv2d(F.pad(x, (1,) * 4, "reflect"), blur, stride=2, groups=len(blur))
     for block in layout["blocks"]:
@@ -95,7 +107,7 @@ def forward(state, x, blocks, norm, dropout, antialias, *, training=True):
         y = F.dropout(y, 0.5, training=dropout and training)
         x = x + normed(f"{name}.{second + 1}", conv(f"{name}.{second}", F.pad(y, (1,) * 4, "reflect")))
     for number in layout["up"]:
-        if antialias:
+        if layout["filt_up"]:
             blur = state[f"model.{number - 1}.filt"]
             x = F.conv_transpose2d(F.pad(x, (1,) * 4, "replicate"), blur, stride=2, padding=2, groups=len(blur))
             x = conv(f"model.{number}", x[:, :, 1:-1, 1:-1], padding=1)

@@ -112,16 +112,17 @@ def test_what_the_keys_do_not_tell_is_a_setting(tmp_path):
         assert torch.allclose(translated, forward(state, x, 7, "batch", **how), atol=1e-5)
 
 
-def test_thermalgan_s_generator_adds_contrasts_to_the_temperatures_of_objects(tmp_path):
-    state, visible = state_dict(9, "batch", i=4, o=1), image(512)
+@pytest.mark.parametrize(("norm", "suffix"), [("batch", ""), ("instance", "-instance")])
+def test_thermalgan_s_generator_adds_contrasts_to_the_temperatures_of_objects(tmp_path, norm, suffix):
+    state, visible = state_dict(9, norm, i=4, o=1), image(512)
     torch.save(state, tmp_path / "net.pth")
     done = convert(tmp_path / "net.pth", tmp_path / "G", classes=["road", "car"])
-    assert done.source.format == "thermalgan-unet512"
+    assert done.source.format == f"thermalgan-unet512{suffix}"
     labels = torch.zeros(1, 512, 512, dtype=torch.long)
     labels[:, 100:300, 200:400] = 1
     degrees = torch.where(labels == 1, 35.0, -8.0)[:, None]
     torch.manual_seed(0)
-    relative = forward(state, torch.cat((degrees / 40, visible), 1), 9, "batch")
+    relative = forward(state, torch.cat((degrees / 40, visible), 1), 9, norm)
     expected = 40 * (degrees / 40) + 10 * relative
     translator = zoo.load(tmp_path / "G", device="cpu")
     told = {"road": -8.0, "car": 35.0}
@@ -130,14 +131,23 @@ def test_thermalgan_s_generator_adds_contrasts_to_the_temperatures_of_objects(tm
     assert translator.thermal_range == (-40.0, 40.0)
 
 
-def test_thermalgan_s_absolute_generator_knows_its_range(tmp_path):
-    state, x = state_dict(9, "batch", i=3, o=1), image(512)
+@pytest.mark.parametrize(("norm", "suffix"), [("batch", ""), ("instance", "-instance")])
+def test_thermalgan_s_absolute_generator_knows_its_range(tmp_path, norm, suffix):
+    state, x = state_dict(9, norm, i=3, o=1), image(512)
     torch.save(state, tmp_path / "net.pth")
-    assert convert(tmp_path / "net.pth", tmp_path / "G").source.format == "thermalgan-unet512-absolute"
+    assert convert(tmp_path / "net.pth", tmp_path / "G").source.format == f"thermalgan-unet512-absolute{suffix}"
     translator = zoo.load(tmp_path / "G", device="cpu")
     torch.manual_seed(0)
-    assert torch.allclose(translator.translate(x), forward(state, x, 9, "batch"), atol=1e-5)
+    assert torch.allclose(translator.translate(x), forward(state, x, 9, norm), atol=1e-5)
     assert translator.thermal_range == (-50.0, 50.0)
+
+
+def test_a_unet_of_nine_halvings_with_other_channels_converts(tmp_path):
+    state, x = state_dict(9, "instance", i=3, o=3), image(512)
+    torch.save(state, tmp_path / "net.pth")
+    assert convert(tmp_path / "net.pth", tmp_path / "G").source.format == "pix2pix-unet512-instance"
+    expected = forward(state, x, 9, "instance", dropout=False)
+    assert torch.allclose(zoo.load(tmp_path / "G", device="cpu")({"visible": x}), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(

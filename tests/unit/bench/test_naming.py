@@ -1,7 +1,12 @@
 """Short names of recipes that stand side by side."""
 
-from zoo.bench.naming import name_systems
+from dataclasses import replace
+
+from zoo.bench.grid import slug
+from zoo.bench.naming import name_systems, shared_parts
+from zoo.bench.systems import model_name
 from zoo.composition import compose
+from zoo.recipe import Part
 from zoo.sources import open_source
 
 
@@ -17,3 +22,17 @@ def test_systems_are_named_by_what_they_differ_in(pairs):
     assert name_systems([system(), system(steps=4)])[1].endswith(", 4 steps")
     assert name_systems([system(), system(batch=2)])[1].endswith(", batch 2")
     assert name_systems([system(), system()])[1].endswith(" (2)")
+
+
+def test_a_component_that_shares_its_name_is_shown_with_its_plugin(pairs):
+    own = compose(generator="resnet6", data=open_source(str(pairs), size=32), size=32, steps=2)
+    other = replace(own, generator=Part(name="other/resnet6", config=own.generator.config))
+    assert name_systems([own, other]) == ["cyclegan resnet6 patchgan", "cyclegan other/resnet6 patchgan"]
+    assert shared_parts([own, other]) == []
+    assert name_systems([other, replace(other, seed=1)]) == ["cyclegan other/resnet6 patchgan"] * 2
+    pixel = replace(other, discriminator=Part(name="patchgan/pixel"))
+    assert name_systems([own, pixel]) == ["resnet6 patchgan", "other/resnet6 pixel"]
+    assert slug(own).startswith("cyclegan-resnet6-patchgan-") and slug(other).startswith(
+        "cyclegan-other_resnet6-patchgan-"
+    )
+    assert "cyclegan-other-resnet6-" in model_name(other, "0" * 64)

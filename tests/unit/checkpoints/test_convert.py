@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 from dataclasses import replace
 
+import numpy
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -161,3 +163,12 @@ def test_a_file_that_changes_after_it_was_inspected_is_refused(state, write, tmp
     write({"model.1.weight": torch.zeros(1)}, path)
     with pytest.raises(ZooError, match="is not what was inspected"):
         convert(path, tmp_path / "G")
+
+
+@pytest.mark.parametrize("name", ["zip.pth", "legacy.pth"])
+def test_objects_beside_the_weights_are_left_out_and_named(state, write, tmp_path, name):
+    tree = {"model": state, "best_psnr": numpy.float64(23.4), "hyper_parameters": argparse.Namespace(lr=1)}
+    done = convert(write(tree, tmp_path / name), tmp_path / "G")
+    assert "argparse.Namespace" in done.objects
+    loaded = load_file(tmp_path / "G" / "model.safetensors")
+    assert all(torch.equal(loaded[f"G.{key}"], tensor) for key, tensor in state.items())

@@ -162,6 +162,27 @@ def test_a_zip_bomb_takes_no_memory(tmp_path):
     tracemalloc.stop()
 
 
+BUILDS = [
+    START + b"ccollections\nOrderedDict\n}(" + text("__defaults__") + b"Nub.",
+    START + b"ctorch._utils\n_rebuild_tensor_v2\nN}(" + text("__defaults__") + b"Nu\x86b.",
+    START + b"ctorch\nfloat32\n}(" + text("text") + text("x") + b"ub.",
+]
+
+
+@pytest.mark.parametrize("content", BUILDS)
+def test_no_stand_in_can_be_changed(pack, content):
+    refused(pack(content), "cannot be read as weights")
+
+
+@pytest.mark.parametrize("name", ["os.path\nos.system", "builtins\nobject.__init__.__globals__", "os\npath.join"])
+def test_names_within_modules_and_classes_are_those_of_attacks(pack, name):
+    refused(pack(START + b"c" + name.encode() + b"\n)R."), "as an attack would")
+
+
+def test_a_large_bytearray_that_is_not_there_takes_no_memory(pack):
+    refused(pack(b"\x80\x05\x96" + struct.pack("<Q", 2**40) + b"x."), "cannot be read as weights")
+
+
 def test_two_pickles_in_one_archive_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.pth", "w") as archive:
         archive.writestr("a/data.pkl", START + b"N.")

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
+import collections
+import datetime
+import enum
 import subprocess
 import sys
+import types
 import zipfile
+from pathlib import Path
 
+import numpy
 import pytest
 import torch
 
 from zoo.checkpoints.entries import Entry
+from zoo.checkpoints.formats import Network
 from zoo.checkpoints.peek import peek
+from zoo.checkpoints.tensors import read_tensors
 from zoo.errors import UsageError, ZooError
 
 
@@ -141,3 +150,93 @@ peek(Path({str(container)!r}))
 assert not {{"torch", "numpy", "safetensors", "zoo_plugins"}} & set(sys.modules), sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class Options(dict):
+    """Options beside weights, of a class that is not known where the file is read."""
+
+
+class Phase(enum.Enum):
+    """An enumeration beside weights."""
+
+    TEST = 1
+
+
+def objects() -> dict[str, object]:
+    return {
+        "best": numpy.float64(23.4),
+        "random": numpy.random.default_rng(0).bit_generator.state,
+        "array": numpy.arange(3),
+        "hyper_parameters": argparse.Namespace(lr=1, path=Path("/data"), sizes=[numpy.int64(3)]),
+        "config": Options(a=Options(b=[1])),
+        "simple": types.SimpleNamespace(a=1),
+        "queue": collections.deque([torch.ones(1)]),
+        "default": collections.defaultdict(list, {}),
+        "when": datetime.datetime(2020, 1, 2),
+        "kinds": [int, dict, torch.float32, torch.nn.ReLU],
+        "choice": Phase.TEST,
+        "scheduler": torch.optim.lr_scheduler.LambdaLR,
+        "module": torch.nn.Linear(2, 2),
+    }
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("name", ["zip.pth", "legacy.pth"])
+def test_tensors_are_shown_beside_objects_of_any_class(tmp_path, tiny, name, protocol):
+    zipped = "zip" in name
+    tree = {"state_dict": tiny} | objects()
+    torch.save(tree, tmp_path / name, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
+    found = peek(tmp_path / name)
+    assert found.tensors == {f"state_dict.{key}": entry for key, entry in told(tiny).items()}
+    for shown in (
+        "argparse.Namespace",
+        "Options",
+        "collections.deque",
+        "datetime.datetime",
+        "torch.nn.modules.linear.Linear",
+    ):
+        assert any(text.endswith(shown) for text in found.objects), found.objects
+
+
+@pytest.mark.parametrize("name", ["zip.pth", "legacy.pth"])
+def test_values_are_those_of_torch_in_every_type_and_view(tmp_path, name):
+    whole = torch.arange(24.0)
+    state = {
+        "view": whole[4:16].view(3, 4).t(),
+        "whole": whole,
+        "parameter": torch.nn.Parameter(torch.rand(2)),
+        "empty": torch.zeros(0, 3),
+        "scalar": torch.tensor(1.5),
+    }
+    kinds = (torch.bfloat16, torch.float16, torch.float64, torch.int8, torch.bool, torch.complex64, torch.float8_e4m3fn)
+    state |= {str(kind).removeprefix("torch."): torch.rand(3).to(kind) for kind in kinds}
+    torch.save({"net": state} | objects(), tmp_path / name, _use_new_zipfile_serialization="zip" in name)
+    checkpoint = peek(tmp_path / name)
+    network = Network(part="net", prefix="net.", tensors=checkpoint.groups["net"], nearest=[])
+    found = read_tensors(checkpoint, network)
+    assert found.keys() == state.keys()
+    for key, tensor in state.items():
+        assert found[key].dtype == tensor.dtype and found[key].shape == tensor.shape
+        assert torch.equal(
+            found[key].double() if "float8" in key else found[key], tensor.double() if "float8" in key else tensor
+        )
+
+
+def test_a_view_that_is_computed_is_shown_and_not_read_wrongly(tmp_path):
+    torch.save({"a": torch.zeros(2, dtype=torch.complex64).conj()}, tmp_path / "a.pth")
+    checkpoint = peek(tmp_path / "a.pth")
+    network = Network(part="", prefix="", tensors=checkpoint.groups[""], nearest=[])
+    with pytest.raises(ZooError, match="a is a view that is computed"):
+        read_tensors(checkpoint, network)
+
+
+def test_values_that_were_changed_in_an_archive_are_refused(tmp_path):
+    path = tmp_path / "a.pth"
+    torch.save({"a": torch.full((100,), 7.0)}, path)
+    content = bytearray(path.read_bytes())
+    content[content.index(torch.full((100,), 7.0).numpy().tobytes())] ^= 1
+    path.write_bytes(content)
+    checkpoint = peek(path)
+    network = Network(part="", prefix="", tensors=checkpoint.groups[""], nearest=[])
+    with pytest.raises(ZooError, match="cannot be read"):
+        read_tensors(checkpoint, network)

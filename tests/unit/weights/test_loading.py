@@ -98,7 +98,10 @@ def test_a_plugin_that_is_left_out_or_too_old_is_named(edited, monkeypatch):
     [
         ({"width": -1}, "it must be 1 or more"),
         ({"width": 4000}, "describes a network of more than 1.1 GB"),
-        ({"width": 10**9}, "describes a network "),
+        ({"width": 10**9}, "option width has a number beyond 1,048,576"),
+        ({"width": 1, "blocks": 10**8}, "option blocks has a number beyond 1,048,576"),
+        ({"width": 1, "blocks": 10**5}, "modules and tensors, far more than its weights"),
+        ({"width": 1, "blocks": -(10**30)}, "cannot be"),
         ({"blocks": 2}, "is missing"),
         ({"blocks": "many"}, "Expected `int`, got `str`"),
         ({"nonsense": 1}, "has no option 'nonsense'"),

@@ -1,0 +1,130 @@
+"""Bounds on what the `config.json` of a stranger may cost: whole numbers, modules, memory and time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import nn
+from torch.nn.modules import module as registration
+from torch.overrides import TorchFunctionMode
+
+from zoo.errors import ZooError
+from zoo.recipe import Recipe
+
+LARGEST = 2**20
+"""Whole numbers of a recipe that describe a network: channels, layers, sizes in pixels."""
+SPARE_BYTES = 2**30
+"""What a network may take beside its weights while it is built."""
+SPARE_PARTS = 5000
+"""Modules, parameters and buffers that a network may have, and `PER_TENSOR` more for each tensor of its weights."""
+PER_TENSOR = 50
+SECONDS = 60.0
+"""Processor time that building a network may take; a large one takes about ten."""
+CHANGED = "It was changed: fetch or train the model again"
+
+
+def check_numbers(recipe: Recipe) -> None:
+    """Refuse whole numbers that no network needs, before a plugin computes with them.
+
+    Raises:
+        ZooError: the message names the option.
+    """
+    parts = {
+        "generator": recipe.generator,
+        "method": recipe.method,
+        "discriminator": recipe.discriminator,
+        "normalizer": recipe.normalizer,
+    }
+    options = {
+        f"{kind} option {name}": value for kind, part in parts.items() if part for name, value in part.config.items()
+    }
+    names = ("size", "load_size", "batch", "visible_channels", "thermal_channels")
+    for name, value in ({name: getattr(recipe, name) for name in names} | options).items():
+        if any(abs(number) > LARGEST for number in _numbers(value)):
+            raise ZooError(f"its {name} has a number beyond {LARGEST:,}, which no network needs", CHANGED)
+        if name in names and value < 1:
+            raise ZooError(f"its {name} is {value}; it must be 1 or more", CHANGED)
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    """Yield the whole numbers in a value of JSON."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, int):
+            yield found
+        elif isinstance(found, dict | list | tuple):
+            waiting += found.values() if isinstance(found, dict) else found
+
+
+class Bounded(TorchFunctionMode):
+    """Refuses to build a network of far more bytes, modules or time than its weights justify.
+
+    An empty tensor takes no memory until it is filled, and is counted before. Modules count when they, their parameters or
+    buffers are registered, in this thread only.
+
+    Args:
+        size: bytes of the file of weights.
+        tensors: number of tensors in it.
+    """
+
+    def __init__(self, *, size: int, tensors: int) -> None:
+        super().__init__()
+        self.most_bytes, self.bytes = 4 * size + SPARE_BYTES, 0
+        self.most_parts, self.parts = PER_TENSOR * tensors + SPARE_PARTS, 0
+        self.thread = threading.get_ident()
+
+    def __enter__(self) -> Self:
+        self.end = time.thread_time() + SECONDS
+        self.hooks = [
+            registration.register_module_module_registration_hook(self._register),
+            registration.register_module_parameter_registration_hook(self._register),
+            registration.register_module_buffer_registration_hook(self._register),
+        ]
+        super().__enter__()  # type: ignore[no-untyped-call]  # torch
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]  # torch
+        for hook in self.hooks:
+            hook.remove()
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name, named = getattr(func, "__name__", ""), kwargs or {}
+        if name in ("rand", "randn"):  # which fill at once
+            self._count(torch.empty(*args, **{key: value for key, value in named.items() if key != "generator"}))
+        made = func(*args, **named)
+        if name in ("empty", "zeros", "ones", "full"):
+            self._count(made)
+        self._check_time()
+        return made
+
+    def _count(self, tensor: torch.Tensor) -> None:
+        self.bytes += tensor.nbytes
+        if self.bytes > self.most_bytes:
+            what = f"of more than {self.most_bytes / 1e9:.1f} GB"
+            raise ZooError(f"its config.json describes a network {what}, far more than its weights", CHANGED)
+
+    def _register(self, _module: nn.Module, _name: str, _part: Any) -> None:
+        if threading.get_ident() != self.thread:
+            return
+        self.parts += 1
+        if self.parts > self.most_parts:
+            what = f"of more than {self.most_parts:,} modules and tensors"
+            raise ZooError(f"its config.json describes a network {what}, far more than its weights", CHANGED)
+        self._check_time()
+
+    def _check_time(self) -> None:
+        if time.thread_time() > self.end:
+            raise ZooError(
+                f"its config.json describes a network that takes more than {SECONDS:.0f} s to build", CHANGED
+            )
