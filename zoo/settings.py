@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError, did_you_mean
+from zoo.files import expand
 
 FILE = "zoo.toml"
 ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
@@ -42,7 +43,7 @@ class Setting:
 
 def files() -> list[Path]:
     """Return the files that may hold defaults, the user's own first, the working folder's (or the nearest above it) last."""
-    own = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "thermal-zoo" / FILE
+    own = expand(os.environ.get("XDG_CONFIG_HOME") or "~/.config") / "thermal-zoo" / FILE
     here = Path.cwd()
     nearest = next((folder / FILE for folder in (here, *here.parents) if (folder / FILE).is_file()), here / FILE)
     return [own, nearest]
@@ -75,7 +76,7 @@ def _from_file(path: Path, options: Options) -> list[Setting]:
     try:
         verbs = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"`{path}` cannot be read: {error}", "Mend it, or remove it") from error
+        raise UsageError(f"`{path}` cannot be read: {error}", "Correct it") from error
     found = []
     for verb, values in verbs.items():
         if verb not in options or not isinstance(values, dict):

@@ -27,8 +27,7 @@ from zoo.cli import (
     table,
     translate,
 )
-from zoo.errors import ZooError
-from zoo.settings import ENVIRONMENT
+from zoo.cli.running import run
 from zoo.version import DISTRIBUTION, __version__
 
 app = typer.Typer(
@@ -84,10 +83,5 @@ app.command("translate")(translate.translate)
 
 
 def main() -> None:
-    """Run the command line; a `ZooError` becomes one line on stderr and its exit code."""
-    os.environ.update(ENVIRONMENT | os.environ)  # before anything imports torch
-    try:
-        app(prog_name="zoo")  # also for `python -m zoo`
-    except ZooError as error:
-        print(f"zoo: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    """Run the command line and exit."""
+    sys.exit(run(lambda: app(prog_name="zoo")))  # the name also for `python -m zoo`

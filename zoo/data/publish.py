@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zoo.errors import DataError, ZooError
+from zoo.errors import DataError
+from zoo.files import beside, cannot_write
 
 
 class NewFolder:
@@ -22,7 +22,7 @@ class NewFolder:
 
     def __init__(self, dst: Path) -> None:
         self.dst = dst.absolute()
-        self._building = self.dst.with_name(f".{self.dst.name}.{uuid.uuid4().hex[:8]}.partial")
+        self._building = beside(self.dst, ".partial")
 
     def create(self) -> None:
         """Make the hidden folder, and the folders that `dst` is to lie in."""
@@ -38,12 +38,7 @@ class NewFolder:
         try:
             yield self._building
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise ZooError(f"`{self.dst}` cannot be written: the disk is full", "Free some space") from error
-            reason = error.strerror or str(error)
-            raise ZooError(
-                f"`{self.dst}` cannot be written: {reason}", "Choose a folder that you may write to"
-            ) from error
+            raise cannot_write(self.dst, error) from error
 
     def publish(self) -> None:
         """Rename the hidden folder to `dst`."""
