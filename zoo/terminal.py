@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, TextIO, cast
 if TYPE_CHECKING:
     from rich.console import Console
 
-# C0 but for tab and newline, DEL, C1, the marks and overrides of writing direction, line separators, lone surrogates.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# C0 but for tab and newline (that of CSV, too), DEL, C1, marks and overrides of writing direction, line separators, and
+# lone surrogates.
+_UNSAFE = re.compile(
+    "\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _BAR = re.compile(r"\r|\n*(\x1b\[A)+\Z")
 """How tqdm, through which libraries show progress, begins the redrawing of its line."""
 
