@@ -99,7 +99,7 @@ def _publish_all(
     if failed:
         raise ZooError(
             f"{failed} of {len(outcomes)} runs were not published; what was is left as it is",
-            "Mend that, and type the same command again",
+            "Fix that and run the same command again",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Mapping
 from dataclasses import replace
@@ -64,7 +65,7 @@ def _download(asked: Pin, listing: Listing, access: Access) -> Path:
         )
     names = [CONFIG_FILE, pin.file, *([CARD_FILE] if CARD_FILE in files else [])]
     digests = {name: files[name].digest for name in names} | _catalogued(pin)
-    access, absent = _with_room(pin, {name: files[name].size for name in names}, access)
+    access, absent = _with_room(pin, {name: files[name].size for name in names}, digests, access)
     if absent:
         tell(f"fetching {pin}{f', {absent / 1e6:.1f} MB,' if absent > 0 else ''} into {access.cache}")
     paths = {name: _obtain(pin, name, digests[name], access) for name in names}
@@ -75,14 +76,14 @@ def _download(asked: Pin, listing: Listing, access: Access) -> Path:
     return paths[pin.file].parent
 
 
-def _with_room(pin: Pin, sizes: Mapping[str, int], access: Access) -> tuple[Access, float]:
+def _with_room(pin: Pin, sizes: Mapping[str, int], digests: Mapping[str, str], access: Access) -> tuple[Access, float]:
     """Return an access whose cache holds or can take these files, and how many bytes are to be fetched; 0 where all are there.
 
     Raises:
         ZooError: the disk is too full.
     """
     for cache in access.caches:
-        if all(cached.find(pin.repo, name, pin.revision, cache) for name in sizes):
+        if cached.copy_of(pin.repo, pin.revision, digests, cache).whole:
             return replace(access, cache_dir=cache), 0
     if access.cache_dir is None and (error := why_not_writable(access.cache)):
         stand_in = temporary_folder() / "cache" / "huggingface"
@@ -113,6 +114,9 @@ def _obtain(pin: Pin, name: str, digest: str, access: Access) -> Path:
     path = ask(lambda: get(again=False), pin, access)
     if fault := cached.mismatch(path, digest):
         tell(f"{name} of {pin} is damaged: {fault}; fetching it once more")
+        if not path.is_symlink():  # which the client would leave as it is
+            with contextlib.suppress(OSError):
+                path.unlink()
         path = ask(lambda: get(again=True), pin, access)
         fault = cached.mismatch(path, digest)
     if fault:

@@ -72,7 +72,7 @@ def is_transient(error: BaseException) -> bool:
         return status in TRANSIENT
     if isinstance(error, ValueError | OfflineModeIsEnabled | FileMetadataError | HFValidationError):
         return False
-    return not _is_local(error)
+    return not is_local(error)
 
 
 def explain(error: BaseException, wanted: Wanted) -> ZooError:
@@ -92,7 +92,7 @@ def explain(error: BaseException, wanted: Wanted) -> ZooError:
             return meaning(wanted)
     if status := _status(error):
         return _answered(status, error, wanted)
-    if _is_local(error):
+    if is_local(error):
         return cannot_keep(wanted.repo, error, wanted.cache)
     if isinstance(error, ValueError):  # such as HTML in the place of JSON
         return malformed(wanted.repo, error)
@@ -208,7 +208,7 @@ def _status(error: BaseException) -> int:
     return int(getattr(response, "status_code", 0) or 0)
 
 
-def _is_local(error: BaseException) -> bool:
+def is_local(error: BaseException) -> bool:
     """Whether the trouble is on this machine's disk: the client's own errors carry no number."""
     if isinstance(error, ConnectionError | TimeoutError):
         return False
