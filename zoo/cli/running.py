@@ -51,6 +51,8 @@ def _told(error: Exception) -> str:
         return str(cannot_write(error.filename, error))
     if isinstance(error, OSError) and error.filename is not None:
         return one_line(f"`{os.fsdecode(error.filename)}` cannot be used: {error.strerror or error}")
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        return "the current folder was removed. Go to another one"
     text = one_line(" ".join(f"{type(error).__name__}: {error}".split()))
     return f"unexpected error, {text[:500]}. Set {TRACE}=1 to see where it arose, and report it"
 
