@@ -31,7 +31,7 @@ def escape(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Return a text with tabs and newlines escaped as well, for a value that must not start a line of its own."""
-    return re.sub(r"[\t\n]", _visible, escape(text))
+    return re.sub(r"[\t\r\n]", _visible, escape(text))
 
 
 def _visible(match: re.Match[str]) -> str:

@@ -16,6 +16,9 @@ from zoo.recipe import Part, Precision, Recipe
 from zoo.registry import get_registry
 from zoo.sources import DataSource, Progress, open_source
 
+LONGEST_SLUG = 200
+"""Bytes of a folder's name before its key; file systems take 255."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Axes:
@@ -187,7 +190,7 @@ def slug(recipe: Recipe) -> str:
     length = f"{recipe.budget.steps // period}e" if period > 1 else f"{recipe.budget.steps}it"
     precision = [recipe.precision] if recipe.precision != "fp32" else []
     text = "-".join([*names, recipe.data.name, f"{recipe.size}px", length, *precision, f"s{recipe.seed}"])
-    return re.sub(r"[^\w.-]", "_", text)
+    return re.sub(r"[^\w.-]", "_", text).encode()[:LONGEST_SLUG].decode(errors="ignore")
 
 
 def _bare(part: Part) -> str:

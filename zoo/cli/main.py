@@ -36,7 +36,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # boxes would cost --help two thirds of its time
-    context_settings={"help_option_names": ["-h", "--help"]},
+    # Colour, so that names of files lose nothing in a pipe; zoo itself colours nothing, and codes are escaped (zoo.terminal).
+    context_settings={"help_option_names": ["-h", "--help"], "color": True},
 )
 
 
