@@ -50,7 +50,7 @@ def show(request, tmp_path, monkeypatch) -> Callable[..., str]:
         written: str = out.getvalue() + err.getvalue()
         for harm in ("\x1b]52", "\x1b[2J", "\x1b[1;31m", "\u202e", "\x9b", "\ry"):
             assert harm not in written, repr(harm)
-        assert unexpected or not ("Traceback" in written or "unexpected error" in written)
+        assert unexpected or not ("Traceback" in written or "zoo: unexpected error" in written)
         return written
 
     return run
@@ -82,14 +82,16 @@ def test_a_file_name_in_a_folder_of_images(show, results, tmp_path):
     told = show("translate", "images", "--model", str(results / "run"), "-o", "out")
     assert f"{SHOWN}.png` cannot be decoded" in told and f"out/good{SHOWN}.png" in told
     told = show("translate", "images", "--model", str(results / "run"), "-o", "out", "--json")
-    assert r"good" in told and "\\u001b]52" in told
+    (pair,) = json.loads(told[: told.rindex("]") + 1].partition("\nzoo:")[0])
+    assert Path(pair["visible"]).name == f"good{NAME}.png"
 
 
 def test_file_names_of_a_dataset(show, dataset):
     (dataset / "train" / "visible" / f"{NAME}.png").write_bytes(b"none")
     assert SHOWN in show("data", "check", str(dataset))
     assert SHOWN in show("bench", "--data", str(dataset), "--method", "grey_copy", "--size", "32", "--steps", "1")
-    assert "\\u001b" in show("data", "check", str(dataset), "--json")
+    report = json.loads(show("data", "check", str(dataset), "--json", "--no-health"))
+    assert any(NAME in problem["path"] for problem in report["problems"])
 
 
 def test_names_of_tensors_and_metadata_of_a_checkpoint(show, tmp_path):
