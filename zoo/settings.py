@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UsageError, did_you_mean
+from zoo.files import expand
 
 FILE = "zoo.toml"
 ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
@@ -42,9 +43,14 @@ class Setting:
 
 def files() -> list[Path]:
     """Return the files that may hold defaults, the user's own first, the working folder's (or the nearest above it) last."""
-    own = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "thermal-zoo" / FILE
-    here = Path.cwd()
-    nearest = next((folder / FILE for folder in (here, *here.parents) if (folder / FILE).is_file()), here / FILE)
+    own = expand(os.environ.get("XDG_CONFIG_HOME") or "~/.config") / "thermal-zoo" / FILE
+    try:
+        here = Path.cwd()
+    except OSError:  # it was removed meanwhile
+        return [own]
+    nearest = next(
+        (folder / FILE for folder in (here, *here.parents) if os.access(folder / FILE, os.R_OK)), here / FILE
+    )
     return [own, nearest]
 
 
@@ -70,7 +76,7 @@ def read_settings(options: Options) -> list[Setting]:
 
 
 def _from_file(path: Path, options: Options) -> list[Setting]:
-    if not path.is_file():
+    if not os.access(path, os.F_OK) or path.is_dir():
         return []
     try:
         verbs = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -6,8 +6,10 @@ times, so that a second look at the same files is quick.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +20,7 @@ import msgspec
 from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, read_info
 from zoo.data.names import plain
 from zoo.errors import DataError, UsageError
-from zoo.files import cache_dir, write_atomically
+from zoo.files import in_cache, made_in_cache, remember
 from zoo.registry import Choice, get_registry, parse
 
 Progress = Callable[[str, int], None]
@@ -92,26 +94,30 @@ def _rendered(choice: Choice, progress: Progress | None) -> DataSource:
     """Write a synthetic set into the cache, once for each version and config."""
     config = msgspec.to_builtins(choice.config)
     key = hashlib.sha256(msgspec.json.encode((choice.entry.full_name, choice.entry.plugin.version, config))).hexdigest()
-    root = cache_dir() / "datasets" / f"{choice.name}-{key[:16]}"
-    if not (root / INFO_FILE).is_file():
-        from zoo.build import build
-        from zoo.data.health import examine, write_health
-        from zoo.data.writer import materialize
-
-        dataset = build(choice)
-
-        def report(done: int, _left_out: int) -> None:
-            if progress:
-                progress(f"writing {choice.name}", done)
-
-        try:
-            materialize(dataset, root, progress=report)
-            write_health(root, examine(root)[0])
-        except DataError:
-            if not (root / INFO_FILE).is_file():  # else another process finished it first
-                raise
+    root = made_in_cache(
+        lambda folder: _render(choice, folder, progress), "datasets", f"{choice.name}-{key[:16]}", whole=INFO_FILE
+    )
     info = read_info(root)
     return DataSource(root=root, name=choice.name, info=info, fingerprint=info.fingerprint, config=config)
+
+
+def _render(choice: Choice, root: Path, progress: Progress | None) -> None:
+    from zoo.build import build
+    from zoo.data.health import examine, write_health
+    from zoo.data.writer import materialize
+
+    dataset = build(choice)
+
+    def report(done: int, _left_out: int) -> None:
+        if progress:
+            progress(f"writing {choice.name}", done)
+
+    try:
+        materialize(dataset, root, progress=report)
+        write_health(root, examine(root)[0])
+    except DataError:
+        if not (root / INFO_FILE).is_file():  # else another process finished it first
+            raise
 
 
 def _checked(root: Path, progress: Progress | None) -> DataSource:
@@ -119,10 +125,9 @@ def _checked(root: Path, progress: Progress | None) -> DataSource:
     from zoo.data.check import check
 
     info = read_info(root)
-    memo = cache_dir() / "checked" / _signature(root)
-    if memo.is_file():
-        found = memo.read_text()
-    else:
+    note = ("checked", _signature(root))
+    found = _noted(note)
+    if not found:
         if progress:
             progress(f"checking {root}, once: {sum(info.splits.values())} pairs", 0)
         errors = [problem for problem in check(root) if problem.severity == "error"]
@@ -132,14 +137,23 @@ def _checked(root: Path, progress: Progress | None) -> DataSource:
             count = f"{len(errors)} fault{'s' * (len(errors) > 1)}"
             raise DataError(f"dataset `{root}` has {count}; `zoo data check` lists them all:\n{lines}{more}")
         found = fingerprint(root, info)
-        write_atomically(memo, found.encode())
+        remember(found.encode(), *note)
     return DataSource(root=root.resolve(), name=info.name, info=info, fingerprint=found)
+
+
+def _noted(note: tuple[str, ...]) -> str:
+    """Return the fingerprint that a note in the cache has; empty where there is none, or none that can be read."""
+    path = in_cache(*note)
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        text = path.read_text() if path else ""
+        return text if re.fullmatch(r"[0-9a-f]{64}", text) else ""
+    return ""
 
 
 def _signature(root: Path) -> str:
     """Return a hash of the folder's file names, sizes and times."""
-    digest = hashlib.sha256(str(root.resolve()).encode(errors="surrogateescape"))
+    digest = hashlib.sha256(os.fsencode(root.resolve()))
     for path in sorted(path for path in root.rglob("*") if path.is_file()):
         stat = path.stat()
-        digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+        digest.update(os.fsencode(f"{path} {stat.st_size} {stat.st_mtime_ns}\n"))
     return digest.hexdigest()

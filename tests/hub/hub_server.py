@@ -25,7 +25,7 @@ from hub_repos import Blob, HubError, LargeFiles, Repo, sha256_of, upload_mode
 
 __all__ = ["READER", "STRANGER", "WRITER", "Fault", "HubServer", "Request", "serving"]
 
-FaultKind = Literal["flip", "cut", "status", "hang", "drop", "slow", "moved"]
+FaultKind = Literal["flip", "cut", "status", "hang", "drop", "slow", "moved", "body"]
 
 
 @dataclass(kw_only=True)
@@ -35,12 +35,13 @@ class Fault:
     kind: FaultKind
     """`flip`: one byte of the body is another; `cut`: half of the body comes; `status`: that status instead; `hang`: no answer;
     `drop`: the connection is closed without one; `slow`: the body comes in 16 kB a `delay`; `moved`: just before the request
-    somebody else commits to the repository."""
+    somebody else commits to the repository; `body`: that body instead."""
     pattern: str
     times: int = -1
     """How many requests; -1: all."""
     status: int = 503
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
     delay: float = 0.1
     """Seconds between pieces of a slow body."""
 
@@ -217,11 +218,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _breaks(self, line: str) -> bool:
         """Apply the faults that leave no answer or one without a body."""
-        fault = self.hub.fault(line, ("hang", "drop", "status"))
+        fault = self.hub.fault(line, ("hang", "drop", "status", "body"))
         if fault is None:
             return False
         if fault.kind == "status":
             self._send(Reply(status=fault.status, headers=dict(fault.headers)), line)
+            return True
+        if fault.kind == "body":
+            self._send(Reply(body=fault.body, headers=dict(fault.headers)), line)
             return True
         if fault.kind == "hang":
             self.hub.stopping.wait(60)

@@ -236,7 +236,7 @@ def test_a_full_disk_is_told_before_anything_is_fetched(hub, files, failure, hub
     needed = sum(len(content) for content in files.values())
     assert failure(f"acme/net@{commit}", ZooError) == (
         f"acme/net@{commit[:7]} cannot be kept in the cache `{hub_cache}`: the disk is full ({needed:,} bytes are needed, "
-        "1,000 are free). Free some space, or name a cache elsewhere: cache_dir=DIR in Python, HF_HUB_CACHE=DIR in a shell"
+        "1,000 are free). Free some space, or name a cache elsewhere: cache_dir=DIR in Python, HF_HOME=DIR in a shell"
     )
     assert not hub.asked("/resolve/")
 

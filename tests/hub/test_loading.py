@@ -18,7 +18,8 @@ from hub_server import STRANGER
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 
 import zoo
-from zoo.errors import ZooError
+from zoo.cli.catalog import info
+from zoo.errors import UsageError, ZooError
 from zoo.weights import cached, catalog
 from zoo.weights.folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig, save_model
 from zoo.weights.hub import Access, Pin, fetch
@@ -240,4 +241,27 @@ def test_a_cache_without_links_is_verified_by_the_catalogues_digest_only(hub, fi
     assert hub.asked() == []
     sha256 = re.search(r"[0-9a-f]{64}", cached.mismatch(folder / WEIGHTS_FILE, "0" * 64).found)[0]
     assert fetch(Pin(repo="acme/net", revision=commit, sha256=sha256), Access()) == folder
+    assert hub.asked() == []
+
+
+@pytest.mark.parametrize("form", ["hf://acme/net", "hf://acme/net@COMMIT", "URL/acme/net", "URL/acme/net/tree/COMMIT"])
+def test_an_address_loads_as_the_name_does(hub, files, form, capsys):
+    commit = hub.add("acme/net", files)
+    source = form.replace("URL", hub.url).replace("COMMIT", commit)
+    assert zoo.load(source, device="cpu").card == "# A card\n"
+    info(source)
+    assert f"zoo.load('acme/net@{commit}')" in capsys.readouterr().out
+
+
+def test_an_address_of_a_repository_that_is_not_there_says_nothing_of_folders(hub):
+    for source in ("hf://acme/none", f"{hub.url}/acme/none"):
+        with pytest.raises(ZooError) as caught:
+            zoo.load(source, device="cpu")
+        assert "no folder" not in str(caught.value) and "has no repository acme/none" in str(caught.value)
+
+
+def test_the_address_of_a_data_set_is_refused_without_a_request(hub):
+    for ask in (lambda source: zoo.load(source, device="cpu"), info):
+        with pytest.raises(UsageError, match="is not the address of a model"):
+            ask("https://huggingface.co/datasets/acme/streets")
     assert hub.asked() == []

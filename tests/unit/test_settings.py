@@ -48,7 +48,7 @@ def test_the_project_wins_over_the_user_and_the_environment_over_both(folders, m
         ("[bnch]\nsize = 1\n", "no verb", "bench"),
         ("[bench]\ndatta = 1\n", "'datta'", "data"),
         ("size = 1\n", "no verb", "zoo --help"),
-        ("[bench\n", "cannot be read", "Mend"),
+        ("[bench\n", "cannot be read", "Correct"),
     ],
 )
 def test_a_wrong_file_is_named_with_what_was_meant(folders, text, message, fix):

@@ -44,7 +44,9 @@ def systems_of(runs: Sequence[Run]) -> list[System]:
         key = digest(replace(run.record.recipe, seed=0))
         if key not in labels:
             short = run.folder.name.rpartition("-")[0] or run.folder.name
-            labels[key] = run.folder.name if short in groups else short
+            labels[key] = next(
+                label for label in (short, run.folder.name, str(run.folder.resolve())) if label not in groups
+            )
         group = groups.setdefault(labels[key], [])
         if any(run.record.recipe.seed == other.record.recipe.seed for other in group):
             raise UsageError(f"`{run.folder}` is the same training as another run that was named", "Name each run once")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from zoo.bench.grid import Cell
 from zoo.bench.job import Event
 from zoo.bench.outcome import Outcome
+from zoo.terminal import console
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -112,16 +113,15 @@ class LiveDisplay:
     """A bar a cell with step, losses, speed and time left."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[status]}", style="dim"),
-            console=Console(stderr=True),
+            TextColumn("{task.fields[status]}", style="dim", markup=False),
+            console=console(stderr=True),
         )
         self._cells: dict[Path, tuple[TaskID, _Progress]] = {}
 
@@ -142,7 +142,7 @@ class LiveDisplay:
     def started(self, cell: Cell, number: int, cells: int) -> None:
         """Add the cell's bar."""
         progress = _Progress(f"[{number}/{cells}]")
-        label = f"{progress.place} {cell.label}".replace("[", "\\[")
+        label = f"{progress.place} {cell.label}"
         task = self._progress.add_task(label, total=cell.recipe.budget.steps, status="starting")
         self._cells[cell.folder] = task, progress
 

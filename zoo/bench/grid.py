@@ -19,6 +19,8 @@ from zoo.sources import DataSource, Progress, open_source
 
 LATER: Mapping[str, object] = {"flip": True, "decay_crop": True}
 """Fields that recipes did not have at first, with what was done then."""
+LONGEST_SLUG = 200
+"""Bytes of a folder's name before its key; file systems take 255."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,4 +203,4 @@ def slug(recipe: Recipe) -> str:
     length = f"{recipe.budget.steps // period}e" if period > 1 else f"{recipe.budget.steps}it"
     precision = [recipe.precision] if recipe.precision != "fp32" else []
     text = "-".join([*names, recipe.data.name, f"{recipe.size}px", length, *precision, f"s{recipe.seed}"])
-    return re.sub(r"[^\w.-]", "_", text)
+    return re.sub(r"[^\w.-]", "_", text).encode()[:LONGEST_SLUG].decode(errors="ignore")

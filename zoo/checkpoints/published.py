@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from zoo.errors import ZooError
-from zoo.files import cache_dir, locked, write_atomically
+from zoo.files import expand, in_cache, locked, writable_cache, write_atomically
 
 VARIABLE = "ZOO_WEIGHTS"
 """Environment variable: a folder in which published files are looked for first."""
@@ -39,15 +40,14 @@ def find(file: PublishedFile) -> Path:
     Raises:
         ZooError: there is no copy and none can be fetched; the message says from where, which digest and where to put it.
     """
-    target = cache_dir() / "weights" / file.name
+    path, _ = _look(file)
+    if path:
+        return path
+    target = writable_cache() / "weights" / file.name
     with locked(target.with_name(f".{file.name}.lock")):  # one process fetches, the others wait for its copy
-        wrong = []
-        for path in _places(file, target):
-            if path.is_file():
-                found = sha256_of(path)
-                if found.startswith(file.sha256):
-                    return path
-                wrong.append(f"; `{path}` is another file (sha256 {found})")
+        path, wrong = _look(file)
+        if path:
+            return path
         try:
             return _fetch(file, target)
         except OSError as error:
@@ -56,6 +56,18 @@ def find(file: PublishedFile) -> Path:
                 f"{file.name} is not on this machine and cannot be fetched: {reason}{''.join(wrong)}",
                 f"Fetch {file.url} (sha256 {file.sha256}) elsewhere and put it at {target}",
             ) from error
+
+
+def _look(file: PublishedFile) -> tuple[Path | None, list[str]]:
+    """Return a verified copy on this machine, or None, and what is wrong with the others."""
+    wrong = []
+    for path in _places(file):
+        with contextlib.suppress(OSError):
+            found = sha256_of(path)
+            if found.startswith(file.sha256):
+                return path, []
+            wrong.append(f"; `{path}` is another file (sha256 {found})")
+    return None, wrong
 
 
 def sha256_of(path: Path) -> str:
@@ -74,14 +86,15 @@ def _sha256(path: Path, _size: int, _modified: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _places(file: PublishedFile, target: Path) -> Iterator[Path]:
+def _places(file: PublishedFile) -> Iterator[Path]:
     names = (file.name, *file.other_names)
     if own := os.environ.get(VARIABLE):
         yield from (Path(own) / name for name in names)
-    yield target
+    if path := in_cache("weights", file.name):
+        yield path
     # As torch.hub.get_dir has it.
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    hub = Path(os.environ.get("TORCH_HOME") or caches / "torch").expanduser() / "hub" / "checkpoints"
+    caches = expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    hub = expand(os.environ.get("TORCH_HOME") or caches / "torch") / "hub" / "checkpoints"
     yield from (hub / name for name in names)
 
 

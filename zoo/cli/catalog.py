@@ -14,6 +14,7 @@ from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.hookspec import KINDS, RecipeConfig
 from zoo.plugins import SLOW_MS, Plugin, installed
 from zoo.registry import Choice, Entry, get_registry
+from zoo.terminal import one_line
 
 LISTED = (*KINDS, weights.WEIGHTS)
 _TIMM = "zoo list generator --timm"
@@ -285,7 +286,7 @@ def _print_details(choice: Choice) -> None:
     }
     for label, fact in facts.items():
         if fact:
-            typer.echo(f"  {label:<11}{fact}")
+            typer.echo(f"  {label:<11}{one_line(fact)}")
     rows = [(field.name, str(getattr(choice.config, field.name)), str(field.type)) for field in fields(choice.config)]
     if rows:
         print_table(("option", "value", "type"), rows)

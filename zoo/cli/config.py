@@ -21,6 +21,7 @@ VARIABLES = {
     "HF_TOKEN": "token of the Hugging Face Hub",
     "HF_HOME": "cache of the Hugging Face Hub",
     "HF_HUB_OFFLINE": "1: nothing is fetched from the Hub",
+    "ZOO_TRACEBACK": "1: an unexpected error shows where it arose",
     "NO_COLOR": "no colour on terminals",
 }
 """Environment variables that zoo heeds, beside `ZOO_VERB_OPTION`."""

@@ -177,6 +177,6 @@ def _importer(kind: str) -> Dataset:
 
 
 def _print_json(data: Any) -> None:
-    import msgspec
+    from zoo.cli.output import print_json
 
-    print(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
+    print_json(data)

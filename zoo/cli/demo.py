@@ -44,7 +44,9 @@ def demo(
 
     Examples: zoo demo · zoo demo results/RUN --port 8000 · zoo demo org/name --space my-space
     """
-    title = Path(name).resolve().name if Path(name).is_dir() else name
+    from zoo.weights.addresses import title_of
+
+    title = title_of(name)
     if space is not None:
         if share or port or browser:
             raise UsageError("--space writes files and opens no page", "Leave out --port, --share and --browser")

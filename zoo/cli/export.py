@@ -39,7 +39,9 @@ def export(
 
     Examples: zoo export results/RUN -o model.onnx · zoo export org/name --format pt2
     """
-    title = Path(name).resolve().name if Path(name).is_dir() else name.rpartition("/")[2].partition("@")[0]
+    from zoo.weights.addresses import title_of
+
+    title = title_of(name).rpartition("/")[2]
     chosen, target = choose(title, out, kind)
     from zoo.files import write_atomically
     from zoo.weights.export import export as run

@@ -28,8 +28,7 @@ from zoo.cli import (
     table,
     translate,
 )
-from zoo.errors import ZooError
-from zoo.settings import ENVIRONMENT
+from zoo.cli.running import run
 from zoo.version import DISTRIBUTION, __version__
 
 app = typer.Typer(
@@ -38,7 +37,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # boxes would cost --help two thirds of its time
-    context_settings={"help_option_names": ["-h", "--help"]},
+    # Colour, so that names of files lose nothing in a pipe; zoo itself colours nothing, and codes are escaped (zoo.terminal).
+    context_settings={"help_option_names": ["-h", "--help"], "color": True},
 )
 
 
@@ -86,10 +86,5 @@ app.command("translate")(translate.translate)
 
 
 def main() -> None:
-    """Run the command line; a `ZooError` becomes one line on stderr and its exit code."""
-    os.environ.update(ENVIRONMENT | os.environ)  # before anything imports torch
-    try:
-        app(prog_name="zoo")  # also for `python -m zoo`
-    except ZooError as error:
-        print(f"zoo: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    """Run the command line and exit."""
+    sys.exit(run(lambda: app(prog_name="zoo")))  # the name also for `python -m zoo`

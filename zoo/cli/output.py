@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
+from zoo.terminal import can_show, console, one_line
+
 
 def print_json(value: Any) -> None:
-    """Print a value as indented JSON on stdout."""
+    """Print a value as indented JSON on stdout, in ASCII where the text holds what stdout cannot show as it is."""
+    import json
+
     import msgspec
 
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    plain = _finite(msgspec.to_builtins(value, str_keys=True))
+    text = json.dumps(plain, indent=2, ensure_ascii=False)
+    if not can_show(text, sys.stdout):  # also lone surrogates: names of files that are not UTF-8
+        text = json.dumps(plain, indent=2)
+    print(text)
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with null for the numbers that JSON has no word for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(child) for key, child in value.items()}
+    return [_finite(child) for child in value] if isinstance(value, list | tuple) else value
 
 
 def print_table(
@@ -27,23 +45,23 @@ def print_table(
         title: line above the table.
         right: headings of the right-aligned columns.
     """
+    columns, rows = [one_line(column) for column in columns], [[one_line(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        return _print_plain(columns, list(rows), title, right)
+        return _print_plain(columns, rows, title, right)
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    screen = console()
     texts = list(zip(columns, *rows, strict=True))  # by column
     numbers = [column in right for column in columns]
-    widths = _fitted(texts, numbers, console.width)
+    widths = _fitted(texts, numbers, screen.width)
     if widths is None:
         texts = [
             tuple(text.replace(" [", "\n[") for text in each) if number else each
             for each, number in zip(texts, numbers, strict=True)
         ]
-        tries = (_fitted(texts, numbers, console.width, longest) for longest in (sys.maxsize, 11, 8))
+        tries = (_fitted(texts, numbers, screen.width, longest) for longest in (sys.maxsize, 11, 8))
         widths = next((found for found in tries if found), None)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     for place, number in enumerate(numbers):
@@ -53,8 +71,8 @@ def print_table(
     for row in zip(*(each[1:] for each in texts), strict=True):
         table.add_row(*map(Text, row))
     if title:
-        console.print(Text(f"{title}\n"))  # as text: rich would take `[dB]` for the name of a style
-    return console.print(table)
+        screen.print(Text(f"{title}\n"))  # as text: rich would take `[dB]` for the name of a style
+    return screen.print(table)
 
 
 def _fitted(

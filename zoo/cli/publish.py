@@ -56,7 +56,9 @@ def publish(
     if org or run is None or not to:
         raise UsageError("a run and its repository are needed", "Type: zoo publish RUN --to ORG/NAME")
     from zoo.bench.publication import prepare
+    from zoo.weights.addresses import repository_name
 
+    to = repository_name(to)
     _check(to, dry_run)
     done = _interruptible(lambda: bring(prepare(run, to, license=license_.lower())))
     return print_json(done) if as_json else _print(done)
@@ -97,7 +99,7 @@ def _publish_all(
     if failed:
         raise ZooError(
             f"{failed} of {len(outcomes)} runs were not published; what was is left as it is",
-            "Mend that, and type the same command again",
+            "Fix that and run the same command again",
         )
 
 

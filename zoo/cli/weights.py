@@ -8,6 +8,7 @@ import typer
 
 from zoo.cli.output import print_json, print_table
 from zoo.errors import UsageError, did_you_mean
+from zoo.terminal import one_line
 
 if TYPE_CHECKING:
     from zoo.weights.catalog import Entry
@@ -49,8 +50,8 @@ def show(name: str, *, as_json: bool) -> bool:
         return True
     if "/" not in name:
         return False
+    from zoo.weights.addresses import repository
     from zoo.weights.hub import Access
-    from zoo.weights.locating import repository
     from zoo.weights.remote import describe
 
     pin = repository(name)
@@ -99,7 +100,7 @@ def _row(entry: Entry) -> dict[str, Any]:
 def _print_entry(entry: Entry) -> None:
     weights = entry.weights
     published = bool(weights.repo or weights.folder)
-    typer.echo(f"weights {weights.name} — {weights.summary}")
+    typer.echo(one_line(f"weights {weights.name} — {weights.summary}"))
     _print_facts(
         {
             "from": f"{entry.plugin.distribution} {entry.plugin.version} (plugin {entry.plugin.name})",
@@ -120,7 +121,7 @@ def _print_entry(entry: Entry) -> None:
 
 def _print_remote(model: RemoteModel) -> None:
     closed = [word for word, holds in (("private", model.private), ("gated", model.gated)) if holds]
-    typer.echo(f"{model.repo} — {model.architecture or 'not written by zoo'}")
+    typer.echo(one_line(f"{model.repo} — {model.architecture or 'not written by zoo'}"))
     counts = ", ".join(f"{count:,} {kind}" for kind, count in model.parameters.items())
     _print_facts(
         {
@@ -142,7 +143,7 @@ def _print_remote(model: RemoteModel) -> None:
 def _print_facts(facts: dict[str, str]) -> None:
     for label, fact in facts.items():
         if fact:
-            typer.echo(f"  {label:<11}{fact}")
+            typer.echo(f"  {label:<11}{one_line(fact)}")
 
 
 def _megabytes(size: int) -> str:

@@ -6,15 +6,13 @@ import errno
 import itertools
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zoo.data.names import plain
-from zoo.errors import DataError, ZooError
-
-_NAME_BYTES = 100
+from zoo.errors import DataError
+from zoo.files import beside, cannot_write
 
 
 class NewFolder:
@@ -29,9 +27,7 @@ class NewFolder:
         self.dst = dst.absolute()
         with suppress(OSError):  # `create` says what is wrong with the name
             self.dst = dst.resolve() if dst.is_symlink() else self.dst  # a rename does not follow links
-        # The start of the name is enough to tell whose it is; the whole name may be as long as the system allows.
-        start = os.fsdecode(os.fsencode(self.dst.name)[:_NAME_BYTES])
-        self._building = self.dst.with_name(f".{start}.{uuid.uuid4().hex[:8]}.partial")
+        self._building = beside(self.dst, ".partial")
 
     def create(self) -> None:
         """Make the hidden folder, and the folders that `dst` is to lie in."""
@@ -54,12 +50,7 @@ class NewFolder:
         try:
             yield self._building
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise ZooError(f"`{self.dst}` cannot be written: the disk is full", "Free some space") from error
-            reason = error.strerror or str(error)
-            raise ZooError(
-                f"`{self.dst}` cannot be written: {reason}", "Choose a folder that you may write to"
-            ) from error
+            raise cannot_write(self.dst, error) from error
 
     def publish(self) -> None:
         """Rename the hidden folder to `dst`."""

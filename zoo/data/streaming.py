@@ -19,7 +19,7 @@ from zoo.data.layout import DatasetInfo
 from zoo.data.publish import NewFolder
 from zoo.data.store import PairStore
 from zoo.errors import DataError, UsageError
-from zoo.files import cache_dir
+from zoo.files import made_in_cache
 
 LIMIT_VARIABLE = "ZOO_STORE_GIB"
 """Environment variable: the largest split that is kept in memory, in GiB."""
@@ -178,9 +178,7 @@ def _limit(device: torch.device) -> int:
 
 def _decoded(found: SplitFiles) -> Mapping[str, Array]:
     """Return a split's arrays as files in the cache, decoded by the first who asks."""
-    folder = cache_dir() / "decoded" / _key(found)
-    if not folder.is_dir():
-        _decode(found, folder)
+    folder = made_in_cache(lambda folder: _decode(found, folder), "decoded", _key(found))
     # Copy-on-write: nobody writes, and torch would warn of arrays that nobody may.
     return {path.stem: np.load(path, mmap_mode="c") for path in sorted(folder.glob("*.npy"))}
 
@@ -212,7 +210,5 @@ def _key(found: SplitFiles) -> str:
     for name, kind in found.kinds.items():
         for path in kind.paths:
             stat = path.stat()
-            digest.update(
-                f"{name} {path.resolve()} {stat.st_size} {stat.st_mtime_ns}\n".encode(errors="surrogateescape")
-            )
+            digest.update(os.fsencode(f"{name} {path.resolve()} {stat.st_size} {stat.st_mtime_ns}\n"))
     return digest.hexdigest()[:32]

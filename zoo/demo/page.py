@@ -12,7 +12,7 @@ from zoo.demo.answers import Answers
 from zoo.demo.examples import can_be_made
 from zoo.demo.picture import MAPS, reading
 from zoo.errors import UsageError, ZooError
-from zoo.files import cache_dir
+from zoo.files import cache_places
 from zoo.version import DISTRIBUTION
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def serve(
             footer_links=[],
             theme=theme,
             css=CSS,
-            allowed_paths=[str(cache_dir() / "datasets")],  # where examples are
+            allowed_paths=[str(folder / "datasets") for folder in cache_places()],  # where examples are
         )
     except OSError as error:
         raise ZooError(

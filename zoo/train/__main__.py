@@ -22,9 +22,10 @@ from zoo.bench.claim import folder_time, holder
 from zoo.bench.grid import Axes, Cell, expand
 from zoo.bench.job import METRICS, Ending, Job, read_job, scorings
 from zoo.cli.output import note
+from zoo.cli.running import run
 from zoo.composition import PresetName
 from zoo.data.layout import read_info
-from zoo.errors import UsageError, ZooError
+from zoo.errors import UsageError
 from zoo.registry import split_specs
 from zoo.sources import DataSource
 
@@ -139,8 +140,4 @@ def _now(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        app()
-    except ZooError as error:
-        note(f"zoo: {error}")
-        sys.exit(error.exit_code)
+    sys.exit(run(app))

@@ -72,7 +72,7 @@ def is_transient(error: BaseException) -> bool:
         return status in TRANSIENT
     if isinstance(error, ValueError | OfflineModeIsEnabled | FileMetadataError | HFValidationError):
         return False
-    return not _is_local(error)
+    return not is_local(error)
 
 
 def explain(error: BaseException, wanted: Wanted) -> ZooError:
@@ -92,11 +92,23 @@ def explain(error: BaseException, wanted: Wanted) -> ZooError:
             return meaning(wanted)
     if status := _status(error):
         return _answered(status, error, wanted)
-    if _is_local(error):
+    if is_local(error):
         return cannot_keep(wanted.repo, error, wanted.cache)
+    if isinstance(error, ValueError):  # such as HTML in the place of JSON
+        return malformed(wanted.repo, error)
     return ZooError(
         f"{wanted.repo} cannot be fetched from {wanted.endpoint}: {_line(error)}",
         f"Check the connection, and HF_ENDPOINT if you set it{_or_cached(wanted)}",
+    )
+
+
+def malformed(repo: str, error: BaseException) -> ZooError:
+    """Return the error to show for an answer that the Hub's client, or zoo, cannot make sense of."""
+    from huggingface_hub import constants
+
+    return ZooError(
+        f"{constants.ENDPOINT} answers for {repo} in a form that is not the Hub's ({_line(error)})",
+        "Check HF_ENDPOINT if you set it, else try again later",
     )
 
 
@@ -116,7 +128,7 @@ def cannot_keep(what: str, error: BaseException, cache: str | Path | None) -> Zo
     first = "Free some space, or name a cache elsewhere" if _is_full(error) else "Name a cache that you may write"
     return ZooError(
         f"{what} cannot be kept in the cache `{cache or constants.HF_HUB_CACHE}`: {why}",
-        f"{first}: cache_dir=DIR in Python, HF_HUB_CACHE=DIR in a shell",
+        f"{first}: cache_dir=DIR in Python, HF_HOME=DIR in a shell",
     )
 
 
@@ -196,7 +208,7 @@ def _status(error: BaseException) -> int:
     return int(getattr(response, "status_code", 0) or 0)
 
 
-def _is_local(error: BaseException) -> bool:
+def is_local(error: BaseException) -> bool:
     """Whether the trouble is on this machine's disk: the client's own errors carry no number."""
     if isinstance(error, ConnectionError | TimeoutError):
         return False
@@ -211,4 +223,4 @@ def _is_full(error: BaseException) -> bool:
 
 def _line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0].rstrip(' .')}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0][:200].rstrip(' .')}" if lines else type(error).__name__

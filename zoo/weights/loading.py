@@ -36,8 +36,9 @@ def load(
 
     Args:
         source: a name of the catalogue (`zoo list weights`), a folder that `zoo bench` or `zoo convert` left, or
-            `org/repo[@revision]` on the Hugging Face Hub. Weights of the catalogue and full commits are pinned: once they are
-            cached, they load without a request. A branch is looked up each time.
+            `org/repo[@revision]` on the Hugging Face Hub, also as `hf://org/repo` or as the address of its page. Weights of the
+            catalogue and full commits are pinned: once they are cached, they load without a request. A branch is looked up each
+            time.
         device: `auto` (CUDA where there is one), `cpu`, `cuda`, `cuda:1`, ...
         dtype: what the networks compute in, e.g. `bfloat16`; None: as the weights were stored.
         offline: True looks only into the cache; None does as `$HF_HUB_OFFLINE` says.

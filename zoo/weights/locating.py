@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import UsageError, ZooError
+from zoo.files import expand
+from zoo.weights.addresses import is_address, repository
 from zoo.weights.cached import mismatch
 from zoo.weights.catalog import Entry, bundled_folder, find_weights, not_published, unknown
 from zoo.weights.folder import WEIGHTS_FILE
 from zoo.weights.hub import Access, Pin, fetch
 from zoo.weights.hub_errors import is_no_repository
-
-REPOSITORY = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>(?!.*\.\.)\w[\w./-]*))?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,9 @@ def locate(source: str | Path, access: Access) -> Located:
     """Return where a model is, fetched where need be.
 
     Args:
-        source: a name of the catalogue, a folder, or `org/repo[@revision]`. A name means the catalogue's even where a folder is
-            called the same (which is `./NAME`); of a folder and a repository, the folder is meant.
+        source: a name of the catalogue, a folder, `org/repo[@revision]` or an address (`zoo.weights.addresses`). A name means
+            the catalogue's even where a folder is called the same (which is `./NAME`); of a folder and a repository, the folder
+            is meant.
         access: how to reach the Hub.
 
     Raises:
@@ -42,28 +43,22 @@ def locate(source: str | Path, access: Access) -> Located:
     row = find_weights(source) if isinstance(source, str) else None
     if row:
         return _of_row(row, access)
-    path = Path(source).expanduser()
+    path = expand(source)
     if path.is_dir():
         return Located(folder=path)
     if path.is_file():
         raise _is_a_file(path)
-    pin = repository(source)
-    if pin is None or ("@" not in str(source) and path.parent.is_dir()):
+    pin, exact = repository(source), is_address(source) or "@" in str(source)
+    if pin is None or (not exact and path.parent.is_dir()):
         if isinstance(source, str) and re.fullmatch(r"[\w.-]+", source) and not source.startswith("."):
             raise unknown(source)
         return Located(folder=path)  # whose absence is told when it is read
     try:
         return Located(folder=fetch(pin, access))
     except ZooError as error:
-        if "@" in str(source) or not is_no_repository(error):
+        if exact or not is_no_repository(error):
             raise
         raise type(error)(f"there is no folder `{source}` here, and {error.message}", error.fix) from error.__cause__
-
-
-def repository(source: str | Path) -> Pin | None:
-    """Return the repository that `org/repo` or `org/repo@revision` names, or None where the text is of another form."""
-    match = REPOSITORY.fullmatch(source) if isinstance(source, str) else None
-    return Pin(repo=match["repo"], revision=match["revision"] or "main") if match else None
 
 
 def pin_of(row: Entry) -> Pin:

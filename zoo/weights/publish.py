@@ -15,8 +15,9 @@ import msgspec
 from zoo.checkpoints.published import sha256_of
 from zoo.errors import UsageError
 from zoo.version import __version__
+from zoo.weights.cached import COMMIT
 from zoo.weights.folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig
-from zoo.weights.hub_errors import LOG_IN
+from zoo.weights.hub_errors import LOG_IN, malformed
 from zoo.weights.publish_errors import explained
 from zoo.weights.readme import update_readme
 
@@ -110,6 +111,8 @@ def publish(files: Files, repo: str, *, private: bool = False, replace: bool = T
     api = HfApi(library_name="zoo", library_version=__version__)
     with explained(repo):
         info = _repository(api, repo, private, files[README_FILE])
+        if not COMMIT.fullmatch(str(info.sha)):  # without it, the commit of somebody else could be undone
+            raise malformed(repo, ValueError(f"the commit is {info.sha!r}"))
         there = {sibling.rfilename: sibling for sibling in info.siblings or ()}
         _refuse_others(api, info, there, files, replace=replace)
         files = dict(files)

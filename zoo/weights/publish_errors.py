@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from zoo.errors import UsageError, ZooError
-from zoo.weights.hub_errors import LOG_IN, failures
+from zoo.files import cannot_write
+from zoo.weights.hub_errors import LOG_IN, failures, is_local, malformed
 
 AGAIN = "Type the same command again"
 
@@ -24,8 +25,12 @@ def explained(repo: str) -> Iterator[None]:
     """
     try:
         yield
+    except ZooError:
+        raise
     except failures() as error:
         raise _explain(error, repo) from error
+    except (AttributeError, LookupError, TypeError) as error:  # of an answer that the client was not written for
+        raise malformed(repo, error) from error
 
 
 def _explain(error: BaseException, repo: str) -> ZooError:
@@ -36,9 +41,13 @@ def _explain(error: BaseException, repo: str) -> ZooError:
     status = int(getattr(getattr(error, "response", None), "status_code", 0) or 0)
     if status:
         return _answered(status, error, repo)
+    if isinstance(error, ValueError) and "JSON" in type(error).__name__:  # HTML in its place
+        return malformed(repo, error)
     if isinstance(error, ValueError):
         said = f"{constants.ENDPOINT} refuses the model card of {repo}: {_faults(str(error))}"
-        return ZooError(said, "Mend the front matter of its README.md on the Hub, or the --license")
+        return ZooError(said, "Correct the front matter of its README.md on the Hub, or the license")
+    if is_local(error):
+        return cannot_write(getattr(error, "filename", None) or constants.HF_HOME, OSError(*error.args))
     return ZooError(
         f"{repo} was not published: {constants.ENDPOINT} cannot be reached ({type(error).__name__}: {_one_line(error)})",
         f"Check the connection, and HF_ENDPOINT if you set it. {AGAIN}",

@@ -28,7 +28,7 @@ def read_readme(card: str) -> tuple[dict[str, Any], str]:
         return {}, card
     try:
         metadata = yaml.safe_load(front[1])
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # also a date that no calendar has
         metadata = None
     return metadata if isinstance(metadata, dict) else {}, card[front.end() :]
 
@@ -54,6 +54,7 @@ def update_readme(old: str, new: str) -> str:
     ):
         metadata = {key: value for key, value in metadata.items() if key not in _LICENSE}
     tags = [tag for data in (metadata, own) if isinstance(data.get("tags"), list) for tag in data["tags"]]
+    tags = [tag for tag in tags if isinstance(tag, str)]
     merged = own | metadata | ({"tags": list(dict.fromkeys(tags))} if tags else {})
     # zoo's keys first and in its order, so that the same content gives the same file.
     ordered = {key: merged[key] for key in [*metadata, *(key for key in own if key not in metadata)]}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.errors import UsageError
-from zoo.weights.hub import Access, Pin, ask, look_up
+from zoo.weights.asking import Access, Pin, ask, look_up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,26 +48,29 @@ def describe(pin: Pin, access: Access) -> RemoteModel:
 
     if access.is_offline:
         raise UsageError(f"{pin} cannot be looked up offline", "Type the same with a connection")
-    pin, info = look_up(pin, access)
-    files = {file.rfilename: file for file in info.siblings or []}
+    listing = look_up(pin, access)
+    pin, info, files = listing.pin, listing.info, listing.files
     if pin.file not in files:
         held = ", ".join(sorted(name for name in files if not name.startswith("."))) or "nothing"
         raise UsageError(f"{pin} has no {pin.file}; it holds {held}")
-    client = access.client()
+    client, no_weights = access.client(), (NotASafetensorsRepoError, SafetensorsParsingError)
     try:
         header = ask(
-            lambda: client.parse_safetensors_file_metadata(pin.repo, pin.file, revision=pin.revision), pin, access
+            lambda: client.parse_safetensors_file_metadata(pin.repo, pin.file, revision=pin.revision),
+            pin,
+            access,
+            passed=no_weights,
         )
-    except (NotASafetensorsRepoError, SafetensorsParsingError) as error:
+    except no_weights as error:
         raise UsageError(f"{pin.file} of {pin} is no safetensors file, whatever its name says") from error
     card: dict[str, Any] = vars(info.card_data) if info.card_data else {}
-    large = files[pin.file].lfs
+    weights = files[pin.file]
     return RemoteModel(
         repo=pin.repo,
         revision=pin.revision,
         file=pin.file,
-        size=files[pin.file].size or 0,
-        sha256=large.sha256 if large else "",
+        size=weights.size,
+        sha256=weights.digest if weights.large else "",
         private=bool(info.private),
         gated=bool(info.gated),
         license=_text(card.get("license_name") or card.get("license")),
@@ -83,13 +86,19 @@ def describe(pin: Pin, access: Access) -> RemoteModel:
 
 def _scores(index: Any) -> dict[str, float]:
     """Return the values of a model-index, whatever else its author wrote there."""
-    found: dict[str, float] = {}
-    for model in index if isinstance(index, list) else []:
-        for result in model.get("results") or []:
-            for metric in result.get("metrics") or []:
-                if isinstance(metric.get("value"), int | float):
-                    found[_text(metric.get("name") or metric.get("type"))] = float(metric["value"])
-    return found
+    results = [result for model in _rows(index) for result in _rows(model.get("results"))]
+    metrics = [metric for result in results for metric in _rows(result.get("metrics"))]
+    numbers = {_text(one.get("name") or one.get("type")): one.get("value") for one in metrics}
+    return {
+        name: float(value)
+        for name, value in numbers.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
+    }
+
+
+def _rows(value: Any) -> list[dict[str, Any]]:
+    """Return the mappings of a list, and nothing of whatever else it may be."""
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import DataError, UsageError
-from zoo.files import cannot_write
+from zoo.files import beside, cannot_write
 from zoo.weights.overlap import Behind, ahead
 from zoo.weights.streaming import Draw, Seen
 
@@ -47,7 +46,7 @@ def translate_video(draw: Draw, source: Path, target: Path, heard: Callable[[int
         ZooError: the target cannot be written.
     """
     av = _require_av()
-    part = target.with_name(f".{uuid.uuid4().hex[:8]}.{target.name}")
+    part = beside(target, target.suffix)
     done, fault = 0, None
     with contextlib.ExitStack() as undo:
         film = undo.enter_context(contextlib.closing(Film(source)))

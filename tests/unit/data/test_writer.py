@@ -173,7 +173,7 @@ def test_the_slower_of_two_writers_finds_the_folder_taken(tmp_path: Path) -> Non
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ZooError, match="cannot be written") as caught, DatasetWriter(tmp_path / "file/set"):
+    with pytest.raises(ZooError, match="cannot write") as caught, DatasetWriter(tmp_path / "file/set"):
         pass
     assert "\n" not in str(caught.value)
 
@@ -195,7 +195,7 @@ def test_a_file_that_the_system_cuts_short_is_noticed(tmp_path: Path) -> None:
     noise = np.random.default_rng(5).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
-        with pytest.raises(ZooError, match="cannot be written"), DatasetWriter(tmp_path / "set") as writer:
+        with pytest.raises(ZooError, match="cannot write"), DatasetWriter(tmp_path / "set") as writer:
             writer.add("train", "a", visible=noise, thermal=noise[..., 0])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from zoo.bench.record import RECORD_FILE, Record, read_record, write_json
 from zoo.bench.records.check import Fault, check_record, plan_files, read_plan_file, record_files
 from zoo.bench.tables import dataset_title
 from zoo.errors import UsageError, ZooError
-from zoo.files import cannot_write
+from zoo.files import beside, cannot_write
 from zoo.train.log import LOG
 from zoo.weights.folder import CONFIG_FILE, WEIGHTS_FILE
 
@@ -166,7 +165,7 @@ def _in_the_way(target: Path, record: Record) -> str:
 
 def _copy(run: Path, target: Path, name: str) -> None:
     """Copy a run's record and what lies beside it; the folder appears whole or not at all."""
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+    part = beside(target)
     try:
         (part / TILES).mkdir(parents=True)
         tiles = [path.relative_to(run) for path in sorted((run / TILES).glob("*.png"))]
