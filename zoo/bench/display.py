@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from zoo.bench.claim import DEAD_AFTER
 from zoo.bench.grid import Cell
 from zoo.bench.job import Event
 from zoo.bench.outcome import Outcome
@@ -215,8 +216,9 @@ def kept_texts(outcomes: Sequence[Outcome]) -> list[str]:
 
 def waiting_text(cells: int, who: str) -> str:
     """Return one line on waiting for other benches."""
-    left = "the last cell is" if cells == 1 else f"the last {cells} cells are"
-    return f"{left} being done by another bench ({who}); waiting for it"
+    left = "the last run" if cells == 1 else f"the last {cells} runs"
+    over = f"a lease without a sign of life for {DEAD_AFTER:.0f} s is taken over"
+    return f"waiting for {who}, which holds the lease of {left}; {over}"
 
 
 def finished_text(outcome: Outcome) -> str:
