@@ -152,6 +152,12 @@ def expired(folder: Path) -> str:
     return _mark(*chain[-1]) if chain and not _lives(folder, *chain[-1]) else ""
 
 
+def is_ahead(folder: Path) -> bool:
+    """Return whether the claim in a cell's folder was last touched in the future, by the clock of the folder."""
+    chain = _chain(folder)
+    return bool(chain) and (_touched(chain[-1][0]) or 0) > folder_time(folder)
+
+
 def folder_time(folder: Path) -> int:
     """Return the present time by the clock of the machine that keeps a folder, in nanoseconds as files have them."""
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".clock-") as file:

@@ -178,10 +178,11 @@ def key_of(
 ) -> str:
     """Return the train key of a recipe, its plugins' provenance and the SHA-256 of files that options name (`option_files`),
     as they are or as a record's JSON has them."""
-    if files:
-        for kind in {place.partition(".")[0] for place in files}:
-            config = with_contents(recipe[kind]["config"], files, f"{kind}.")
-            recipe = {**recipe, kind: {**recipe[kind], "config": config}}
+    for kind in {place.partition(".")[0] for place in files or {}}:
+        part = recipe.get(kind)
+        if files and isinstance(part, dict):  # a record may say anything
+            config = with_contents(part.get("config", {}), files, f"{kind}.")
+            recipe = {**recipe, kind: {**part, "config": config}}
     # The precision stands beside the recipe, which did not name it at first: keys of older records hold.
     described = {name: value for name, value in recipe.items() if name != "precision"}
     return digest([described, plugins, recipe.get("precision", "fp32"), world_size])

@@ -12,7 +12,9 @@ from pathlib import Path
 from zoo.bench.claim import CLAIM, DEAD_AFTER, folder_time
 from zoo.bench.job import JOB_FILE, LOG_FILE, STARTS_FILE, TRAINED_FILE
 from zoo.bench.record import FAILURE_FILE, RECORD_FILE, Record, read_json
+from zoo.composition import digest
 from zoo.errors import ZooError
+from zoo.recipe import Recipe
 from zoo.train.log import LOG
 from zoo.weights.checksums import Damage, digests, find_damage, known_digests
 from zoo.weights.folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig
@@ -41,24 +43,25 @@ def find_faults(folder: Path, record: Record | None, *, thorough: bool) -> list[
         thorough: read every file and miss every one that was there. Else weights and config are read only where they changed
             after the record was written, and pictures and lost weights are passed over.
     """
-    weights, expected = folder / WEIGHTS_FILE, record.sha256 if record else None
+    weights, recipe = folder / WEIGHTS_FILE, record.recipe if record else None
+    expected = record.sha256 if record else None
     if not thorough:
         since = (folder / RECORD_FILE).stat().st_mtime_ns if record else None
         names = MODEL if weights.exists() else [name for name in MODEL if (folder / name).is_dir()]
         return [
             *find_damage(folder, names, expected=expected, since=since, required=names),
-            *_config_fault(folder, since),
+            *_config_fault(folder, since, recipe),
         ]
     needed = [CONFIG_FILE] if weights.exists() else []
     if record and not record.sha256 and not any(note.startswith(IMPORTED) for note in record.notes):
         needed.append(WEIGHTS_FILE)
     faults = find_damage(folder, (*MODEL, *SHOWN), expected=expected, required=needed)
-    return [*faults, *_config_fault(folder, None)]
+    return [*faults, *_config_fault(folder, None, recipe)]
 
 
-def config_is_whole(folder: Path) -> bool:
-    """Return whether a run's config is the one that it wrote."""
-    return not (find_damage(folder, [CONFIG_FILE], required=[CONFIG_FILE]) or _config_fault(folder, None))
+def config_is_whole(folder: Path, recipe: Recipe) -> bool:
+    """Return whether a run's config is the one that it wrote, of this recipe."""
+    return not (find_damage(folder, [CONFIG_FILE], required=[CONFIG_FILE]) or _config_fault(folder, None, recipe))
 
 
 def run_digests(folder: Path) -> dict[str, str]:
@@ -131,7 +134,7 @@ def _remove(path: Path) -> None:
             path.unlink()
 
 
-def _config_fault(folder: Path, since: int | None) -> list[Damage]:
+def _config_fault(folder: Path, since: int | None, recipe: Recipe | None) -> list[Damage]:
     """Return what is wrong with a config whose SHA-256 nobody recorded."""
     path = folder / CONFIG_FILE
     if not path.is_file() or known_digests(folder, CONFIG_FILE):
@@ -139,7 +142,9 @@ def _config_fault(folder: Path, since: int | None) -> list[Damage]:
     if since is not None and path.stat().st_mtime_ns <= since:
         return []
     try:
-        read_json(path, ModelConfig, "")
-    except ZooError:
-        return [Damage(path=path, what="is damaged: it does not have the form of a config")]
+        config = read_json(path, ModelConfig, "")
+    except ZooError as error:
+        return [Damage(path=path, what=error.message.removeprefix(f"`{path}` "))]
+    if config and recipe and digest(config.recipe) != digest(recipe):
+        return [Damage(path=path, what=f"is of another recipe than the {RECORD_FILE} beside it")]
     return []

@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from zoo.bench.claim import Holder, expired, folder_time, holder
+from zoo.bench.display import Display
 from zoo.bench.grid import Cell
 from zoo.bench.integrity import clear_way, sweep_results
-from zoo.bench.job import METRICS, Event, Job, score_name, scorings
+from zoo.bench.job import METRICS, Job, score_name, scorings
 from zoo.bench.launch import Ended, Launcher, Started
 from zoo.bench.outcome import Outcome, failed, known
 from zoo.bench.record import read_record
@@ -28,31 +28,6 @@ PAUSE = 0.5
 """Seconds that the bench waits at most before it looks for Ctrl-C."""
 LOOK_AGAIN = 2.0
 """Seconds between two looks at a cell that another bench does."""
-
-
-class Display(Protocol):
-    """Shows a bench's progress to people."""
-
-    def kept(self, outcomes: Sequence[Outcome]) -> None:
-        """Cells were found done before any was started."""
-
-    def started(self, cell: Cell, number: int, cells: int) -> None:
-        """A cell was started."""
-
-    def heard(self, cell: Cell, event: Event) -> None:
-        """A cell told something."""
-
-    def returned(self, cell: Cell) -> None:
-        """A cell that was started goes back to those that wait: another bench has it, or it needs an accelerator alone."""
-
-    def finished(self, outcome: Outcome) -> None:
-        """A cell ended."""
-
-    def waiting(self, cells: int, who: str) -> None:
-        """So many cells are left, all in the hands of other benches; `who` has one of them."""
-
-    def stopping(self, cell: Cell) -> None:
-        """Ctrl-C: the cell was asked to save its state."""
 
 
 class InterruptedBenchError(Exception):

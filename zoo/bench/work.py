@@ -162,7 +162,7 @@ def _record_of(folder: Path, job: Job, *, fresh: bool) -> Record | None:
 
 def _complete(folder: Path, job: Job, info: DatasetInfo, trained: Trained) -> Trained:
     """Write `config.json` and `trained.json` where they are lost, damaged or say less than they should; return the latter."""
-    if not config_is_whole(folder):
+    if not config_is_whole(folder, job.recipe):
         write_config(folder, _config(job, info))
     trained = replace(trained, sha256=digests(folder, MODEL))
     if read_trained_file(folder) != trained:

@@ -1,0 +1,218 @@
+"""Whatever file of a run is lost or damaged: no other error than a sentence, no wrong weights, and `--retry` brings it back."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import zoo
+from zoo.bench.cell import run_cell
+from zoo.bench.display import PlainDisplay
+from zoo.bench.grid import Axes, Cell, expand
+from zoo.bench.job import Event, Job
+from zoo.bench.launch import Ended
+from zoo.bench.outcome import Outcome
+from zoo.bench.publication import prepare
+from zoo.bench.records.check import check_folder
+from zoo.bench.report import write_report
+from zoo.bench.runner import InterruptedBenchError, run
+from zoo.errors import ZooError
+
+AXES = {
+    "methods": ("pix2pix",),
+    "generators": ("resnet6:width=2,blocks=1",),
+    "discriminators": ("patchgan:width=2,layers=1",),
+    "size": 16,
+    "steps": 4,
+}
+WEIGHTS = "model.safetensors"
+
+
+class Inline:
+    """A launcher that does each cell at once, in this process."""
+
+    device, lasting = "cpu", False
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.stop_after = stop_after
+
+    def expect(self, cells: list[Cell]) -> None:
+        pass
+
+    def start(self, cell: Cell, job: Job, *, alone: bool = False) -> Done:
+        steps = 0
+
+        def stop() -> bool:
+            nonlocal steps
+            steps += 1
+            return self.stop_after is not None and steps > self.stop_after
+
+        try:
+            ending = run_cell(cell.folder, job, lambda event: None, stop)
+        except ZooError as error:  # as the process of a cell says it
+            ending = Event(what="ended", how="failed", text=str(error))
+        return Done(Ended(how=ending.how, reason=ending.text))
+
+    def wait(self, seconds: float) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Done:
+    shared = False
+
+    def __init__(self, ending: Ended) -> None:
+        self.ending = ending
+
+    def events(self) -> list[Event]:
+        return []
+
+    def ended(self) -> Ended:
+        return self.ending
+
+
+def bench(pairs: Path, out: Path, *, retry: bool = False, stop_after: int | None = None, **options: object) -> Outcome:
+    cells, _ = expand(Axes(data=(str(pairs),), **AXES), out)
+    command = f"zoo bench --data {pairs} --out elsewhere"
+    try:
+        (outcome,) = run(cells, PlainDisplay(), Inline(stop_after), command=command, retry=retry, **options)
+    except InterruptedBenchError as error:
+        (outcome,) = error.outcomes
+    return outcome
+
+
+def only(out: Path) -> Path:
+    (folder,) = [path for path in out.iterdir() if path.is_dir()]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results folder of one finished run."""
+    out = tmp_path_factory.mktemp("whole") / "results"
+    assert bench(pairs, out).status == "done"
+    return out
+
+
+@pytest.fixture(scope="module")
+def half(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results folder of one run that was killed after two of its steps; its machine's lease and a draft are left."""
+    out = tmp_path_factory.mktemp("half") / "results"
+    for steps in (1, 1):
+        assert bench(pairs, out, stop_after=steps).status == "interrupted"
+    folder = only(out)
+    lease = {"token": "t", "host": "dead", "machine": "another", "pid": 5, "born": "7"}
+    (folder / ".claim").write_text(json.dumps(lease))
+    (folder / ".record.json.0123abcd").write_bytes(b"half")
+    assert len(list((folder / "checkpoints").iterdir())) == 2
+    return out
+
+
+def truncate(path: Path, rng: random.Random) -> None:
+    path.write_bytes(path.read_bytes()[: rng.randrange(max(1, path.stat().st_size))])
+
+
+def flip(path: Path, rng: random.Random) -> None:
+    content = bytearray(path.read_bytes())
+    if content:
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+    path.write_bytes(content)
+
+
+def delete(path: Path, rng: random.Random) -> None:
+    path.unlink()
+
+
+def become_a_folder(path: Path, rng: random.Random) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / "mine.txt").write_text("mine")
+
+
+def change_types(path: Path, rng: random.Random) -> None:
+    """Give some values of a JSON file other types; other files get JSON of none that fits."""
+    others = [None, -1, 1e300, "x" * 300, [], {"a": [1]}, True, "../../x", "\0"]
+    try:
+        value = json.loads(path.read_bytes())
+    except ValueError:
+        value = None
+    if isinstance(value, dict) and value:
+        for name in rng.sample(sorted(value), k=min(2, len(value))):
+            value[name] = rng.choice(others)
+    else:
+        value = rng.choice(others)
+    path.write_text(json.dumps(value))
+
+
+HARMS = (truncate, flip, delete, become_a_folder, change_types)
+
+
+def damages(out: Path, count: int, seed: int) -> Iterator[tuple[Path, Callable[[Path, random.Random], None], random.Random]]:
+    """Yield so many files with what is done to them: every file and every harm comes up before one comes up again."""
+    rng = random.Random(seed)
+    files = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
+    files += [path for path in files if path.suffix in (".json", ".safetensors")]
+    choices: list[tuple[Path, Callable[[Path, random.Random], None]]] = []
+    while len(choices) < count:
+        choices += rng.sample([(file, harm) for file in files for harm in HARMS], k=len(files) * len(HARMS))
+    yield from ((file, harm, random.Random(rng.random())) for file, harm in choices[:count])
+
+
+def read_everything(folder: Path, right: dict[str, torch.Tensor]) -> None:
+    """Use a run in every way: each gives a sentence or works, and weights that load are the right ones."""
+    try:
+        state = zoo.load(folder, device="cpu").method.state_dict()
+    except ZooError as error:
+        assert str(error).count("\n") == 0
+    else:
+        assert all(torch.equal(state[name], tensor) for name, tensor in right.items())
+    for read in (lambda: check_folder(folder.parent), lambda: prepare(folder, "a/b")):
+        try:
+            read()
+        except ZooError as error:
+            assert str(error).count("\n") == 0
+
+
+def try_damages(source: Path, whole: Path, pairs: Path, tmp_path: Path, count: int, seed: int) -> None:
+    right = load_file(only(whole) / WEIGHTS)
+    for number, (file, harm, rng) in enumerate(damages(source, count, seed)):
+        out = tmp_path / str(number)
+        shutil.copytree(source, out)
+        what = f"{harm.__name__} {file} (seed {seed}, number {number})"
+        harm(out / file, rng)
+        folder = only(out)
+        read_everything(folder, right)
+        before = bench(pairs, out)
+        assert before.status in ("kept", "done") or "--retry" in before.reason, f"{what}: {before}"
+        after = bench(pairs, out, retry=True)
+        assert after.status in ("kept", "done"), f"{what}: {after.reason}"
+        found = load_file(folder / WEIGHTS)
+        assert found.keys() == right.keys() and all(torch.equal(found[name], right[name]) for name in right), what
+        assert zoo.load(folder, device="cpu"), what
+        assert check_folder(out)[1] == [], what
+        assert bench(pairs, out).status == "kept", what
+        shutil.rmtree(out)
+
+
+def test_random_damages_of_a_finished_run_are_repaired(whole, pairs, tmp_path):
+    try_damages(whole, whole, pairs, tmp_path, 60, seed=1)
+
+
+def test_random_damages_of_a_half_trained_run_are_repaired(half, whole, pairs, tmp_path):
+    try_damages(half, whole, pairs, tmp_path, 40, seed=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_many_random_damages_are_repaired(half, whole, pairs, tmp_path, seed):
+    try_damages(whole, whole, pairs, tmp_path / "whole", 200, seed)
+    try_damages(half, whole, pairs, tmp_path / "half", 100, seed)
