@@ -82,12 +82,15 @@ def clear_way(folder: Path) -> None:
         path = folder / name
         if path.exists() and not path.is_dir():
             set_aside(path)
+    for path in (folder / TILES).glob("*"):
+        if path.is_dir():
+            set_aside(path, folder)
 
 
-def set_aside(path: Path) -> None:
-    """Rename a file or folder so that its place is free; one that is gone already is none of ours."""
+def set_aside(path: Path, folder: Path | None = None) -> None:
+    """Rename a file or folder, by default within its folder, so that its place is free; one that is gone already is no fault."""
     with contextlib.suppress(FileNotFoundError):
-        path.rename(path.with_name(f"{path.name}.aside-{uuid.uuid4().hex[:8]}"))
+        path.rename((folder or path.parent) / f"{path.name}.aside-{uuid.uuid4().hex[:8]}")
 
 
 def sweep_run(folder: Path) -> None:

@@ -149,7 +149,7 @@ def repair_command(command: str, folder: Path) -> str:
 
 def is_run(folder: Path) -> bool:
     """Return whether a folder holds what a bench leaves there."""
-    return any((folder / name).exists() for name in (*WITNESSES, "job.json"))
+    return any((folder / name).exists() for name in (*WITNESSES, "job.json", "checkpoints", "starts", "cell.log"))
 
 
 def _fault(path: Path, known: set[str]) -> str:

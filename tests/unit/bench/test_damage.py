@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,7 +22,6 @@ from zoo.bench.launch import Ended
 from zoo.bench.outcome import Outcome
 from zoo.bench.publication import prepare
 from zoo.bench.records.check import check_folder
-from zoo.bench.report import write_report
 from zoo.bench.runner import InterruptedBenchError, run
 from zoo.errors import ZooError
 
@@ -78,6 +78,14 @@ class Done:
 
     def ended(self) -> Ended:
         return self.ending
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_plots() -> Iterator[None]:
+    """Draw no loss curves: that takes longer than all else, and has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zoo.bench.scoring.loss_curves", lambda log, path: path.write_bytes(b"curves of %d" % len(log)))
+        yield
 
 
 def bench(pairs: Path, out: Path, *, retry: bool = False, stop_after: int | None = None, **options: object) -> Outcome:
@@ -156,7 +164,9 @@ def change_types(path: Path, rng: random.Random) -> None:
 HARMS = (truncate, flip, delete, become_a_folder, change_types)
 
 
-def damages(out: Path, count: int, seed: int) -> Iterator[tuple[Path, Callable[[Path, random.Random], None], random.Random]]:
+def damages(
+    out: Path, count: int, seed: int
+) -> Iterator[tuple[Path, Callable[[Path, random.Random], None], random.Random]]:
     """Yield so many files with what is done to them: every file and every harm comes up before one comes up again."""
     rng = random.Random(seed)
     files = sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file())
@@ -172,14 +182,14 @@ def read_everything(folder: Path, right: dict[str, torch.Tensor]) -> None:
     try:
         state = zoo.load(folder, device="cpu").method.state_dict()
     except ZooError as error:
-        assert str(error).count("\n") == 0
+        assert str(error).count("\n") == 0 and "--retry" in str(error)
     else:
         assert all(torch.equal(state[name], tensor) for name, tensor in right.items())
     for read in (lambda: check_folder(folder.parent), lambda: prepare(folder, "a/b")):
         try:
             read()
         except ZooError as error:
-            assert str(error).count("\n") == 0
+            assert str(error).count("\n") == 0 and ("--retry" in str(error) or "holds no record.json" in str(error))
 
 
 def try_damages(source: Path, whole: Path, pairs: Path, tmp_path: Path, count: int, seed: int) -> None:
@@ -190,6 +200,8 @@ def try_damages(source: Path, whole: Path, pairs: Path, tmp_path: Path, count: i
         what = f"{harm.__name__} {file} (seed {seed}, number {number})"
         harm(out / file, rng)
         folder = only(out)
+        if (folder / ".claim").exists():
+            os.utime(folder / ".claim", (1, 1))  # its machine died long ago
         read_everything(folder, right)
         before = bench(pairs, out)
         assert before.status in ("kept", "done") or "--retry" in before.reason, f"{what}: {before}"
