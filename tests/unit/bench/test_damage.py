@@ -22,8 +22,10 @@ from zoo.bench.launch import Ended
 from zoo.bench.outcome import Outcome
 from zoo.bench.publication import prepare
 from zoo.bench.records.check import check_folder
+from zoo.bench.report import write_report
 from zoo.bench.runner import InterruptedBenchError, run
-from zoo.errors import ZooError
+from zoo.bench.store import find_results
+from zoo.errors import DamagedError, ZooError
 
 AXES = {
     "methods": ("pix2pix",),
@@ -213,6 +215,72 @@ def try_damages(source: Path, whole: Path, pairs: Path, tmp_path: Path, count: i
         assert check_folder(out)[1] == [], what
         assert bench(pairs, out).status == "kept", what
         shutil.rmtree(out)
+
+
+def test_a_flipped_bit_of_the_weights_is_named_everywhere_with_the_command_that_repairs_it(whole, pairs, tmp_path):
+    out = tmp_path / "copy"
+    shutil.copytree(whole, out)
+    folder = only(out)
+    right = (folder / WEIGHTS).read_bytes()
+    flip(folder / WEIGHTS, random.Random(0))
+    told = []
+    for use in (lambda: zoo.load(folder, device="cpu"), lambda: prepare(folder, "a/b")):
+        with pytest.raises(DamagedError) as caught:
+            use()
+        told.append(str(caught.value))
+    told += [f"{fault.path} {fault.what}" for fault in check_folder(out)[1]]
+    told += [bench(pairs, out).reason, bench(pairs, out, metrics=["mae"]).reason]
+    on_report: list[str] = []
+    write_report(out, tmp_path / "report.html", on_remark=on_report.append)
+    assert len(told + on_report) == 6
+    for line in told + on_report:
+        assert str(folder / WEIGHTS) in line and f"Run: zoo bench --data {pairs} --out {out} --retry" in line
+    scores = (folder / "record.json").read_bytes()
+    assert bench(pairs, out, retry=True).status == "done" and (folder / WEIGHTS).read_bytes() == right
+    assert json.loads((folder / "record.json").read_bytes()) == json.loads(scores), (
+        "the weights are the same, to the bit"
+    )
+
+
+def test_an_old_record_beside_retrained_weights_of_other_bits_is_scored_anew(whole, pairs, tmp_path):
+    out = tmp_path / "copy"
+    shutil.copytree(whole, out)
+    record = only(out) / "record.json"
+    raw = json.loads(record.read_bytes())
+    raw["sha256"][WEIGHTS], raw["scores"][0]["value"] = "0" * 64, 99.0  # as of a device that rounds in another order
+    record.write_text(json.dumps(raw))
+    assert bench(pairs, out, retry=True).record.scores[0].value < 90
+    assert [path.name for path in only(out).glob("record.json.aside-*")], "the old record is kept beside"
+
+
+def test_one_damaged_record_does_not_stop_the_others(whole, tmp_path):
+    out = tmp_path / "copy"
+    shutil.copytree(whole, out)
+    broken = out / "broken"
+    shutil.copytree(only(out), broken)
+    (broken / "record.json").write_text("{")
+    found = find_results(out)
+    assert len(found.runs) == 1 and len(found.unreadable) == 1 and str(broken) in found.unreadable[0]
+    remarks: list[str] = []
+    write_report(out, tmp_path / "report.html", on_remark=remarks.append)
+    assert len(remarks) == 1 and str(broken) in remarks[0] and "--retry" in remarks[0]
+    with pytest.raises(DamagedError):
+        find_results(broken)
+
+
+def test_what_killed_writes_left_is_swept_and_what_others_may_be_writing_is_not(whole, pairs, tmp_path):
+    out = tmp_path / "copy"
+    shutil.copytree(whole, out)
+    folder = only(out)
+    (folder / "samples.png").unlink()  # so that there is something to do
+    left = [folder / ".record.json.0123abcd", folder / ".clock-x7_a", out / ".probe-abc", out / ".run-1.0123abcd"]
+    fresh = [out / ".probe-new", folder / ".failure.json.0123abcd", out / ".mine"]
+    for path in left + fresh:
+        path.write_bytes(b"half")
+    for path in (*left, out / ".mine"):
+        os.utime(path, (1, 1))
+    assert bench(pairs, out, retry=True).status == "done"
+    assert not any(path.exists() for path in left) and all(path.exists() for path in fresh)
 
 
 def test_random_damages_of_a_finished_run_are_repaired(whole, pairs, tmp_path):

@@ -159,6 +159,8 @@ def _score(score: Score, tested: int | None) -> Iterator[str]:
 def _files(folder: Path, record: Record) -> list[Fault]:
     """Return which files are damaged; the command that repairs them stands behind each."""
     found = [fault for fault in find_faults(folder, record, thorough=True) if not _stands_alone(fault)]
+    if not record.sha256:  # an early record, which vouches for nothing
+        found = [fault for fault in found if fault.path.name == CONFIG_FILE and fault.path.exists()]
     return [Fault(path=fault.path, what=f"{fault.what}. {repair(folder)}") for fault in found]
 
 

@@ -189,7 +189,8 @@ def _copy(run: Path, target: Path, name: str) -> None:
         raw = msgspec.json.decode((run / RECORD_FILE).read_bytes())  # whole, with what a newer zoo may have added
         raw["notes"] = [*raw.get("notes", []), f"{IMPORTED}{name}."]
         # What did not come along is not lost: the record vouches for what is beside it.
-        raw["sha256"] = {each: sha for each, sha in raw.get("sha256", {}).items() if (part / each).exists()}
+        if "sha256" in raw:
+            raw["sha256"] = {each: sha for each, sha in raw["sha256"].items() if (part / each).exists()}
         write_json(part / RECORD_FILE, raw)
         part.replace(target)
     except OSError as error:
