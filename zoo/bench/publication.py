@@ -159,8 +159,7 @@ def _verify(folder: Path, record: Record, config: ModelConfig) -> None:
 def _shareable(record: Record) -> Record:
     """Return the record with commands that reproduce this run alone and tell nothing of where its machine keeps what."""
     notes = [re.sub(r"`(zoo [^`]*)`", lambda match: f"`{_without_paths(match[1])}`", note) for note in record.notes]
-    published = {name: sha for name, sha in record.sha256.items() if name in (WEIGHTS_FILE, CONFIG_FILE, SAMPLES_FILE)}
-    return replace(record, command=_without_paths(row_command(record)), notes=notes, sha256=published)
+    return replace(record, command=_without_paths(row_command(record)), notes=notes)
 
 
 def _without_paths(command: str) -> str:

@@ -53,7 +53,8 @@ def _systems(axes: tuple[str, ...], preset: str, norm: str | None, size: int) ->
     """Return the combinations that a bench names, by their parts at a size; the runs of a grid all ask for the same."""
     recipes, methods, generators, discriminators = map(split_specs, axes)
     named = Axes(recipes=recipes, methods=methods, generators=generators, discriminators=discriminators)
-    registry, found = get_registry(), {}
+    registry = get_registry()
+    found: dict[bytes, System] = {}
     for system in named.systems():
         config = choose_system(registry, **asdict(system), preset=preset)
         choose_preset(cast(PresetName, preset), config)

@@ -91,10 +91,10 @@ def scatter_panel(points: Sequence[Point], *, quality: str, cost: str) -> str:
         alike = [point for point in points if point.style == style]
         ends = [(p.cost, p.low, p.high) for p in alike if p.low is not None and p.high is not None]
         if ends:
-            where, lows, highs = zip(*ends, strict=True)
-            axes.vlines(where, lows, highs, linewidth=1.2, color=style.color, alpha=0.6)
-        where, values = [point.cost for point in alike], [point.value for point in alike]
-        axes.plot(where, values, style.marker, color=style.color, markersize=6.5)
+            places, lows, highs = zip(*ends, strict=True)
+            axes.vlines(places, lows, highs, linewidth=1.2, color=style.color, alpha=0.6)
+        costs, values = [point.cost for point in alike], [point.value for point in alike]
+        axes.plot(costs, values, style.marker, color=style.color, markersize=6.5)
     costs = [point.cost for point in points]
     if max(costs) > 10 * min(costs):
         axes.set_xscale("log")
