@@ -43,6 +43,10 @@ class SourceError(DataError):
     exit_code = 1
 
 
+class DamagedError(ZooError):
+    """A file of a run is lost or damaged; the fix names the command that brings it back."""
+
+
 def did_you_mean(asked: str, known: Iterable[str], limit: int = 3) -> str:
     """Return `Did you mean a, b?` for the names nearest to `asked`, or the empty string."""
     near = get_close_matches(asked, list(known), n=limit, cutoff=0.6)

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from zoo.content import files_of, source_of, with_contents
 from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, read_info
 from zoo.data.names import plain
 from zoo.errors import DataError, UsageError
@@ -91,9 +92,11 @@ def _is_component(spec: str) -> bool:
 
 
 def _rendered(choice: Choice, progress: Progress | None) -> DataSource:
-    """Write a synthetic set into the cache, once for each version and config."""
+    """Write a synthetic set into the cache, once for each version or source of its plugin, and config."""
     config = msgspec.to_builtins(choice.config)
-    key = hashlib.sha256(msgspec.json.encode((choice.entry.full_name, choice.entry.plugin.version, config))).hexdigest()
+    source, hashed = source_of(choice.entry.plugin), with_contents(config, files_of(config))
+    decides = (choice.entry.full_name, choice.entry.plugin.version, hashed, *([source] if source else []))
+    key = hashlib.sha256(msgspec.json.encode(decides)).hexdigest()
     root = made_in_cache(
         lambda folder: _render(choice, folder, progress), "datasets", f"{choice.name}-{key[:16]}", whole=INFO_FILE
     )

@@ -17,10 +17,13 @@ from pathlib import Path
 import msgspec
 
 from zoo.bench.claim import Claim, held
-from zoo.bench.job import JOB_FILE, JOB_VARIABLE, Ending, Event, Job, is_done, read_job
-from zoo.bench.record import FAILURE_FILE, Failure, read_failure, write_json
-from zoo.errors import ZooError
+from zoo.bench.integrity import clear_way, find_faults, sweep_run
+from zoo.bench.job import JOB_FILE, JOB_VARIABLE, Ending, Event, Job, read_job, unscored
+from zoo.bench.record import FAILURE_FILE, Failure, Record, read_failure, read_record, write_json
+from zoo.composition import digest
+from zoo.errors import DamagedError, ZooError
 from zoo.files import cannot_write
+from zoo.weights.folder import WEIGHTS_FILE
 
 Tell = Callable[[Event], None]
 Stop = Callable[[], bool]
@@ -60,7 +63,7 @@ def run_cell(folder: Path, job: Job, tell: Tell, stop: Stop) -> Event:
         from zoo.bench.team import run_together
 
         return run_together(folder, job, tell, stop)
-    with held(folder) as claim:
+    with held(folder, job.expired) as claim:
         ending = admit(folder, job, claim)
         if ending is None:
             tell(Event(what="stage", text="loading"))
@@ -78,19 +81,48 @@ def admit(folder: Path, job: Job, claim: Claim | None) -> Event | None:
     """Return how the cell ended without anything to do; None where there is, and then the folder has its job.
 
     Raises:
-        ZooError: a record is damaged, or the folder cannot be written.
+        ZooError: a record is damaged and may not be made again, or the folder cannot be written.
     """
     if claim is None:
         return Event(what="ended", how="taken")
+    sweep_run(folder)
+    clear_way(folder)
     if is_done(folder, job):
         return Event(what="ended", how="kept")
     failure = folder / FAILURE_FILE
     if failure.exists() and failure.stat().st_mtime_ns > job.asked:  # another bench just tried
         found = read_failure(folder)
-        return Event(what="ended", how="failed", text=found.reason if found else "")
+        return Event(what="ended", how="failed", text=found.reason if found else f"`{failure}` cannot be read")
     failure.unlink(missing_ok=True)
     write_json(folder / JOB_FILE, job)
     return None
+
+
+def is_done(folder: Path, job: Job) -> bool:
+    """Return whether a folder holds all that a job asks for.
+
+    Raises:
+        ZooError: the record is damaged, and the job does not say to make it again.
+    """
+    record = usable_record(folder, job)
+    if record is None or unscored(job.metrics, record):
+        return False
+    return not find_faults(folder, record, thorough=True) if job.retry else (folder / WEIGHTS_FILE).is_file()
+
+
+def usable_record(folder: Path, job: Job) -> Record | None:
+    """Return a cell's record; None where it has none, or a damaged one or another's that the job says to make again.
+
+    Raises:
+        ZooError: the record is damaged, and the job does not say to make it again; or it is of a newer zoo.
+    """
+    try:
+        record = read_record(folder)
+    except DamagedError:
+        if job.retry:
+            return None
+        raise
+    return None if record and job.retry and digest(record.recipe) != digest(job.recipe) else record
 
 
 def guarded(folder: Path, job: Job, work: Callable[[], bool]) -> Event:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import tempfile
 import threading
@@ -28,6 +29,8 @@ BEAT = 10.0
 """Seconds between two touches."""
 DEAD_AFTER = 90.0
 """Seconds without a touch after which a claim of another machine is nobody's; caches of NFS delay what is seen by up to 60."""
+TOKEN = re.compile(r"[\w-]{1,64}")
+"""Form of a token, which becomes part of a file's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +74,10 @@ class Claim:
             if not chain or chain[-1][1].token != self._holder.token:
                 return
             for path, _ in chain:  # the first one first: without it there is no chain, and the rest is nothing
-                path.unlink(missing_ok=True)
+                if path.is_dir():  # nobody's lease is a folder, and what is in it is somebody's
+                    path.rename(path.with_name(f"aside-{uuid.uuid4().hex[:8]}"))
+                else:
+                    path.unlink(missing_ok=True)
 
     def _keep_alive(self, beat: float) -> None:
         last = time.monotonic()
@@ -88,15 +94,20 @@ class Claim:
                 return
 
 
-def take(folder: Path, *, beat: float = BEAT) -> Claim | None:
+def take(folder: Path, expired: str = "", *, beat: float = BEAT) -> Claim | None:
     """Claim a cell's folder, or return None where another process holds it.
+
+    Args:
+        folder: of the cell.
+        expired: mark of a lease that another process of ours saw expire (`expired`).
+        beat: seconds between two touches.
 
     Raises:
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     chain = _chain(folder)
-    if chain and _lives(folder, *chain[-1]):
+    if chain and _mark(*chain[-1]) != expired and _lives(folder, *chain[-1]):
         return None
     path = _next(folder, chain)
     mine = Holder(token=uuid.uuid4().hex, host=socket.gethostname(), machine=_machine(), pid=os.getpid(), born=_born())
@@ -115,9 +126,9 @@ def take(folder: Path, *, beat: float = BEAT) -> Claim | None:
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[Claim | None]:
+def held(folder: Path, expired: str = "") -> Iterator[Claim | None]:
     """Hold a cell's folder for the length of a `with` block; None where another process holds it."""
-    claim = take(folder)
+    claim = take(folder, expired)
     try:
         yield claim
     finally:
@@ -131,6 +142,22 @@ def holder(folder: Path) -> Holder | None:
     return chain[-1][1] if chain and _lives(folder, *chain[-1]) else None
 
 
+def expired(folder: Path) -> str:
+    """Return a mark of the lease that lies in a cell's folder and is nobody's any more; empty where there is none.
+
+    A process that has just started cannot see what this one saw: that a lease with a time in the future was not touched for
+    `DEAD_AFTER`. The mark tells it; a touch makes the mark invalid.
+    """
+    chain = _chain(folder)
+    return _mark(*chain[-1]) if chain and not _lives(folder, *chain[-1]) else ""
+
+
+def is_ahead(folder: Path) -> bool:
+    """Return whether the claim in a cell's folder was last touched in the future, by the clock of the folder."""
+    chain = _chain(folder)
+    return bool(chain) and (_touched(chain[-1][0]) or 0) > folder_time(folder)
+
+
 def folder_time(folder: Path) -> int:
     """Return the present time by the clock of the machine that keeps a folder, in nanoseconds as files have them."""
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".clock-") as file:
@@ -140,7 +167,7 @@ def folder_time(folder: Path) -> int:
 def _chain(folder: Path) -> list[tuple[Path, Holder]]:
     """Return the claim's files and their holders, from the first to the last heir."""
     chain: list[tuple[Path, Holder]] = []
-    while (found := _read(path := _next(folder, chain))) is not None:
+    while (path := _next(folder, chain)) not in [before for before, _ in chain] and (found := _read(path)) is not None:
         chain.append((path, found))
     return chain
 
@@ -155,23 +182,58 @@ def _read(path: Path) -> Holder | None:
             content, made = file.read(), os.fstat(file.fileno()).st_mtime_ns
     except FileNotFoundError:
         return None
+    except OSError:  # a folder in its place, or closed to us
+        content, made = b"", _touched(path) or 0
     try:
-        return msgspec.json.decode(content, type=Holder)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        # Its maker is about to write, or died before it could; then its age decides.
-        return Holder(token=f"{made:x}", host="an unknown machine", machine="", pid=0, born="")
+        found = msgspec.json.decode(content, type=Holder)
+    except (ValueError, RecursionError):
+        found = None
+    if found and TOKEN.fullmatch(found.token):
+        return found
+    # Its maker is about to write, or died before it could, or the file is damaged; then its age decides.
+    return Holder(token=f"{abs(made):x}", host="an unknown machine", machine="", pid=0, born="")
 
 
 def _lives(folder: Path, path: Path, claimed: Holder) -> bool:
+    """Return whether somebody holds a claim.
+
+    A process of this system is looked up. Any other shows itself by its touches: its claim is nobody's when the last touch is
+    `DEAD_AFTER` old by the clock of the folder, or when this process saw none for that long by its own clock. The second ends
+    claims whose time lies in the future, as where a clock was set back, and needs no two clocks to agree.
+    """
     if claimed.machine == _machine():
         return _born(claimed.pid) == claimed.born
+    touched = _touched(path)
+    if touched is None:
+        return False
+    mark, now = _mark(path, claimed), time.monotonic()
+    seen, since = _seen.get(path, ("", now))
+    if seen != mark:
+        _seen[path] = mark, now
+        since = now
+    return now - since < DEAD_AFTER and folder_time(folder) - touched < DEAD_AFTER * 1e9
+
+
+_seen: dict[Path, tuple[str, float]] = {}
+"""Marks of other systems' claims, and since when they have been as they are by this process's clock."""
+
+
+def _mark(path: Path, claimed: Holder) -> str:
+    return f"{claimed.token}@{_touched(path)}"
+
+
+def _touched(path: Path) -> int | None:
+    """Return when a claim was touched last; None where it is gone."""
     try:
         # Opened, not only looked at: NFS asks the server anew for a file that is opened.
         with path.open("rb") as file:
-            touched = os.fstat(file.fileno()).st_mtime_ns
+            return os.fstat(file.fileno()).st_mtime_ns
     except FileNotFoundError:
-        return False
-    return folder_time(folder) - touched < DEAD_AFTER * 1e9
+        return None
+    except OSError:
+        with contextlib.suppress(OSError):
+            return path.stat().st_mtime_ns
+        return None
 
 
 @cache

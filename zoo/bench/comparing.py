@@ -41,7 +41,9 @@ def systems_of(runs: Sequence[Run]) -> list[System]:
     labels: dict[str, str] = {}
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        key = digest(replace(run.record.recipe, seed=0))
+        # Other source under the same version, or another file under the same name, is another system.
+        sources = {kind: origin.get("source", "") for kind, origin in run.record.plugins.items()}
+        key = digest([replace(run.record.recipe, seed=0), sources, run.record.option_files])
         if key not in labels:
             short = run.folder.name.rpartition("-")[0] or run.folder.name
             labels[key] = next(

@@ -7,8 +7,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from zoo.bench.claim import DEAD_AFTER
 from zoo.bench.grid import Cell
 from zoo.bench.job import Event
 from zoo.bench.outcome import Outcome
@@ -21,6 +22,31 @@ PLAIN_EVERY = 10.0
 """Seconds between plain lines of one cell."""
 KEPT_LINES = 10
 """Cells found done that get a line each."""
+
+
+class Display(Protocol):
+    """Shows a bench's progress to people."""
+
+    def kept(self, outcomes: Sequence[Outcome]) -> None:
+        """Cells were found done before any was started."""
+
+    def started(self, cell: Cell, number: int, cells: int) -> None:
+        """A cell was started."""
+
+    def heard(self, cell: Cell, event: Event) -> None:
+        """A cell told something."""
+
+    def returned(self, cell: Cell) -> None:
+        """A cell that was started goes back to those that wait: another bench has it, or it needs an accelerator alone."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """A cell ended."""
+
+    def waiting(self, cells: int, who: str) -> None:
+        """So many cells are left, all in the hands of other benches; `who` has one of them."""
+
+    def stopping(self, cell: Cell) -> None:
+        """Ctrl-C: the cell was asked to save its state."""
 
 
 class PlainDisplay:
@@ -215,8 +241,9 @@ def kept_texts(outcomes: Sequence[Outcome]) -> list[str]:
 
 def waiting_text(cells: int, who: str) -> str:
     """Return one line on waiting for other benches."""
-    left = "the last cell is" if cells == 1 else f"the last {cells} cells are"
-    return f"{left} being done by another bench ({who}); waiting for it"
+    left = "the last run" if cells == 1 else f"the last {cells} runs"
+    over = f"a lease without a sign of life for {DEAD_AFTER:.0f} s is taken over"
+    return f"waiting for {who}, which holds the lease of {left}; {over}"
 
 
 def finished_text(outcome: Outcome) -> str:

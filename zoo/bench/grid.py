@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from zoo.bench.environment import provenance
+from zoo.bench.environment import option_files, provenance
 from zoo.bench.naming import qualified
 from zoo.compatibility import check_sizes
 from zoo.composition import PresetName, choose_parts, choose_preset, choose_system, compose, digest
+from zoo.content import with_contents
 from zoo.errors import RefusedError, UsageError
 from zoo.recipe import Precision, Recipe
 from zoo.registry import get_registry
@@ -165,10 +167,10 @@ def make_cells(system: System, source: DataSource, axes: Axes, seeds: Iterable[i
             f"a batch of {recipe.batch} cannot be divided equally among {processes} processes",
             f"Type --batch {processes} or a multiple of it",
         )
-    cells, described, plugins = [], asdict(recipe), provenance(recipe)
+    cells, described, plugins, files = [], asdict(recipe), provenance(recipe), option_files(recipe)
     for seed in seeds:
         own = replace(recipe, seed=seed)
-        key = key_of(described | {"seed": seed}, plugins, world_size=processes)
+        key = key_of(described | {"seed": seed}, plugins, world_size=processes, files=files)
         folder = out / folder_name(own, key)
         cells.append(Cell(recipe=own, source=source, folder=folder, train_key=key, processes=processes))
     return cells
@@ -180,12 +182,21 @@ def folder_name(recipe: Recipe, key: str) -> str:
 
 
 def train_key(recipe: Recipe, *, world_size: int = 1) -> str:
-    """Return the hash of what decides a training's weights: the recipe, its plugins' versions, precision, processes."""
-    return key_of(asdict(recipe), provenance(recipe), world_size=world_size)
+    """Return the hash of what decides a training's weights: the recipe with the contents of files that its options name, its
+    plugins' versions and sources, precision, processes."""
+    return key_of(asdict(recipe), provenance(recipe), world_size=world_size, files=option_files(recipe))
 
 
-def key_of(recipe: Mapping[str, object], plugins: object, *, world_size: int = 1) -> str:
-    """Return the train key of a recipe and its plugins' provenance, as they are or as a record's JSON has them."""
+def key_of(
+    recipe: Mapping[str, Any], plugins: object, *, world_size: int = 1, files: Mapping[str, str] | None = None
+) -> str:
+    """Return the train key of a recipe, its plugins' provenance and the SHA-256 of files that options name (`option_files`),
+    as they are or as a record's JSON has them."""
+    for kind in {place.partition(".")[0] for place in files or {}}:
+        part = recipe.get(kind)
+        if files and isinstance(part, dict):  # a record may say anything
+            config = with_contents(part.get("config", {}), files, f"{kind}.")
+            recipe = {**recipe, kind: {**part, "config": config}}
     # The precision stands beside the recipe, and what older recipes did not say counts only where it is not the default: keys of
     # older records hold.
     usual = LATER.items()

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
-from zoo.bench.record import Record, read_record
+from zoo.bench.record import RECORD_FILE, Record, read_json
 from zoo.composition import digest
+from zoo.content import files_of, source_of, with_contents
 from zoo.errors import ZooError
 from zoo.recipe import Part, Recipe
 from zoo.registry import Choice
+from zoo.weights.checksums import find_damage, repair
 from zoo.weights.folder import WEIGHTS_FILE
 
-JOB_FILE, LOG_FILE = "job.json", "cell.log"
+T = TypeVar("T")
+
+JOB_FILE, LOG_FILE, STARTS_FILE = "job.json", "cell.log", "starts"
 JOB_VARIABLE = "ZOO_JOB"
 """Environment variable by which a bench hands a cell its job; what another bench writes into the folder does not change it."""
 TRAINED_FILE = "trained.json"
@@ -54,6 +58,10 @@ class Job:
     """Processes that train the cell together."""
     asked: int = 0
     """When, by the clock of the results folder, the bench began; what failed after that is not tried again."""
+    retry: bool = False
+    """Whether lost and damaged files are to be made again, by training where need be; unusable checkpoints are set aside."""
+    expired: str = ""
+    """Mark of a lease that the bench saw without a sign of life for so long that it is nobody's (`claim.expired`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +76,8 @@ class Trained:
     peak_memory: dict[str, int | None]
     speed: str = ""
     """How the steps were computed, as `--speed` spells it; empty where that was not noted."""
+    sha256: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of weights and config by file name; empty where that was not noted."""
 
 
 Ending = Literal["done", "kept", "taken", "interrupted", "crowded", "failed"]
@@ -96,38 +106,50 @@ def read_job(folder: Path) -> Job:
     Raises:
         ZooError: there is none, or it is damaged.
     """
-    try:
-        return msgspec.json.decode((folder / JOB_FILE).read_bytes(), type=Job)
-    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
-        raise ZooError(f"`{folder / JOB_FILE}` cannot be read: {error}", "Type the zoo bench command again") from error
+    path = folder / JOB_FILE
+    job = read_json(path, Job, lambda: repair(folder))
+    if job is None:
+        raise ZooError(f"there is no `{path}`", repair(folder))
+    return job
 
 
 def read_trained(folder: Path, train_key: str) -> Trained | None:
     """Return what the folder's finished training measured, or None where this training is still to be done here.
 
-    A record without `trained.json`, as others may publish it beside its weights, says the same.
-
-    Raises:
-        ZooError: the record is damaged.
+    A record without `trained.json`, as others may publish it beside its weights, says the same. Weights that are not those that
+    either of the two vouches for are as good as none.
     """
-    if not (folder / WEIGHTS_FILE).is_file():
+    if find_damage(folder, [WEIGHTS_FILE], required=[WEIGHTS_FILE]):
         return None
+    found = [read_trained_file(folder), _of_record(_read_or_none(folder / RECORD_FILE, Record))]
+    return next((trained for trained in found if trained and trained.train_key == train_key), None)
+
+
+def read_trained_file(folder: Path) -> Trained | None:
+    """Return what `trained.json` says; None where it is lost or damaged."""
+    return _read_or_none(folder / TRAINED_FILE, Trained)
+
+
+def _of_record(record: Record | None) -> Trained | None:
+    if record is None:
+        return None
+    return Trained(
+        train_key=record.train_key,
+        seconds=record.timing.train_seconds,
+        resumed=record.timing.resumed,
+        losses=record.losses,
+        parameters=record.parameters,
+        peak_memory=record.peak_memory,
+        speed=record.timing.speed,
+        sha256=record.sha256,
+    )
+
+
+def _read_or_none(path: Path, kind: type[T]) -> T | None:
     try:
-        trained = msgspec.json.decode((folder / TRAINED_FILE).read_bytes(), type=Trained)
-    except (OSError, msgspec.MsgspecError):
-        record = read_record(folder)
-        if record is None:
-            return None
-        trained = Trained(
-            train_key=record.train_key,
-            seconds=record.timing.train_seconds,
-            resumed=record.timing.resumed,
-            losses=record.losses,
-            parameters=record.parameters,
-            peak_memory=record.peak_memory,
-            speed=record.timing.speed,
-        )
-    return trained if trained.train_key == train_key else None
+        return read_json(path, kind, "")
+    except ZooError:
+        return None
 
 
 def score_name(choice: Choice) -> str:
@@ -150,7 +172,9 @@ def scorings(choices: Sequence[Choice], train_key: str) -> dict[str, Scoring]:
     for choice in choices:
         name, plugin = score_name(choice), choice.entry.plugin
         part = Part(name=choice.entry.full_name, config=msgspec.to_builtins(choice.config))
-        found[name] = Scoring(metric=part, key=digest([train_key, "test", name, plugin.version, part]))
+        hashed = replace(part, config=with_contents(part.config, files_of(part.config)))
+        source = [source_of(plugin)] if source_of(plugin) else []
+        found[name] = Scoring(metric=part, key=digest([train_key, "test", name, plugin.version, hashed, *source]))
     return found
 
 
@@ -158,15 +182,6 @@ def unscored(metrics: Mapping[str, Scoring], record: Record | None) -> dict[str,
     """Return those metrics that a record does not hold yet, or holds of other weights, options or versions."""
     scored = record.scored if record else {}
     return {name: scoring for name, scoring in metrics.items() if scored.get(name) != scoring.key}
-
-
-def is_done(folder: Path, job: Job) -> bool:
-    """Return whether a folder holds all that a job asks for.
-
-    Raises:
-        ZooError: the record is damaged.
-    """
-    return read_trained(folder, job.train_key) is not None and not unscored(job.metrics, read_record(folder))
 
 
 def _word(value: object) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from zoo.bench.grid import Axes, Cell, System, make_cells
+from zoo.bench.integrity import set_aside
 from zoo.bench.job import score_name
 from zoo.bench.record import read_json, write_json
 from zoo.bench.tables import Table, TableRow
 from zoo.composition import PRESETS, choose_system
-from zoo.errors import RefusedError, UsageError
+from zoo.errors import DamagedError, RefusedError, UsageError
 from zoo.registry import get_registry, parse
 from zoo.sources import Progress, open_source
 
@@ -161,7 +162,10 @@ def plan_table(
             for seed, cell in enumerate(made):
                 cells[cell.train_key] = cell
                 planned.append(PlannedCell(row=row, dataset=key, seed=seed, folder=cell.folder.name, instead=instead))
-    before = read_plan(out, table.name)
+    try:
+        before = read_plan(out, table.name)
+    except DamagedError:  # it is about to be written, and what it said of other datasets comes back with their command
+        before = None
     names = {key: source.name for key, source in sources.items()}
     if before:
         names = {**before.data, **names}
@@ -183,7 +187,10 @@ def write_plan(out: Path, plan: Plan) -> None:
     Raises:
         ZooError: it cannot be written.
     """
-    write_json(out / FOLDER / f"{plan.table}.json", plan)
+    path = out / FOLDER / f"{plan.table}.json"
+    if path.is_dir():
+        set_aside(path)
+    write_json(path, plan)
 
 
 def read_plan(out: Path, table: str) -> Plan | None:
@@ -193,7 +200,9 @@ def read_plan(out: Path, table: str) -> Plan | None:
         ZooError: the plan is damaged or of a newer schema.
     """
     path = out / FOLDER / f"{table}.json"
-    return read_json(path, Plan, f"Remove it and type zoo bench --table {table} again")
+    return read_json(
+        path, Plan, f"Run the zoo bench --table {table} command again, which skips finished runs and writes it"
+    )
 
 
 def _score_name(spec: str) -> str:

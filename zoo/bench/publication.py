@@ -14,12 +14,14 @@ from zoo.bench.card import card, summary_of
 from zoo.bench.card_data import Subject, eval_results, license_of
 from zoo.bench.record import RECORD_FILE, Record, read_failure, read_record
 from zoo.bench.report.commands import row_command
+from zoo.bench.stale import code_changes
 from zoo.bench.systems import known_system, slug
 from zoo.checkpoints.published import sha256_of
 from zoo.composition import digest
-from zoo.errors import UsageError, ZooError
+from zoo.errors import DamagedError, UsageError, ZooError
 from zoo.files import write_atomically
 from zoo.hookspec import Weights
+from zoo.weights.checksums import is_run, repair, require_whole
 from zoo.weights.folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig, inference_state, load_weights, read_config
 from zoo.weights.publish import EVAL_FILE, OPTIONAL, README_FILE, SAMPLES_FILE
 
@@ -52,7 +54,8 @@ def prepare(folder: Path, repo: str, *, license: str = "") -> Publication:
         ZooError: its files are damaged, do not belong together, or hold values that are not finite.
     """
     record, config = _read(folder)
-    _verify(folder, config)
+    require_whole(folder, [SAMPLES_FILE])
+    _verify(folder, record, config)
     record = _shareable(record)
     weights, samples = folder / WEIGHTS_FILE, folder / SAMPLES_FILE
     subject = Subject(
@@ -110,25 +113,24 @@ def _read(folder: Path) -> tuple[Record, ModelConfig]:
     if record is None:
         config_missing = not (folder / CONFIG_FILE).is_file()
         if config_missing and (failure := read_failure(folder)):
-            raise UsageError(
-                f"`{folder}` failed and cannot be published: {failure.reason}", "Type: zoo bench ... --retry"
-            )
+            raise UsageError(f"`{folder}` failed and cannot be published: {failure.reason}", repair(folder))
         runs = sorted(path.parent for path in folder.glob(f"*/{RECORD_FILE}"))
         if runs:
             fix = f"Name one, e.g. {runs[0]}, or publish all: zoo publish --from {folder} --org ORG"
             raise UsageError(f"`{folder}` holds {len(runs)} runs", fix)
         what = f"has no {RECORD_FILE}: it is not a finished run" if folder.is_dir() else "is no folder"
-        raise UsageError(f"`{folder}` {what}", "Name a run folder, e.g. results/RUN; zoo bench, typed again, goes on")
+        fix = repair(folder) if is_run(folder) else "Name a run folder, e.g. results/RUN"
+        raise UsageError(f"`{folder}` {what}", fix)
     config = read_config(folder)
     if digest(record.recipe) != digest(config.recipe):
         raise ZooError(
             f"`{folder}`: {CONFIG_FILE} and {RECORD_FILE} are of two trainings",
-            "Copy the whole run folder again, or train it again",
+            repair(folder),
         )
     return record, config
 
 
-def _verify(folder: Path, config: ModelConfig) -> None:
+def _verify(folder: Path, record: Record, config: ModelConfig) -> None:
     """Build the network, load every tensor into it, and refuse values that are not finite."""
     import torch
 
@@ -136,7 +138,15 @@ def _verify(folder: Path, config: ModelConfig) -> None:
 
     with torch.random.fork_rng(devices=[]):
         method = build_method(config.recipe, config.dataset, torch.Generator(), training=False)
-    load_weights(folder, method)
+    try:
+        load_weights(folder, method)
+    except DamagedError:
+        raise
+    except ZooError as error:
+        if changes := code_changes(record):
+            fix = "Publish from an environment with the code that it was trained with, or run the bench again to train anew"
+            raise ZooError(f"`{folder}` was trained with other code: {'; '.join(changes)}", fix) from error
+        raise
     state = inference_state(method)
     bad = [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if bad:

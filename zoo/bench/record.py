@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from zoo.errors import ZooError
+from zoo.errors import DamagedError, ZooError
 from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.files import write_atomically
 from zoo.recipe import Recipe
 from zoo.version import DISTRIBUTION, __version__
+from zoo.weights.checksums import repair
 
 T = TypeVar("T")
 
@@ -20,7 +22,6 @@ RECORD_FILE, FAILURE_FILE = "record.json", "failure.json"
 SCHEMA = 1
 """Newest schema of records, failures and plans that this zoo reads. It is raised when a field changes its meaning; a new field
 with a default raises it not, and readers pass over fields that they do not know."""
-_DAMAGED = "Remove it and run the bench again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ class Record:
     recipe: Recipe
     """What was trained, every option spelled out."""
     train_key: str
-    """Hash of what decides the weights: `recipe`, `plugins` and `processes`."""
+    """Hash of what decides the weights: `recipe`, `plugins`, `option_files` and `processes`."""
     score_key: str
     """Hash of all that was scored: of `scored`, where that is not empty."""
     command: str
@@ -75,9 +76,15 @@ class Record:
     environment: dict[str, Any]
     """Machine, device and the versions of zoo, Python and the packages that numbers depend on; no path and no host."""
     plugins: dict[str, dict[str, str]]
-    """Plugin, distribution and version of each part of the recipe, by kind."""
+    """Plugin, distribution and version of each part of the recipe, by kind, and `source`, a digest of the plugin's source, where
+    it is not installed as a release."""
+    option_files: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of files that options of the recipe name, by `KIND.OPTION`: their contents decide the weights, not their paths."""
     processes: int = 1
     """Processes that trained it together."""
+    sha256: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the run's files by name: weights, config, scores and pictures (of folder `samples`: of all in it). Empty in
+    records of zoo before it was noted."""
     dataset: dict[str, Any]
     """Name, fingerprint, license, counts, and `health`: what `zoo data check` had found; empty where it had not been typed."""
     notes: list[str] = field(default_factory=list)
@@ -105,14 +112,18 @@ def read_record(folder: Path) -> Record | None:
     """Return a cell's record, or None where it has not finished.
 
     Raises:
-        ZooError: the record is damaged or of a newer schema.
+        DamagedError: the record is damaged.
+        ZooError: the record is of a newer schema.
     """
-    return read_json(folder / RECORD_FILE, Record, _DAMAGED)
+    return read_json(folder / RECORD_FILE, Record, lambda: repair(folder))
 
 
 def read_failure(folder: Path) -> Failure | None:
-    """Return why a cell failed, or None where it did not."""
-    return read_json(folder / FAILURE_FILE, Failure, _DAMAGED)
+    """Return why a cell failed, or None where it did not, or where that can no longer be read: nothing depends on it."""
+    try:
+        return read_json(folder / FAILURE_FILE, Failure, "")
+    except ZooError:
+        return None
 
 
 def write_json(path: Path, value: object) -> None:
@@ -124,16 +135,17 @@ def write_json(path: Path, value: object) -> None:
     write_atomically(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
 
 
-def read_json(path: Path, kind: type[T], fix: str) -> T | None:
+def read_json(path: Path, kind: type[T], fix: str | Callable[[], str]) -> T | None:
     """Return the value in a file, or None where there is no such file.
 
     Args:
         path: the file.
         kind: dataclass of the value.
-        fix: what to do where the file is damaged.
+        fix: what to do where the file is damaged, or what returns that.
 
     Raises:
-        ZooError: the file is damaged or of a newer schema.
+        DamagedError: the file is damaged.
+        ZooError: it is of a newer schema.
     """
     content = b""
     try:
@@ -141,18 +153,19 @@ def read_json(path: Path, kind: type[T], fix: str) -> T | None:
         return msgspec.json.decode(content, type=kind)
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         newer = _schema(content)
         if newer > SCHEMA:
             found = f"`{path}` has schema {newer}, and zoo {__version__} reads schemas up to {SCHEMA}"
             raise ZooError(found, f"Upgrade zoo: pip install --upgrade {DISTRIBUTION}") from error
-        raise ZooError(f"`{path}` cannot be read: {error}", fix) from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DamagedError(f"`{path}` cannot be read: {reason}", fix if isinstance(fix, str) else fix()) from error
 
 
 def _schema(content: bytes) -> int:
     """Return the schema that a file names; 0 where it names none."""
     try:
         schema = msgspec.json.decode(content, type=dict[str, Any]).get("schema", 0)
-    except (UnicodeDecodeError, msgspec.MsgspecError):
+    except (ValueError, RecursionError):
         return 0
     return schema if isinstance(schema, int) else 0

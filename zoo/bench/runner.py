@@ -10,47 +10,26 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
 
-from zoo.bench.claim import Holder, folder_time, holder
+from zoo.bench.claim import Holder, expired, folder_time, holder
+from zoo.bench.display import Display
 from zoo.bench.grid import Cell
-from zoo.bench.job import METRICS, Event, Job, score_name, scorings
+from zoo.bench.integrity import clear_way, sweep_results
+from zoo.bench.job import METRICS, Job, score_name, scorings
 from zoo.bench.launch import Ended, Launcher, Started
 from zoo.bench.outcome import Outcome, failed, known
 from zoo.bench.record import read_record
 from zoo.bench.systems import all_parts
 from zoo.compatibility import check
+from zoo.errors import ZooError
+from zoo.files import cannot_write
 from zoo.registry import Choice, get_registry
 
 PAUSE = 0.5
 """Seconds that the bench waits at most before it looks for Ctrl-C."""
 LOOK_AGAIN = 2.0
 """Seconds between two looks at a cell that another bench does."""
-
-
-class Display(Protocol):
-    """Shows a bench's progress to people."""
-
-    def kept(self, outcomes: Sequence[Outcome]) -> None:
-        """Cells were found done before any was started."""
-
-    def started(self, cell: Cell, number: int, cells: int) -> None:
-        """A cell was started."""
-
-    def heard(self, cell: Cell, event: Event) -> None:
-        """A cell told something."""
-
-    def returned(self, cell: Cell) -> None:
-        """A cell that was started goes back to those that wait: another bench has it, or it needs an accelerator alone."""
-
-    def finished(self, outcome: Outcome) -> None:
-        """A cell ended."""
-
-    def waiting(self, cells: int, who: str) -> None:
-        """So many cells are left, all in the hands of other benches; `who` has one of them."""
-
-    def stopping(self, cell: Cell) -> None:
-        """Ctrl-C: the cell was asked to save its state."""
 
 
 class InterruptedBenchError(Exception):
@@ -86,7 +65,7 @@ def run(
         command: the command line, for the records.
         metrics: what to score the cells with, by name with options; a cell that lacks only scores is not trained again.
         speed: how to compute the steps, as `zoo.train.speed.parse_speed` reads it.
-        retry: run cells again that failed before, and train again what is to be scored and has no weights.
+        retry: run cells again that failed before, and make again what was lost or damaged, by training where need be.
 
     Raises:
         UsageError: a metric's name or an option is wrong, or it does not apply to a cell's data or image size.
@@ -176,7 +155,7 @@ class _Bench:
     def _look(self) -> None:
         """Find what was done or has failed before."""
         for number, cell in enumerate(self.cells):
-            outcome = known(cell, self.metrics, retry=self.retry)
+            outcome = known(cell, self.metrics, retry=self.retry, command=self.command)
             if outcome:
                 self.outcomes[number] = outcome
             else:
@@ -185,27 +164,44 @@ class _Bench:
         if self.waiting:
             results = self.cells[self.waiting[0]].folder.parent
             results.mkdir(parents=True, exist_ok=True)
+            sweep_results(results)
             self.since = dict.fromkeys(self.waiting, folder_time(results))
 
     def _start(self) -> None:
         """Start waiting cells while there is room, and pass over those that another bench has in hand."""
         now = time.monotonic()
         for number in [number for number in self.waiting if self.again.get(number, now) <= now]:
-            cell = self.cells[number]
-            outcome = known(cell, self.metrics, retry=self.retry, since=self.since[number])
+            cell, since = self.cells[number], self.since[number]
+            try:
+                outcome = known(cell, self.metrics, retry=self.retry, since=since, command=self.command)
+                if outcome is None and not self._begin(number, now):
+                    return
+            except OSError as error:
+                reason = str(cannot_write(Path(error.filename or cell.folder), error))
+                outcome = Outcome(cell=cell, status="failed", reason=reason)
             if outcome:
                 self.waiting.remove(number)
                 self._finish(number, outcome)
-            elif busy := holder(cell.folder):
-                self.again[number] = now + LOOK_AGAIN
-                self._tell_wait(busy)
-            else:
-                started = self.launcher.start(cell, self._job(number), alone=number in self.crowded)
-                if started is None:
-                    return
-                self.waiting.remove(number)
-                self.running.append(_Running(number, started))
-                self.display.started(cell, number + 1, len(self.cells))
+
+    def _begin(self, number: int, now: float) -> bool:
+        """Start a cell, or note who does it; return false where there is no room.
+
+        Raises:
+            OSError: its folder cannot be written.
+        """
+        cell = self.cells[number]
+        if busy := holder(cell.folder):
+            self.again[number] = now + LOOK_AGAIN
+            self._tell_wait(busy)
+            return True
+        clear_way(cell.folder)
+        started = self.launcher.start(cell, self._job(number), alone=number in self.crowded)
+        if started is None:
+            return False
+        self.waiting.remove(number)
+        self.running.append(_Running(number, started))
+        self.display.started(cell, number + 1, len(self.cells))
+        return True
 
     def _tell_wait(self, busy: Holder) -> None:
         if not self.told and not self.running and len(self.again) == len(self.waiting):
@@ -224,6 +220,8 @@ class _Bench:
             speed=self.speed,
             processes=cell.processes,
             asked=self.since[number],
+            retry=self.retry,
+            expired=expired(cell.folder),
         )
 
     def _collect(self, one: _Running) -> None:
@@ -250,7 +248,10 @@ class _Bench:
 
     def _outcome(self, cell: Cell, ended: Ended) -> Outcome:
         if ended.how in ("done", "kept"):
-            return Outcome(cell=cell, status=ended.how, record=read_record(cell.folder))
+            try:
+                return Outcome(cell=cell, status=ended.how, record=read_record(cell.folder))
+            except ZooError as error:  # damaged since it was written
+                return Outcome(cell=cell, status="failed", reason=str(error))
         if ended.how == "interrupted":
             return Outcome(cell=cell, status="interrupted")
         return failed(cell, ended.reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,9 +14,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from zoo.bench.environment import environment, provenance
+from zoo.bench.environment import environment, option_files, provenance
 from zoo.bench.health import HEALTH, summary_of
-from zoo.bench.job import Job, Scoring, Trained
+from zoo.bench.integrity import LOSSES_FILE, SAMPLES_FILE, SCORES_FILE, SHOWN, run_digests
+from zoo.bench.job import Event, Job, Scoring, Trained
 from zoo.bench.pictures import TILES_FOLDER, loss_curves, sample_sheet, sample_tiles
 from zoo.bench.record import RECORD_FILE, Record, Timing, write_json
 from zoo.build import build, choice_of
@@ -31,6 +32,7 @@ from zoo.evaluate.score import AnyMetric, Sample, evaluate, evaluate_unpaired
 from zoo.files import write_atomically
 from zoo.layers.pixels import shown_degrees
 from zoo.train.log import LOG, read_log
+from zoo.weights.checksums import find_damage
 
 UNPAIRED = (
     "The test split is unpaired: there is nothing to compare an image with, and no metric of single images applies."
@@ -56,50 +58,55 @@ def score_cell(
     metrics: Mapping[str, AnyMetric],
     record: Record | None,
     begun: float,
+    tell: Callable[[Event], None],
 ) -> None:
     """Write pictures and `scores.csv`, then the record, which says that all is there.
 
     Args:
         folder, job, method, info, trained, device: of the cell.
         metrics: what to score with.
-        record: what was measured of the same weights before; its other scores are kept.
+        record: what was measured of the same weights before; its other scores are kept, and lost pictures drawn again.
         begun: when the cell's work began, by `time.perf_counter`.
+        tell: hears when the scoring begins.
 
     Raises:
         ZooError: the method's translations are not finite, or a file cannot be written.
     """
-    record = record if record and record.train_key == job.train_key else None
+    redraw = record is None or bool(find_damage(folder, SHOWN, expected=record.sha256))
     start = time.perf_counter()
-    scores, samples = _score(job, method, info, device, metrics)
+    scores: list[Score] = []
+    samples: dict[str, Sample] = {}
+    if metrics or redraw:
+        tell(Event(what="stage", text="scoring"))
+        scores, samples = _score(job, method, info, device, metrics)
     celsius = record.celsius if record else _celsius(job, method, info, device)
     seconds = time.perf_counter() - start
     if record:
         scores = [score for score in record.scores if score.metric not in metrics] + scores
-    write_atomically(folder / "scores.csv", _csv(scores))
+    write_atomically(folder / SCORES_FILE, _csv(scores))
+    if redraw:
+        _picture(folder, samples)
     scored = (record.scored if record else {}) | {name: job.metrics[name].key for name in metrics}
     if record:
-        record = replace(
-            record,
-            notes=[*record.notes, _rescored(job, metrics, device)],
-            dataset={
-                **record.dataset,
-                HEALTH: record.dataset.get(HEALTH) or summary_of(info, job.recipe.data.fingerprint),
-            },
-        )
+        health = record.dataset.get(HEALTH) or summary_of(info, job.recipe.data.fingerprint)
+        notes = [*record.notes, _rescored(job, metrics, device)] if metrics else record.notes
+        record = replace(record, notes=notes, dataset={**record.dataset, HEALTH: health} if metrics else record.dataset)
     else:
-        _picture(folder, samples)
         record = _first_record(folder, job, info, trained, device, celsius, seconds)
         timing = replace(record.timing, cell_seconds=round(time.perf_counter() - begun, 3))
         record = replace(record, timing=timing)
-    write_json(folder / RECORD_FILE, replace(record, scores=scores, scored=scored, score_key=digest(scored)))
+    # An early record that does not say how it was scored keeps its key.
+    key = digest(scored) if scored else record.score_key
+    record = replace(record, scores=scores, scored=scored, score_key=key, sha256=run_digests(folder))
+    write_json(folder / RECORD_FILE, record)
 
 
 def _picture(folder: Path, samples: Mapping[str, Sample]) -> None:
-    sample_sheet(list(samples.values()), folder / "samples.png")
+    sample_sheet(list(samples.values()), folder / SAMPLES_FILE)
     sample_tiles(samples, folder / TILES_FOLDER)
     log = read_log(folder / LOG)
     if log:
-        loss_curves([{"step": reading.step, "losses": reading.losses} for reading in log], folder / "losses.png")
+        loss_curves([{"step": reading.step, "losses": reading.losses} for reading in log], folder / LOSSES_FILE)
 
 
 def _first_record(
@@ -134,6 +141,7 @@ def _first_record(
         peak_memory=trained.peak_memory,
         environment=environment(str(device)),
         plugins=provenance(job.recipe),
+        option_files=option_files(job.recipe),
         processes=job.processes,
         dataset={
             "name": info.name,

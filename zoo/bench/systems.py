@@ -90,12 +90,18 @@ def all_parts(recipes: Iterable[Recipe]) -> Iterator[Choice]:
 
 def same_parts(choices: Mapping[str, Choice], recipe: Recipe) -> bool:
     """Return whether chosen parts with their options are the recipe's."""
-    fitted = {kind: choice.for_size(recipe.size) for kind, choice in choices.items()}
-    parts = {kind: Part(name=c.entry.full_name, config=msgspec.to_builtins(c.config)) for kind, c in fitted.items()}
-    # As JSON, because a recipe that was read from a file has lists where the config has tuples.
-    return msgspec.json.encode(parts, order="deterministic") == msgspec.json.encode(
-        recipe_parts(recipe), order="deterministic"
-    )
+    return parts_text(fitted_parts(choices, recipe.size)) == parts_text(recipe_parts(recipe))
+
+
+def fitted_parts(choices: Mapping[str, Choice], size: int) -> dict[str, Part]:
+    """Return chosen parts, by kind, as a recipe of an image size names them."""
+    fitted = {kind: choice.for_size(size) for kind, choice in choices.items()}
+    return {kind: Part(name=c.entry.full_name, config=msgspec.to_builtins(c.config)) for kind, c in fitted.items()}
+
+
+def parts_text(parts: Mapping[Kind, Part]) -> bytes:
+    """Return parts as JSON, in which a recipe that was read from a file has lists where a config has tuples, as both do."""
+    return msgspec.json.encode(parts, order="deterministic")
 
 
 def _systems() -> Iterator[tuple[str, RecipeConfig]]:

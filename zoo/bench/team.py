@@ -20,7 +20,7 @@ def run_together(folder: Path, job: Job, tell: Tell, stop: Stop) -> Event:
     """
     device, together = join(job)
     say: Tell = tell if together.first else _nothing
-    with held(folder) if together.first else nullcontext() as claim:
+    with held(folder, job.expired) if together.first else nullcontext() as claim:
         ending = together.share(admit(folder, job, claim) if together.first else None)
         if ending is None:
             say(Event(what="stage", text="loading"))

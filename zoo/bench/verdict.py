@@ -12,6 +12,7 @@ from zoo.bench.plan import Measure, Plan, PlannedCell
 from zoo.bench.pool import Pooled
 from zoo.bench.record import Record, read_failure, read_record
 from zoo.bench.tables import Column, Table, dataset_title
+from zoo.errors import ZooError
 
 Word = Literal["match", "differs", "not comparable", "not run", "not in the paper"]
 
@@ -30,9 +31,14 @@ def read_trainings(plan: Plan, results: Path) -> dict[tuple[str, str], list[Trai
     """Return what became of each row's trainings, by row and dataset."""
     found: dict[tuple[str, str], list[Training]] = {}
     for cell in plan.cells:
-        record = read_record(results / cell.folder)
-        failure = None if record else read_failure(results / cell.folder)
-        training = Training(cell=cell, record=record, failure=failure.reason if failure else "")
+        folder, record, reason = results / cell.folder, None, ""
+        try:
+            record = read_record(folder)
+        except ZooError as error:
+            reason = str(error)
+        if record is None and not reason and (failure := read_failure(folder)):
+            reason = failure.reason
+        training = Training(cell=cell, record=record, failure=reason)
         found.setdefault((cell.row, cell.dataset), []).append(training)
     return found
 

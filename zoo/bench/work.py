@@ -6,30 +6,44 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
 
-from zoo.bench.cell import Stop, Tell
+from zoo.bench.cell import Stop, Tell, usable_record
 from zoo.bench.environment import peak_memory, provenance
-from zoo.bench.job import TRAINED_FILE, Event, Job, Trained, read_trained, unscored
-from zoo.bench.record import read_record, write_json
+from zoo.bench.grid import train_key
+from zoo.bench.integrity import MODEL, config_is_whole, set_aside
+from zoo.bench.job import (
+    STARTS_FILE,
+    TRAINED_FILE,
+    Event,
+    Job,
+    Trained,
+    read_trained,
+    read_trained_file,
+    unscored,
+)
+from zoo.bench.record import RECORD_FILE, Record, write_json
 from zoo.bench.scoring import build_metrics, score_cell
 from zoo.build import build_method, choice_of
 from zoo.contracts import Method
-from zoo.data.layout import read_info
+from zoo.data.layout import DatasetInfo, read_info
 from zoo.data.streaming import open_split
-from zoo.errors import UsageError
+from zoo.errors import DamagedError, UsageError, ZooError
 from zoo.files import write_atomically
+from zoo.train.checkpoint import CheckpointError
 from zoo.train.engine import CHECKPOINTS, StepReport, TrainResult, train
 from zoo.train.log import Reading
 from zoo.train.networks import is_deep
 from zoo.train.parallel import Processes
 from zoo.train.seeds import seed_everything
 from zoo.train.speed import choose_speed, parse_speed
-from zoo.weights.folder import ModelConfig, inference_state, load_weights, save_model
+from zoo.weights.checksums import digest_of, digests, find_damage, repair, repair_command
+from zoo.weights.folder import WEIGHTS_FILE, ModelConfig, inference_state, load_weights, save_model, write_config
 from zoo.weights.loading import pick_device
 
 
@@ -68,32 +82,108 @@ def work(
     """
     begun = time.perf_counter()
     device, together = joined or join(job)
-    # What is trained anew is also scored anew.
-    trained = together.share(read_trained(folder, job.train_key) if together.first else None)
+    _require_same_code(job)
+    trained = together.share(_trained_before(folder, job) if together.first else None)
     if trained:
         together.leave()
         if not together.first:
             return True
-    record = read_record(folder) if trained else None
-    missing = unscored(job.metrics, record)
-    metrics = build_metrics(missing)  # before the training, so that a metric that cannot be had is told now
+    wanted = unscored(job.metrics, _record_of(folder, job, fresh=False)) if trained else job.metrics
+    metrics = build_metrics(wanted)  # before the training, so that a metric that cannot be had is told now
     info = read_info(Path(job.root))
-    rng = seed_everything(job.recipe.seed, device)
-    method = build_method(job.recipe, info, rng, training=True)
+    rng, method = _built(job, info, device)
+    fresh = trained is None
     if trained:
         load_weights(folder, method)
     else:
-        trained = _train(folder, job, method, rng, device, together, tell, stop)
+        try:
+            trained = _train(folder, job, method, rng, device, together, tell, stop)
+        except CheckpointError as error:
+            if not job.retry:
+                raise CheckpointError(error.message, _from_the_start(error, folder, job)) from error
+            if together.first:
+                set_aside(folder / CHECKPOINTS)
+            rng, method = _built(job, info, device)
+            trained = _train(folder, job, method, rng, device, together, tell, stop)
         together.leave()
         if trained is None or not together.first:
             return trained is not None
-        save_model(folder, method, ModelConfig(recipe=job.recipe, dataset=info, plugins=provenance(job.recipe)))
-        write_json(folder / TRAINED_FILE, trained)
-        # What only a resume needs is several times the size of the weights.
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    tell(Event(what="stage", text="scoring"))
-    score_cell(folder, job, method, info, trained, device, metrics, record, begun)
+        save_model(folder, method, _config(job, info))
+    trained = _complete(folder, job, info, trained)
+    # What only a resume needs is several times the size of the weights.
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    record = _record_of(folder, job, fresh=fresh)
+    missing = unscored(job.metrics, record)
+    if record is None:
+        set_aside(folder / RECORD_FILE)  # of other weights, or damaged: not lost, and not in the way
+    chosen = {name: metrics[name] for name in missing}
+    score_cell(folder, job, method, info, trained, device, chosen, record, begun, tell)
     return True
+
+
+def _require_same_code(job: Job) -> None:
+    """Refuse to train under a key that names other code: somebody edited a plugin, or a file, while the bench was running.
+
+    Raises:
+        ZooError: the key is not that of the recipe here and now.
+    """
+    try:
+        now = train_key(job.recipe, world_size=job.processes)
+    except KeyError:  # a plugin that is not installed here, which building the method says better
+        return
+    if now != job.train_key:
+        raise ZooError(
+            "the source or the version of a plugin, or a file that an option names, changed after this run was planned",
+            "Run the zoo bench command again: it plans with what is there now",
+        )
+
+
+def _trained_before(folder: Path, job: Job) -> Trained | None:
+    """Return what a finished training measured, None where it is to be done.
+
+    Raises:
+        DamagedError: the weights of a finished run are lost or damaged, and the job does not say to train again.
+    """
+    trained = read_trained(folder, job.train_key)
+    record = usable_record(folder, job)
+    if trained is None and record and record.train_key == job.train_key and not job.retry:
+        for fault in find_damage(folder, [WEIGHTS_FILE], required=[WEIGHTS_FILE]):
+            raise DamagedError(str(fault), repair(folder, job.command))
+    return trained
+
+
+def _record_of(folder: Path, job: Job, *, fresh: bool) -> Record | None:
+    """Return the record whose scores are those of the weights beside it, or None; `fresh` ones were trained just now."""
+    record = usable_record(folder, job)
+    if record is None or record.train_key != job.train_key:
+        return None
+    scored = record.sha256.get(WEIGHTS_FILE)
+    return record if (scored == digest_of(folder / WEIGHTS_FILE) if scored else not fresh) else None
+
+
+def _complete(folder: Path, job: Job, info: DatasetInfo, trained: Trained) -> Trained:
+    """Write `config.json` and `trained.json` where they are lost, damaged or say less than they should; return the latter."""
+    if not config_is_whole(folder, job.recipe):
+        write_config(folder, _config(job, info))
+    trained = replace(trained, sha256=digests(folder, MODEL))
+    if read_trained_file(folder) != trained:
+        write_json(folder / TRAINED_FILE, trained)
+    return trained
+
+
+def _config(job: Job, info: DatasetInfo) -> ModelConfig:
+    return ModelConfig(recipe=job.recipe, dataset=info, plugins=provenance(job.recipe))
+
+
+def _built(job: Job, info: DatasetInfo, device: torch.device) -> tuple[torch.Generator, Method]:
+    rng = seed_everything(job.recipe.seed, device)
+    return rng, build_method(job.recipe, info, rng, training=True)
+
+
+def _from_the_start(error: CheckpointError, folder: Path, job: Job) -> str:
+    """Return what to do about checkpoints that cannot be used."""
+    from_start = f"To set them aside and train from the start, run: {repair_command(job.command, folder)}"
+    return f"{error.fix}. {from_start}" if error.fix else from_start
 
 
 def _train(
@@ -166,9 +256,12 @@ def _parameters(method: Method) -> dict[str, int]:
 
 
 def _count_start(folder: Path) -> int:
-    """Count how often this cell's training was begun or taken up again."""
-    path = folder / "starts"
-    count = int(path.read_text()) + 1 if path.is_file() else 1
+    """Count how often this cell's training was begun or taken up again; what cannot be read counts as never."""
+    path = folder / STARTS_FILE
+    try:
+        count = max(0, int(path.read_text())) + 1
+    except (OSError, ValueError):
+        count = 1
     write_atomically(path, str(count).encode())
     return count
 

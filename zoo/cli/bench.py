@@ -105,7 +105,8 @@ def bench(
     ] = "",
     out: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results"),
     retry: Annotated[
-        bool, typer.Option("--retry", help="Run cells again that failed before or lack their weights.")
+        bool,
+        typer.Option("--retry", help="Repeat runs that failed, and repair lost or damaged files of finished ones."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
 ) -> None:
@@ -122,6 +123,7 @@ def bench(
     from zoo.bench.job import METRICS
     from zoo.bench.precision import choose_precision
     from zoo.bench.runner import InterruptedBenchError, run
+    from zoo.bench.stale import retrained
     from zoo.composition import PresetName
     from zoo.files import require_writable
     from zoo.registry import split_specs
@@ -160,6 +162,8 @@ def bench(
         specs = split_specs(metrics) or list(METRICS)
         cells, refusals = expand(axes, out, progress=_tell_progress, metrics=specs)
     _tell_refusals(cells, refusals)
+    for line in retrained(cells):
+        note(line)
     command = spelled_out(context)
     try:
         with make_display() as display:

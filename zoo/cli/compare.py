@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.cli.output import print_json, print_table
+from zoo.cli.output import note, print_json, print_table
 
 if TYPE_CHECKING:
     from zoo.bench.comparing import Line
@@ -29,9 +29,12 @@ def compare(
     zoo compare results/A results/B results/C
     """
     from zoo.bench.comparing import compare_systems, systems_of
-    from zoo.bench.store import read_results
+    from zoo.bench.store import find_results
 
-    systems = systems_of([run for folder in runs for run in read_results(folder)])
+    found = [find_results(folder) for folder in runs]
+    for line in [line for results in found for line in results.unreadable]:
+        note(line)
+    systems = systems_of([run for results in found for run in results.runs])
     lines = compare_systems(systems)
     if as_json:
         return print_json(lines)

@@ -75,9 +75,12 @@ def _publish_all(
 ) -> None:
     """Publish run by run, a line each; one that fails does not keep the others from it."""
     from zoo.bench.publication import prepare
-    from zoo.bench.store import read_results
+    from zoo.bench.store import find_results
 
-    named = _name_repos(read_results(results), org)
+    found = find_results(results)
+    for line in found.unreadable:
+        note(line)
+    named = _name_repos(found.runs, org)
     _check(f"{org}/name", dry_run)
     outcomes: list[dict[str, Any]] = []
     for repo, run in named:

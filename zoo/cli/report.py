@@ -24,6 +24,6 @@ def report(
     """
     from zoo.bench.report import write_report
 
-    size = write_report(results, out, title=title)
+    size = write_report(results, out, title=title, on_remark=note)
     note(f"{size / 1e6:.1f} MB, self-contained: it opens in any browser and asks for nothing from anywhere.")
     typer.echo(str(out))

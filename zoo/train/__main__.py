@@ -10,6 +10,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Annotated, cast
 import typer
 
 from zoo.bench.cell import run_cell, stop_signals
-from zoo.bench.claim import folder_time, holder
+from zoo.bench.claim import DEAD_AFTER, expired, folder_time, holder, is_ahead
 from zoo.bench.grid import Axes, Cell, expand
 from zoo.bench.job import METRICS, Ending, Job, read_job, scorings
 from zoo.cli.output import note
@@ -52,6 +53,10 @@ def train(
     metrics: Annotated[str, typer.Option(help="Metrics with options, comma-separated.")] = ",".join(METRICS),
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     out: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results"),
+    retry: Annotated[
+        bool,
+        typer.Option("--retry", help="Repeat a run that failed, and repair lost or damaged files of a finished one."),
+    ] = False,
 ) -> None:
     """Train and score one cell, alone or under accelerate launch.
 
@@ -78,7 +83,7 @@ def train(
     else:
         job = replace(read_job(folder), asked=_now(folder))
         cell = _cell_of(folder, job)
-    raise typer.Exit(_run(cell, job))
+    raise typer.Exit(_run(cell, replace(job, retry=retry)))
 
 
 def _composed(axes: Axes, metrics: list[str], device: str, out: Path) -> tuple[Cell, Job]:
@@ -120,6 +125,7 @@ def _run(cell: Cell, job: Job) -> int:
     stopping = stop_signals(signal.SIGTERM, signal.SIGINT)
     if os.environ.get("RANK", "0") != "0":
         return CODES[run_cell(cell.folder, job, lambda event: None, stopping.is_set).how]
+    job = replace(job, expired=_wait_for_lease(cell.folder))
     with make_display() as display:
         display.started(cell, 1, 1)
         ending = run_cell(cell.folder, job, lambda event: display.heard(cell, event), stopping.is_set)
@@ -132,6 +138,17 @@ def _run(cell: Cell, job: Job) -> int:
     elif ending.text:
         note(f"zoo: {ending.text}")
     return CODES[ending.how]
+
+
+def _wait_for_lease(folder: Path) -> str:
+    """Wait until a lease whose time lies in the future shows that it is alive or nobody's; return the mark of the latter."""
+    told, deadline = False, time.monotonic() + DEAD_AFTER + 10
+    while time.monotonic() < deadline and (busy := holder(folder)) and is_ahead(folder):
+        if not told:
+            note(f"zoo: waiting up to {DEAD_AFTER:.0f} s to see whether {busy}, which holds the lease, is alive")
+        told = True
+        time.sleep(1.0)
+    return expired(folder)
 
 
 def _now(folder: Path) -> int:

@@ -29,6 +29,10 @@ TENSORS, STATE = "tensors.safetensors", "state.json"
 log = logging.getLogger(__name__)
 
 
+class CheckpointError(ZooError):
+    """Checkpoints that a training cannot go on from; nothing of them was changed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class State:
     """The part of a checkpoint that is not tensors: `state.json`."""
@@ -47,6 +51,8 @@ class State:
     """Turns behind each sum of losses since the last line of the log."""
     sha256: str = ""
     """Of the tensors file; filled in by `save`."""
+    checksum: str = ""
+    """SHA-256 of this very file's content without it; filled in by `save`. Empty in checkpoints of zoo before it was written."""
     format: int = FORMAT
     """Version of this layout."""
 
@@ -72,8 +78,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         _write(draft, checkpoint)
-        if final.exists():  # only ever a broken one: a run that goes on from a good one has its step behind it
-            shutil.rmtree(final)
+        _remove(final)  # only ever a broken one: a run that goes on from a good one has its step behind it
         draft.rename(final)
         _sync(folder)
         _prune(folder, step)
@@ -90,7 +95,7 @@ def load(folder: Path, *, train_key: str, device: torch.device) -> Checkpoint | 
     """Return the newest checkpoint that can be read, or None where there is none; a broken one costs a warning.
 
     Raises:
-        ZooError: checkpoints are there but none can be read, or they belong to another training or device.
+        CheckpointError: checkpoints are there but none can be read, or they belong to another training or device.
     """
     broken = []
     for path in reversed(_steps(folder)):
@@ -109,10 +114,7 @@ def load(folder: Path, *, train_key: str, device: torch.device) -> Checkpoint | 
             log.warning("checkpoint %s; going on from step %d", reason, state.step)
         return Checkpoint(state=state, tensors=tensors)
     if broken:
-        raise ZooError(
-            f"no checkpoint in {folder} can be read ({'; '.join(broken)})",
-            "Remove that folder to train from the start.",
-        )
+        raise CheckpointError(f"no checkpoint in `{folder}` can be read ({'; '.join(broken)})")
     return None
 
 
@@ -124,7 +126,8 @@ def _write(draft: Path, checkpoint: Checkpoint) -> None:
     }
     save_file(tensors, draft / TENSORS)
     _sync(draft / TENSORS)
-    state = replace(checkpoint.state, sha256=_sha256(draft / TENSORS))
+    state = replace(checkpoint.state, sha256=_sha256(draft / TENSORS), checksum="")
+    state = replace(state, checksum=_checksum(state))
     (draft / STATE).write_bytes(msgspec.json.format(msgspec.json.encode(state)))
     _sync(draft / STATE)
     _sync(draft)
@@ -134,7 +137,14 @@ def _read_state(path: Path) -> State:
     state = msgspec.json.decode((path / STATE).read_bytes(), type=State)
     if state.format != FORMAT:
         raise ValueError(f"format {state.format}, where this version reads {FORMAT}")
+    if state.checksum and state.checksum != _checksum(state):
+        raise ValueError(f"{STATE} is not the file that was written")
     return state
+
+
+def _checksum(state: State) -> str:
+    """Return the SHA-256 of a state's canonical JSON without the checksum itself."""
+    return hashlib.sha256(msgspec.json.encode(replace(state, checksum=""), order="deterministic")).hexdigest()
 
 
 def _read_tensors(path: Path, state: State) -> dict[str, Tensor]:
@@ -146,14 +156,14 @@ def _read_tensors(path: Path, state: State) -> dict[str, Tensor]:
 
 def _check_identity(path: Path, state: State, train_key: str, device: torch.device) -> None:
     if state.train_key != train_key:
-        raise ZooError(
-            f"checkpoint {path} belongs to another training ({state.train_key}, not {train_key})",
-            "Choose another output folder, or remove that one.",
+        raise CheckpointError(
+            f"checkpoint `{path}` belongs to another training ({state.train_key}, not {train_key})",
+            "Choose another output folder",
         )
     if state.device != device.type:
-        raise ZooError(
-            f"checkpoint {path} was written on {state.device} and cannot go on bit for bit on {device.type}",
-            f"Go on with --device {state.device}, or remove that folder to train from the start.",
+        raise CheckpointError(
+            f"checkpoint `{path}` was written on {state.device} and cannot go on bit for bit on {device.type}",
+            f"Go on with --device {state.device}",
         )
 
 
@@ -167,7 +177,15 @@ def _prune(folder: Path, step: int) -> None:
     # Later than the one just written: unreadable ones that the run had to go back behind.
     later = [path for path in paths if int(path.name) > step]
     for path in later + [path for path in paths if path not in later][:-KEEP] + list(folder.glob(".[0-9]*")):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a checkpoint, or the file that stands in its place; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

@@ -16,10 +16,9 @@ from torch import Tensor
 
 from zoo.contracts import Batch, Method
 from zoo.data.sampling import Order
-from zoo.errors import ZooError
 from zoo.recipe import Recipe
 from zoo.train import checkpoint as checkpoints
-from zoo.train.checkpoint import Checkpoint, State
+from zoo.train.checkpoint import Checkpoint, CheckpointError, State
 from zoo.train.graph import CudaGraph, RecordedTurns
 from zoo.train.log import LOG, Log, Reading, read_log
 from zoo.train.networks import prepared
@@ -136,7 +135,8 @@ def train(
 
     Raises:
         TrainingError: a loss became NaN or infinite, or a player gets no gradient any more.
-        ZooError: the folder cannot be written, or its checkpoints cannot be used.
+        CheckpointError: its checkpoints cannot be used.
+        ZooError: the folder cannot be written.
         UsageError: the batch cannot be divided equally among the processes, or the device lacks units of the precision.
     """
     started = time.perf_counter()
@@ -260,9 +260,8 @@ def _restore(loaded: Checkpoint, turns: Turns, rng: torch.Generator, device: tor
         if device.type == "cuda":
             torch.cuda.set_rng_state(tensors[together.own_name("rng.cuda")], device)
     except (RuntimeError, KeyError, ValueError) as error:
-        raise ZooError(
-            f"the checkpoint of step {loaded.state.step} does not fit this method: {error}",
-            "It is of another version of the code; remove the folder `checkpoints` to train from the start.",
+        raise CheckpointError(
+            f"the checkpoint of step {loaded.state.step} does not fit this method, it is of other code: {error}"
         ) from error
 
 

@@ -35,7 +35,7 @@ class Log:
 
     Args:
         path: file to go on with; made where it is missing.
-        after: steps already done; lines beyond it, and a last line that was cut off, are removed.
+        after: steps already done; lines beyond it, damaged ones and a last line that was cut off are removed.
 
     Raises:
         ZooError: the file cannot be written.
@@ -45,9 +45,11 @@ class Log:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            kept = [line for line, reading in _lines(path) if reading.step <= after]
+            kept = b"".join(line for line, reading in _lines(path) if reading.step <= after)
             self._file: IO[bytes] = path.open("ab")
-            self._file.truncate(sum(len(line) for line in kept))
+            if kept != path.read_bytes():
+                self._file.truncate(0)
+                self._file.write(kept)
         except OSError as error:
             raise _unwritable(path, error) from error
 
@@ -82,16 +84,15 @@ def read_log(path: Path, last: int | None = None) -> list[Reading]:
 
 
 def _lines(path: Path) -> list[tuple[bytes, Reading]]:
-    """Return the whole lines from the start on; a write that was cut off ends them."""
+    """Return the lines that can be read; damaged ones, and a last one whose write was cut off, are passed over."""
     lines = []
     for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
         try:
             reading = msgspec.json.decode(line, type=Reading)
-        except ValueError:
-            break
-        if not line.endswith(b"\n"):
-            break
-        lines.append((line, reading))
+        except (ValueError, RecursionError):
+            continue
+        if line.endswith(b"\n"):
+            lines.append((line, reading))
     return lines
 
 

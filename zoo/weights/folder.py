@@ -12,10 +12,11 @@ import msgspec
 from zoo.checkpoints.entries import shown
 from zoo.composition import digest
 from zoo.data.layout import DatasetInfo
-from zoo.errors import UsageError, ZooError
+from zoo.errors import DamagedError, UsageError, ZooError
 from zoo.files import write_atomically
 from zoo.recipe import Recipe
 from zoo.version import __version__
+from zoo.weights.checksums import is_run, repair, require_whole
 from zoo.weights.foreign import Converted, NetworkConfig, refuse_network
 
 if TYPE_CHECKING:
@@ -58,9 +59,17 @@ def save_model(folder: Path, method: Method, config: ModelConfig) -> None:
         "config_sha256": digest(config),
         "zoo_version": config.zoo_version,
     }
-    encoded = msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n"
-    write_atomically(folder / CONFIG_FILE, encoded)
+    write_config(folder, config)
     write_atomically(folder / WEIGHTS_FILE, canonical(save(tensors, metadata)))
+
+
+def write_config(folder: Path, config: ModelConfig) -> None:
+    """Write `config.json`.
+
+    Raises:
+        ZooError: the folder cannot be written.
+    """
+    write_atomically(folder / CONFIG_FILE, msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")
 
 
 def save_network(folder: Path, tensors: Mapping[str, torch.Tensor], config: NetworkConfig) -> None:
@@ -101,7 +110,8 @@ def read_config(folder: Path, file: str = WEIGHTS_FILE) -> ModelConfig:
 
     Raises:
         UsageError: the folder is not a finished run.
-        ZooError: the file is damaged.
+        DamagedError: the file is not the one that its run wrote, or one of the two files is missing from a run.
+        ZooError: the file is damaged, and no record speaks of it.
     """
     path = folder / CONFIG_FILE
     if not folder.is_dir():
@@ -110,8 +120,12 @@ def read_config(folder: Path, file: str = WEIGHTS_FILE) -> ModelConfig:
         )
     if not path.is_file() or not (folder / file).is_file():
         runs = sorted(other.parent.name for other in folder.glob(f"*/{WEIGHTS_FILE}"))
-        inside = f"It holds runs; name one, e.g. {folder / runs[0]}" if runs else "Run the bench again; it goes on"
+        if is_run(folder):
+            missing = CONFIG_FILE if (folder / file).is_file() else file
+            raise DamagedError(f"`{folder / missing}` is missing or no file", repair(folder))
+        inside = f"It holds runs; name one, e.g. {folder / runs[0]}" if runs else "Name a run folder, e.g. results/RUN"
         raise UsageError(f"`{folder}` has no {CONFIG_FILE} and {file}: it is not a finished run", inside)
+    require_whole(folder, [CONFIG_FILE])
     try:
         if path.stat().st_size > MOST_CONFIG:
             raise ZooError(f"`{path}` has {path.stat().st_size:,} bytes, more than any zoo wrote", "Fetch it again")
@@ -120,9 +134,8 @@ def read_config(folder: Path, file: str = WEIGHTS_FILE) -> ModelConfig:
     except (OSError, UnicodeDecodeError, RecursionError, msgspec.MsgspecError) as error:
         if isinstance(error, msgspec.ValidationError):
             refuse_network(folder, content)
-        raise ZooError(
-            f"`{path}` cannot be read: {shown(str(error))}", "It was changed or written by another version"
-        ) from error
+        fix = repair(folder) if is_run(folder) else "It was changed or written by another version"
+        raise ZooError(f"`{path}` cannot be read: {shown(str(error))}", fix) from error
 
 
 def read_card(folder: Path) -> str:
@@ -185,12 +198,14 @@ def load_weights(folder: Path, method: Method, file: str = WEIGHTS_FILE) -> None
     """Load a model folder's tensors into a method; every one must be there, none may be left over.
 
     Raises:
+        DamagedError: the file is not the one that its run wrote.
         ZooError: the file is damaged, or its tensors do not fit the network that `config.json` describes.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     path = folder / file
+    require_whole(folder, [file])
     check_tensors(path, method)
     try:
         tensors = load_file(path)
@@ -200,4 +215,5 @@ def load_weights(folder: Path, method: Method, file: str = WEIGHTS_FILE) -> None
 
 
 def _damaged(path: Path, error: Exception) -> ZooError:
-    return ZooError(f"`{path}` cannot be read: {error}", "It is damaged; fetch or train it again")
+    fix = repair(path.parent) if is_run(path.parent) else "It is damaged; fetch or train it again"
+    return ZooError(f"`{path}` cannot be read: {error}", fix)

@@ -152,3 +152,57 @@ def test_no_two_of_many_processes_are_inside_at_once(tmp_path):
     started = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     told = [process.communicate(timeout=120) for process in started]
     assert [out for out, _ in told] == ["15\n"] * 4, told
+
+
+def test_a_claim_of_the_future_ends_when_it_is_not_touched_and_others_are_told_by_a_mark(tmp_path, monkeypatch):
+    path = tmp_path / claim.CLAIM
+    other(path, seconds_ago=-30 * 24 * 3600)
+    now = time.monotonic()
+    monkeypatch.setattr(claim.time, "monotonic", lambda: now)
+    assert holder(tmp_path) and claim.expired(tmp_path) == "" and claim.is_ahead(tmp_path)
+    now += claim.DEAD_AFTER - 1
+    assert holder(tmp_path), "it may still be touched"
+    os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 10**10))
+    now += claim.DEAD_AFTER - 1
+    assert holder(tmp_path), "it was touched meanwhile"
+    now += claim.DEAD_AFTER  # since that touch was seen
+    assert holder(tmp_path) is None
+    mark = claim.expired(tmp_path)
+    monkeypatch.setattr(claim, "_seen", {})  # as in a process that has just started
+    assert take(tmp_path) is None
+    mine = take(tmp_path, mark)
+    assert mine
+    mine.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_touch_after_the_mark_was_made_keeps_a_claim(tmp_path):
+    path = tmp_path / claim.CLAIM
+    other(path, seconds_ago=1000)
+    mark = claim.expired(tmp_path)
+    assert mark
+    os.utime(path)
+    assert take(tmp_path, mark) is None
+
+
+@pytest.mark.parametrize("token", ["../../elsewhere", "", "a/b", "x" * 300, "\0"])
+def test_a_damaged_claim_leads_to_no_other_place_and_ends(tmp_path, token):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    other(folder / claim.CLAIM, seconds_ago=1000, token=token)
+    with held(folder) as mine:
+        assert mine and [path.parent for path in tmp_path.rglob(f"{claim.CLAIM}*")] == [folder, folder]
+    assert list(folder.iterdir()) == []
+
+
+def test_claims_that_lead_in_a_circle_and_folders_in_their_place_block_nothing(tmp_path):
+    other(tmp_path / claim.CLAIM, seconds_ago=1000, token="a")
+    other(tmp_path / f"{claim.CLAIM}-a", seconds_ago=1000, token="a")
+    assert holder(tmp_path) is None
+    run = tmp_path / "run"
+    (run / claim.CLAIM).mkdir(parents=True)
+    (run / claim.CLAIM / "mine.txt").write_text("mine")
+    os.utime(run / claim.CLAIM, (1, 1))
+    with held(run) as mine:
+        assert mine
+    assert [path.read_text() for path in run.rglob("mine.txt")] == ["mine"] and holder(run) is None

@@ -95,3 +95,40 @@ def test_the_size_that_is_advised_suits_every_part_and_metric(
     suits = [each for each in range(1, 4000) if each % multiple == 0 and each >= least]
     assert abs(advised - size) == min(abs(each - size) for each in suits)
     assert _advised(generators, metrics, str(pairs), advised) is None
+
+
+def test_a_key_names_the_content_of_files_and_the_source_of_plugins_but_only_where_there_are_any():
+    recipe = {"generator": {"name": "p/n", "config": {"weights": "a.pth"}}, "seed": 0}
+    plain = key_of(recipe, {})
+    assert key_of(recipe, {}, files={}) == plain
+    one = key_of(recipe, {}, files={"generator.weights": "1" * 64})
+    elsewhere = {**recipe, "generator": {"name": "p/n", "config": {"weights": "b.pth"}}}
+    assert one != plain and one == key_of(elsewhere, {}, files={"generator.weights": "1" * 64})
+    assert one != key_of(recipe, {}, files={"generator.weights": "2" * 64})
+    assert key_of(recipe, {"generator": {"source": "x"}}) != key_of(recipe, {"generator": {}})
+
+
+def test_what_trains_anew_after_an_edit_says_so_in_a_line(pairs, tmp_path, finished):
+    from dataclasses import replace
+
+    from zoo.bench.record import read_record, write_json
+    from zoo.bench.stale import retrained
+
+    axes = Axes(generators=("resnet6:width=4,blocks=1",), data=(str(pairs),), size=32, steps=4)
+    ((cell,), _) = expand(axes, tmp_path)
+    assert retrained([cell]) == []
+    made = finished(tmp_path / "made", str(pairs), generator="resnet6:width=4,blocks=1", steps=4)
+    record = read_record(made)
+    for number, (key, value, told) in enumerate(
+        [
+            ("source", "0" * 16, "the source of generator resnet/resnet6 changed under version"),
+            ("version", "0.0.1", "0.0.1"),
+        ]
+    ):
+        origin = {**record.plugins["generator"], key: value}
+        edited = replace(record, plugins={**record.plugins, "generator": origin})
+        name = f"{cell.folder.name.rpartition('-')[0]}-{number:08x}"
+        write_json(tmp_path / name / "record.json", edited)
+        (line,) = retrained([cell])
+        assert told in line and "1 run trains anew" in line
+        (tmp_path / name / "record.json").unlink()

@@ -78,7 +78,7 @@ def test_a_broken_checkpoint_gives_way_to_the_one_before(tmp_path: Path, caplog,
 def test_checkpoints_that_are_all_broken_are_named(tmp_path: Path) -> None:
     for step in (1, 2):
         truncate(checkpoints.save(tmp_path, make(step)) / "tensors.safetensors")
-    with pytest.raises(ZooError, match=r"no checkpoint in .* can be read .*000000002.*000000001.*Remove that folder"):
+    with pytest.raises(ZooError, match=r"no checkpoint in .* can be read .*000000002.*000000001"):
         load(tmp_path)
 
 

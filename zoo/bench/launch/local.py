@@ -19,6 +19,7 @@ from zoo.bench.job import JOB_VARIABLE, LOG_FILE, Event, Job
 from zoo.bench.launch import Ended
 from zoo.bench.launch.nursery import Nursery
 from zoo.bench.launch.slots import Place, Slots
+from zoo.bench.outcome import log_lines
 from zoo.settings import ENVIRONMENT
 
 KILLED = (
@@ -98,7 +99,7 @@ class LocalCell:
         if code == -signal.SIGKILL:
             return Ended(how="failed", reason=KILLED)
         ended = f"signal {-code}" if code < 0 else f"exit code {code}"
-        lines = (self._folder / LOG_FILE).read_text(errors="replace").splitlines()
+        lines = log_lines(self._folder)
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return Ended(how="failed", reason=f"the cell ended with {ended}: {last} ({LOG_FILE} in its folder has it all)")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +14,14 @@ from typing import Any
 import msgspec
 
 from zoo.bench.grid import key_of
+from zoo.bench.integrity import find_faults
 from zoo.bench.plan import FOLDER, Plan
 from zoo.bench.record import RECORD_FILE, Record, read_json, read_record
 from zoo.composition import digest
 from zoo.errors import UsageError, ZooError
 from zoo.evaluate.results import Score
-from zoo.weights.folder import CONFIG_FILE, ModelConfig
+from zoo.weights.checksums import Damage, repair
+from zoo.weights.folder import CONFIG_FILE, WEIGHTS_FILE
 
 KINDS = ("method", "generator", "discriminator", "normalizer")
 
@@ -70,7 +73,10 @@ def check_folder(folder: Path) -> tuple[int, list[Fault]]:
 
 
 def check_record(path: Path) -> list[Fault]:
-    """Return what is wrong with a record and with the model folder's `config.json` beside it; nothing else is read."""
+    """Return what is wrong with a record, and which files beside it are not those that it vouches for.
+
+    A file that is missing is no fault, as records may stand alone; a config that is missing beside its weights is one.
+    """
     try:
         record = read_record(path.parent)
     except ZooError as error:
@@ -79,7 +85,7 @@ def check_record(path: Path) -> list[Fault]:
         return [Fault(path=path, what="is not there")]
     raw = msgspec.json.decode(path.read_bytes())
     faults = [*_identity(record, raw), *_scores(record)]
-    return [Fault(path=path, what=what) for what in faults] + _config(path.with_name(CONFIG_FILE), record)
+    return [Fault(path=path, what=what) for what in faults] + _files(path.parent, record)
 
 
 def read_plan_file(path: Path) -> Plan:
@@ -88,7 +94,7 @@ def read_plan_file(path: Path) -> Plan:
     Raises:
         ZooError: it is damaged or of a newer schema.
     """
-    plan = read_json(path, Plan, "Remove it, or fetch it again")
+    plan = read_json(path, Plan, "Run the zoo bench --table command again, which skips finished runs and writes it")
     if plan is None:
         raise ZooError(f"there is no plan `{path}`")
     return plan
@@ -96,7 +102,7 @@ def read_plan_file(path: Path) -> Plan:
 
 def _identity(record: Record, raw: dict[str, Any]) -> Iterator[str]:
     # Of the JSON as it stands: an older record may lack fields that the recipe has got since.
-    key = key_of(raw["recipe"], raw["plugins"], world_size=record.processes)
+    key = key_of(raw["recipe"], raw["plugins"], world_size=record.processes, files=record.option_files)
     if key != record.train_key:
         yield f"train_key {record.train_key[:12]} is not that of its recipe and plugins, {key[:12]}"
     parts = {kind: part for kind in KINDS if (part := getattr(record.recipe, kind))}
@@ -150,14 +156,18 @@ def _score(score: Score, tested: int | None) -> Iterator[str]:
         yield f"level is {score.level:g}, not between 0 and 1"
 
 
-def _config(path: Path, record: Record) -> list[Fault]:
-    try:
-        config = read_json(path, ModelConfig, "Remove it")
-    except ZooError as error:
-        return [Fault(path=path, what=_without_path(error, path))]
-    if config and digest(config.recipe) != digest(record.recipe):
-        return [Fault(path=path, what=f"is of another recipe than the {RECORD_FILE} beside it")]
-    return []
+def _files(folder: Path, record: Record) -> list[Fault]:
+    """Return which files are damaged; the command that repairs them stands behind each."""
+    found = [fault for fault in find_faults(folder, record, thorough=True) if not _stands_alone(fault)]
+    if not record.sha256:  # an early record, which vouches for nothing
+        found = [fault for fault in found if fault.path.name == CONFIG_FILE and fault.path.exists()]
+    return [Fault(path=fault.path, what=f"{fault.what}. {repair(folder)}") for fault in found]
+
+
+def _stands_alone(fault: Damage) -> bool:
+    """Return whether a file is only not there, and the others mean something without it."""
+    config = fault.path.name == CONFIG_FILE and fault.path.with_name(WEIGHTS_FILE).exists()
+    return not os.path.lexists(fault.path) and not config
 
 
 def _without_path(error: ZooError, path: Path) -> str:

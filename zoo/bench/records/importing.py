@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from zoo.bench.grid import folder_name, train_key
+from zoo.bench.integrity import IMPORTED
 from zoo.bench.job import TRAINED_FILE
 from zoo.bench.plan import Plan, PlannedCell, read_plan, write_plan
 from zoo.bench.record import RECORD_FILE, Record, read_record, write_json
@@ -96,7 +97,7 @@ def merge_plans(mine: Plan, theirs: Plan, results: Path) -> tuple[Plan, list[str
         theirs: another of the same table, its cells named as in the results folder.
         results: folder of the cells of both.
     """
-    finished = {cell.folder: read_record(results / cell.folder) for cell in (*mine.cells, *theirs.cells)}
+    finished = {cell.folder: _read_or_none(results / cell.folder) for cell in (*mine.cells, *theirs.cells)}
 
     def contents(plan: Plan, key: str) -> set[str]:
         records = [finished[cell.folder] for cell in plan.cells if cell.dataset == key]
@@ -130,6 +131,13 @@ def merge_plans(mine: Plan, theirs: Plan, results: Path) -> tuple[Plan, list[str
     return replace(mine, data=data, cells=tuple(cells), refused=tuple(refused)), remarks
 
 
+def _read_or_none(folder: Path) -> Record | None:
+    try:
+        return read_record(folder)
+    except ZooError:  # damaged, which whoever reads it for its scores says
+        return None
+
+
 def _has(cells: list[PlannedCell], other: PlannedCell, finished: dict[str, Record | None]) -> bool:
     """Return whether the row of another plan's cell has a finished training among these."""
     return any((cell.row, cell.dataset) == (other.row, other.dataset) and finished[cell.folder] for cell in cells)
@@ -157,9 +165,12 @@ def _in_the_way(target: Path, record: Record) -> str:
     """Return why a folder of the results is left as it is; empty where there is none."""
     if not target.exists():
         return ""
-    there = read_record(target)
+    try:
+        there = read_record(target)
+    except ZooError as error:
+        return f"has a damaged record here: {error}"
     if there is None:
-        return "is under way here; remove the folder to import the record in its place"
+        return "is under way here; run its zoo bench command to finish it, or import into another --out"
     return "is here already" if there.train_key == record.train_key else "is the folder of another training here"
 
 
@@ -175,7 +186,10 @@ def _copy(run: Path, target: Path, name: str) -> None:
         if not tiles:
             (part / TILES).rmdir()
         raw = msgspec.json.decode((run / RECORD_FILE).read_bytes())  # whole, with what a newer zoo may have added
-        raw["notes"] = [*raw.get("notes", []), f"Imported from {name}."]
+        raw["notes"] = [*raw.get("notes", []), f"{IMPORTED}{name}."]
+        # What did not come along is not lost: the record vouches for what is beside it.
+        if "sha256" in raw:
+            raw["sha256"] = {each: sha for each, sha in raw["sha256"].items() if (part / each).exists()}
         write_json(part / RECORD_FILE, raw)
         part.replace(target)
     except OSError as error:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
 from zoo.bench.grid import Axes, System
 from zoo.bench.record import Record
-from zoo.bench.systems import same_parts
+from zoo.bench.systems import fitted_parts, parts_text, recipe_parts
 from zoo.composition import PresetName, choose_parts, choose_preset, choose_system
 from zoo.errors import ZooError
 from zoo.recipe import Recipe
@@ -42,20 +43,24 @@ def row_command(record: Record) -> str:
 
 def _system(given: dict[str, str], recipe: Recipe) -> System | None:
     """Return the combination of the named parts that is this recipe's, None where no combination is."""
-    axes = Axes(
-        recipes=split_specs(given.get("--recipe", "")),
-        generators=split_specs(given.get("--gen", "")),
-        discriminators=split_specs(given.get("--disc", "")),
-        methods=split_specs(given.get("--method", "")),
-    )
-    preset, registry = given.get("--preset", "quick"), get_registry()
-    for system in axes.systems():
+    axes = tuple(given.get(option, "") for option in AXES)
+    systems = _systems(axes, given.get("--preset", "quick"), given.get("--norm"), recipe.size)
+    return systems.get(parts_text(recipe_parts(recipe)))
+
+
+@lru_cache(maxsize=256)
+def _systems(axes: tuple[str, ...], preset: str, norm: str | None, size: int) -> dict[bytes, System]:
+    """Return the combinations that a bench names, by their parts at a size; the runs of a grid all ask for the same."""
+    recipes, methods, generators, discriminators = map(split_specs, axes)
+    named = Axes(recipes=recipes, methods=methods, generators=generators, discriminators=discriminators)
+    registry = get_registry()
+    found: dict[bytes, System] = {}
+    for system in named.systems():
         config = choose_system(registry, **asdict(system), preset=preset)
-        parts = choose_parts(registry, config, given.get("--norm"))
+        parts = choose_parts(registry, config, norm)
         choose_preset(cast(PresetName, preset), config, parts["method"].contract.training)
-        if same_parts(parts, recipe):
-            return system
-    return None
+        found.setdefault(parts_text(fitted_parts(parts, size)), system)
+    return found
 
 
 def _data(text: str, recipe: Recipe) -> str:

@@ -22,14 +22,12 @@ Facts = list[tuple[str, str]]
 
 def environments(entries: Sequence[Entry]) -> list[tuple[Facts, list[str]]]:
     """Return each environment that runs were measured in, with the labels of its runs."""
-    found: dict[bytes, tuple[Facts, list[str]]] = {}
+    found: dict[bytes, tuple[Facts, dict[str, None]]] = {}
     for entry in entries:
         if entry.record:
             facts = _environment_facts(entry.record.environment)
-            _, labels = found.setdefault(msgspec.json.encode(facts), (facts, []))
-            if entry.label not in labels:
-                labels.append(entry.label)
-    return list(found.values())
+            found.setdefault(msgspec.json.encode(facts), (facts, {}))[1][entry.label] = None
+    return [(facts, list(labels)) for facts, labels in found.values()]
 
 
 def dataset_info(group: Group) -> DatasetInfo | None:

@@ -26,6 +26,10 @@ CYCLE = {
 """Titles of the terms that the papers plot (figures 6 and 7); other terms bear their own names."""
 
 
+CURVES = 100
+"""Most runs of a dataset whose loss curves are drawn: more cannot be told apart in one panel."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunNotes:
     """What the page says of one run below the plots."""
@@ -87,7 +91,7 @@ def render(entries: Sequence[Entry], title: str = "") -> str:
 
 def _section(number: int, group: Group, budget: int) -> Section:
     columns = metric_columns(group)
-    logs = {entry.anchor: read_log(entry.folder / LOG) for entry, _ in group.finished}
+    logs = {entry.anchor: read_log(entry.folder / LOG) for entry, _ in group.finished[:CURVES]}
     terms = list(dict.fromkeys(name for log in logs.values() for reading in log for name in reading.losses))
     cycles = [term for term in terms if "cycle" in term.rpartition("/")[2]]
     info = dataset_info(group)
@@ -131,7 +135,8 @@ def _curves(group: Group, logs: dict[str, list[Reading]], term: str) -> str:
     # Epochs where all runs count in them, as in the papers' figures.
     epochs = all(entry.recipe.budget.period > 1 for entry, _ in group.finished)
     curves = []
-    for entry, _ in group.finished:
+    drawn = [entry for entry, _ in group.finished if entry.anchor in logs]
+    for entry in drawn:
         readings = [reading for reading in logs[entry.anchor] if np.isfinite(reading.losses.get(term, np.nan))]
         if readings:
             unit = entry.recipe.budget.period if epochs else 1
@@ -139,7 +144,10 @@ def _curves(group: Group, logs: dict[str, list[Reading]], term: str) -> str:
             values = np.array([reading.losses[term] for reading in readings])
             curves.append(Curve(steps=steps, values=values, style=entry.style))
     name = term.rpartition("/")[2]
-    return curve_panel(curves, title=CYCLE.get(name, name), across="epoch" if epochs else "step") if curves else ""
+    title = CYCLE.get(name, name)
+    if len(drawn) < len(group.finished):
+        title += f" (the first {len(drawn)} of {len(group.finished):,} runs)"
+    return curve_panel(curves, title=title, across="epoch" if epochs else "step") if curves else ""
 
 
 def _scatters(group: Group, columns: Sequence[Column]) -> list[str]:

@@ -87,10 +87,14 @@ def scatter_panel(points: Sequence[Point], *, quality: str, cost: str) -> str:
         cost: label of the other axis.
     """
     figure, axes = _panel(quality, cost)
-    for point in points:
-        if point.low is not None and point.high is not None:
-            axes.plot([point.cost] * 2, [point.low, point.high], linewidth=1.2, color=point.style.color, alpha=0.6)
-        axes.plot([point.cost], [point.value], point.style.marker, color=point.style.color, markersize=6.5)
+    for style in dict.fromkeys(point.style for point in points):  # all of a style at once: there may be thousands
+        alike = [point for point in points if point.style == style]
+        ends = [(p.cost, p.low, p.high) for p in alike if p.low is not None and p.high is not None]
+        if ends:
+            places, lows, highs = zip(*ends, strict=True)
+            axes.vlines(places, lows, highs, linewidth=1.2, color=style.color, alpha=0.6)
+        costs, values = [point.cost for point in alike], [point.value for point in alike]
+        axes.plot(costs, values, style.marker, color=style.color, markersize=6.5)
     costs = [point.cost for point in points]
     if max(costs) > 10 * min(costs):
         axes.set_xscale("log")

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.bench.integrity import find_faults
 from zoo.bench.naming import name_systems
 from zoo.bench.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure
-from zoo.bench.store import read_results
+from zoo.bench.store import find_results
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
+from zoo.weights.checksums import repair
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a63d2", "#8c8c8c")
 """Okabe and Ito's colours, which colour-blind readers tell apart, without those that vanish on white or on black."""
@@ -65,26 +67,34 @@ class Group:
         return found
 
 
-def read_entries(results: Path) -> list[Entry]:
-    """Return the cells of a results folder, failed ones last.
+def read_entries(results: Path) -> tuple[list[Entry], list[str]]:
+    """Return the cells of a results folder, failed ones last, and a line for each file that is damaged.
+
+    Weights and configs are read where they changed after their record was written.
 
     Raises:
         UsageError: there is no cell that finished or failed.
-        ZooError: a record is damaged.
+        ZooError: no record can be read.
     """
     failures = _read_failures(results)
+    remarks: list[str] = []
     try:
-        runs = read_results(results)
+        found = find_results(results)
     except UsageError:
         if not failures:
             raise
         runs = []
+    else:
+        runs, remarks = found.runs, found.unreadable
+    for run in runs:
+        faults = find_faults(run.folder, run.record, thorough=False)
+        remarks += [f"{fault}; its scores are shown. {repair(run.folder)}" for fault in faults]
     recipes = [run.record.recipe for run in runs] + [failure.recipe for _, failure in failures]
     labels = name_systems(recipes)
     styles = {label: style(number) for number, label in enumerate(dict.fromkeys(labels))}
     cells: list[tuple[Path, Record | None, Failure | None]] = [(run.folder, run.record, None) for run in runs]
     cells += [(folder, None, failure) for folder, failure in failures]
-    return [
+    entries = [
         Entry(
             anchor=f"run-{number}",
             folder=folder,
@@ -96,6 +106,7 @@ def read_entries(results: Path) -> list[Entry]:
         )
         for number, ((folder, record, failure), recipe, label) in enumerate(zip(cells, recipes, labels, strict=True))
     ]
+    return entries, remarks
 
 
 def group_entries(entries: Sequence[Entry]) -> list[Group]:
@@ -125,5 +136,5 @@ def style(number: int) -> Style:
 def _read_failures(results: Path) -> list[tuple[Path, Failure]]:
     """Return the failed cells that left no record."""
     folders = [path.parent for path in sorted(results.rglob(FAILURE_FILE))]
-    found = [(folder, read_failure(folder)) for folder in folders if not (folder / RECORD_FILE).is_file()]
+    found = [(folder, read_failure(folder)) for folder in folders if not (folder / RECORD_FILE).exists()]
     return [(folder, failure) for folder, failure in found if failure]

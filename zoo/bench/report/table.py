@@ -75,11 +75,12 @@ def metric_columns(group: Group) -> list[Column]:
 def table_rows(group: Group, columns: Sequence[Column]) -> list[Row]:
     """Return a row a run, the seeds of a system together and their mean below them."""
     best = [_best(group, column) for column in columns]
+    many_seeds = len({entry.recipe.seed for entry in group.entries}) > 1
     rows = []
     for label, entries in group.systems.items():
         seeds = [entry for entry in entries if entry.record]
         for entry in entries:
-            seed = f"seed {entry.recipe.seed}" if len({e.recipe.seed for e in group.entries}) > 1 else ""
+            seed = f"seed {entry.recipe.seed}" if many_seeds else ""
             rows.append(_row(entry, seed, columns, [len(seeds) == 1 and label == winner for winner in best]))
         if len(seeds) > 1:
             rows.append(_mean_row(seeds, columns, [label == winner for winner in best]))
