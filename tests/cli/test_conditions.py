@@ -155,7 +155,7 @@ def test_output_that_cannot_be_written_ends_no_work(run, name, streams, tmp_path
 
 
 EXPECTED = {
-    **dict.fromkeys(("convert", "demo", "export", "data import", "no such command", "no such file"), 2),
+    **dict.fromkeys(("convert", "demo", "export", "no such command", "no such file"), 2),
     **dict.fromkeys(("records check", "records import"), 1),  # the run of the tests is no whole one
 }
 """Exit codes of commands that have nothing to do here."""

@@ -88,10 +88,10 @@ def test_a_file_name_in_a_folder_of_images(show, results, tmp_path):
 
 def test_file_names_of_a_dataset(show, dataset):
     (dataset / "train" / "visible" / f"{NAME}.png").write_bytes(b"none")
-    assert SHOWN in show("data", "check", str(dataset))
-    assert SHOWN in show("bench", "--data", str(dataset), "--method", "grey_copy", "--size", "32", "--steps", "1")
+    assert "x%1B]52;c" in show("data", "check", str(dataset))
+    assert "x%1B]52;c" in show("bench", "--data", str(dataset), "--method", "grey_copy", "--size", "32", "--steps", "1")
     report = json.loads(show("data", "check", str(dataset), "--json", "--no-health"))
-    assert any(NAME in problem["path"] for problem in report["problems"])
+    assert any("x%1B]52;c" in problem["path"] for problem in report["problems"])
 
 
 def test_names_of_tensors_and_metadata_of_a_checkpoint(show, tmp_path):

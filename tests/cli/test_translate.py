@@ -198,7 +198,7 @@ def test_bad_files_in_a_folder_are_named_and_the_others_translated(warm, photos)
     assert "3 of 5 images could not be translated; the others are written" in str(done.exception)
     for told in (
         "empty.png` cannot be decoded: it is empty",
-        "gone.png` does not exist",
+        "gone.png` is a link to a file that does not exist",
         "float.tif` has pixels of type F",
     ):
         assert told in done.stderr

@@ -129,7 +129,7 @@ def test_epochs_that_make_no_sense_are_refused(pairs, asked, told):
 
 def test_images_are_augmented_as_in_the_methods_source():
     def augmentation(**asked):
-        recipe = zoo.compose(data="scenes", **asked)
+        recipe = zoo.compose(data="scenes:train=1,test=1", **asked)
         return recipe.load_size, recipe.flip, recipe.decay_crop
 
     assert augmentation(recipe="thermalgan", preset="paper") == (542, False, True)

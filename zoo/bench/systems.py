@@ -99,7 +99,7 @@ def fitted_parts(choices: Mapping[str, Choice], size: int) -> dict[str, Part]:
     return {kind: Part(name=c.entry.full_name, config=msgspec.to_builtins(c.config)) for kind, c in fitted.items()}
 
 
-def parts_text(parts: Mapping[Kind, Part]) -> bytes:
+def parts_text(parts: Mapping[Kind, Part] | Mapping[str, Part]) -> bytes:
     """Return parts as JSON, in which a recipe that was read from a file has lists where a config has tuples, as both do."""
     return msgspec.json.encode(parts, order="deterministic")
 

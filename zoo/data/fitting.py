@@ -73,10 +73,11 @@ def require_splits(stems: Mapping[tuple[str, str], Collection[str]], left_out: S
 
 
 def nothing_usable(what: str, left_out: Sequence[LeftOut]) -> SourceError:
-    """Return the error of an import without such an image; it names an example of each reason, three at most."""
-    kinds: dict[str, LeftOut] = {}
+    """Return the error of an import without such an image; it names an example of each of the three commonest reasons."""
+    kinds: dict[str, list[LeftOut]] = {}
     for item in left_out:
-        kinds.setdefault(re.sub(r"`[^`]*`|\d+", "", item.reason), item)
-    examples = ", ".join(f"`{item.name}` ({item.reason})" for item in list(kinds.values())[:3])
+        kinds.setdefault(re.sub(r"`[^`]*`|\d+", "", item.reason), []).append(item)
+    commonest = sorted(kinds.values(), key=len, reverse=True)[:3]
+    examples = ", ".join(f"`{items[0].name}` ({items[0].reason})" for items in commonest)
     said = f"{len(left_out)} were left out{f', such as {examples}' if examples else ''}"
     return SourceError(f"no {what} could be imported; {said}", "Check the source")

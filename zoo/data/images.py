@@ -95,6 +95,15 @@ def read_thermal(path: Path) -> Array:
     if path.suffix.lower() == ".npy":
         return _read_npy(path)
     image = decode(path)
+    try:
+        return _one_channel_of(image, path)
+    except DataError:
+        raise
+    except Exception as error:
+        raise unreadable(path, error) from error
+
+
+def _one_channel_of(image: Image.Image | NDArray[np.uint16], path: Path) -> Array:
     if not isinstance(image, Image.Image):
         return grey(image, path)
     if image.mode.startswith("I;16"):

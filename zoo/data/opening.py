@@ -103,8 +103,6 @@ def unreadable(path: Path, error: BaseException) -> DataError:
     if isinstance(error, FileNotFoundError):
         found = "is a link to a file that does not exist" if path.is_symlink() else "does not exist"
         return DataError(f"image `{path}` {found}", FIX)
-    if isinstance(error, MemoryError):
-        return DataError(f"image `{path}` cannot be decoded: it needs more memory than there is", FIX)
     if isinstance(error, UnidentifiedImageError):
         if path.stat().st_size:
             return DataError(
@@ -117,4 +115,6 @@ def unreadable(path: Path, error: BaseException) -> DataError:
 
 def reason(error: BaseException) -> str:
     """Return what an error says in one line."""
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
     return " ".join(str(error).split()) or type(error).__name__

@@ -230,6 +230,6 @@ def test_label_images_beyond_the_limit_are_named_by_the_check_and_end_nothing(
     Image.new("P", (64, 64)).save(root / "train/labels/train0.png")
     health, _ = examine(root)
     assert health.images == 5
-    assert any("bomb" in str(problem) for problem in check(root))
-    with pytest.raises(DataError, match=r"train0\.png` image cannot be decoded: .*bomb"):
+    assert any("million" in str(problem) for problem in check(root))
+    with pytest.raises(DataError, match=r"train0\.png"):
         require_usable(root)

@@ -149,7 +149,7 @@ def test_a_sparse_array_file_beyond_the_limit_is_refused_before_it_is_read(tmp_p
 
 def test_a_pickle_named_npy_is_refused_without_advice_to_execute_it(tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_bytes(b"\x80\x04N.")
-    with pytest.raises(DataError, match="it is no NPY file") as caught:
+    with pytest.raises(DataError, match="it is not an NPY file") as caught:
         read_thermal(tmp_path / "a.npy")
     assert "allow_pickle" not in str(caught.value)
 
@@ -161,7 +161,7 @@ def test_a_decompression_bomb_is_one_line_whatever_it_is_read_as(
 ) -> None:
     Image.new("L", (64, 64)).save(tmp_path / f"a{suffix}")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with pytest.raises(DataError, match=r"cannot be decoded: .*bomb"):
+    with pytest.raises(DataError, match="more than the .* million"):
         read(tmp_path / f"a{suffix}")
 
 
