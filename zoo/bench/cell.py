@@ -20,7 +20,7 @@ from zoo.bench.claim import Claim, held
 from zoo.bench.integrity import clear_way, find_faults, sweep_run
 from zoo.bench.job import JOB_FILE, JOB_VARIABLE, Ending, Event, Job, read_job, unscored
 from zoo.bench.record import FAILURE_FILE, Failure, Record, read_failure, read_record, write_json
-from zoo.composition import digest
+from zoo.bench.records.check import is_doubtful
 from zoo.errors import DamagedError, ZooError
 from zoo.files import cannot_write
 from zoo.weights.folder import WEIGHTS_FILE
@@ -122,7 +122,7 @@ def usable_record(folder: Path, job: Job) -> Record | None:
         if job.retry:
             return None
         raise
-    return None if record and job.retry and digest(record.recipe) != digest(job.recipe) else record
+    return None if record and job.retry and is_doubtful(folder, job.recipe, record) else record
 
 
 def guarded(folder: Path, job: Job, work: Callable[[], bool]) -> Event:

@@ -12,7 +12,7 @@ from zoo.bench.grid import Cell
 from zoo.bench.integrity import find_faults
 from zoo.bench.job import LOG_FILE, scorings, unscored
 from zoo.bench.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure, read_record, write_json
-from zoo.composition import digest
+from zoo.bench.records.check import is_doubtful
 from zoo.errors import DamagedError, ZooError
 from zoo.registry import Choice
 from zoo.weights.checksums import Damage, repair
@@ -124,8 +124,8 @@ def _failed(cell: Cell, reason: str, record: Record | None = None) -> Outcome:
 def _faults(cell: Cell, record: Record) -> list[Damage]:
     """Return all that is lost or damaged of a finished run, a record that is another run's included."""
     faults = find_faults(cell.folder, record, thorough=True)
-    if digest(record.recipe) != digest(cell.recipe):
-        faults.append(Damage(path=cell.folder / RECORD_FILE, what="is of another recipe than its folder"))
+    if is_doubtful(cell.folder, cell.recipe, record):
+        faults.append(Damage(path=cell.folder / RECORD_FILE, what="contradicts itself or its folder"))
     return faults
 
 

@@ -52,14 +52,16 @@ def code_changes(record: Record) -> list[str]:
 
 
 def _changes_of(cell: Cell, folders: Sequence[Path]) -> list[str]:
+    """Return what changed since the earlier run of a cell's recipe that is nearest to it; nothing where there is none."""
+    found: list[list[str]] = []
     for folder in folders:
         try:
             record = read_record(folder)
         except ZooError:
             continue
         if record and record.processes == cell.processes and digest(record.recipe) == digest(cell.recipe):
-            return code_changes(record)
-    return []
+            found.append(code_changes(record))
+    return min(found, key=len, default=[])
 
 
 def _change(part: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:

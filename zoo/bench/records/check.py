@@ -20,6 +20,7 @@ from zoo.bench.record import RECORD_FILE, Record, read_json, read_record
 from zoo.composition import digest
 from zoo.errors import UsageError, ZooError
 from zoo.evaluate.results import Score
+from zoo.recipe import Recipe
 from zoo.weights.checksums import Damage, repair
 from zoo.weights.folder import CONFIG_FILE, WEIGHTS_FILE
 
@@ -83,9 +84,22 @@ def check_record(path: Path) -> list[Fault]:
         return [Fault(path=path, what=_without_path(error, path))]
     if record is None:
         return [Fault(path=path, what="is not there")]
+    fix = f". {repair(path.parent)}" if path.with_name(WEIGHTS_FILE).exists() else ""
+    faults = [Fault(path=path, what=f"{what}{fix}") for what in contradictions(path, record)]
+    return faults + _files(path.parent, record)
+
+
+def contradictions(path: Path, record: Record) -> list[str]:
+    """Return in what a record that was read from a file contradicts itself."""
     raw = msgspec.json.decode(path.read_bytes())
-    faults = [*_identity(record, raw), *_scores(record)]
-    return [Fault(path=path, what=what) for what in faults] + _files(path.parent, record)
+    return [*_identity(record, raw), *_scores(record)]
+
+
+def is_doubtful(folder: Path, recipe: Recipe, record: Record) -> bool:
+    """Return whether a run's record is of another recipe or contradicts itself while its weights are there to score again."""
+    if digest(record.recipe) != digest(recipe):
+        return True
+    return (folder / WEIGHTS_FILE).exists() and bool(contradictions(folder / RECORD_FILE, record))
 
 
 def read_plan_file(path: Path) -> Plan:
