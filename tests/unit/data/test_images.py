@@ -161,7 +161,7 @@ def test_a_decompression_bomb_is_one_line_whatever_it_is_read_as(
 ) -> None:
     Image.new("L", (64, 64)).save(tmp_path / f"a{suffix}")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with pytest.raises(DataError, match="more than the .* million"):
+    with pytest.raises(DataError, match=r"more than the .* million"):
         read(tmp_path / f"a{suffix}")
 
 
