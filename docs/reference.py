@@ -15,10 +15,10 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from zoo.bench.records.schema import fields_of
 from zoo.build import build
 from zoo.hookspec import KINDS, Component, Contract, Hooks, Kind
 from zoo.registry import Registry, get_registry
+from zoo.report.records.schema import fields_of
 
 SIZE = 256
 """Image size of the costs in pixels, or the nearest that the network takes."""

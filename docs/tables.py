@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from zoo.bench.comparing import compare_systems, systems_of
-from zoo.bench.naming import length_text, qualified
-from zoo.bench.record import Record
-from zoo.bench.results import score_text
-from zoo.bench.store import read_results
 from zoo.evaluate.results import Score
+from zoo.report.comparing import compare_systems, systems_of
+from zoo.report.results import score_text
+from zoo.run.naming import length_text, qualified
+from zoo.run.record import Record
+from zoo.run.store import read_results
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "tables.md"

@@ -85,11 +85,11 @@ def saved() -> Callable[..., Path]:
     def save(folder: Path, data: str, *, size: int = 32, **asked: object) -> Path:
         import torch
 
-        from zoo.bench.environment import provenance
         from zoo.build import build_method
         from zoo.composition import compose
+        from zoo.model_folder import ModelConfig, save_model
+        from zoo.run.environment import provenance
         from zoo.sources import open_source
-        from zoo.weights.folder import ModelConfig, save_model
 
         source = open_source(data, size=size)
         recipe = compose(data=source, size=size, **asked)
@@ -109,11 +109,11 @@ def finished(saved: Callable[..., Path]) -> Callable[..., Path]:
         import msgspec
         from PIL import Image
 
-        from zoo.bench.environment import environment
-        from zoo.bench.grid import train_key
-        from zoo.bench.record import Record, Timing, write_json
         from zoo.evaluate.results import Score
-        from zoo.weights.folder import read_config
+        from zoo.model_folder import read_config
+        from zoo.run.environment import environment
+        from zoo.run.grid import train_key
+        from zoo.run.record import Record, Timing, write_json
 
         config = read_config(saved(folder, data, **asked))
         values = {f"test{index}": 10 + index / 3 for index in range(3)}

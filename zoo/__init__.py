@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from zoo.errors import ZooError
     from zoo.recipe import Recipe
     from zoo.registry import list_components
-    from zoo.weights.loading import load
-    from zoo.weights.translator import Translator
+    from zoo.translation.loading import load
+    from zoo.translation.translator import Translator
 
 __all__ = ["Recipe", "Translator", "ZooError", "__version__", "compose", "create", "list_components", "load"]
 
 _HOMES = {
     "Recipe": "zoo.recipe",
-    "Translator": "zoo.weights.translator",
+    "Translator": "zoo.translation.translator",
     "ZooError": "zoo.errors",
     "compose": "zoo.composition",
     "create": "zoo.build",
     "list_components": "zoo.registry",
-    "load": "zoo.weights.loading",
+    "load": "zoo.translation.loading",
 }
 
 

@@ -68,7 +68,7 @@ class Normalizer:
 
 
 class Parts(Protocol):
-    """What a method is built from; `zoo.train` supplies it from the recipe."""
+    """What a method is built from; `zoo.training` supplies it from the recipe."""
 
     @property
     def visible_channels(self) -> int:

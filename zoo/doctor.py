@@ -116,7 +116,7 @@ def _devices() -> Iterator[Finding]:
 
 def _speed(device: torch.device) -> Iterator[Finding]:
     """Tell how trainings are computed unless the user says otherwise."""
-    from zoo.train.speed import LONG, choose_speed, has_bf16
+    from zoo.compute.options import LONG, choose_speed, has_bf16
 
     place = "GPU" if device.type == "cuda" else "CPU"
     if has_bf16(device):

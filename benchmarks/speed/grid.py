@@ -20,7 +20,7 @@ from typing import Any
 import harness
 import msgspec
 
-from zoo.bench.grid import Axes, expand
+from zoo.run.grid import Axes, expand
 
 GEN, DISC, DATA = "resnet9", "patchgan", "scenes"
 

@@ -18,21 +18,21 @@ from typing import Any
 import harness
 import numpy as np
 
-from zoo.bench.comparing import compare_systems, systems_of
-from zoo.bench.display import PlainDisplay
-from zoo.bench.environment import provenance
-from zoo.bench.grid import Axes, Cell, expand
-from zoo.bench.job import METRICS, scorings
-from zoo.bench.launch.local import LocalLauncher
-from zoo.bench.launch.slots import Processors
-from zoo.bench.record import RECORD_FILE, Record, Timing, write_json
-from zoo.bench.report import write_report
-from zoo.bench.results import results_table
-from zoo.bench.runner import choose_metrics, run
-from zoo.bench.store import read_results
 from zoo.data.layout import list_split
 from zoo.data.writer import DatasetWriter
 from zoo.evaluate.results import Score
+from zoo.report.comparing import compare_systems, systems_of
+from zoo.report.html import write_report
+from zoo.report.results import results_table
+from zoo.run.display import PlainDisplay
+from zoo.run.environment import provenance
+from zoo.run.grid import Axes, Cell, expand
+from zoo.run.job import METRICS, scorings
+from zoo.run.launch.local import LocalLauncher
+from zoo.run.launch.slots import Processors
+from zoo.run.record import RECORD_FILE, Record, Timing, write_json
+from zoo.run.runner import choose_metrics, run
+from zoo.run.store import read_results
 from zoo.sources import open_source
 
 IMAGES = 50

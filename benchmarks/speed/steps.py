@@ -18,17 +18,17 @@ from accelerate import Accelerator
 
 from zoo.build import build_method, choice_of
 from zoo.composition import compose
+from zoo.compute.graph import WARM_STEPS, CudaGraph, RecordedTurns
+from zoo.compute.networks import is_deep, prepared
+from zoo.compute.options import LONG, PLAIN, choose_speed, kernels, parse_speed, require_precision
 from zoo.data.layout import read_info
 from zoo.data.sampling import Order
 from zoo.data.store import PairStore
 from zoo.errors import ZooError
 from zoo.recipe import Precision, Recipe
 from zoo.sources import open_source
-from zoo.train.graph import WARM_STEPS, CudaGraph, RecordedTurns
-from zoo.train.networks import is_deep, prepared
-from zoo.train.seeds import seed_everything
-from zoo.train.speed import LONG, PLAIN, choose_speed, kernels, parse_speed, require_precision
-from zoo.train.turns import Turns
+from zoo.training.seeds import seed_everything
+from zoo.training.step import Turns
 
 DATA = "scenes:train=20,test=2"
 

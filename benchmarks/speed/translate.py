@@ -16,16 +16,16 @@ import torch
 from torch import Tensor, nn
 
 import zoo
-from zoo.bench.environment import provenance
 from zoo.build import build_method
 from zoo.composition import compose
+from zoo.compute.options import Speed, has_bf16, kernels, parse_speed
 from zoo.errors import ZooError
+from zoo.model_folder import ModelConfig
 from zoo.recipe import Precision
+from zoo.run.environment import provenance
 from zoo.sources import open_source
-from zoo.train.speed import Speed, has_bf16, kernels, parse_speed
-from zoo.weights.folder import ModelConfig
-from zoo.weights.streaming import Draw, Seen, fast, stream
-from zoo.weights.translator import Translator
+from zoo.translation.streaming import Draw, Seen, fast, stream
+from zoo.translation.translator import Translator
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from zoo.cli.export import choose
 from zoo.cli.main import app
 from zoo.errors import UsageError, ZooError
-from zoo.weights import export as exporting
+from zoo.translation import export as exporting
 
 
 @pytest.fixture(scope="module")

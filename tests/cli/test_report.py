@@ -26,6 +26,6 @@ def test_what_cannot_be_reported_is_said_in_one_line(zoo, tmp_path):
 
 
 def test_a_report_imports_no_torch():
-    code = "import sys, zoo.bench.report.page; print('torch' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
+    code = "import sys, zoo.report.html.page; print('torch' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

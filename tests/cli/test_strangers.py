@@ -160,7 +160,7 @@ def test_the_trace_of_an_unexpected_error(show, monkeypatch):
 
 
 def test_the_progress_of_a_bench(monkeypatch):
-    from zoo.bench.display import LiveDisplay
+    from zoo.run.display import LiveDisplay
     from zoo.terminal import SafeStream
 
     screen = Terminal()

@@ -34,7 +34,7 @@ def test_no_heavy_module_is_imported(words):
 
 def test_planning_a_grid_imports_no_torch(pairs):
     code = (
-        "import sys; from pathlib import Path; from zoo.bench.grid import Axes, expand; import zoo.bench.runner;"
+        "import sys; from pathlib import Path; from zoo.run.grid import Axes, expand; import zoo.run.runner;"
         f"expand(Axes(generators=['resnet9'], discriminators=['patchgan_gn'], data=[{str(pairs)!r}]), Path('x'));"
         "print('torch' in sys.modules)"
     )

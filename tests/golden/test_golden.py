@@ -20,11 +20,11 @@ from torch import Tensor, nn
 
 from zoo.build import build_method
 from zoo.composition import compose
+from zoo.compute.networks import prepared
+from zoo.compute.options import PLAIN, Speed, kernels
 from zoo.contracts import Method
 from zoo.sources import open_source
-from zoo.train.networks import prepared
-from zoo.train.speed import PLAIN, Speed, kernels
-from zoo.train.turns import Turns
+from zoo.training.step import Turns
 
 GOLDEN = Path(__file__).resolve().parents[2].parent / "shared" / "golden"
 CPU = torch.device("cpu")

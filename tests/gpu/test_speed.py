@@ -11,16 +11,16 @@ from accelerate import Accelerator
 
 from zoo.build import build_method, choice_of
 from zoo.composition import compose
+from zoo.compute.graph import WARM_STEPS, CudaGraph, RecordedTurns
+from zoo.compute.networks import prepared
+from zoo.compute.options import PLAIN, Speed, kernels
 from zoo.data.layout import read_info
 from zoo.data.sampling import Order
 from zoo.data.store import PairStore
 from zoo.recipe import Precision
-from zoo.train.engine import train
-from zoo.train.graph import WARM_STEPS, CudaGraph, RecordedTurns
-from zoo.train.networks import prepared
-from zoo.train.seeds import seed_everything
-from zoo.train.speed import PLAIN, Speed, kernels
-from zoo.train.turns import Turns
+from zoo.training.engine import train
+from zoo.training.seeds import seed_everything
+from zoo.training.step import Turns
 
 pytestmark = pytest.mark.gpu
 

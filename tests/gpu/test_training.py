@@ -13,9 +13,9 @@ from zoo.composition import compose
 from zoo.data.layout import read_info
 from zoo.data.sampling import Order
 from zoo.data.store import PairStore
-from zoo.train.engine import Accelerator
-from zoo.train.seeds import seed_everything
-from zoo.train.turns import Turns
+from zoo.training.engine import Accelerator
+from zoo.training.seeds import seed_everything
+from zoo.training.step import Turns
 
 pytestmark = pytest.mark.gpu
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.train.speed import Speed
-from zoo.weights.streaming import Draw, Seen, fast, stream
+from zoo.compute.options import Speed
+from zoo.translation.streaming import Draw, Seen, fast, stream
 
 pytestmark = pytest.mark.gpu
 

@@ -12,7 +12,7 @@ from huggingface_hub import constants
 import zoo
 from zoo import files as zoo_files
 from zoo.errors import ZooError
-from zoo.weights import cached
+from zoo.hub import cached
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from huggingface_hub import constants, file_download
 
 import zoo
 from zoo.errors import UsageError, ZooError
-from zoo.weights import cached
+from zoo.hub import cached
 
 WEIGHTS = r"GET /acme/net/[0-9a-f]{64}"
 

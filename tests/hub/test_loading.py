@@ -20,14 +20,14 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants
 import zoo
 from zoo.cli.catalog import info
 from zoo.errors import UsageError, ZooError
-from zoo.weights import cached, catalog
-from zoo.weights.folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig, save_model
-from zoo.weights.hub import Access, Pin, fetch
+from zoo.hub import cached, catalog
+from zoo.hub.download import Access, Pin, fetch
+from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig, save_model
 
 CDN, WEIGHTS = "cdn GET", "GET /acme/net/[0-9a-f]{64}"
 FETCH = """
 import sys
-from zoo.weights.hub import Access, Pin, fetch
+from zoo.hub.download import Access, Pin, fetch
 print(fetch(Pin(repo=sys.argv[1], revision=sys.argv[2]), Access()))
 """
 TRANSLATE = """
@@ -111,8 +111,8 @@ def layergan(tmp_path_factory) -> Path:
     from zoo.build import build_method
     from zoo.data.store import PairStore
     from zoo.sources import open_source
-    from zoo.train.engine import train
-    from zoo.train.seeds import seed_everything
+    from zoo.training.engine import train
+    from zoo.training.seeds import seed_everything
 
     root, device = tmp_path_factory.mktemp("layergan"), torch.device("cpu")
     source = open_source("scenes:train=4,test=2", size=32)

@@ -9,7 +9,7 @@ import pytest
 import zoo
 from zoo.cli.catalog import info
 from zoo.errors import ZooError
-from zoo.weights.publish import publish
+from zoo.hub.publish import publish
 
 INFO = r"GET /api/models/acme/net(/revision/|\?|$)"
 SHA = "0" * 40

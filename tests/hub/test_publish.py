@@ -22,17 +22,17 @@ from typer import Typer
 from typer.testing import CliRunner
 
 import zoo as package
-from zoo.bench.publication import prepare, write_publication
 from zoo.cli.publish import publish as command
 from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Weights
-from zoo.weights.publish import publish
+from zoo.hub.publication import prepare, write_publication
+from zoo.hub.publish import publish
 
 TINY = {"generator": "resnet6:width=4,blocks=1", "discriminator": "patchgan:width=4,layers=1", "steps": 4}
 COMMIT = r"POST .*/commit/"
 PUBLISH = """
 import sys, pathlib
-from zoo.weights.publish import publish
+from zoo.hub.publish import publish
 root = pathlib.Path(sys.argv[1])
 publish({str(path.relative_to(root)): path for path in root.rglob("*") if path.is_file()}, "acme/blocks")
 """

@@ -9,7 +9,7 @@ import zoo
 from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError, UsageError
 from zoo.recipe import Budget, Recipe
-from zoo.train.schedule import factor
+from zoo.training.schedule import factor
 
 
 def test_a_recipe_spells_out_every_option_and_survives_json(pairs):

@@ -11,9 +11,9 @@ from zoo.checkpoints.formats import Match, Network, networks, renamed
 from zoo.checkpoints.peek import peek
 from zoo.checkpoints.published import sha256_of
 from zoo.checkpoints.words import differences
+from zoo.converted_config import Converted
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.plugins import installed
-from zoo.weights.foreign import Converted
 
 _KEYS = 3
 """Keys that an error names of those in which a file and a format differ."""

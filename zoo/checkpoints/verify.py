@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from zoo.contracts import Method
 from zoo.errors import ZooError
-from zoo.weights.folder import WEIGHTS_FILE, ModelConfig
-from zoo.weights.loading import load
-from zoo.weights.translator import Translator
+from zoo.model_folder import WEIGHTS_FILE, ModelConfig
+from zoo.translation.loading import load
+from zoo.translation.translator import Translator
 
 SIDE = 64
 """Height and width in pixels of the input, where the network takes it; else the next size that it takes."""

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from zoo.build import build, build_method
 from zoo.checkpoints import verify
 from zoo.checkpoints.formats import Match, matches_any
+from zoo.converted_config import Converted, NetworkConfig
 from zoo.data.layout import DatasetInfo
 from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Kind
+from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig, save_model, save_network
 from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.registry import Choice, get_registry, option_names
-from zoo.weights.folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig, save_model, save_network
-from zoo.weights.foreign import Converted, NetworkConfig
 
 State = Mapping[str, Tensor]
 

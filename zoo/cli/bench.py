@@ -17,10 +17,10 @@ from zoo.cli.table import show_table
 from zoo.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from zoo.bench.grid import Axes, Cell, Refusal
-    from zoo.bench.launch import Launcher
-    from zoo.bench.outcome import Outcome
-    from zoo.bench.record import Record
+    from zoo.run.grid import Axes, Cell, Refusal
+    from zoo.run.launch import Launcher
+    from zoo.run.outcome import Outcome
+    from zoo.run.record import Record
 
 
 def bench(
@@ -118,16 +118,16 @@ def bench(
     zoo bench --recipe pix2pix,layergan --data scenes ·
     zoo bench --table gn_cyclegan_table2 --data osu=DIR,flir=DIR --preset paper
     """
-    from zoo.bench.display import make_display
-    from zoo.bench.grid import Axes, expand
-    from zoo.bench.job import METRICS
-    from zoo.bench.precision import choose_precision
-    from zoo.bench.runner import InterruptedBenchError, run
-    from zoo.bench.stale import retrained
     from zoo.composition import PresetName
+    from zoo.compute.options import parse_speed
+    from zoo.compute.precision import choose_precision
     from zoo.files import require_writable
     from zoo.registry import split_specs
-    from zoo.train.speed import parse_speed
+    from zoo.run.display import make_display
+    from zoo.run.grid import Axes, expand
+    from zoo.run.job import METRICS
+    from zoo.run.runner import InterruptedBenchError, run
+    from zoo.run.stale import retrained
 
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
         raise UsageError(f"{device!r} is not a device", "Type auto, cpu or cuda")
@@ -205,17 +205,17 @@ def _choose_launcher(name: str, device: str, jobs: str, per_cell: int, slurm: st
         raise UsageError(f"--jobs is {jobs!r}; it must be auto, or 1 or more")
     number = None if jobs == "auto" else int(jobs)
     if name == "slurm":
-        from zoo.bench.launch.slurm import SlurmLauncher
-        from zoo.bench.launch.slurm_options import parse_options
+        from zoo.run.launch.slurm import SlurmLauncher
+        from zoo.run.launch.slurm_options import parse_options
 
         return SlurmLauncher(out, parse_options(slurm), device=device, per_cell=per_cell, jobs=number)
     if name != "local":
         raise UsageError(f"no launcher is named {name!r}", "Type local or slurm")
     if slurm:
         raise UsageError("--slurm was given without --launcher slurm", "Type --launcher slurm --slurm ...")
-    from zoo.bench.launch.local import LocalLauncher
-    from zoo.bench.launch.memory import MemoryOf
-    from zoo.bench.launch.slots import make_slots
+    from zoo.run.launch.local import LocalLauncher
+    from zoo.run.launch.memory import MemoryOf
+    from zoo.run.launch.slots import make_slots
 
     return LocalLauncher(make_slots(device, number, per_cell, lambda device: MemoryOf(out, device=device)))
 
@@ -224,9 +224,9 @@ def _plan(
     name: str, data: str, axes: Axes, out: Path, metrics: Sequence[str]
 ) -> tuple[list[Cell], list[Refusal], list[str]]:
     """Return a paper's table as cells with the metrics of its columns, and leave the plan by which `zoo table` finds them."""
-    from zoo.bench.grid import Refusal
-    from zoo.bench.plan import parse_data, plan_table, write_plan
-    from zoo.bench.tables import load_table
+    from zoo.report.table_plan import parse_data, plan_table, write_plan
+    from zoo.report.tables import load_table
+    from zoo.run.grid import Refusal
 
     if axes.recipes or axes.generators or axes.discriminators or axes.methods or axes.norm:
         raise UsageError("--table and parts of a recipe were both given", "Leave the parts out: the table names them")
@@ -247,11 +247,11 @@ def show(outcomes: Sequence[Outcome], table: str, out: Path, *, as_json: bool) -
     if not outcomes:
         return None
     if table:
-        from zoo.bench.filled import fill
-        from zoo.bench.tables import load_table
+        from zoo.report.table_results import fill
+        from zoo.report.tables import load_table
 
         return show_table(fill(load_table(table), out))
-    from zoo.bench.results import footnotes, results_table
+    from zoo.report.results import footnotes, results_table
 
     columns, rows, title, numbers = results_table(outcomes)
     print_table(columns, rows, title=title, right=numbers)

@@ -10,7 +10,7 @@ import typer
 from zoo.cli.output import note, print_json, print_table
 
 if TYPE_CHECKING:
-    from zoo.bench.comparing import Line
+    from zoo.report.comparing import Line
 
 COLUMNS = ("run", "metric", "mean", "difference", "effect", "p", "images", "seeds", "verdict")
 
@@ -28,8 +28,8 @@ def compare(
     Example:
     zoo compare results/A results/B results/C
     """
-    from zoo.bench.comparing import compare_systems, systems_of
-    from zoo.bench.store import find_results
+    from zoo.report.comparing import compare_systems, systems_of
+    from zoo.run.store import find_results
 
     found = [find_results(folder) for folder in runs]
     for line in [line for results in found for line in results.unreadable]:
@@ -48,8 +48,8 @@ def compare(
 
 
 def _row(line: Line) -> tuple[str, ...]:
-    from zoo.bench.pool import p_text
-    from zoo.bench.results import decimals
+    from zoo.report.aggregate import p_text
+    from zoo.report.results import decimals
 
     digits = decimals(line.pooled.unit)
     metric = f"{line.metric} [{line.pooled.unit}]" if line.pooled.unit else line.metric

@@ -37,7 +37,7 @@ def kinds(incomplete: str) -> list[tuple[str, str]]:
 
 def tables(incomplete: str) -> list[tuple[str, str]]:
     """Complete the papers' tables."""
-    from zoo.bench.tables import table_names
+    from zoo.report.tables import table_names
 
     return [(name, "") for name in table_names() if name.startswith(incomplete)]
 

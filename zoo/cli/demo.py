@@ -44,14 +44,14 @@ def demo(
 
     Examples: zoo demo · zoo demo results/RUN --port 8000 · zoo demo org/name --space my-space
     """
-    from zoo.weights.addresses import title_of
+    from zoo.hub.addresses import title_of
 
     title = title_of(name)
     if space is not None:
         if share or port or browser:
             raise UsageError("--space writes files and opens no page", "Leave out --port, --share and --browser")
         from zoo.demo.space import write_space
-        from zoo.weights.hub import Access
+        from zoo.hub.download import Access
 
         files = write_space(space, name, title, Access(offline=offline or None))
         if as_json:
@@ -62,7 +62,7 @@ def demo(
     from zoo.demo.page import build_page, require_gradio, serve
 
     require_gradio()
-    from zoo.weights.loading import load
+    from zoo.translation.loading import load
 
     page = build_page(load(name, device=device, offline=offline or None), title)
     note("Ctrl-C ends it")

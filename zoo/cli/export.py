@@ -39,16 +39,16 @@ def export(
 
     Examples: zoo export results/RUN -o model.onnx · zoo export org/name --format pt2
     """
-    from zoo.weights.addresses import title_of
+    from zoo.hub.addresses import title_of
 
     title = title_of(name).rpartition("/")[2]
     chosen, target = choose(title, out, kind)
     from zoo.files import write_atomically
-    from zoo.weights.export import export as run
-    from zoo.weights.export import require
+    from zoo.translation.export import export as run
+    from zoo.translation.export import require
 
     require(chosen)
-    from zoo.weights.loading import load
+    from zoo.translation.loading import load
 
     exported = run(load(name, device="cpu", offline=offline or None), kind=chosen, name=title, size=size)
     write_atomically(target, exported.content)

@@ -13,8 +13,8 @@ from zoo.cli.output import note, print_json
 from zoo.errors import UsageError, ZooError
 
 if TYPE_CHECKING:
-    from zoo.bench.publication import Publication
-    from zoo.bench.store import Run
+    from zoo.hub.publication import Publication
+    from zoo.run.store import Run
 
 
 def publish(
@@ -55,8 +55,8 @@ def publish(
         return _publish_all(results, org, license_.lower(), bring, dry_run=dry_run, as_json=as_json)
     if org or run is None or not to:
         raise UsageError("a run and its repository are needed", "Type: zoo publish RUN --to ORG/NAME")
-    from zoo.bench.publication import prepare
-    from zoo.weights.addresses import repository_name
+    from zoo.hub.addresses import repository_name
+    from zoo.hub.publication import prepare
 
     to = repository_name(to)
     _check(to, dry_run)
@@ -74,8 +74,8 @@ def _publish_all(
     as_json: bool,
 ) -> None:
     """Publish run by run, a line each; one that fails does not keep the others from it."""
-    from zoo.bench.publication import prepare
-    from zoo.bench.store import find_results
+    from zoo.hub.publication import prepare
+    from zoo.run.store import find_results
 
     found = find_results(results)
     for line in found.unreadable:
@@ -108,7 +108,7 @@ def _publish_all(
 
 def _name_repos(runs: list[Run], org: str) -> list[tuple[str, Run]]:
     """Return the runs with their repositories; runs that would share one get the start of their key as well."""
-    from zoo.bench.systems import model_name
+    from zoo.run.systems import model_name
 
     names = [model_name(run.record.recipe, run.record.train_key) for run in runs]
     keys = [run.record.train_key[:8] for run in runs]
@@ -120,7 +120,7 @@ def _name_repos(runs: list[Run], org: str) -> list[tuple[str, Run]]:
 
 def _check(repo: str, dry_run: bool) -> None:
     """Refuse what cannot be published to before anything is read."""
-    from zoo.weights.publish import check_repo, require_token
+    from zoo.hub.publish import check_repo, require_token
 
     check_repo(repo)
     if not dry_run:
@@ -132,7 +132,7 @@ def _publish_with(*, private: bool, replace: bool) -> Callable[[Publication], di
 
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
-    from zoo.weights.publish import publish as commit
+    from zoo.hub.publish import publish as commit
 
     if not sys.stderr.isatty():
         disable_progress_bars()
@@ -153,7 +153,7 @@ def _publish_with(*, private: bool, replace: bool) -> Callable[[Publication], di
 
 
 def _write_to(out: Path | None, *, inside: bool) -> Callable[[Publication], dict[str, Any]]:
-    from zoo.bench.publication import write_publication
+    from zoo.hub.publication import write_publication
 
     def bring(publication: Publication) -> dict[str, Any]:
         name = publication.repo.partition("/")[2]
@@ -178,7 +178,7 @@ def _interruptible(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def _print(done: dict[str, Any]) -> None:
-    from zoo.bench.publication import row_text
+    from zoo.hub.publication import row_text
 
     row = done["row"]
     if "pin" in done:

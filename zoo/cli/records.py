@@ -24,7 +24,7 @@ def check(
 
     Example: zoo records check results
     """
-    from zoo.bench.records.check import check_folder
+    from zoo.report.records.check import check_folder
 
     records, faults = check_folder(folder)
     if as_json:
@@ -51,8 +51,8 @@ def import_(
 
     Example: zoo records import lab/results --name "the lab's H100"
     """
-    from zoo.bench.records.importing import import_records
     from zoo.files import require_writable
+    from zoo.report.records.importing import import_records
 
     require_writable(out)
     done = import_records(src, out, name)
@@ -78,7 +78,7 @@ def import_(
 @app.command("schema")
 def schema(as_json: Annotated[bool, typer.Option("--json", help="Print the JSON Schema.")] = False) -> None:
     """Print every field of record.json, failure.json and a table's plan, as Markdown or as JSON Schema."""
-    from zoo.bench.records.schema import json_schema, markdown
+    from zoo.report.records.schema import json_schema, markdown
 
     if as_json:
         return print_json(json_schema())

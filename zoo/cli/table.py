@@ -14,7 +14,7 @@ from zoo.cli.output import print_json, print_table
 from zoo.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from zoo.bench.filled import FilledTable, Line
+    from zoo.report.table_results import FilledTable, Line
 
 
 def table(
@@ -32,9 +32,9 @@ def table(
     zoo table gn_cyclegan_table2 ·
     zoo table gn_cyclegan_table2 --from results --format markdown
     """
-    from zoo.bench.filled import fill
-    from zoo.bench.render import FORMATS
-    from zoo.bench.tables import load_table, table_names
+    from zoo.report.render import FORMATS
+    from zoo.report.table_results import fill
+    from zoo.report.tables import load_table, table_names
 
     formats = ["terminal", *FORMATS]
     if form not in formats:
@@ -58,7 +58,7 @@ def table(
 
 def show_table(filled: FilledTable) -> None:
     """Print a filled table for people."""
-    from zoo.bench.render import COLUMNS, RIGHT, caption, cells, heading, legend
+    from zoo.report.render import COLUMNS, RIGHT, caption, cells, heading, legend
 
     numbers = [column for column in RIGHT if column != "interval"]  # which may be folded between its ends
     typer.echo(filled.title)

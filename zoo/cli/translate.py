@@ -17,7 +17,7 @@ from zoo.cli.targets import plan, plan_video, spare_originals
 from zoo.errors import DataError, UsageError, ZooError
 
 if TYPE_CHECKING:
-    from zoo.weights.streaming import Draw
+    from zoo.translation.streaming import Draw
 
 DEFAULT_MODEL = "pix2pix-scenes"
 """Weights that come with zoo."""
@@ -91,8 +91,8 @@ def translate(
     film = plan_video(image, out, level)
     jobs = [] if film else _plan(image, out, level)
     spare_originals([film] if film else jobs)
-    from zoo.train.speed import parse_speed
-    from zoo.weights.loading import load
+    from zoo.compute.options import parse_speed
+    from zoo.translation.loading import load
 
     wanted = parse_speed(speed)
     translator = load(model, device=device, offline=offline or None)
@@ -102,7 +102,7 @@ def translate(
         name = translator.config.recipe.method.name
         raise UsageError(f"this model ({name}) reads class labels, and a video has none", "Translate single images")
     translator.require_inputs(labels=labels is not None, temperatures=degrees)
-    from zoo.weights.streaming import Draw, fast
+    from zoo.translation.streaming import Draw, fast
 
     draw = Draw(translator, temperatures=degrees, tile=tile, depth=level, batch=batch)
     with fast(translator, wanted, precision):
@@ -142,7 +142,7 @@ def _plan(image: Path, out: Path | None, level: Literal[8, 16, "float"]) -> list
 
 
 def _video(draw: Draw, source: Path, target: Path, as_json: bool) -> None:
-    from zoo.weights.video import translate_video
+    from zoo.translation.video import translate_video
 
     told = time.monotonic()
 
@@ -161,9 +161,9 @@ def _video(draw: Draw, source: Path, target: Path, as_json: bool) -> None:
 
 def _images(draw: Draw, jobs: Sequence[tuple[Path, Path]], labels: Path | None, celsius: bool, as_json: bool) -> None:
     """Translate images to files, name each when it is written, and fail at the end if one could not be."""
-    from zoo.weights.outputs import write_pixels
-    from zoo.weights.overlap import Behind
-    from zoo.weights.streaming import read, stream
+    from zoo.translation.outputs import write_pixels
+    from zoo.translation.prefetch import Behind
+    from zoo.translation.streaming import read, stream
 
     translator, faults, done, told = draw.translator, 0, set[int](), time.monotonic()
     label_folder = labels if labels and labels.is_dir() else None

@@ -11,8 +11,8 @@ from zoo.errors import UsageError, did_you_mean
 from zoo.terminal import one_line
 
 if TYPE_CHECKING:
-    from zoo.weights.catalog import Entry
-    from zoo.weights.remote import RemoteModel
+    from zoo.hub.catalog import Entry
+    from zoo.hub.remote import RemoteModel
 
 WEIGHTS = "weights"
 """The word after `zoo list`."""
@@ -24,7 +24,7 @@ def list_catalogue(pattern: str, *, as_json: bool) -> None:
     Raises:
         UsageError: none does.
     """
-    from zoo.weights.catalog import list_weights
+    from zoo.hub.catalog import list_weights
 
     entries = list_weights(pattern)
     if as_json:
@@ -40,7 +40,7 @@ def list_catalogue(pattern: str, *, as_json: bool) -> None:
 
 def show(name: str, *, as_json: bool) -> bool:
     """Print weights of the catalogue, or a model on the Hub; return whether the name is one of either."""
-    from zoo.weights.catalog import find_weights
+    from zoo.hub.catalog import find_weights
 
     if entry := find_weights(name):
         if as_json:
@@ -50,9 +50,9 @@ def show(name: str, *, as_json: bool) -> bool:
         return True
     if "/" not in name:
         return False
-    from zoo.weights.addresses import repository
-    from zoo.weights.hub import Access
-    from zoo.weights.remote import describe
+    from zoo.hub.addresses import repository
+    from zoo.hub.download import Access
+    from zoo.hub.remote import describe
 
     pin = repository(name)
     if pin is None:
@@ -67,7 +67,7 @@ def show(name: str, *, as_json: bool) -> bool:
 
 def names() -> list[str]:
     """Return the names of the catalogue."""
-    from zoo.weights.catalog import list_weights
+    from zoo.hub.catalog import list_weights
 
     return [entry.name for entry in list_weights()]
 

@@ -14,7 +14,7 @@ from zoo.demo.examples import examples
 from zoo.demo.picture import Mark, Thermal, coloured, enlargement, legend, reading, scale_of
 
 if TYPE_CHECKING:
-    from zoo.weights.translator import Translator
+    from zoo.translation.translator import Translator
 
 TILE, TILED_FROM = 1024, 3_000_000
 """Photographs of more pixels than the second are translated in tiles, so that a page on a small machine survives them."""

@@ -16,7 +16,7 @@ from zoo.files import cache_places
 from zoo.version import DISTRIBUTION
 
 if TYPE_CHECKING:
-    from zoo.weights.translator import Translator
+    from zoo.translation.translator import Translator
 
 Page = Any
 """A gradio.Blocks."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zoo.layers.pixels import level_of
 
 if TYPE_CHECKING:
-    from zoo.weights.translator import Translator
+    from zoo.translation.translator import Translator
 
 Thermal = NDArray[np.float32]
 """A thermal image [H, W] in [-1, 1]."""

@@ -10,14 +10,14 @@ from typing import Any
 
 from zoo.data.publish import NewFolder
 from zoo.errors import UsageError
+from zoo.hub.addresses import repository
+from zoo.hub.catalog import find_weights
+from zoo.hub.download import COMMIT, Access
+from zoo.hub.locating import Located, locate
+from zoo.hub.readme import read_readme
+from zoo.model_folder import CARD_FILE, CONFIG_FILE, ModelConfig, read_card, read_config
 from zoo.plugins import installed
 from zoo.version import DISTRIBUTION, __version__
-from zoo.weights.addresses import repository
-from zoo.weights.catalog import find_weights
-from zoo.weights.folder import CARD_FILE, CONFIG_FILE, ModelConfig, read_card, read_config
-from zoo.weights.hub import COMMIT, Access
-from zoo.weights.locating import Located, locate
-from zoo.weights.readme import read_readme
 
 APP = '''"""{title}, as a Space. Written by `zoo demo --space`."""
 

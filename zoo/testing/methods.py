@@ -7,13 +7,13 @@ from safetensors.torch import load
 from torch import Tensor
 
 from zoo.contracts import Method, OptimizerSpec
+from zoo.model_folder import inference_state
 from zoo.registry import Choice
 from zoo.testing.failure import CheckError
 from zoo.testing.networks import encoded, stirred
 from zoo.testing.shapes import SLACK
 from zoo.testing.standins import scenes_batch
 from zoo.testing.subjects import MethodSubject, turn
-from zoo.weights.folder import inference_state
 
 STEPS = 5
 """Optimizer steps in which a player must lower its loss on one batch."""

@@ -18,16 +18,16 @@ from typing import Annotated, cast
 
 import typer
 
-from zoo.bench.cell import run_cell, stop_signals
-from zoo.bench.claim import DEAD_AFTER, expired, folder_time, holder, is_ahead
-from zoo.bench.grid import Axes, Cell, expand
-from zoo.bench.job import METRICS, Ending, Job, read_job, scorings
 from zoo.cli.output import note
 from zoo.cli.running import run
 from zoo.composition import PresetName
 from zoo.data.layout import read_info
 from zoo.errors import UsageError
 from zoo.registry import split_specs
+from zoo.run.cell import run_cell, stop_signals
+from zoo.run.grid import Axes, Cell, expand
+from zoo.run.job import METRICS, Ending, Job, read_job, scorings
+from zoo.run.lease import DEAD_AFTER, expired, folder_time, holder, is_ahead
 from zoo.sources import DataSource
 
 CODES: Mapping[Ending, int] = {"done": 0, "kept": 0, "taken": 1, "interrupted": 130, "crowded": 1, "failed": 1}
@@ -87,7 +87,7 @@ def train(
 
 
 def _composed(axes: Axes, metrics: list[str], device: str, out: Path) -> tuple[Cell, Job]:
-    from zoo.bench.runner import choose_metrics
+    from zoo.run.runner import choose_metrics
 
     cells, refusals = expand(axes, out)
     if refusals:
@@ -118,9 +118,9 @@ def _cell_of(folder: Path, job: Job) -> Cell:
 
 def _run(cell: Cell, job: Job) -> int:
     """Run this process's share of the cell and return the exit code; the first process shows how it goes."""
-    from zoo.bench.display import make_display
-    from zoo.bench.outcome import Outcome
-    from zoo.bench.record import read_record
+    from zoo.run.display import make_display
+    from zoo.run.outcome import Outcome
+    from zoo.run.record import read_record
 
     stopping = stop_signals(signal.SIGTERM, signal.SIGINT)
     if os.environ.get("RANK", "0") != "0":

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from zoo.contracts import Generator, Normalizer
 from zoo.errors import UsageError
-from zoo.train.turns import Turns
+from zoo.training.step import Turns
 from zoo_plugins.cut import zoo_components
 from zoo_plugins.cut.config import CUTConfig
 from zoo_plugins.cut.method import CUT

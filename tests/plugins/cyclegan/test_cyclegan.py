@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from zoo.contracts import Normalizer
 from zoo.errors import UsageError
-from zoo.train.turns import Turns
+from zoo.training.step import Turns
 from zoo_plugins.cyclegan import zoo_components
 from zoo_plugins.cyclegan.config import CycleGANConfig
 from zoo_plugins.cyclegan.method import CycleGAN

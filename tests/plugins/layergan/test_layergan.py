@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from zoo.contracts import Normalizer
 from zoo.errors import RefusedError, UsageError, ZooError
-from zoo.train.turns import Turns
+from zoo.training.step import Turns
 from zoo_plugins.layergan import zoo_components
 from zoo_plugins.layergan.config import LayerGANConfig
 from zoo_plugins.layergan.method import LayerGAN

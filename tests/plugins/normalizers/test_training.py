@@ -14,8 +14,8 @@ from zoo.composition import compose
 from zoo.contracts import Batch
 from zoo.data.layout import DatasetInfo
 from zoo.errors import RefusedError
-from zoo.train.engine import train
-from zoo.train.seeds import seed_everything
+from zoo.training.engine import train
+from zoo.training.seeds import seed_everything
 
 CPU = torch.device("cpu")
 

@@ -19,7 +19,7 @@ from zoo.contracts import Normalizer
 from zoo.data.layout import read_info
 from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError, UsageError
-from zoo.train.turns import Turns
+from zoo.training.step import Turns
 from zoo_plugins.pix2pix import zoo_components
 from zoo_plugins.pix2pix.config import Pix2PixConfig
 from zoo_plugins.pix2pix.method import Pix2Pix

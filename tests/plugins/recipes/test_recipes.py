@@ -12,8 +12,8 @@ from zoo.data.store import PairStore
 from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError
 from zoo.sources import DataSource, open_source
-from zoo.train.seeds import seed_everything
-from zoo.train.turns import Turns
+from zoo.training.seeds import seed_everything
+from zoo.training.step import Turns
 
 RECIPES = [
     "gn_cyclegan", "cbam_cyclegan", "cyclegan", "cut", "fastcut", "pix2pix", "thermalgan", "layergan", "layergan_reduced",

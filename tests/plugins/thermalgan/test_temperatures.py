@@ -12,7 +12,7 @@ from skimage.segmentation import find_boundaries
 from torch import Tensor
 
 from zoo.errors import UsageError
-from zoo.weights.folder import inference_state
+from zoo.model_folder import inference_state
 from zoo_plugins.thermalgan import zoo_components
 from zoo_plugins.thermalgan.config import ThermalGANConfig
 from zoo_plugins.thermalgan.inputs import Inputs, edges

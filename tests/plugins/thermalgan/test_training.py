@@ -17,7 +17,7 @@ from zoo.contracts import Normalizer
 from zoo.data.store import PairStore
 from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError
-from zoo.train.turns import Turns
+from zoo.training.step import Turns
 from zoo_plugins.thermalgan.config import ThermalGANConfig
 from zoo_plugins.thermalgan.encoder import Encoder
 from zoo_plugins.thermalgan.method import ThermalGAN

@@ -14,7 +14,7 @@ from zoo.data.store import PairStore
 from zoo.evaluate.celsius import score_celsius
 from zoo.evaluate.score import evaluate
 from zoo.sources import open_source
-from zoo.weights.portable import Portable
+from zoo.translation.portable import Portable
 
 DATA, SIDE = "scenes:train=2,test=3", 32
 

@@ -1,0 +1,103 @@
+"""What the page says of runs, datasets and scores, and what its parts are made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import stdev
+
+import numpy as np
+import pytest
+
+from zoo.composition import compose
+from zoo.data.layout import DatasetInfo, Health, LeftOut
+from zoo.model_folder import ModelConfig
+from zoo.recipe import Part
+from zoo.report.html.commands import row_command
+from zoo.report.html.plots import Curve, curve_panel
+from zoo.report.html.runs import style
+from zoo.run.record import write_json
+
+
+def test_every_run_has_its_scores_with_intervals_and_its_own_command(six, page_of):
+    page = page_of(six)
+    for text in ("11.50", "10.50 to 12.50", "1.23 M", "1 min 15 s", "2.5 steps/s", "1.00 GiB", "visible", "95%"):
+        assert text in page.text
+    for generator in ("resnet6", "resnet9", "unet_auto"):
+        for judge in ("patchgan", "patchgan_gn"):
+            command = f"zoo bench --gen {generator}:width=4 --disc {judge} --data blocks --size 32 --steps 30"
+            assert command in page.text
+
+
+def test_seeds_share_a_name_and_a_colour_and_have_a_mean(tmp_path, source, score, record, write_cell, page_of):
+    values = (10.0, 11.0, 13.0)
+    for seed, value in enumerate(values):
+        recipe = compose(generator="resnet6:width=4", data=source, size=32, steps=2, seed=seed)
+        write_cell(tmp_path / f"s{seed}", record(recipe, scores=[score(values=(value, value))]))
+    page = page_of(tmp_path)
+    assert "mean of 3 seeds" in page.text and "seed 2" in page.text
+    assert "11.33" in page.text and f"± {stdev(values):.2f}" in page.text
+    assert len([attrs for attrs in page.all("img") if attrs.get("src")]) == 2 * 3  # the first seed's
+
+
+def test_a_dataset_is_shown_with_its_health_and_what_was_left_out(tmp_path, source, record, write_cell, page_of):
+    recipe = compose(generator="resnet6:width=4", data=source, size=32, steps=2)
+    folder = write_cell(tmp_path / "a", record(recipe))
+    left_out = (LeftOut(name="a.jpg", reason="no partner"), LeftOut(name="b.jpg", reason="no partner"))
+    health = Health(images=9, judged=6, misregistered=5, repeated=3)
+    info = DatasetInfo(name="blocks", source="made by hand", splits={"test": 3}, left_out=left_out, health=health)
+    write_json(folder / "config.json", ModelConfig(recipe=recipe, dataset=info, plugins={}))
+    (folder / "model.safetensors").touch()
+    page = page_of(tmp_path)
+    for text in ("CC0", "6 train, 3 test", recipe.data.fingerprint[:12], "made by hand", "2 files: no partner"):
+        assert text in page.text
+    assert "5 of 6 judged pairs misregistered, 3 test images repeated in training" in page.text
+
+
+def test_scores_under_another_protocol_stand_in_a_column_of_their_own(
+    tmp_path, source, score, record, write_cell, page_of
+):
+    for i, data_range in enumerate((1.0, 255.0)):
+        recipe = compose(generator=f"resnet6:width={4 + i}", data=source, size=32, steps=2)
+        protocol = {"data_range": data_range, "reads": ["visible"], "mode": ("eval", "train")[i]}
+        write_cell(tmp_path / str(i), record(recipe, scores=[score(protocol=protocol)]))
+    page = page_of(tmp_path)
+    assert "psnr [dB] (data_range=1.0)" in page.text and "psnr [dB] (data_range=255.0)" in page.text
+
+
+def test_a_record_of_a_plugin_that_is_gone_is_shown_with_the_recorded_command(
+    tmp_path, source, record, write_cell, page_of
+):
+    recipe = compose(generator="resnet6:width=4", data=source, size=32, steps=2)
+    gone = replace(recipe, generator=Part(name="gone/lostnet", config={"width": 3}))
+    command = "zoo bench --gen lostnet:width=3,resnet6 --data blocks"
+    write_cell(tmp_path / "a", record(gone, command=command))
+    page = page_of(tmp_path)
+    assert "lostnet" in page.text and command in page.text
+
+
+def test_the_command_is_narrowed_to_the_row_in_its_own_words(source, record):
+    recipe = compose(recipe="pix2pix", data=source, size=32, steps=2)
+    command = "zoo bench --recipe=cut,pix2pix --data scenes,blocks --size 32 --seeds 3 --out 'my results'"
+    wanted = "zoo bench --recipe=pix2pix --data blocks --size 32 --seeds 3 --out 'my results'"
+    assert row_command(record(recipe, command=command)) == wanted
+
+
+@pytest.mark.parametrize(
+    "command", ["", "make bench", "zoo bench 'unclosed", "zoo bench --table t --gen resnet6,unet_auto"]
+)
+def test_a_command_that_cannot_be_narrowed_is_given_as_recorded(source, command, record):
+    recipe = compose(generator="resnet6", data=source, size=32, steps=2)
+    assert row_command(record(recipe, command=command)) == command
+
+
+def test_24_systems_are_drawn_differently():
+    assert len({(style(i).color, style(i).dash) for i in range(24)}) == 24
+
+
+def test_curves_are_in_the_pages_ink_and_long_ones_are_averaged_down():
+    steps = np.arange(100_000.0)
+    curve = Curve(steps=steps, values=1 + np.exp(-steps / 1e4), style=style(0))
+    svg = curve_panel([curve], title="cycle_A", across="step")
+    assert "currentColor" in svg and style(0).color in svg and "#010203" not in svg
+    assert 'aria-label="cycle_A' in svg and "<?xml" not in svg and "<g id" not in svg
+    assert len(svg) < 40_000

@@ -1,0 +1,104 @@
+"""The table that a bench prints: what it says once, and how it fits into a terminal."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from zoo.cli.output import print_table
+from zoo.composition import compose
+from zoo.report.results import footnotes, results_table
+from zoo.run.grid import Cell
+from zoo.run.outcome import Outcome
+from zoo.sources import open_source
+
+METRICS = ("psnr", "ssim", "mae")
+
+
+@pytest.fixture
+def outcomes(pairs, make_record, make_score):
+    """Return the outcomes of a bench of these systems."""
+
+    def make(*systems, seeds=1, status="done", metrics=METRICS):
+        source = open_source(str(pairs), size=32)
+        made = []
+        for words in systems:
+            for seed in range(seeds):
+                recipe = compose(**{"data": source, "size": 32, "steps": 3, "seed": seed} | words)
+                record = replace(make_record([make_score([10.25, 11.75], name) for name in metrics]), recipe=recipe)
+                cell = Cell(recipe=recipe, source=source, folder=Path(f"run{len(made)}"), train_key="k")
+                made.append(Outcome(cell=cell, status=status, record=record if status == "done" else None))
+        return made
+
+    return make
+
+
+GENERATORS = ({"generator": "resnet6"}, {"generator": "resnet9_cbam", "discriminator": "patchgan_gn"})
+RECIPES = ({"recipe": "cut"}, {"recipe": "pix2pix"}, {"method": "histogram_matching"})
+
+
+def test_what_is_the_same_for_all_cells_is_said_once_in_the_title(outcomes):
+    columns, rows, title, numbers = results_table(outcomes(*GENERATORS))
+    assert columns == ("system", "psnr [dB]", "ssim", "mae", "params", "it/s")
+    assert numbers == columns[1:]
+    assert [row[0] for row in rows] == ["resnet6 patchgan", "resnet9_cbam patchgan_gn"]
+    assert title == "cyclegan, blocks, 32 px, 3 steps, 2 test images; mean [95% bootstrap interval]"
+
+
+def test_seeds_and_states_are_columns_where_they_differ(outcomes):
+    columns, rows, title, _ = results_table(outcomes(GENERATORS[0], seeds=2))
+    assert columns[:2] == ("system", "seed") and [row[1] for row in rows] == ["0", "1"]
+    assert [row[0] for row in rows] == ["cyclegan resnet6 patchgan"] * 2
+    assert not title.startswith("cyclegan")
+    failed = [*outcomes(GENERATORS[0]), *outcomes(GENERATORS[1], status="failed")]
+    columns, rows, _, _ = results_table(failed)
+    assert columns[-1] == "state" and [row[-1] for row in rows] == ["done", "failed"]
+    assert set(rows[1][1:-1]) == {""}
+
+
+def test_costs_that_no_row_has_are_no_columns(outcomes):
+    (outcome,) = outcomes(RECIPES[2])
+    timing = replace(outcome.record.timing, steps_per_second=None)
+    free = replace(outcome, record=replace(outcome.record, parameters={"translation": 0}, timing=timing))
+    assert results_table([free])[0] == ("system", "psnr [dB]", "ssim", "mae")
+
+
+@pytest.fixture
+def shown(capsys, monkeypatch):
+    """Print a table on a terminal of this width and return the lines."""
+
+    def show(columns, rows, title, numbers, width):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", str(width))
+        print_table(columns, rows, title=title, right=numbers)
+        return re.sub(r"\x1b\[\d*m|─", "", capsys.readouterr().out)
+
+    return show
+
+
+@pytest.mark.parametrize("systems", [GENERATORS, RECIPES])
+@pytest.mark.parametrize(("width", "metrics"), [(80, METRICS[:2]), (100, METRICS), (160, METRICS)])
+def test_on_a_terminal_no_number_and_no_word_is_folded(outcomes, systems, width, metrics, shown):
+    table = results_table(outcomes(*systems, metrics=metrics))
+    text = shown(*table, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    columns, rows, title, _ = table
+    assert sorted(text.split()) == sorted(" ".join((*columns, *(cell for row in rows for cell in row), title)).split())
+    if width == 160:
+        assert "11.00 [10.75, 11.25]" in text
+
+
+def test_on_a_narrow_terminal_words_are_folded_before_numbers(outcomes, shown):
+    text = shown(*results_table(outcomes(*RECIPES)), width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.count("[10.7500, 11.2500]") == 2 * len(RECIPES) and "histogram_matching" not in text
+
+
+def test_the_dataset_s_health_stands_under_the_table(outcomes):
+    (outcome,) = outcomes(GENERATORS[0])
+    source = outcome.cell.source
+    assert footnotes([outcome]) == [f"Dataset blocks: health not measured; run: zoo data check {source.root} --write"]

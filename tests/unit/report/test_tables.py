@@ -1,0 +1,94 @@
+"""The papers' values, to the last digit, and what is said of their arithmetic."""
+
+from __future__ import annotations
+
+import pytest
+
+from zoo.errors import UsageError
+from zoo.registry import get_registry
+from zoo.report.tables import arithmetic, dataset_title, load_table, table_names
+
+TABLE2 = """
+unet_128     13.6867 .2479  13.2131 .4167
+unet_256     13.7892 .2686  12.7318 .4444
+resnet_6     17.3956 .7071  13.3745 .4700
+resnet_9     17.0300 .6900  13.3275 .4368
+cut          13.3502 .3168  13.1813 .4214
+gn_cyclegan  18.0699 .7491  13.5195 .4572
+"""
+TABLE3 = """
+baseline  13.2131 .4167
+resnet    13.3275 .4368
+cbam      13.2403 .4530
+gn        13.5195 .4572
+"""
+TABLE1 = """
+pix2pix           117.082
+thermalgan         93.704
+layergan_reduced   75.447
+layergan           34.890
+"""
+
+
+def printed(name: str) -> dict[str, list[str]]:
+    """Return each row's values as the table prints them, dataset by dataset."""
+    table = load_table(name)
+    return {
+        row.name: [
+            f"{row.paper[dataset][column.name]:.{column.decimals}f}".lstrip("0")
+            for dataset in table.datasets
+            for column in table.columns
+        ]
+        for row in table.rows
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("gn_cyclegan_table2", TABLE2), ("gn_cyclegan_table3", TABLE3), ("layergan_table1", TABLE1)]
+)
+def test_the_papers_values_are_there_to_the_last_digit(name, text):
+    lines = [line.split() for line in text.strip().splitlines()]
+    assert printed(name) == {row: values for row, *values in lines}
+
+
+def test_the_tables_are_found_and_no_other_file_is_one():
+    assert table_names() == ["gn_cyclegan_table2", "gn_cyclegan_table3", "layergan_table1"]
+    with pytest.raises(UsageError, match="gn_cyclegan_table2"):
+        load_table("gn_cyclegan_table4")
+
+
+@pytest.mark.parametrize("name", table_names())
+def test_every_row_and_baseline_is_a_system_that_exists(name):
+    registry, table = get_registry(), load_table(name)
+    for row in table.rows:
+        if row.recipe:
+            registry.find("recipe", row.recipe)
+        else:
+            registry.find("method", row.method)
+            registry.find("generator", row.generator)
+            registry.find_judge(row.discriminator)
+    for baseline in table.baselines:
+        assert not registry.find("method", baseline).contract.uses
+    for column in table.columns:
+        registry.find("metric", column.metric)
+    assert {table.proposed, table.reference} <= {row.name for row in table.rows}
+
+
+@pytest.mark.parametrize("name", table_names())
+def test_what_the_paper_leaves_open_is_said(name):
+    protocol = load_table(name).protocol
+    assert any(entry.paper.startswith("not stated") for entry in protocol)
+    assert all(entry.what and entry.paper and entry.ours for entry in protocol)
+
+
+def test_the_papers_arithmetic_is_checked():
+    notes = arithmetic(load_table("gn_cyclegan_table2"))
+    assert any("32.2 %" in note and "32.03 %" in note for note in notes)
+    assert any("SSIM on FLIR" in note and "ResNet-6's 0.4700" in note and "0.4572" in note for note in notes)
+    assert len(notes) == 2
+    assert pytest.approx(1.3203, abs=5e-5) == 18.0699 / 13.6867
+    assert arithmetic(load_table("layergan_table1")) == []
+
+
+def test_datasets_are_written_as_their_authors_do():
+    assert (dataset_title("roadscene"), dataset_title("FLIR"), dataset_title("mine")) == ("RoadScene", "FLIR", "mine")

@@ -1,0 +1,277 @@
+"""Jobs of a cluster, by submitit's executor that runs them on this machine; what Slurm itself does is not run here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from zoo.errors import UsageError
+from zoo.run.grid import Axes, Cell, expand
+from zoo.run.launch import slurm, slurm_queue
+from zoo.run.launch.slurm import SlurmLauncher
+from zoo.run.launch.slurm_options import GRACE, minutes, parameters, parse_options
+from zoo.run.lease import held
+from zoo.run.runner import run
+
+pytest.importorskip("submitit")
+
+
+class Heard:
+    """A display that remembers."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+        self.steps: list[int] = []
+
+    def kept(self, outcomes):
+        self.before = len(outcomes)
+
+    def started(self, cell, number, cells):
+        pass
+
+    def heard(self, cell, event):
+        if event.what == "stage":
+            self.stages.append(event.text)
+        else:
+            self.steps.append(event.step)
+
+    def waiting(self, cells, who):
+        pass
+
+    def returned(self, cell):
+        pass
+
+    def finished(self, outcome):
+        pass
+
+    def stopping(self, cell):
+        pass
+
+
+def cells_of(pairs: Path, out: Path, **changes: object) -> list[Cell]:
+    axes = Axes(data=(str(pairs),), size=32, **{"methods": ("mean_image", "grey_copy"), **changes})
+    cells, refusals = expand(axes, out)
+    assert not refusals
+    return cells
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("90", 90), ("90:00", 90), ("90:01", 91), ("12:00:00", 720), ("1-0", 1440), ("1-12", 2160), ("2-00:30", 2910)],
+)
+def test_times_are_read_as_slurm_writes_them(text, expected):
+    assert minutes(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "a", "1:2:3:4", "-3", "1-"])
+def test_other_times_are_refused(text):
+    with pytest.raises(UsageError, match="time="):
+        minutes(text)
+
+
+def test_options_become_parameters_of_submitit():
+    options = parse_options("partition=gpu, time=12:00:00,cpus-per-task=8")
+    assert parameters(options, "auto", 4, 16) == {
+        "name": "zoo",
+        "nodes": 1,
+        "tasks_per_node": 1,
+        "timeout_min": 720,
+        "gpus_per_node": 4,
+        "cpus_per_task": 8,
+        "slurm_signal_delay_s": GRACE,
+        "slurm_array_parallelism": 16,
+        "slurm_additional_parameters": {"partition": "gpu"},
+    }
+
+
+def test_gpus_are_asked_for_unless_the_user_did_or_wants_none():
+    assert "gpus_per_node" not in parameters({}, "cpu", 1, None)
+    assert "gpus_per_node" not in parameters({"gres": "gpu:a100:1"}, "auto", 1, None)
+    assert parameters({"nodes": "2"}, "cuda", 8, None)["gpus_per_node"] == 4
+
+
+@pytest.mark.parametrize("text", ["partition", "partition=", "=gpu,"])
+def test_an_option_without_a_value_is_refused(text):
+    with pytest.raises(UsageError, match="KEY=VALUE"):
+        parse_options(text)
+
+
+def test_nodes_share_the_processes_of_a_cell_equally():
+    with pytest.raises(UsageError, match="3 processes cannot be divided equally among 2 nodes"):
+        parameters({"nodes": "2"}, "cuda", 3, None)
+
+
+SBATCH = """#!/bin/sh
+# As Slurm: jobs run a copy of the script, which submitit moves as soon as it is submitted.
+sent="$(dirname "$0")/sent.sh"
+cp "$1" "$sent"
+echo "Submitted batch job 42"
+export SLURM_ARRAY_JOB_ID=42 SLURM_NTASKS=1 SLURM_JOB_NUM_NODES=1 SLURM_NODEID=0 SLURM_PROCID=0 SLURM_LOCALID=0
+for task in ${STARTED_TASKS-0 1}; do
+    SLURM_ARRAY_TASK_ID=$task SLURM_JOB_ID=$((43 + task)) sh "$sent" >/dev/null 2>&1 &
+done
+"""
+SRUN = """#!/bin/sh
+while [ "${1#--}" != "$1" ]; do
+    case "$1" in --output|--error) shift 2;; *) shift;; esac
+done
+exec "$@"
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch) -> Path:
+    """A folder of programs with the names of Slurm's, which run a job array of two at once; no state is ever told."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, text in (("sbatch", SBATCH), ("srun", SRUN), ("sacct", "#!/bin/sh\n")):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    return programs
+
+
+def test_a_grid_becomes_one_job_array_of_what_was_asked(zoo, pairs, tmp_path, stand_in):
+    words = ("bench", "--method", "mean_image,grey_copy", "--data", str(pairs), "--size", "32", "--device", "cpu")
+    asked = "partition=gpu,time=12:00:00,qos=long"
+    done = zoo(*words, "--launcher", "slurm", "--slurm", asked, "--jobs", "8", "--out", "results")
+    assert done.returncode == 0, done.stderr
+    assert "job 42_0 is queued" in done.stderr and "mean_image" in done.stdout
+    assert len(list((tmp_path / "results").glob("*/record.json"))) == 2
+    text = (stand_in / "sent.sh").read_text()
+    for line in ("partition=gpu", "qos=long", "time=720", "array=0-1%2", f"signal=USR2@{GRACE}", "job-name=zoo"):
+        assert f"#SBATCH --{line}\n" in text, text
+    assert "gpus" not in text
+
+
+def test_a_run_whose_job_vanished_fails_with_the_reason(pairs, tmp_path, stand_in, monkeypatch):
+    monkeypatch.setenv("STARTED_TASKS", "0")
+    for name, seconds in (("LOST_AFTER", 3.0), ("ASK_EVERY", 0.5)):
+        monkeypatch.setattr(slurm_queue, name, seconds)
+    monkeypatch.setattr(slurm, "LOOK_EVERY", 0.2)
+    cells = cells_of(pairs, tmp_path)
+    launcher = SlurmLauncher(tmp_path, {}, device="cpu")
+    # The first job stays in the queue until it is done; the second was never there.
+    (stand_in / "squeue").write_text("#!/bin/sh\necho 42_0\n")
+    (stand_in / "squeue").chmod(0o755)
+    first, second = run(cells, Heard(), launcher, command="zoo bench")
+    assert first.status == "done" and second.status == "failed"
+    assert "job 42_1 is lost: squeue and sacct do not know it" in second.reason
+    assert not slurm.note_of(tmp_path / slurm.FOLDER, cells[1]).exists(), "the next bench would wait for it"
+
+
+def test_a_job_that_an_earlier_bench_lost_is_submitted_again(pairs, tmp_path, stand_in, monkeypatch):
+    for name, seconds in (("LOST_AFTER", 1.0), ("ASK_EVERY", 0.2)):
+        monkeypatch.setattr(slurm_queue, name, seconds)
+    monkeypatch.setattr(slurm, "LOOK_EVERY", 0.2)
+    cells = cells_of(pairs, tmp_path)
+    launcher = SlurmLauncher(tmp_path, {}, device="cpu")
+    for cell in cells:
+        note = slurm.note_of(tmp_path / slurm.FOLDER, cell)
+        note.parent.mkdir(exist_ok=True)
+        note.write_text("7_0")
+
+    class Patient(Heard):
+        def heard(self, cell, event):
+            super().heard(cell, event)
+            if "is lost" in event.text:
+                monkeypatch.setattr(slurm_queue, "LOST_AFTER", 60.0)
+
+    heard = Patient()
+    outcomes = run(cells, heard, launcher, command="zoo bench")
+    assert [outcome.status for outcome in outcomes] == ["done", "done"]
+    assert heard.stages.count("job 7_0 is lost; submitting another") == 2
+
+
+@pytest.mark.parametrize(
+    ("squeue", "expected"),
+    [
+        ("echo 7_0; echo 8", {"9"}),
+        ("echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", {"7_0", "8", "9"}),
+        ("echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1", set()),
+        ("exit 0", {"7_0", "8", "9"}),
+        (None, {"7_0", "8", "9"}),
+    ],
+)
+def test_a_job_is_lost_when_the_queue_answers_and_does_not_list_it(tmp_path, stand_in, monkeypatch, squeue, expected):
+    if squeue:
+        (stand_in / "squeue").write_text(f"#!/bin/sh\n{squeue}\n")
+        (stand_in / "squeue").chmod(0o755)
+    now = 1000.0
+    monkeypatch.setattr(slurm_queue.time, "monotonic", lambda: now)
+    queue, jobs = slurm_queue.Queue(exists=True), {job: tmp_path / job for job in ("7_0", "8", "9")}
+    assert queue.find_lost(jobs) == set()
+    now += slurm_queue.LOST_AFTER / 2
+    assert queue.find_lost(jobs) == set()
+    now += slurm_queue.LOST_AFTER / 2
+    assert queue.find_lost(jobs) == expected
+
+
+def test_a_job_whose_run_is_leased_is_not_lost(tmp_path, stand_in, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(slurm_queue.time, "monotonic", lambda: now)
+    queue = slurm_queue.Queue(exists=True)
+    with held(tmp_path / "run"):
+        queue.find_lost({"7": tmp_path / "run"})
+        now += 2 * slurm_queue.LOST_AFTER
+        assert queue.find_lost({"7": tmp_path / "run"}) == set()
+    queue.find_lost({"7": tmp_path / "run"})
+    now += 2 * slurm_queue.LOST_AFTER
+    assert queue.find_lost({"7": tmp_path / "run"}) == {"7"}
+
+
+def test_without_slurm_the_refusal_says_where_to_type_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UsageError, match="login node"):
+        SlurmLauncher(tmp_path, {})
+
+
+def test_cells_run_as_jobs_and_tell_the_bench_how_it_goes(pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(slurm, "LOOK_EVERY", 0.2)
+    cells, heard = cells_of(pairs, tmp_path), Heard()
+    launcher = SlurmLauncher(tmp_path, {"time": "5"}, device="cpu", cluster="local")
+    outcomes = run(cells, heard, launcher, command="zoo bench")
+    assert [outcome.status for outcome in outcomes] == ["done", "done"]
+    assert "training" in heard.stages and any("is queued" in stage for stage in heard.stages)
+    again = SlurmLauncher(tmp_path, {}, device="cpu", cluster="local")
+    assert [outcome.status for outcome in run(cells, heard, again, command="zoo bench")] == ["kept", "kept"]
+    assert heard.before == 2
+
+
+@pytest.mark.slow
+def test_a_preempted_job_saves_its_state_and_goes_on_from_there(pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(slurm, "LOOK_EVERY", 0.2)
+    parts = {
+        "methods": ("cyclegan",),
+        "generators": ("resnet6:width=4,blocks=1",),
+        "discriminators": ("patchgan:width=4,layers=1",),
+    }
+    (cell,) = cells_of(pairs, tmp_path, **parts, steps=150)
+
+    class Preempting(Heard):
+        def heard(self, cell, event):
+            super().heard(cell, event)
+            if event.what == "step" and event.step > 2 and not hasattr(self, "at"):
+                self.at = event.step
+                for task in supervisors(tmp_path):
+                    os.kill(task, signal.SIGUSR2)
+
+    heard = Preempting()
+    launcher = SlurmLauncher(tmp_path, {"time": "5"}, device="cpu", cluster="local")
+    (outcome,) = run([cell], heard, launcher, command="zoo bench")
+    assert outcome.status == "done" and outcome.record.timing.resumed == 1
+    assert heard.stages.count("training") == 2
+    again = heard.stages.index("training", heard.stages.index("training") + 1)
+    assert again and min(heard.steps[heard.steps.index(heard.at) + 1 :]) > 1
+
+
+def supervisors(out: Path) -> list[int]:
+    """Return the processes that run the jobs of a results folder."""
+    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return [
+        int(line.split()[0]) for line in listed.splitlines() if "submitit.core._submit" in line and str(out) in line
+    ]

@@ -1,0 +1,134 @@
+"""Cells of a grid: their keys, which old records must keep, and how many processes train them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from zoo.composition import compose
+from zoo.errors import RefusedError, UsageError
+from zoo.recipe import Recipe
+from zoo.run.environment import provenance
+from zoo.run.grid import Axes, expand, key_of, train_key
+from zoo.run.runner import choose_metrics
+from zoo.sources import open_source
+
+
+def test_every_seed_is_the_recipe_that_would_be_composed_for_it(pairs):
+    cells, _ = expand(Axes(generators=("resnet6", "resnet9"), data=(str(pairs),), size=32, seeds=3), Path("out"))
+    assert [cell.recipe.seed for cell in cells] == [0, 1, 2] * 2
+    source = open_source(str(pairs), size=32)
+    for cell, name in zip(cells, ["resnet6"] * 3 + ["resnet9"] * 3, strict=True):
+        composed: Recipe = compose(generator=name, data=source, size=32, seed=cell.recipe.seed)
+        assert cell.recipe == composed and cell.train_key == train_key(composed)
+
+
+def test_the_number_of_processes_is_in_the_key_and_one_changes_no_key(pairs):
+    axes = {"data": (str(pairs),), "size": 32, "batch": 2}
+    ((alone,), _) = expand(Axes(**axes), Path("out"))
+    ((many,), _) = expand(Axes(**axes, processes=2), Path("out"))
+    assert alone.train_key != many.train_key and alone.folder != many.folder
+    assert (alone.processes, many.processes, alone.recipe) == (1, 2, many.recipe)
+    assert alone.train_key == key_of(asdict(alone.recipe), provenance(alone.recipe))
+
+
+@pytest.mark.parametrize("method", ["cyclegan", "pix2pix", "cut", "thermalgan"])
+def test_fields_that_recipes_once_did_not_have_are_in_the_key_only_where_they_change_the_training(method):
+    recipe = compose(method=method, generator="unet_auto", data="scenes")
+    older = {name: value for name, value in asdict(recipe).items() if name not in ("flip", "decay_crop")}
+    plugins = provenance(recipe)
+    assert (key_of(older, plugins) == train_key(recipe)) == (method in ("cyclegan", "pix2pix"))
+
+
+def test_a_recipe_of_an_older_record_reads_as_it_was_trained():
+    recipe = compose(data="scenes")
+    older = {name: value for name, value in asdict(recipe).items() if name not in ("flip", "decay_crop")}
+    assert msgspec.convert(older, Recipe) == recipe
+
+
+def test_a_batch_must_be_divisible_by_the_processes(pairs):
+    with pytest.raises(UsageError, match="a batch of 3 cannot be divided equally among 2 processes"):
+        expand(Axes(data=(str(pairs),), size=32, batch=3, processes=2), Path("out"))
+
+
+def test_what_has_no_network_is_fitted_by_one_process(pairs):
+    ((cell,), _) = expand(Axes(methods=("mean_image",), data=(str(pairs),), size=32, processes=4), Path("out"))
+    assert cell.processes == 1
+
+
+def _advised(generators: tuple[str, ...], metrics: tuple[str, ...], data: str, size: int) -> int | None:
+    """Return the size that a bench of this size is advised to use, or None where nothing is refused."""
+    axes = Axes(
+        methods=("pix2pix",), generators=generators, discriminators=("patchgan:width=8",), data=(data,), size=size
+    )
+    cells, refusals = expand(axes, Path("out"), metrics=metrics)
+    reasons = [refusal.reason for refusal in refusals]
+    if not reasons:
+        try:
+            choose_metrics(metrics, cells)
+        except RefusedError as error:
+            reasons = [str(error)]
+    sizes = {int(number) for reason in reasons for number in re.findall(r"--size (\d+)", reason)}
+    assert len(sizes) == bool(reasons)
+    return sizes.pop() if sizes else None
+
+
+@pytest.mark.parametrize("size", [1, 30, 64, 160, 161, 162, 200, 1000])
+@pytest.mark.parametrize(
+    ("generators", "multiple"), [(("resnet6",), 4), (("unet_128",), 128), (("resnet6", "unet_128"), 128)]
+)
+@pytest.mark.parametrize(
+    ("metrics", "least"), [(("ms_ssim",), 161), (("ms_ssim:scales=3", "psnr"), 41), (("psnr",), 1)]
+)
+def test_the_size_that_is_advised_suits_every_part_and_metric(
+    pairs, size: int, generators: tuple[str, ...], multiple: int, metrics: tuple[str, ...], least: int
+) -> None:
+    advised = _advised(generators, metrics, str(pairs), size)
+    least = max(least, 24)  # patchgan's
+    if advised is None:
+        assert size % multiple == 0 and size >= least
+        return
+    suits = [each for each in range(1, 4000) if each % multiple == 0 and each >= least]
+    assert abs(advised - size) == min(abs(each - size) for each in suits)
+    assert _advised(generators, metrics, str(pairs), advised) is None
+
+
+def test_a_key_names_the_content_of_files_and_the_source_of_plugins_but_only_where_there_are_any():
+    recipe = {"generator": {"name": "p/n", "config": {"weights": "a.pth"}}, "seed": 0}
+    plain = key_of(recipe, {})
+    assert key_of(recipe, {}, files={}) == plain
+    one = key_of(recipe, {}, files={"generator.weights": "1" * 64})
+    elsewhere = {**recipe, "generator": {"name": "p/n", "config": {"weights": "b.pth"}}}
+    assert one != plain and one == key_of(elsewhere, {}, files={"generator.weights": "1" * 64})
+    assert one != key_of(recipe, {}, files={"generator.weights": "2" * 64})
+    assert key_of(recipe, {"generator": {"source": "x"}}) != key_of(recipe, {"generator": {}})
+
+
+def test_what_trains_anew_after_an_edit_says_so_in_a_line(pairs, tmp_path, finished):
+    from dataclasses import replace
+
+    from zoo.run.record import read_record, write_json
+    from zoo.run.stale import retrained
+
+    axes = Axes(generators=("resnet6:width=4,blocks=1",), data=(str(pairs),), size=32, steps=4)
+    ((cell,), _) = expand(axes, tmp_path)
+    assert retrained([cell]) == []
+    made = finished(tmp_path / "made", str(pairs), generator="resnet6:width=4,blocks=1", steps=4)
+    record = read_record(made)
+    for number, (key, value, told) in enumerate(
+        [
+            ("source", "0" * 16, "the source of generator resnet/resnet6 changed under version"),
+            ("version", "0.0.1", "0.0.1"),
+        ]
+    ):
+        origin = {**record.plugins["generator"], key: value}
+        edited = replace(record, plugins={**record.plugins, "generator": origin})
+        name = f"{cell.folder.name.rpartition('-')[0]}-{number:08x}"
+        write_json(tmp_path / name / "record.json", edited)
+        (line,) = retrained([cell])
+        assert told in line and "1 run trains anew" in line
+        (tmp_path / name / "record.json").unlink()

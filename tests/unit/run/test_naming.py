@@ -1,0 +1,38 @@
+"""Short names of recipes that stand side by side."""
+
+from dataclasses import replace
+
+from zoo.composition import compose
+from zoo.recipe import Part
+from zoo.run.grid import slug
+from zoo.run.naming import name_systems, shared_parts
+from zoo.run.systems import model_name
+from zoo.sources import open_source
+
+
+def test_systems_are_named_by_what_they_differ_in(pairs):
+    source = open_source(str(pairs), size=32)
+
+    def system(**words):
+        return compose(**{"generator": "resnet6", "data": source, "size": 32, "steps": 2} | words)
+
+    assert name_systems([system(), system(generator="resnet9")]) == ["resnet6", "resnet9"]
+    assert name_systems([system(), system(discriminator="patchgan_gn")]) == ["patchgan", "patchgan_gn"]
+    assert name_systems([system(), system(seed=1)]) == ["cyclegan resnet6 patchgan"] * 2
+    assert name_systems([system(), system(steps=4)])[1].endswith(", 4 steps")
+    assert name_systems([system(), system(batch=2)])[1].endswith(", batch 2")
+    assert name_systems([system(), system()])[1].endswith(" (2)")
+
+
+def test_a_component_that_shares_its_name_is_shown_with_its_plugin(pairs):
+    own = compose(generator="resnet6", data=open_source(str(pairs), size=32), size=32, steps=2)
+    other = replace(own, generator=Part(name="other/resnet6", config=own.generator.config))
+    assert name_systems([own, other]) == ["cyclegan resnet6 patchgan", "cyclegan other/resnet6 patchgan"]
+    assert shared_parts([own, other]) == []
+    assert name_systems([other, replace(other, seed=1)]) == ["cyclegan other/resnet6 patchgan"] * 2
+    pixel = replace(other, discriminator=Part(name="patchgan/pixel"))
+    assert name_systems([own, pixel]) == ["resnet6 patchgan", "other/resnet6 pixel"]
+    assert slug(own).startswith("cyclegan-resnet6-patchgan-") and slug(other).startswith(
+        "cyclegan-other_resnet6-patchgan-"
+    )
+    assert "cyclegan-other-resnet6-" in model_name(other, "0" * 64)

@@ -1,0 +1,89 @@
+"""A translator is copied, pickled and sent to other processes; every copy translates the same."""
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+import zoo
+from zoo.translation.streaming import fast
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+SMALL = {"generator": "resnet6:width=4,blocks=1"}
+JUDGED = {"discriminator": "patchgan:width=4"}
+METHODS = {
+    "cyclegan": SMALL | JUDGED,
+    "cut": {"method": "cut"} | SMALL | JUDGED,
+    "pix2pix": {"method": "pix2pix", "generator": "unet_auto:width=4"} | JUDGED,
+    "thermalgan": {"method": "thermalgan", "generator": "unet_auto:width=4"} | JUDGED,
+    "layergan": {"method": "layergan:channel_multiplier=0.03125,max_channels=8,latent=16"},
+    "object_means": {"method": "object_means"},
+    "histogram_matching": {"method": "histogram_matching"},
+    "mean_image": {"method": "mean_image"},
+}
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def translator(request, saved, tmp_path_factory):
+    asked = METHODS[request.param]
+    loaded = zoo.load(saved(tmp_path_factory.mktemp("m"), "scenes:train=2,test=2", **asked), device="cpu")
+    if request.param == "histogram_matching":
+        loaded.method.histogram += 1
+    return loaded
+
+
+def drawn(translator, pixels=PIXELS):
+    labels = np.zeros(pixels.shape[:2], np.uint8) if translator.reads_labels else None
+    return translator.translate(pixels, labels)
+
+
+def saved_and_loaded(translator):
+    buffer = io.BytesIO()
+    torch.save(translator, buffer)
+    buffer.seek(0)
+    return torch.load(buffer, weights_only=False)
+
+
+COPIES = [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one)), saved_and_loaded]
+
+
+@pytest.mark.parametrize("way", COPIES, ids=["copy", "deepcopy", "pickle", "torch.save"])
+def test_a_copy_translates_the_same(translator, way):
+    fresh = drawn(way(translator))
+    expected = drawn(translator)
+    used = way(translator)
+    assert np.array_equal(fresh, expected) and np.array_equal(drawn(used), expected)
+    assert used.method.training == translator.method.training
+    assert (used.config, used.reads, used.card) == (translator.config, translator.reads, translator.card)
+
+
+def test_a_deep_copy_has_weights_of_its_own(saved, pairs, tmp_path):
+    translator = zoo.load(saved(tmp_path, str(pairs), **SMALL), device="cpu")
+    other = copy.deepcopy(translator)
+    before = drawn(translator)
+    for weight in other.parameters():
+        weight.zero_()
+    assert np.array_equal(drawn(translator), before) and not np.array_equal(drawn(other), before)
+
+
+def test_a_copy_after_the_fast_ways_were_used(saved, pairs, tmp_path):
+    translator = zoo.load(saved(tmp_path, str(pairs), **SMALL), device="cpu")
+    with fast(translator, None, "fp32"):
+        drawn(translator)
+    assert np.array_equal(drawn(pickle.loads(pickle.dumps(translator))), drawn(translator))
+
+
+def test_workers_of_a_spawned_loader_translate(saved, pairs, tmp_path):
+    translator = zoo.load(saved(tmp_path, str(pairs), **SMALL), device="cpu")
+    pictures = [PIXELS, PIXELS[:, ::-1].copy(), PIXELS[::-1].copy()]
+    loader = DataLoader(
+        pictures, batch_size=2, num_workers=1, multiprocessing_context="spawn", collate_fn=translator.translate
+    )
+    thermal = [one for batch in loader for one in batch]
+    assert all(np.array_equal(one, drawn(translator, seen)) for one, seen in zip(thermal, pictures, strict=True))

@@ -1,1 +1,0 @@
-"""Grids of cells: planned, run as processes, recorded, shown. The parent process imports no torch."""

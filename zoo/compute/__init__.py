@@ -1,0 +1,1 @@
+"""How a training step or a translation is executed: memory layout, precision, compilation, CUDA graphs."""

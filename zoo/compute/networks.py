@@ -1,0 +1,144 @@
+"""A method's networks as a training runs them: in another memory layout, at another precision, compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo.compute.options import Speed
+from zoo.contracts import Batch, Discriminator, Generator, Method
+from zoo.recipe import Precision
+
+LARGE = 2_000_000
+"""Weights of a kernel such as 4x4 from 256 to 512 channels."""
+
+
+@contextmanager
+def prepared(
+    method: Method, speed: Speed, precision: Precision, device: torch.device, *, translating: bool = False
+) -> Iterator[None]:
+    """Give a method's networks the layout and compiled forms of `speed` and a precision, and take them away again at the end.
+
+    All players' networks, or for `translating` those that may translate.
+
+    Under `bf16` what a network computes inside is autocast, and what it returns is float32: losses, norms of gradients, pools and
+    all that a method does between its networks stay at full precision. Parameters and buffers stay the same objects.
+    """
+    networks = list(_generators(method) if translating else _networks(method))
+    if speed.channels_last:
+        _lay_out(method, torch.channels_last)
+    for network in networks:
+        if precision == "bf16":
+            _replace(network, lambda function: _autocast(function, device.type))
+        if speed.compile:
+            _compile(network)
+    try:
+        yield
+    finally:
+        for network in networks:
+            _restore(network)
+        if speed.channels_last:
+            _lay_out(method, torch.contiguous_format)
+
+
+def is_deep(method: Method) -> bool:
+    """Whether most weights are in large kernels, which networks have where few pixels are left: UNets, not ResNets.
+
+    On a CPU channels-last then costs more than it gains: each step rearranges the gradients of all weights, and few pixels gain.
+    """
+    kernels = [p.numel() for p in method.parameters() if p.requires_grad and p.dim() == 4]
+    return sum(size for size in kernels if size >= LARGE) > sum(kernels) / 2
+
+
+def laid_out(batch: Batch, speed: Speed) -> Batch:
+    """Return a batch whose images have the layout of `speed`."""
+    if not speed.channels_last:
+        return batch
+    return {
+        name: tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+        for name, tensor in batch.items()
+    }
+
+
+def copied_like(value: Tensor, model: Tensor) -> Tensor:
+    """Return a copy of `value` with the device, type and memory layout of `model`, which has the same shape."""
+    return torch.empty_like(model).copy_(value)
+
+
+def _networks(method: Method) -> Iterator[nn.Module]:
+    """Yield the networks of all players once; a list of networks is none itself."""
+    seen: set[int] = set()
+    waiting = [module for modules in method.players().values() for module in modules]
+    while waiting:
+        module = waiting.pop(0)
+        if isinstance(module, nn.ModuleList):
+            waiting = [*module, *waiting]
+        elif id(module) not in seen:
+            seen.add(id(module))
+            yield module
+
+
+def _generators(method: nn.Module) -> Iterator[nn.Module]:
+    """Yield what may translate: generators, and networks of a method's own that hold none."""
+    for child in method.children():
+        if isinstance(child, Generator):
+            yield child
+        elif any(isinstance(module, Generator) for module in child.modules()):
+            yield from _generators(child)
+        elif not isinstance(child, Discriminator) and any(True for _ in child.parameters()):
+            yield child
+
+
+def _lay_out(method: nn.Module, layout: torch.memory_format) -> None:
+    for tensor in (*method.parameters(), *method.buffers()):
+        if tensor.dim() == 4:
+            tensor.data = tensor.data.contiguous(memory_format=layout)
+
+
+def _autocast(function: Callable[..., Any], device: str) -> Callable[..., Any]:
+    @wraps(function)
+    def run(*inputs: Any, **options: Any) -> Any:
+        with torch.autocast(device, torch.bfloat16):
+            return _full(function(*inputs, **options))
+
+    return run
+
+
+def _full(output: Any) -> Any:
+    """Return a network's output with float32 in place of bfloat16."""
+    if isinstance(output, Tensor):
+        return output.float() if output.dtype == torch.bfloat16 else output
+    if isinstance(output, list | tuple):
+        return [_full(part) for part in output]
+    return output
+
+
+def _compile(network: nn.Module) -> None:
+    # Networks, not whole losses: a network is compiled once for all its calls, while a loss may draw from a stream of its own or
+    # differentiate a discriminator twice. Inside `torch.func` a compiled network runs as it is.
+    # Dropout draws from torch's own streams, as it does without compiling.
+    options: dict[str, Any] = {"fallback_random": True}
+    network.compile(dynamic=False, options=options)
+    _replace(network, lambda function: torch.compile(function, dynamic=False, options=options), only=("taps",))
+
+
+def _replace(
+    network: nn.Module,
+    change: Callable[[Callable[..., Any]], Callable[..., Any]],
+    only: tuple[str, ...] = ("forward", "taps"),
+) -> None:
+    """Change what a network computes by, for this object alone; of generators that have taps these too."""
+    for name in only:
+        if name == "forward" or (isinstance(network, Generator) and type(network).taps is not Generator.taps):
+            network.__dict__[name] = change(getattr(network, name))
+
+
+def _restore(network: nn.Module) -> None:
+    network._compiled_call_impl = None
+    for name in ("forward", "taps"):
+        network.__dict__.pop(name, None)

@@ -1,0 +1,1 @@
+"""Models on the Hugging Face Hub and in its cache: download, verify, publish."""

@@ -1,0 +1,88 @@
+"""From what users call a model (a catalogue name, a folder, a repository) to the folder that holds it. Imports no torch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.errors import UsageError, ZooError
+from zoo.files import expand
+from zoo.hub.addresses import is_address, repository
+from zoo.hub.cached import mismatch
+from zoo.hub.catalog import Entry, bundled_folder, find_weights, not_published, unknown
+from zoo.hub.download import Access, Pin, fetch
+from zoo.hub.errors import is_no_repository
+from zoo.model_folder import WEIGHTS_FILE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Located:
+    """A model on this machine."""
+
+    folder: Path
+    """Holds `config.json`, the weights and, where there is one, the card."""
+    file: str = WEIGHTS_FILE
+
+
+def locate(source: str | Path, access: Access) -> Located:
+    """Return where a model is, fetched where need be.
+
+    Args:
+        source: a name of the catalogue, a folder, `org/repo[@revision]` or an address (`zoo.hub.addresses`). A name means
+            the catalogue's even where a folder is called the same (which is `./NAME`); of a folder and a repository, the folder
+            is meant.
+        access: how to reach the Hub.
+
+    Raises:
+        UsageError: there is no such name, folder or repository, or its weights are not published.
+        ZooError: it cannot be fetched.
+    """
+    if not str(source):
+        raise UsageError("the name of the model is empty", "Name weights of the catalogue, a run folder or org/repo")
+    row = find_weights(source) if isinstance(source, str) else None
+    if row:
+        return _of_row(row, access)
+    path = expand(source)
+    if path.is_dir():
+        return Located(folder=path)
+    if path.is_file():
+        raise _is_a_file(path)
+    pin, exact = repository(source), is_address(source) or "@" in str(source)
+    if pin is None or (not exact and path.parent.is_dir()):
+        if isinstance(source, str) and re.fullmatch(r"[\w.-]+", source) and not source.startswith("."):
+            raise unknown(source)
+        return Located(folder=path)  # whose absence is told when it is read
+    try:
+        return Located(folder=fetch(pin, access))
+    except ZooError as error:
+        if exact or not is_no_repository(error):
+            raise
+        raise type(error)(f"there is no folder `{source}` here, and {error.message}", error.fix) from error.__cause__
+
+
+def pin_of(row: Entry) -> Pin:
+    """Return what a row of the catalogue pins."""
+    weights = row.weights
+    return Pin(repo=weights.repo, revision=weights.revision, file=weights.file, sha256=weights.sha256)
+
+
+def _of_row(row: Entry, access: Access) -> Located:
+    if row.weights.folder:
+        located = Located(folder=bundled_folder(row), file=row.weights.file)
+        path = located.folder / located.file
+        if row.weights.sha256 and path.is_file() and (fault := mismatch(path, row.weights.sha256)):
+            fix = f"Type: pip install --force-reinstall {row.plugin.distribution}"
+            raise ZooError(f"the weights {row.name} were changed: {path} has {fault}", fix)
+        return located
+    if not row.weights.repo:
+        raise not_published(row)
+    return Located(folder=fetch(pin_of(row), access), file=row.weights.file)
+
+
+def _is_a_file(path: Path) -> UsageError:
+    if path.suffix == ".safetensors":
+        return UsageError(
+            f"`{path}` is a file, and a model is a folder with its config.json", f"Name the folder: {path.parent}"
+        )
+    return UsageError(f"`{path}` is a file, and a model is a folder", f"Type: zoo convert {path}")

@@ -1,0 +1,188 @@
+"""What is published of a finished run: verified weights, the card, and the record without the paths of this machine."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path, PurePath
+
+import msgspec
+
+from zoo.checkpoints.published import sha256_of
+from zoo.checksums import is_run, repair, require_whole
+from zoo.composition import digest
+from zoo.errors import DamagedError, UsageError, ZooError
+from zoo.files import write_atomically
+from zoo.hookspec import Weights
+from zoo.hub.card import card, summary_of
+from zoo.hub.card_data import Subject, eval_results, license_of
+from zoo.hub.publish import EVAL_FILE, OPTIONAL, README_FILE, SAMPLES_FILE
+from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig, inference_state, load_weights, read_config
+from zoo.report.html.commands import row_command
+from zoo.run.record import RECORD_FILE, Record, read_failure, read_record
+from zoo.run.stale import code_changes
+from zoo.run.systems import known_system, slug
+
+PATH = re.compile(r"(^|[=,])((?:~\w*|\.{0,2})/[^=,]*)")
+"""A path, alone in a word or as the value of an option; names such as `timm/unet` are none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """A run as it is published."""
+
+    repo: str
+    """`ORG/NAME`."""
+    files: Mapping[str, Path | bytes]
+    """By path in the repository."""
+    row: Weights
+    """The row of the catalogue, but for the commit."""
+
+
+def prepare(folder: Path, repo: str, *, license: str = "") -> Publication:
+    """Return what is to be published of a finished run, after checking that its weights are what its config describes.
+
+    Args:
+        folder: of the run.
+        repo: `ORG/NAME`.
+        license: of the weights, as the Hub calls it; by default the training data's, where that is one that the Hub knows.
+
+    Raises:
+        UsageError: the folder is not a finished run.
+        ZooError: its files are damaged, do not belong together, or hold values that are not finite.
+    """
+    record, config = _read(folder)
+    require_whole(folder, [SAMPLES_FILE])
+    _verify(folder, record, config)
+    record = _shareable(record)
+    weights, samples = folder / WEIGHTS_FILE, folder / SAMPLES_FILE
+    subject = Subject(
+        repo=repo,
+        record=record,
+        data=config.dataset,
+        license=license or license_of(config.dataset),
+        sha256=sha256_of(weights),
+        size=weights.stat().st_size,
+        sampled=samples.is_file(),
+    )
+    files: dict[str, Path | bytes] = {
+        CONFIG_FILE: (folder / CONFIG_FILE).read_bytes(),
+        WEIGHTS_FILE: weights,
+        README_FILE: card(subject).encode(),
+        RECORD_FILE: msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n",
+    }
+    if subject.sampled:
+        files[SAMPLES_FILE] = samples
+    if results := eval_results(subject):
+        files[EVAL_FILE] = results.encode()
+    return Publication(repo=repo, files=files, row=_row(subject))
+
+
+def write_publication(publication: Publication, folder: Path) -> None:
+    """Write the very files that publishing to a new repository would commit.
+
+    Raises:
+        UsageError: the folder holds other files.
+        ZooError: it cannot be written.
+    """
+    known = {*publication.files, *OPTIONAL}
+    there = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+    others = sorted(str(path.relative_to(folder)) for path in there if str(path.relative_to(folder)) not in known)
+    if others or folder.is_file():
+        what = f"holds {others[0]}" if others else "is a file"
+        raise UsageError(f"`{folder}` {what}, which is no part of what would be published", "Choose another -o FOLDER")
+    for name, content in publication.files.items():
+        write_atomically(folder / name, content if isinstance(content, bytes) else content.read_bytes())
+    for name in OPTIONAL:
+        if name not in publication.files:
+            (folder / name).unlink(missing_ok=True)
+
+
+def row_text(row: Weights) -> str:
+    """Return a row of the catalogue as Python, to be pasted into a plugin's `zoo_weights`."""
+    values = {each.name: getattr(row, each.name) for each in fields(row) if getattr(row, each.name) != each.default}
+    shown = {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items() if value}
+    return "Weights(\n" + "".join(f"    {name}={value!r},\n" for name, value in shown.items()) + ")"
+
+
+def _read(folder: Path) -> tuple[Record, ModelConfig]:
+    """Return a finished run's record and config, which must be of one training."""
+    record = read_record(folder) if folder.is_dir() else None
+    if record is None:
+        config_missing = not (folder / CONFIG_FILE).is_file()
+        if config_missing and (failure := read_failure(folder)):
+            raise UsageError(f"`{folder}` failed and cannot be published: {failure.reason}", repair(folder))
+        runs = sorted(path.parent for path in folder.glob(f"*/{RECORD_FILE}"))
+        if runs:
+            fix = f"Name one, e.g. {runs[0]}, or publish all: zoo publish --from {folder} --org ORG"
+            raise UsageError(f"`{folder}` holds {len(runs)} runs", fix)
+        what = f"has no {RECORD_FILE}: it is not a finished run" if folder.is_dir() else "is no folder"
+        fix = repair(folder) if is_run(folder) else "Name a run folder, e.g. results/RUN"
+        raise UsageError(f"`{folder}` {what}", fix)
+    config = read_config(folder)
+    if digest(record.recipe) != digest(config.recipe):
+        raise ZooError(
+            f"`{folder}`: {CONFIG_FILE} and {RECORD_FILE} are of two trainings",
+            repair(folder),
+        )
+    return record, config
+
+
+def _verify(folder: Path, record: Record, config: ModelConfig) -> None:
+    """Build the network, load every tensor into it, and refuse values that are not finite."""
+    import torch
+
+    from zoo.build import build_method
+
+    with torch.random.fork_rng(devices=[]):
+        method = build_method(config.recipe, config.dataset, torch.Generator(), training=False)
+    try:
+        load_weights(folder, method)
+    except DamagedError:
+        raise
+    except ZooError as error:
+        if changes := code_changes(record):
+            fix = "Publish from an environment with the code that it was trained with, or run the bench again to train anew"
+            raise ZooError(f"`{folder}` was trained with other code: {'; '.join(changes)}", fix) from error
+        raise
+    state = inference_state(method)
+    bad = [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if bad:
+        raise ZooError(
+            f"`{folder / WEIGHTS_FILE}` has values that are not finite, in {bad[0]} ({len(bad)} of {len(state)} tensors)",
+            "Such weights are not published; train again, with another seed or a lower learning rate",
+        )
+
+
+def _shareable(record: Record) -> Record:
+    """Return the record with commands that reproduce this run alone and tell nothing of where its machine keeps what."""
+    notes = [re.sub(r"`(zoo [^`]*)`", lambda match: f"`{_without_paths(match[1])}`", note) for note in record.notes]
+    return replace(record, command=_without_paths(row_command(record)), notes=notes)
+
+
+def _without_paths(command: str) -> str:
+    """Return a command with the last part of each path in the place of the path."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # nothing that a shell would take
+        return "zoo bench"
+    return shlex.join(PATH.sub(lambda match: match[1] + PurePath(match[2]).name, word) for word in words)
+
+
+def _row(subject: Subject) -> Weights:
+    record, known = subject.record, known_system(subject.record.recipe)
+    scores = {f"{score.metric} ({record.recipe.size} px, n {score.n})": score.value for score in record.scores}
+    return Weights(
+        name=slug(subject.name),
+        summary=f"{summary_of(record)}; {subject.data.name}, {record.recipe.size} px",
+        train=record.command,
+        dataset=subject.data.name,
+        recipe=known[0] if known else "",
+        repo=subject.repo,
+        sha256=subject.sha256,
+        size=subject.size,
+        license=subject.license or subject.data.license,
+        scores=scores,
+    )

@@ -1,0 +1,1 @@
+"""Reads records for people: tables, comparisons, pages. Imports no torch."""

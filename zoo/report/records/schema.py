@@ -1,0 +1,105 @@
+"""The form of records, failures and plans: every field with its type and meaning, from the dataclasses themselves. No torch."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from zoo.evaluate.results import CelsiusErrors, Score
+from zoo.recipe import Budget, DataRef, Part, Recipe
+from zoo.report.table_plan import Measure, Plan, PlannedCell, RefusedRow
+from zoo.run.record import SCHEMA, Failure, Record, Timing
+
+FILES: dict[str, tuple[type, ...]] = {
+    "record.json": (Record, Recipe, Part, DataRef, Budget, Score, CelsiusErrors, Timing),
+    "failure.json": (Failure,),
+    "tables/TABLE.json": (Plan, Measure, PlannedCell, RefusedRow),
+}
+"""Files of a results folder, and the dataclasses that they are written from, the whole file's first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A field of a file."""
+
+    name: str
+    type: str
+    default: str
+    """As written in Python; empty for a field that must be there."""
+    meaning: str
+
+
+def fields_of(form: type) -> list[Field]:
+    """Return a dataclass's fields, each with the string that stands under it."""
+    (body,) = ast.parse(textwrap.dedent(inspect.getsource(form))).body
+    assert isinstance(body, ast.ClassDef)
+    fields = []
+    for line, following in zip(body.body, [*body.body[1:], None], strict=True):
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+            fields.append(
+                Field(
+                    name=line.target.id,
+                    type=ast.unparse(line.annotation),
+                    default=_default(line.value),
+                    meaning=_text(following),
+                )
+            )
+    return fields
+
+
+def markdown() -> str:
+    """Return the fields of every file as Markdown."""
+    parts = ["## Fields", f"Schema {SCHEMA}."]
+    for file, forms in FILES.items():
+        parts.append(f"### `{file}`")
+        for form in forms:
+            lines = ["| field | type | default | meaning |", "|---|---|---|---|"]
+            lines += [
+                f"| `{one.name}` | {_code(one.type)} | {_code(one.default)} | {_cell(one.meaning)} |"
+                for one in fields_of(form)
+            ]
+            parts += [f"**{form.__name__}**: {_cell(inspect.getdoc(form) or '')}", "\n".join(lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the files, the meaning of each field as its description."""
+    roots = [forms[0] for forms in FILES.values()]
+    references, definitions = msgspec.json.schema_components(roots, ref_template="#/$defs/{name}")
+    for form in (form for forms in FILES.values() for form in forms):
+        properties = definitions[form.__name__]["properties"]
+        for one in fields_of(form):
+            properties[one.name]["description"] = one.meaning
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Files of a zoo results folder",
+        "anyOf": [{"title": file, **reference} for file, reference in zip(FILES, references, strict=True)],
+        "$defs": definitions,
+    }
+
+
+def _default(value: ast.expr | None) -> str:
+    """Return a field's default as written, and of `field(default_factory=list)` what the factory makes."""
+    if isinstance(value, ast.Call):
+        made = {"list": "[]", "dict": "{}"}
+        return next((made.get(ast.unparse(word.value), "") for word in value.keywords), "")
+    return "" if value is None else ast.unparse(value)
+
+
+def _text(line: ast.stmt | None) -> str:
+    if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str):
+        return inspect.cleandoc(line.value.value)
+    return ""
+
+
+def _code(text: str) -> str:
+    return f"`{_cell(text)}`" if text else ""
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", r"\|")

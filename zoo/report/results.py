@@ -1,0 +1,122 @@
+"""The table that a bench prints: one row a cell, scores with their intervals. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zoo.evaluate.results import Score
+from zoo.run.data_quality import health_line, summary_of
+from zoo.run.naming import length_text, name_systems, part_name, shared_parts
+from zoo.run.outcome import Outcome
+from zoo.run.record import Record
+
+Row = tuple[str, ...]
+
+
+def results_table(outcomes: Sequence[Outcome]) -> tuple[Row, list[Row], str, Row]:
+    """Return columns, rows, title and which columns hold numbers.
+
+    What is the same for all cells stands in the title and in no column, so that a terminal of 80 columns holds the table. A
+    column of states comes last where a cell has no record.
+    """
+    recipes = [outcome.cell.recipe for outcome in outcomes]
+    records = [outcome.record for outcome in outcomes if outcome.record]
+    settings = {
+        "data": [recipe.data.name for recipe in recipes],
+        "size": [f"{recipe.size} px" for recipe in recipes],
+        "length": [length_text(recipe.budget) for recipe in recipes],
+        "seed": [str(recipe.seed) for recipe in recipes],
+    }
+    shared = [name for name, texts in settings.items() if len(set(texts)) == 1]
+    told = {name: texts for name, texts in settings.items() if name not in shared}
+    numbers = _metrics(outcomes) | _costs(outcomes)
+    states = [outcome.status for outcome in outcomes]
+    state = {"state": states} if {"failed", "interrupted"} & set(states) else {}
+    columns = {"system": name_systems(recipes), **told, **numbers, **state}
+    common = [settings[name][0] for name in shared if name != "seed"]
+    title = ", ".join(filter(None, [" ".join(shared_parts(recipes)), *common, _basis(records)]))
+    return tuple(columns), list(zip(*columns.values(), strict=True)), title, tuple(numbers)
+
+
+def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return errors in degrees where they are known, what a reader must know of a score, what methods are told beside the
+    visible image, and how healthy the datasets are."""
+    told: dict[str, list[str]] = {}
+    lines = []
+    names = name_systems([outcome.cell.recipe for outcome in outcomes])
+    many_seeds = len({outcome.cell.recipe.seed for outcome in outcomes}) > 1
+    for outcome, name in zip(outcomes, names, strict=True):
+        errors = outcome.record.celsius if outcome.record else None
+        if errors:
+            classes = ", ".join(f"{label} {value:.2f}" for label, value in errors.classes.items())
+            by_class = f" ({classes})" if classes else ""
+            seed = f", seed {outcome.cell.recipe.seed}" if many_seeds else ""
+            lines.append(f"{name}{seed}: mean error {errors.all:.2f} C{by_class}")
+        if outcome.record and outcome.record.scores:
+            more = [entry for entry in outcome.record.scores[0].protocol.get("reads", []) if entry != "visible"]
+            told[part_name("method", outcome.cell.recipe.method)] = more
+    scores = [score for outcome in outcomes if outcome.record for score in outcome.record.scores]
+    lines += dict.fromkeys(
+        f"{score.metric}: a distance between sets of images; its interval is by jackknife."
+        for score in scores
+        if score.interval == "jackknife"
+    )
+    lines += dict.fromkeys(f"{score.metric}: {note}." for score in scores for note in score.notes)
+    lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in told.items() if more]
+    sources = {outcome.cell.source.root: outcome.cell.source for outcome in outcomes}.values()
+    return lines + [
+        health_line(source.name, summary_of(source.info, source.fingerprint), str(source.root)) for source in sources
+    ]
+
+
+def score_text(score: Score) -> str:
+    """Return e.g. `12.34 [11.90, 12.80]`; no interval for a single image."""
+    digits = decimals(score.unit)
+    if score.low is None or score.high is None:
+        return f"{score.value:.{digits}f}"
+    return f"{score.value:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]"
+
+
+def decimals(unit: str) -> int:
+    """Return the digits after the point that values of a unit are printed with."""
+    return 2 if unit == "dB" else 4
+
+
+def _metrics(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
+    """Return a column a metric."""
+    scores = [{score.metric: score for score in _scores(outcome)} for outcome in outcomes]
+    units = {metric: score.unit for found in scores for metric, score in found.items()}
+    return {
+        f"{metric} [{unit}]" if unit else metric: [
+            score_text(found[metric]) if metric in found else "" for found in scores
+        ]
+        for metric, unit in units.items()
+    }
+
+
+def _costs(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
+    """Return the columns of costs that hold something in some row."""
+    columns: dict[str, list[str]] = {"params": [], "it/s": []}
+    for outcome in outcomes:
+        record = outcome.record
+        speed = record.timing.steps_per_second if record else None
+        columns["params"].append(_count(record.parameters["translation"]) if record else "")
+        columns["it/s"].append(f"{speed:.2f}" if speed else "-" if record else "")
+    return {name: texts for name, texts in columns.items() if not {"", "0", "-"} >= set(texts)}
+
+
+def _basis(records: Sequence[Record]) -> str:
+    """Return on what the scores rest."""
+    scores = [score for record in records for score in record.scores]
+    if not scores:
+        return "no scores: the test images are unpaired" if records else ""
+    images = " or ".join(str(n) for n in sorted({score.n for score in scores}))
+    return f"{images} test images; mean [{scores[0].level:.0%} bootstrap interval]"
+
+
+def _scores(outcome: Outcome) -> list[Score]:
+    return outcome.record.scores if outcome.record else []
+
+
+def _count(number: int) -> str:
+    return f"{number / 1e6:.2f} M" if number >= 1e5 else f"{number:,}"

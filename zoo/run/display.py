@@ -1,0 +1,265 @@
+"""Progress for people, on stderr: live bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+from zoo.run.grid import Cell
+from zoo.run.job import Event
+from zoo.run.lease import DEAD_AFTER
+from zoo.run.outcome import Outcome
+from zoo.terminal import console
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+PLAIN_EVERY = 10.0
+"""Seconds between plain lines of one cell."""
+KEPT_LINES = 10
+"""Cells found done that get a line each."""
+
+
+class Display(Protocol):
+    """Shows a bench's progress to people."""
+
+    def kept(self, outcomes: Sequence[Outcome]) -> None:
+        """Cells were found done before any was started."""
+
+    def started(self, cell: Cell, number: int, cells: int) -> None:
+        """A cell was started."""
+
+    def heard(self, cell: Cell, event: Event) -> None:
+        """A cell told something."""
+
+    def returned(self, cell: Cell) -> None:
+        """A cell that was started goes back to those that wait: another bench has it, or it needs an accelerator alone."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """A cell ended."""
+
+    def waiting(self, cells: int, who: str) -> None:
+        """So many cells are left, all in the hands of other benches; `who` has one of them."""
+
+    def stopping(self, cell: Cell) -> None:
+        """Ctrl-C: the cell was asked to save its state."""
+
+
+class PlainDisplay:
+    """One line at each change of stage, and every ten seconds of training; each begins with its cell's number."""
+
+    def __init__(self) -> None:
+        self._cells: dict[Path, _Progress] = {}
+
+    def __enter__(self) -> PlainDisplay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to take down."""
+
+    def kept(self, outcomes: Sequence[Outcome]) -> None:
+        """Say what was found done."""
+        for line in kept_texts(outcomes):
+            _print(line)
+
+    def started(self, cell: Cell, number: int, cells: int) -> None:
+        """Announce a cell."""
+        progress = self._cells[cell.folder] = _Progress(f"[{number}/{cells}]")
+        progress.last = time.monotonic()
+        _print(f"{progress.place} {cell.label}")
+
+    def heard(self, cell: Cell, event: Event) -> None:
+        """Print a line where the stage changed or ten seconds went by."""
+        progress = self._cells[cell.folder]
+        if event.what == "stage":
+            _print(f"{progress.place} {event.text}")
+        if event.what != "step":
+            return
+        progress.hear(event)
+        steps = cell.recipe.budget.steps
+        if time.monotonic() - progress.last >= PLAIN_EVERY or event.step == steps:
+            progress.last = time.monotonic()
+            _print(f"{progress.place} step {event.step}/{steps}  {progress.text(steps)}")
+
+    def waiting(self, cells: int, who: str) -> None:
+        """Say that other benches do what is left."""
+        _print(waiting_text(cells, who))
+
+    def stopping(self, cell: Cell) -> None:
+        """Say that Ctrl-C was heard."""
+        progress = self._cells.get(cell.folder)
+        _print(f"{progress.place if progress else ''} {STOPPING}".strip())
+
+    def returned(self, cell: Cell) -> None:
+        """Say that a cell has to wait again."""
+        _print(f"{self._cells.pop(cell.folder).place} waits again")
+
+    def finished(self, outcome: Outcome) -> None:
+        """Print what became of a cell."""
+        progress = self._cells.pop(outcome.cell.folder, None)
+        _print(f"{progress.place if progress else ''} {finished_text(outcome)}".strip())
+
+
+class _Progress:
+    """What is known of a running cell.
+
+    Args:
+        place: its number among the cells, in brackets.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place, self.last = place, 0.0
+        self._losses: dict[str, float] = {}
+        self._rate = Rate()
+
+    def hear(self, event: Event) -> None:
+        """Note a step."""
+        self._losses = event.losses or self._losses
+        self._rate.count(event.step)
+
+    def text(self, steps: int) -> str:
+        """Return speed, time left and losses."""
+        return f"{self._rate.text(steps)}  {losses_text(self._losses)}"
+
+
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+STOPPING = "stopping after this step, to save its state; Ctrl-C again ends it at once"
+
+
+class LiveDisplay:
+    """A bar a cell with step, losses, speed and time left."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[status]}", style="dim", markup=False),
+            console=console(stderr=True),
+        )
+        self._cells: dict[Path, tuple[TaskID, _Progress]] = {}
+
+    def __enter__(self) -> LiveDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def kept(self, outcomes: Sequence[Outcome]) -> None:
+        """Say what was found done."""
+        for line in kept_texts(outcomes):
+            self._say(line)
+
+    def started(self, cell: Cell, number: int, cells: int) -> None:
+        """Add the cell's bar."""
+        progress = _Progress(f"[{number}/{cells}]")
+        label = f"{progress.place} {cell.label}"
+        task = self._progress.add_task(label, total=cell.recipe.budget.steps, status="starting")
+        self._cells[cell.folder] = task, progress
+
+    def heard(self, cell: Cell, event: Event) -> None:
+        """Move the cell's bar."""
+        task, progress = self._cells[cell.folder]
+        if event.what == "stage":
+            self._progress.update(task, status=event.text)
+        elif event.what == "step":
+            progress.hear(event)
+            self._progress.update(task, completed=event.step, status=progress.text(cell.recipe.budget.steps))
+
+    def waiting(self, cells: int, who: str) -> None:
+        """Say that other benches do what is left."""
+        self._say(waiting_text(cells, who))
+
+    def stopping(self, cell: Cell) -> None:
+        """Say that Ctrl-C was heard."""
+        self._say(STOPPING)
+
+    def returned(self, cell: Cell) -> None:
+        """Take the cell's bar away."""
+        self._progress.remove_task(self._cells.pop(cell.folder)[0])
+
+    def finished(self, outcome: Outcome) -> None:
+        """Say in the bar's place what became of the cell."""
+        if outcome.cell.folder in self._cells:
+            self._progress.remove_task(self._cells.pop(outcome.cell.folder)[0])
+        self._say(finished_text(outcome))
+
+    def _say(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, highlight=False)
+
+
+class Rate:
+    """Steps a second over a cell's present run, and the time left at that rate."""
+
+    def __init__(self) -> None:
+        self._first: tuple[int, float] | None = None
+        self._last = (0, 0.0)
+
+    def count(self, step: int) -> None:
+        """Note that a step is done now."""
+        self._last = (step, time.monotonic())
+        self._first = self._first or self._last
+
+    def text(self, steps: int) -> str:
+        """Return e.g. `1.25 it/s, 0:41 left`; empty before two steps were seen."""
+        if self._first is None or self._last[0] == self._first[0]:
+            return ""
+        rate = (self._last[0] - self._first[0]) / (self._last[1] - self._first[1])
+        left = round((steps - self._last[0]) / rate)
+        hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
+        clock = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+        return f"{rate:.2f} it/s, {clock} left"
+
+
+def losses_text(losses: dict[str, float]) -> str:
+    """Return loss terms in one line, without their players' names."""
+    return " ".join(f"{name.rpartition('/')[2]} {value:.3g}" for name, value in losses.items())
+
+
+def kept_texts(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a line for each cell that needs no run; cells that were done before share one where they are many."""
+    done = [outcome for outcome in outcomes if outcome.status == "kept"]
+    many = len(done) > KEPT_LINES
+    lines = [finished_text(outcome) for outcome in outcomes if not (many and outcome.status == "kept")]
+    return [f"{len(done)} cells: done before, nothing to do", *lines] if many else lines
+
+
+def waiting_text(cells: int, who: str) -> str:
+    """Return one line on waiting for other benches."""
+    left = "the last run" if cells == 1 else f"the last {cells} runs"
+    over = f"a lease without a sign of life for {DEAD_AFTER:.0f} s is taken over"
+    return f"waiting for {who}, which holds the lease of {left}; {over}"
+
+
+def finished_text(outcome: Outcome) -> str:
+    """Return one line on what became of a cell."""
+    label = outcome.cell.label
+    if outcome.status == "kept":
+        return f"{label}: done before, nothing to do"
+    if outcome.status == "failed":
+        return f"{label}: FAILED: {outcome.reason}"
+    if outcome.status == "interrupted" or outcome.record is None:
+        return f"{label}: interrupted, its state is saved"
+    record = outcome.record
+    scores = ", ".join(f"{score.metric} {score.value:.4g} {score.unit}".rstrip() for score in record.scores)
+    return f"{label}: done in {record.timing.train_seconds:.0f} s: {scores}"
+
+
+def make_display() -> LiveDisplay | PlainDisplay:
+    """Return live bars where stderr is a terminal, else plain lines."""
+    return LiveDisplay() if sys.stderr.isatty() else PlainDisplay()

@@ -1,0 +1,137 @@
+"""What became of a cell, and which cells need no run. Imports no torch."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from zoo.checksums import Damage, repair
+from zoo.errors import DamagedError, ZooError
+from zoo.model_folder import WEIGHTS_FILE
+from zoo.registry import Choice
+from zoo.report.records.check import is_doubtful
+from zoo.run.grid import Cell
+from zoo.run.integrity import find_faults
+from zoo.run.job import LOG_FILE, scorings, unscored
+from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure, read_record, write_json
+
+TAIL_LINES = 40
+
+Status = Literal["done", "kept", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a cell."""
+
+    cell: Cell
+    status: Status
+    """`kept`: it had been done before, or another bench did it; `failed`: see `reason`; `interrupted`: its state is saved."""
+    record: Record | None = None
+    reason: str = ""
+    """Why it failed, in one line."""
+
+
+def known(cell: Cell, metrics: Sequence[Choice], *, retry: bool, since: int = 0, command: str = "") -> Outcome | None:
+    """Return the outcome of a cell that needs no run.
+
+    Args:
+        cell: the cell.
+        metrics: what it is to be scored with.
+        retry: whether what failed is to be run again, and what was lost or damaged made again.
+        since: when the bench began, by the clock of its folder; what another bench did or tried after that stands.
+        command: of the bench, for what brings damaged files back.
+    """
+    try:
+        record = read_record(cell.folder)
+    except DamagedError as error:
+        return None if retry else _failed(cell, f"{error.message}. {repair(cell.folder, command)}")
+    except ZooError as error:  # of a newer zoo, which must not be written over
+        return _failed(cell, str(error))
+    if record and retry:
+        return _retried(cell, record, metrics, since)
+    found = _finished(cell, record, metrics, command) if record else None
+    return found or _tried(cell, retry, since)
+
+
+def _retried(cell: Cell, record: Record, metrics: Sequence[Choice], since: int) -> Outcome | None:
+    """Return the outcome of a finished cell with `retry`: it is kept where nothing is missing, lost or damaged."""
+    settled = changed(cell.folder / RECORD_FILE) > since if since else not _faults(cell, record)
+    if settled and not unscored(scorings(metrics, cell.train_key), record):
+        return Outcome(cell=cell, status="kept", record=record)
+    return None
+
+
+def _finished(cell: Cell, record: Record, metrics: Sequence[Choice], command: str) -> Outcome | None:
+    """Return the outcome of a finished cell, None where it is to be scored with more metrics."""
+    if faults := find_faults(cell.folder, record, thorough=False):
+        return _failed(cell, f"{faults[0]}. {repair(cell.folder, command)}", record)
+    missing = unscored(scorings(metrics, cell.train_key), record)
+    if not missing:
+        return Outcome(cell=cell, status="kept", record=record)
+    if (cell.folder / WEIGHTS_FILE).exists():
+        return None
+    lacking = [name for name in missing if record.scored or name not in {score.metric for score in record.scores}]
+    if not lacking:  # an early record does not say how it was scored, and without weights it stands as it is
+        return Outcome(cell=cell, status="kept", record=record)
+    return _failed(cell, _no_weights(lacking), record)
+
+
+def _tried(cell: Cell, retry: bool, since: int) -> Outcome | None:
+    """Return the outcome of a cell that was tried and failed, None where it is to be tried."""
+    failure = read_failure(cell.folder)
+    if failure and changed(cell.folder / FAILURE_FILE) > since > 0:
+        return _failed(cell, failure.reason)
+    if failure and not (retry or failure.retry):
+        return _failed(cell, f"{failure.reason} (before; --retry runs it again)")
+    return None
+
+
+def failed(cell: Cell, reason: str) -> Outcome:
+    """Return the outcome of a cell that failed, and leave its reason in the folder where the cell itself could not."""
+    failure = read_failure(cell.folder)
+    if failure is None:  # the cell had no chance to say why, or could not write it
+        lines = log_lines(cell.folder)
+        failure = Failure(recipe=cell.recipe, reason=reason, tail="\n".join(lines[-TAIL_LINES:]), retry=True)
+        with contextlib.suppress(ZooError):  # a full disk; the reason is told all the same
+            write_json(cell.folder / FAILURE_FILE, failure)
+    return Outcome(cell=cell, status="failed", reason=failure.reason)
+
+
+def log_lines(folder: Path) -> list[str]:
+    """Return what a cell's processes wrote; nothing where that cannot be read."""
+    try:
+        return (folder / LOG_FILE).read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def changed(path: Path) -> int:
+    """Return when a file changed, in nanoseconds; 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _failed(cell: Cell, reason: str, record: Record | None = None) -> Outcome:
+    return Outcome(cell=cell, status="failed", record=record, reason=reason)
+
+
+def _faults(cell: Cell, record: Record) -> list[Damage]:
+    """Return all that is lost or damaged of a finished run, a record that is another run's included."""
+    faults = find_faults(cell.folder, record, thorough=True)
+    if is_doubtful(cell.folder, cell.recipe, record):
+        faults.append(Damage(path=cell.folder / RECORD_FILE, what="contradicts itself or its folder"))
+    return faults
+
+
+def _no_weights(missing: Iterable[str]) -> str:
+    """Return why metrics cannot be added to a record that came without its weights, by import or after they were removed."""
+    return (
+        f"{', '.join(missing)} cannot be scored: the record is here and its weights ({WEIGHTS_FILE}) are not. "
+        "Put the weights beside it, or type --retry to train it again here"
+    )

@@ -1,0 +1,77 @@
+"""Which runs are trained anew although an earlier one of the same recipe is there, and what changed between them. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from zoo.composition import digest
+from zoo.errors import ZooError
+from zoo.run.environment import option_files, provenance
+from zoo.run.grid import Cell, slug
+from zoo.run.record import RECORD_FILE, Record, read_record
+
+
+def retrained(cells: Sequence[Cell]) -> list[str]:
+    """Return a line for each change that makes runs train anew: of a plugin's source or version, or of a file's content.
+
+    Args:
+        cells: of one results folder; those that are done or have no earlier run of the same recipe are passed over.
+    """
+    new = [cell for cell in cells if not (cell.folder / RECORD_FILE).exists()]
+    if not new or not new[0].folder.parent.is_dir():
+        return []
+    earlier: dict[str, list[Path]] = {}
+    for folder in new[0].folder.parent.iterdir():
+        earlier.setdefault(folder.name.rpartition("-")[0], []).append(folder)
+    counts: dict[str, int] = {}
+    for cell in new:
+        for change in _changes_of(cell, earlier.get(slug(cell.recipe), [])):
+            counts[change] = counts.get(change, 0) + 1
+    return [
+        f"{change}: {count} run{'s train' if count > 1 else ' trains'} anew, and what was trained before stays as it is"
+        for change, count in counts.items()
+    ]
+
+
+def code_changes(record: Record) -> list[str]:
+    """Return what is other here than where a run was trained: its plugins' versions and sources, files that options name."""
+    try:
+        now, files = provenance(record.recipe), option_files(record.recipe)
+    except KeyError:
+        return ["a plugin of it is not installed here"]
+    changes = [
+        change
+        for kind, origin in now.items()
+        if (change := _change(f"{kind} {getattr(record.recipe, kind).name}", record.plugins.get(kind, {}), origin))
+    ]
+    for place in sorted(files.keys() | record.option_files.keys()):
+        if files.get(place) != record.option_files.get(place):
+            changes.append(f"the file that option {place} names is not the one that it was")
+    return changes
+
+
+def _changes_of(cell: Cell, folders: Sequence[Path]) -> list[str]:
+    """Return what changed since the earlier run of a cell's recipe that is nearest to it; nothing where there is none."""
+    found: list[list[str]] = []
+    for folder in folders:
+        try:
+            record = read_record(folder)
+        except ZooError:
+            continue
+        if record and record.processes == cell.processes and digest(record.recipe) == digest(cell.recipe):
+            found.append(code_changes(record))
+    return min(found, key=len, default=[])
+
+
+def _change(part: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Return in what a part's code differs; empty where it does not."""
+    if before.get("version") != now.get("version"):
+        return f"{part} was version {before.get('version')} and is {now.get('version')}"
+    if before.get("source", "") == now.get("source", ""):
+        return ""
+    if "source" not in before:
+        return (
+            f"{part} {now.get('version')} is no release, and its source was not recorded, so that it may have changed"
+        )
+    return f"the source of {part} changed under version {now.get('version')}"

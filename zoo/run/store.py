@@ -1,0 +1,65 @@
+"""A results folder: the finished cells in it. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.errors import UsageError, ZooError
+from zoo.run.record import RECORD_FILE, Record, read_record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished cell."""
+
+    folder: Path
+    record: Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What a results folder holds."""
+
+    runs: list[Run]
+    """By folder name."""
+    unreadable: list[str]
+    """Of each record that cannot be read, in one line: which, why, and what to do."""
+
+
+def read_results(folder: Path) -> list[Run]:
+    """Return every finished cell under a folder (or the folder itself, if it is one), by folder name.
+
+    Raises:
+        UsageError: there is no such folder, or no finished cell in it.
+        ZooError: none of the records can be read.
+    """
+    return find_results(folder).runs
+
+
+def find_results(folder: Path) -> Results:
+    """Return what `read_results` does, with what is wrong with records that cannot be read; they do not stop the others.
+
+    Raises:
+        UsageError: there is no such folder, or no finished cell in it.
+        ZooError: none of the records can be read.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"there is no results folder `{folder}`", "Name the folder that zoo bench wrote to")
+    alone = (folder / RECORD_FILE).exists()
+    paths = [folder / RECORD_FILE] if alone else sorted(folder.rglob(RECORD_FILE))
+    runs: list[Run] = []
+    faults: list[ZooError] = []
+    for path in paths:
+        try:
+            record = read_record(path.parent)
+        except ZooError as error:
+            faults.append(error)
+            continue
+        if record:
+            runs.append(Run(folder=path.parent, record=record))
+    if not runs:
+        for fault in faults:
+            raise fault
+        raise UsageError(f"`{folder}` holds no finished run", "Run zoo bench first, or again if it was interrupted")
+    return Results(runs=runs, unreadable=[f"left out: {fault}" for fault in faults])

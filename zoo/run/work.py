@@ -1,0 +1,270 @@
+"""What a cell does once it is its turn: build, train, save, score; alone or as one of several processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+
+from zoo.build import build_method, choice_of
+from zoo.checksums import digest_of, digests, find_damage, repair, repair_command
+from zoo.compute.networks import is_deep
+from zoo.compute.options import choose_speed, parse_speed, pick_device
+from zoo.contracts import Method
+from zoo.data.layout import DatasetInfo, read_info
+from zoo.data.streaming import open_split
+from zoo.errors import DamagedError, UsageError, ZooError
+from zoo.files import write_atomically
+from zoo.model_folder import WEIGHTS_FILE, ModelConfig, inference_state, load_weights, save_model, write_config
+from zoo.run.cell import Stop, Tell, usable_record
+from zoo.run.environment import peak_memory, provenance
+from zoo.run.grid import train_key
+from zoo.run.integrity import MODEL, config_is_whole, set_aside
+from zoo.run.job import (
+    STARTS_FILE,
+    TRAINED_FILE,
+    Event,
+    Job,
+    Trained,
+    read_trained,
+    read_trained_file,
+    unscored,
+)
+from zoo.run.record import RECORD_FILE, Record, write_json
+from zoo.run.scoring import build_metrics, score_cell
+from zoo.training.checkpoint import CheckpointError
+from zoo.training.distributed import Processes
+from zoo.training.engine import CHECKPOINTS, StepReport, TrainResult, train
+from zoo.training.log import Reading
+from zoo.training.seeds import seed_everything
+
+
+def join(job: Job) -> tuple[torch.device, Processes]:
+    """Return this process's device and its fellows, which `accelerate launch` started beside it.
+
+    Raises:
+        UsageError: the device is not there, or the number of processes is not the job's.
+    """
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started != job.processes:
+        raise UsageError(
+            f"this cell is trained by {job.processes} processes, and {started} were started",
+            f"Type: accelerate launch --num_processes {job.processes} -m zoo.train FOLDER",
+        )
+    device = pick_device(job.device)
+    if job.processes > 1:
+        device = PartialState(cpu=device.type == "cpu").device
+    return device, Processes(device, job.recipe.batch)
+
+
+def work(
+    folder: Path, job: Job, tell: Tell, stop: Stop, *, joined: tuple[torch.device, Processes] | None = None
+) -> bool:
+    """Do a cell's job, from wherever an earlier try left it, and return whether it is finished.
+
+    Args:
+        folder: of the cell; of several processes only the first one's need exist.
+        job: what to do.
+        tell: hears of stages and steps.
+        stop: asked before every step; when true the state is saved.
+        joined: what `join` returned, where it was called before.
+
+    Raises:
+        ZooError: the training or the scoring failed, or a file cannot be written.
+    """
+    begun = time.perf_counter()
+    device, together = joined or join(job)
+    _require_same_code(job)
+    trained = together.share(_trained_before(folder, job) if together.first else None)
+    if trained:
+        together.leave()
+        if not together.first:
+            return True
+    wanted = unscored(job.metrics, _record_of(folder, job, fresh=False)) if trained else job.metrics
+    metrics = build_metrics(wanted)  # before the training, so that a metric that cannot be had is told now
+    info = read_info(Path(job.root))
+    rng, method = _built(job, info, device)
+    fresh = trained is None
+    if trained:
+        load_weights(folder, method)
+    else:
+        try:
+            trained = _train(folder, job, method, rng, device, together, tell, stop)
+        except CheckpointError as error:
+            if not job.retry:
+                raise CheckpointError(error.message, _from_the_start(error, folder, job)) from error
+            if together.first:
+                set_aside(folder / CHECKPOINTS)
+            rng, method = _built(job, info, device)
+            trained = _train(folder, job, method, rng, device, together, tell, stop)
+        together.leave()
+        if trained is None or not together.first:
+            return trained is not None
+        save_model(folder, method, _config(job, info))
+    trained = _complete(folder, job, info, trained)
+    # What only a resume needs is several times the size of the weights.
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    record = _record_of(folder, job, fresh=fresh)
+    missing = unscored(job.metrics, record)
+    if record is None:
+        set_aside(folder / RECORD_FILE)  # of other weights, or damaged: not lost, and not in the way
+    chosen = {name: metrics[name] for name in missing}
+    score_cell(folder, job, method, info, trained, device, chosen, record, begun, tell)
+    return True
+
+
+def _require_same_code(job: Job) -> None:
+    """Refuse to train under a key that names other code: somebody edited a plugin, or a file, while the bench was running.
+
+    Raises:
+        ZooError: the key is not that of the recipe here and now.
+    """
+    try:
+        now = train_key(job.recipe, world_size=job.processes)
+    except KeyError:  # a plugin that is not installed here, which building the method says better
+        return
+    if now != job.train_key:
+        raise ZooError(
+            "the source or the version of a plugin, or a file that an option names, changed after this run was planned",
+            "Run the zoo bench command again: it plans with what is there now",
+        )
+
+
+def _trained_before(folder: Path, job: Job) -> Trained | None:
+    """Return what a finished training measured, None where it is to be done.
+
+    Raises:
+        DamagedError: the weights of a finished run are lost or damaged, and the job does not say to train again.
+    """
+    trained = read_trained(folder, job.train_key)
+    record = usable_record(folder, job)
+    if trained is None and record and record.train_key == job.train_key and not job.retry:
+        for fault in find_damage(folder, [WEIGHTS_FILE], required=[WEIGHTS_FILE]):
+            raise DamagedError(str(fault), repair(folder, job.command))
+    return trained
+
+
+def _record_of(folder: Path, job: Job, *, fresh: bool) -> Record | None:
+    """Return the record whose scores are those of the weights beside it, or None; `fresh` ones were trained just now."""
+    record = usable_record(folder, job)
+    if record is None or record.train_key != job.train_key:
+        return None
+    scored = record.sha256.get(WEIGHTS_FILE)
+    return record if (scored == digest_of(folder / WEIGHTS_FILE) if scored else not fresh) else None
+
+
+def _complete(folder: Path, job: Job, info: DatasetInfo, trained: Trained) -> Trained:
+    """Write `config.json` and `trained.json` where they are lost, damaged or say less than they should; return the latter."""
+    if not config_is_whole(folder, job.recipe):
+        write_config(folder, _config(job, info))
+    trained = replace(trained, sha256=digests(folder, MODEL))
+    if read_trained_file(folder) != trained:
+        write_json(folder / TRAINED_FILE, trained)
+    return trained
+
+
+def _config(job: Job, info: DatasetInfo) -> ModelConfig:
+    return ModelConfig(recipe=job.recipe, dataset=info, plugins=provenance(job.recipe))
+
+
+def _built(job: Job, info: DatasetInfo, device: torch.device) -> tuple[torch.Generator, Method]:
+    rng = seed_everything(job.recipe.seed, device)
+    return rng, build_method(job.recipe, info, rng, training=True)
+
+
+def _from_the_start(error: CheckpointError, folder: Path, job: Job) -> str:
+    """Return what to do about checkpoints that cannot be used."""
+    from_start = f"To set them aside and train from the start, run: {repair_command(job.command, folder)}"
+    return f"{error.fix}. {from_start}" if error.fix else from_start
+
+
+def _train(
+    folder: Path,
+    job: Job,
+    method: Method,
+    rng: torch.Generator,
+    device: torch.device,
+    together: Processes,
+    tell: Tell,
+    stop: Callable[[], bool],
+) -> Trained | None:
+    recipe = job.recipe
+    parameters = _parameters(method)
+    side = recipe.load_size if method.order else recipe.size  # a closed-form fit sees what is scored, uncropped
+    split = partial(open_split, Path(job.root), "train", device=device, thermal_channels=recipe.thermal_channels)
+    resumed = _count_start(folder) - 1 if together.first else 0
+    last_told = 0.0
+
+    def on_step(report: StepReport) -> None:
+        nonlocal last_told
+        now = time.monotonic()
+        if report.reading or now - last_told > 0.2:  # the parent's screen needs no more
+            last_told = now
+            reading = report.reading
+            losses, speed = (reading.losses, reading.it_s) if reading else ({}, None)
+            tell(Event(what="step", step=report.step, losses=losses, it_s=speed))
+
+    tell(Event(what="stage", text="training"))
+    wanted, steps = parse_speed(job.speed), recipe.budget.steps
+    speed = choose_speed(wanted, device, steps=steps, processes=together.count, deep=is_deep(method))
+    result = train(
+        method,
+        recipe,
+        split(size=side),  # nothing here holds it, so that the training may let go of it
+        folder=folder,
+        train_key=job.train_key,
+        device=device,
+        rng=rng,
+        paired="pairs" in choice_of("method", recipe.method).contract.needs,
+        on_step=on_step,
+        stop=stop,
+        checkpoint_every=float(os.environ.get("ZOO_CHECKPOINT_SECONDS", "60")),
+        log_every=max(1, min(50, recipe.budget.steps // 200)),
+        keep_end=False,  # the weights are written next
+        speed=speed,
+        processes=together,
+        decay_store=None if recipe.decay_crop else partial(split, size=recipe.size),
+    )
+    if result.status == "interrupted":
+        return None
+    return Trained(
+        train_key=job.train_key,
+        seconds=result.seconds,
+        resumed=resumed,
+        losses=_last_losses(result),
+        parameters=parameters,
+        peak_memory=peak_memory(),
+        speed=str(speed) if method.order else "",
+    )
+
+
+def _parameters(method: Method) -> dict[str, int]:
+    sizes = {name: sum(p.numel() for p in child.parameters()) for name, child in method.named_children()}
+    trained = {id(p) for modules in method.players().values() for module in modules for p in module.parameters()}
+    needed = inference_state(method)
+    translation = sum(p.numel() for name, p in method.named_parameters() if name in needed)
+    total = sum(p.numel() for p in method.parameters() if id(p) in trained)
+    return {name: size for name, size in sizes.items() if size} | {"translation": translation, "trained": total}
+
+
+def _count_start(folder: Path) -> int:
+    """Count how often this cell's training was begun or taken up again; what cannot be read counts as never."""
+    path = folder / STARTS_FILE
+    try:
+        count = max(0, int(path.read_text())) + 1
+    except (OSError, ValueError):
+        count = 1
+    write_atomically(path, str(count).encode())
+    return count
+
+
+def _last_losses(result: TrainResult) -> dict[str, float]:
+    last: Reading | None = result.tail[-1] if result.tail else None
+    return last.losses if last else {}

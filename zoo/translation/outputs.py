@@ -1,0 +1,104 @@
+"""From what networks draw to what users keep: one channel, 8-bit, 16-bit or float, and degrees Celsius."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from zoo.data.images import one_channel, read_thermal
+from zoo.errors import DataError, UsageError
+from zoo.files import write_atomically
+from zoo.layers.pixels import TOP, Bits, from_levels, to_celsius, to_levels
+from zoo.translation.inputs import RANGE_SLACK, Picture, given_path
+
+Depth = Literal[8, 16, "float"]
+"""Levels of a thermal image: 0 to 255, 0 to 65535, or floats in [-1, 1]; the ends are the same temperatures in all three."""
+
+_BITS: dict[torch.dtype, Bits] = {torch.uint8: 8, torch.uint16: 16}
+
+
+def levels(thermal: Tensor, depth: Depth) -> Tensor:
+    """Return float images in [-1, 1] as uint8, uint16 or float32 of the same shape.
+
+    Raises:
+        UsageError: there is no such depth.
+    """
+    if depth == "float":
+        return thermal
+    if depth not in TOP:
+        raise UsageError(f"thermal images have a depth of 8, 16 or 'float', not {depth!r}")
+    return to_levels(thermal, depth)
+
+
+def like(thermal: Tensor, image: Picture, depth: Depth | None) -> Image.Image | NDArray[Any] | Tensor:
+    """Return thermal images [N, 1, H, W] in [-1, 1] as what the visible ones were: picture, array or tensor.
+
+    Args:
+        thermal: float; N is 1 unless `image` is a tensor.
+        image: what the user handed in; a file gives a picture.
+        depth: None gives floats for a tensor, 8 bits for all else.
+
+    Raises:
+        UsageError: there is no such depth.
+    """
+    if isinstance(image, Tensor):
+        tensor = levels(thermal, depth or "float")
+        return tensor if image.dim() == 4 else tensor[0]
+    pixels: NDArray[Any] = levels(thermal[0, 0], depth or 8).cpu().numpy()
+    return pixels if isinstance(image, np.ndarray) else Image.fromarray(pixels)
+
+
+def celsius(thermal: Picture, thermal_range: tuple[float, float]) -> NDArray[np.float32] | Tensor:
+    """Return the degrees Celsius of every pixel of a thermal image of any depth, linear over the thermal range.
+
+    Args:
+        thermal: a file, a PIL image (`L`, `I;16` or `F`) or an array [H, W] or [H, W, 1], giving a float32 array [H, W]; or a
+            tensor of any shape, giving a float32 tensor. uint8 counts to 255, uint16 to 65535, floats from -1 to 1.
+        thermal_range: degrees at the lowest and the highest level.
+
+    Raises:
+        DataError: the file is not a readable thermal image, or the values are of another type or range.
+    """
+    if isinstance(thermal, Tensor):
+        return to_celsius(_signed(thermal), thermal_range).float()
+    if isinstance(thermal, str | Path):
+        pixels = read_thermal(given_path(thermal, "the thermal image"))
+    elif isinstance(thermal, Image.Image):
+        pixels = np.asarray(thermal.convert("I;16") if thermal.mode.startswith("I;16") else thermal)
+    else:
+        pixels = one_channel(thermal)
+    degrees = to_celsius(_signed(torch.from_numpy(np.array(pixels))), thermal_range)
+    return degrees.float().numpy()
+
+
+def write_pixels(pixels: NDArray[Any], path: Path) -> None:
+    """Write a thermal image [H, W] or [H, W, 1] as PNG, TIFF or NPY, by the path's ending; whole or not at all.
+
+    Raises:
+        ZooError: the folder cannot be written or the disk is full.
+    """
+    buffer = io.BytesIO()
+    ending = path.suffix.lower()
+    if ending == ".npy":
+        np.save(buffer, one_channel(pixels))
+    else:
+        Image.fromarray(one_channel(pixels)).save(buffer, "PNG" if ending == ".png" else "TIFF")
+    write_atomically(path, buffer.getvalue())
+
+
+def _signed(thermal: Tensor) -> Tensor:
+    """Return thermal levels of any depth in [-1, 1]: float64 of levels, float32 of float32, as scores compute degrees."""
+    if thermal.dtype in _BITS:
+        return from_levels(thermal, _BITS[thermal.dtype])
+    if not thermal.is_floating_point():
+        raise DataError(f"thermal images are uint8, uint16 or float; this one is {str(thermal.dtype).split('.')[-1]}")
+    if not bool((thermal.abs() <= 1 + RANGE_SLACK).all()):
+        raise DataError("thermal images of floats hold values in [-1, 1]; this one does not: is it in degrees already?")
+    return thermal if thermal.dtype == torch.float64 else thermal.float()

@@ -1,0 +1,120 @@
+"""A translator as one function of tensors, ready for `torch.export`, and what a file of it says of itself."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from zoo.build import build_method
+from zoo.composition import digest
+from zoo.contracts import Method
+from zoo.layers.pixels import grey
+from zoo.model_folder import inference_state
+from zoo.translation.inputs import told
+from zoo.translation.translator import Translator
+from zoo.version import __version__
+
+Inputs = dict[str, Tensor]
+Free = tuple[Literal["batch", "size"], ...]
+"""Sides of the images that an exported model leaves open."""
+
+
+class Portable(nn.Module):
+    """A translator as a function of tensors alone, each image by itself and the same every time.
+
+    forward(visible [N, 3, H, W] in [-1, 1], and where the model reads them labels [N, H, W] and temperatures [N, K] in
+    degrees Celsius, NaN for a class at its mean over the training set) -> thermal [N, 1, H, W] in [-1, 1].
+    """
+
+    usual: Tensor
+    """Mean degrees Celsius of each class over the training set [K]."""
+
+    def __init__(self, translator: Translator) -> None:
+        super().__init__()
+        data = translator.config.dataset
+        self.method = stilled(translator).cpu().float()
+        self.thermal_range = data.thermal_range
+        means = [data.class_temperatures.get(name, float("nan")) for name in data.classes]
+        self.register_buffer("usual", torch.tensor(means, dtype=torch.float32), persistent=False)
+        reads = set(translator.reads)
+        entries = {
+            "visible": True,
+            "labels": translator.reads_labels,
+            "temperatures": bool({"temperatures", "thermal_segmentation"} & reads),
+        }
+        self.reads = tuple(name for name, read in entries.items() if read)
+        """Names of the inputs."""
+
+    def forward(self, visible: Tensor, labels: Tensor | None = None, temperatures: Tensor | None = None) -> Tensor:
+        """Return the thermal images."""
+        batch = {"visible": visible}
+        if labels is not None:
+            given = self.usual if temperatures is None else torch.where(temperatures.isnan(), self.usual, temperatures)
+            batch |= told(labels, given, self.thermal_range)
+        return grey(self.method.translate(batch))
+
+    def example(self, count: int, height: int, width: int, seed: int = 0) -> Inputs:
+        """Return random inputs: noise, labels in blocks and temperatures within the range."""
+        rng = torch.Generator().manual_seed(seed)
+        inputs = {"visible": torch.rand(count, 3, height, width, generator=rng) * 2 - 1}
+        classes = len(self.usual)
+        if "labels" in self.reads:
+            blocks = torch.randint(classes, (count, -(-height // 8), -(-width // 8)), generator=rng)
+            inputs["labels"] = blocks.repeat_interleave(8, 1).repeat_interleave(8, 2)[:, :height, :width].contiguous()
+        if "temperatures" in self.reads:
+            low, high = self.thermal_range or (0.0, 1.0)
+            inputs["temperatures"] = torch.rand(count, classes, generator=rng) * (high - low) + low
+            inputs["temperatures"][:, ::2] = torch.nan
+        return inputs
+
+
+def stilled(translator: Translator) -> Method:
+    """Return a copy of a translator's method in which dropout is off and every image has its own statistics.
+
+    A method whose `test_mode` is `train` keeps both on when it translates; for a single image the statistics of a batch
+    are those of the image, which instance norm takes in every mode.
+    """
+    config, rng = translator.config, torch.Generator()
+    with torch.random.fork_rng():
+        method = build_method(config.recipe, config.dataset, rng, training=False)
+    method.load_state_dict(inference_state(translator.method), strict=False)
+    for parent in list(method.modules()) if translator.method.training else []:
+        for name, child in parent.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                norm = nn.InstanceNorm2d(child.num_features, eps=child.eps, affine=child.affine)
+                norm.weight, norm.bias = child.weight, child.bias
+                setattr(parent, name, norm)
+    return method.eval().requires_grad_(False)
+
+
+def metadata(translator: Translator, module: Portable, *, name: str, side: int, free: Free) -> dict[str, str]:
+    """Return what a file says of itself: names, value ranges, sizes and where it comes from."""
+    config = translator.config
+    count = "N" if "batch" in free else "1"
+    height, width = ("H", "W") if "size" in free else (str(side), str(side))
+    classes = len(translator.classes)
+    about = {
+        "name": name,
+        "visible": f"float32 [{count}, 3, {height}, {width}], red, green, blue; -1 is black, 1 is white",
+        "thermal": f"float32 [{count}, 1, {height}, {width}]; -1 is the coldest, 1 the hottest",
+        "config_sha256": digest(config),
+        "zoo_version": __version__,
+    }
+    if "size" in free:
+        about["sizes"] = f"H and W are multiples of {translator.size_multiple}, at least {least_side(translator)}"
+    if "labels" in module.reads:
+        about["labels"] = f"int64 [{count}, {height}, {width}], class indices 0 to {classes - 1}"
+        about["classes"] = json.dumps(translator.classes)
+    if "temperatures" in module.reads:
+        about["temperatures"] = f"float32 [{count}, {classes}], degrees Celsius of each class; NaN is its usual one"
+    if translator.thermal_range:
+        about["thermal_range_celsius"] = json.dumps(translator.thermal_range)
+    return about
+
+
+def least_side(translator: Translator) -> int:
+    """Return the least height and width in pixels that an exported model takes where it takes any."""
+    return max(translator.grid(1), 2)  # graphs take a side of one pixel for one that is broadcast

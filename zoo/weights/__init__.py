@@ -1,1 +1,0 @@
-"""Trained weights: model folders, and the translator that `zoo.load` returns."""
