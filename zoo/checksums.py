@@ -18,7 +18,7 @@ from zoo.errors import DamagedError
 
 WITNESSES = ("record.json", "trained.json")
 """Files of a run that hold SHA-256 of the others."""
-_COMMANDS = ("record.json", "job.json")
+_COMMANDS = ("record.json", "run.json", "job.json")
 DIFFERS = "is damaged: its SHA-256 is not the one that was recorded"
 
 
@@ -151,7 +151,9 @@ def repair_command(command: str, folder: Path) -> str:
 
 def is_run(folder: Path) -> bool:
     """Return whether a folder holds what a bench leaves there."""
-    return any((folder / name).exists() for name in (*WITNESSES, "job.json", "checkpoints", "starts", "cell.log"))
+    return any(
+        (folder / name).exists() for name in (*WITNESSES, "run.json", "job.json", "checkpoints", "starts", "run.log")
+    )
 
 
 def _fault(path: Path, known: set[str]) -> str:

@@ -22,7 +22,7 @@ TINY = ("--gen", "resnet6:width=4,blocks=1", "--disc", "patchgan_gn:width=4,laye
 
 
 def folder(out: Path) -> Path:
-    (run,) = [path.parent for path in out.glob("*/job.json")]
+    (run,) = [path.parent for path in out.glob("*/run.json")]
     return run
 
 
@@ -175,7 +175,7 @@ def test_ctrl_c_saves_the_state_and_says_how_to_go_on(pairs, tmp_path):
         (("--data", "nowhere"), "there is no folder 'nowhere'"),
         (("--gen", "unet_256", "--size", "128"), "Use --size 256"),
         (("--preset", "fast"), "quick, paper"),
-        (("--device", "tpu"), "auto, cpu or cuda"),
+        (("--device", "tpu"), "auto, cpu, cuda or cuda:N"),
         (("--seeds", "0"), "--seeds is 0"),
     ],
 )

@@ -37,6 +37,9 @@ COMMANDS = {
     "plugins": "plugins",
     "publish": "publish {run} --to acme/net --dry-run -o {out}",
     "report": "report {results} -o {out}/page.html",
+    "status": "status {results}",
+    "train": "train --method grey_copy --data {data} --size 32 --steps 1 --device cpu --out {out}",
+    "worker": "worker {results}",
     "table": "table layergan_table1 --from {results}",
     "translate": "translate {image} --model {run} -o {out}",
     "translate json": "translate {image} --model {run} -o {out} --json",
@@ -52,7 +55,7 @@ COMMANDS = {
     "no such command": "bensh",
     "no such file": "inspect {out}/caf\udce9.pth",
 }
-HEAVY = ("bench", "report")
+HEAVY = ("bench", "report", "train", "worker")
 """Those that take seconds, tried under the condition that concerns them."""
 TRACES = ("Traceback", "unexpected error", "Error:", "Exception ignored")
 
@@ -200,7 +203,7 @@ def test_a_cache_that_cannot_be_written(run, name, stand_in, tmp_path, monkeypat
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "file" / "cache"))
     code, _, err = run(name)
     assert not traces(err)
-    assert "--out" not in err.replace("--out {out}", "") or code == 2
+    assert "--out" not in err or "--retry" in err or code == 2  # the command that repairs a run names its folder
     assert err.count("ZOO_CACHE") <= 2  # a note, and what the doctor says
     assert code == EXPECTED.get(name, 1 if name == "doctor" else 0), err
 

@@ -32,8 +32,8 @@ def test_two_cells_run_at_once_and_every_line_names_its_cell(zoo, pairs, tmp_pat
     [
         (("--jobs", "0"), "--jobs is '0'"),
         (("--jobs", "many"), "auto, or 1 or more"),
-        (("--gpus-per-cell", "0"), "--gpus-per-cell is 0"),
-        (("--gpus-per-cell", "2"), "a batch of 1 cannot be divided equally among 2 processes. Type --batch 2"),
+        (("--gpus-per-run", "0"), "--gpus-per-run is 0"),
+        (("--gpus-per-run", "2"), "a batch of 1 cannot be divided equally among 2 processes. Type --batch 2"),
         (("--launcher", "k8s"), "local or slurm"),
         (("--slurm", "partition=gpu"), "--launcher slurm"),
         (("--launcher", "slurm", "--slurm", "partition"), "KEY=VALUE"),
@@ -59,7 +59,7 @@ def test_a_bench_that_is_told_to_end_saves_the_state_of_its_cells(pairs, tmp_pat
 
 @pytest.mark.slow
 def test_a_cell_of_two_processes_survives_a_kill_of_its_bench(pairs, tmp_path):
-    words = ["bench", *TINY, "--data", str(pairs), "--steps", "60", "--batch", "2", "--gpus-per-cell", "2", "--out"]
+    words = ["bench", *TINY, "--data", str(pairs), "--steps", "60", "--batch", "2", "--gpus-per-run", "2", "--out"]
     command = [sys.executable, "-m", "zoo", *words]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     subprocess.run([*command, str(whole)], check=True, capture_output=True)

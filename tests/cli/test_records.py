@@ -64,7 +64,7 @@ def test_weights_that_come_along_can_be_scored_anew(pairs, zoo, tmp_path):
     next((tmp_path / "theirs").glob("*/trained.json")).unlink()  # published are the weights and the record
     assert zoo("records", "import", "theirs").returncode == 0
     done = zoo(*bench, "--metrics", "mae")
-    assert done.returncode == 0 and "scoring" in done.stderr and "training" not in done.stderr
+    assert done.returncode == 0 and "mae" in done.stdout and "training" not in done.stderr
 
 
 def test_faults_are_a_line_each_and_exit_1(lab, zoo, tmp_path):

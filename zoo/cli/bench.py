@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from zoo.cli.completion import components, discriminators, tables
+from zoo.cli import options
+from zoo.cli.completion import components, tables
 from zoo.cli.config import spelled_out
 from zoo.cli.output import note, print_json, print_table
 from zoo.cli.table import show_table
@@ -25,29 +26,11 @@ if TYPE_CHECKING:
 
 def bench(
     context: typer.Context,
-    recipe: Annotated[
-        str,
-        typer.Option(
-            autocompletion=components("recipe"), help="Complete systems by name, comma-separated; zoo list recipe."
-        ),
-    ] = "",
-    gen: Annotated[
-        str,
-        typer.Option(autocompletion=components("generator"), help="Generators, comma-separated. [default: resnet9]"),
-    ] = "",
-    disc: Annotated[
-        str,
-        typer.Option(
-            autocompletion=discriminators,
-            help="Discriminators, comma-separated; a suffix names the normalizer. [default: patchgan]",
-        ),
-    ] = "",
-    norm: Annotated[
-        str | None, typer.Option(autocompletion=components("normalizer"), help="Normalizer of every discriminator.")
-    ] = None,
-    method: Annotated[
-        str, typer.Option(autocompletion=components("method"), help="Methods, comma-separated. [default: cyclegan]")
-    ] = "",
+    recipe: options.RecipeNames = "",
+    gen: options.Generators = "",
+    disc: options.Discriminators = "",
+    norm: options.Normalizer = None,
+    method: options.Methods = "",
     table: Annotated[
         str,
         typer.Option(
@@ -63,51 +46,38 @@ def bench(
             help="Dataset names or folders, comma-separated; with --table as osu=DIR,flir=DIR.",
         ),
     ] = "scenes",
-    preset: Annotated[
-        str, typer.Option(help="quick (64 px, minutes on a CPU) or paper (256 px, the epochs of the method's source).")
-    ] = "quick",
-    steps: Annotated[int | None, typer.Option(help="Optimizer steps in place of the preset's budget.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs in place of the preset's budget.")] = None,
-    size: Annotated[int | None, typer.Option(metavar="PX", help="Image size in place of the preset's.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Images a step. [default: 1, or the recipe's]")] = None,
+    preset: options.Preset = "quick",
+    steps: options.Steps = None,
+    epochs: options.Epochs = None,
+    size: options.Size = None,
+    batch: options.Batch = None,
     seeds: Annotated[int, typer.Option(help="Trainings of each combination, with seeds 0, 1, ...")] = 1,
-    thermal_channels: Annotated[int, typer.Option(help="1, or 3 for RGB copies as the papers' code makes.")] = 1,
-    metrics: Annotated[
-        str,
-        typer.Option(
-            autocompletion=components("metric"),
-            help="Metrics with options, comma-separated; what is trained is only scored. [default: psnr,ssim, or the table's]",
-        ),
-    ] = "",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="Training in fp32, tf32 or bf16; auto: bf16 on GPUs that have it, else fp32.")
-    ] = "auto",
-    speed: Annotated[
-        str,
-        typer.Option(help="How steps are computed: auto, plain, or any of channels-last,fused,compile,graph."),
-    ] = "auto",
+    thermal_channels: options.ThermalChannels = 1,
+    metrics: options.Metrics = "",
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    compute: options.Compute = "auto",
+    speed: options.OldCompute = "auto",
     jobs: Annotated[
         str,
         typer.Option(
-            metavar="N|auto", help="Cells at once; auto: as many as the GPUs or the machine have memory and cores for."
+            metavar="N|auto",
+            help="Parallel runs, per GPU or on all cores; auto: one per GPU, or as many as cores and memory allow.",
         ),
     ] = "auto",
-    gpus_per_cell: Annotated[
-        int, typer.Option(metavar="N", help="Train each cell on N GPUs (processes on a CPU), which divide --batch.")
+    gpus_per_run: Annotated[
+        int, typer.Option(metavar="N", help="Train each run on N GPUs (processes on a CPU), which divide --batch.")
     ] = 1,
-    launcher: Annotated[str, typer.Option(help="local, or slurm: cells become jobs of the cluster.")] = "local",
+    gpus_per_cell: Annotated[int, typer.Option(hidden=True, help="Former name of --gpus-per-run.")] = 1,
+    launcher: Annotated[str, typer.Option(help="local, or slurm: workers become jobs of the cluster.")] = "local",
     slurm: Annotated[
         str,
         typer.Option(
             metavar="KEY=VALUE,...", help="Options of sbatch with --launcher slurm: partition=gpu,time=12:00:00."
         ),
     ] = "",
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results"),
-    retry: Annotated[
-        bool,
-        typer.Option("--retry", help="Repeat runs that failed, and repair lost or damaged files of finished ones."),
-    ] = False,
+    out: options.Out = Path("results"),
+    retry: options.Retry = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
 ) -> None:
     """Train and score every combination of the parts named, and print one table.
@@ -119,8 +89,6 @@ def bench(
     zoo bench --table gn_cyclegan_table2 --data osu=DIR,flir=DIR --preset paper
     """
     from zoo.composition import PresetName
-    from zoo.compute.options import parse_speed
-    from zoo.compute.precision import choose_precision
     from zoo.files import require_writable
     from zoo.registry import split_specs
     from zoo.run.display import make_display
@@ -129,11 +97,11 @@ def bench(
     from zoo.run.runner import InterruptedBenchError, run
     from zoo.run.stale import retrained
 
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise UsageError(f"{device!r} is not a device", "Type auto, cpu or cuda")
+    options.require_device(device)
+    processes = gpus_per_run if gpus_per_run != 1 else gpus_per_cell
     if not split_specs(data):
         raise UsageError("--data names no dataset", "Type a dataset's name or folder, e.g. --data scenes")
-    for label, number in {"--seeds": seeds, "--gpus-per-cell": gpus_per_cell}.items():
+    for label, number in {"--seeds": seeds, "--gpus-per-run": processes}.items():
         if number < 1:
             raise UsageError(f"{label} is {number}; it must be 1 or more")
     axes = Axes(
@@ -150,11 +118,11 @@ def bench(
         batch=batch,
         seeds=seeds,
         thermal_channels=thermal_channels,
-        processes=gpus_per_cell,
+        processes=processes,
     )
-    chosen = _choose_launcher(launcher, device, jobs, gpus_per_cell, slurm, out)
-    parse_speed(speed)
-    axes = replace(axes, precision=choose_precision(precision, chosen.device))
+    chosen = _choose_launcher(launcher, device, jobs, processes, slurm, out)
+    computed, precise = options.choose_compute(compute, speed, chosen.device, precision)
+    axes = replace(axes, precision=precise)
     require_writable(out)
     if table:
         cells, refusals, specs = _plan(table, data, axes, out, split_specs(metrics))
@@ -167,13 +135,13 @@ def bench(
     command = spelled_out(context)
     try:
         with make_display() as display:
-            outcomes = run(cells, display, chosen, command=command, metrics=specs, speed=speed, retry=retry)
+            outcomes = run(cells, display, chosen, command=command, metrics=specs, speed=computed, retry=retry)
     except InterruptedBenchError as interrupted:
         show(interrupted.outcomes, table, out, as_json=as_json)
         note(f"zoo: interrupted; what was done is kept. To go on, type: {command}")
         raise typer.Exit(130) from None
     show(outcomes, table, out, as_json=as_json)
-    if all(outcome.status == "kept" for outcome in outcomes):
+    if all(outcome.status == "skipped" for outcome in outcomes):
         note(f"Nothing to do: all {len(outcomes)} cells were done before; their records are in {out}.")
     elif not as_json and any(outcome.record for outcome in outcomes):
         note(f"Records, pictures and weights are in {out}.")
@@ -195,8 +163,8 @@ def _tell_refusals(cells: Sequence[Cell], refusals: Sequence[Refusal]) -> None:
         raise RefusedError("no combination of these parts can work")
 
 
-def _choose_launcher(name: str, device: str, jobs: str, per_cell: int, slurm: str, out: Path) -> Launcher:
-    """Return what starts the cells.
+def _choose_launcher(name: str, device: str, jobs: str, processes: int, slurm: str, out: Path) -> Launcher:
+    """Return what starts the workers.
 
     Raises:
         UsageError: an option is wrong, or what it asks for is not there.
@@ -208,16 +176,14 @@ def _choose_launcher(name: str, device: str, jobs: str, per_cell: int, slurm: st
         from zoo.run.launch.slurm import SlurmLauncher
         from zoo.run.launch.slurm_options import parse_options
 
-        return SlurmLauncher(out, parse_options(slurm), device=device, per_cell=per_cell, jobs=number)
+        return SlurmLauncher(out, parse_options(slurm), device=device, processes=processes, jobs=number)
     if name != "local":
         raise UsageError(f"no launcher is named {name!r}", "Type local or slurm")
     if slurm:
         raise UsageError("--slurm was given without --launcher slurm", "Type --launcher slurm --slurm ...")
     from zoo.run.launch.local import LocalLauncher
-    from zoo.run.launch.memory import MemoryOf
-    from zoo.run.launch.slots import make_slots
 
-    return LocalLauncher(make_slots(device, number, per_cell, lambda device: MemoryOf(out, device=device)))
+    return LocalLauncher(out, device, jobs=number, processes=processes)
 
 
 def _plan(

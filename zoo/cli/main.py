@@ -26,7 +26,9 @@ from zoo.cli import (
     records,
     report,
     table,
+    train,
     translate,
+    worker,
 )
 from zoo.cli.running import run
 from zoo.version import DISTRIBUTION, __version__
@@ -81,8 +83,11 @@ app.command("plugins")(catalog.plugins)
 app.command("publish")(publish.publish)
 app.add_typer(records.app, name="records")
 app.command("report")(report.report)
+app.command("status")(worker.status)
 app.command("table")(table.table)
+app.command("train")(train.train)
 app.command("translate")(translate.translate)
+app.command("worker")(worker.worker)
 
 
 def main() -> None:

@@ -36,9 +36,6 @@ class Display(Protocol):
     def heard(self, cell: Cell, event: Event) -> None:
         """A cell told something."""
 
-    def returned(self, cell: Cell) -> None:
-        """A cell that was started goes back to those that wait: another bench has it, or it needs an accelerator alone."""
-
     def finished(self, outcome: Outcome) -> None:
         """A cell ended."""
 
@@ -95,10 +92,6 @@ class PlainDisplay:
         """Say that Ctrl-C was heard."""
         progress = self._cells.get(cell.folder)
         _print(f"{progress.place if progress else ''} {STOPPING}".strip())
-
-    def returned(self, cell: Cell) -> None:
-        """Say that a cell has to wait again."""
-        _print(f"{self._cells.pop(cell.folder).place} waits again")
 
     def finished(self, outcome: Outcome) -> None:
         """Print what became of a cell."""
@@ -189,10 +182,6 @@ class LiveDisplay:
         """Say that Ctrl-C was heard."""
         self._say(STOPPING)
 
-    def returned(self, cell: Cell) -> None:
-        """Take the cell's bar away."""
-        self._progress.remove_task(self._cells.pop(cell.folder)[0])
-
     def finished(self, outcome: Outcome) -> None:
         """Say in the bar's place what became of the cell."""
         if outcome.cell.folder in self._cells:
@@ -233,9 +222,9 @@ def losses_text(losses: dict[str, float]) -> str:
 
 def kept_texts(outcomes: Sequence[Outcome]) -> list[str]:
     """Return a line for each cell that needs no run; cells that were done before share one where they are many."""
-    done = [outcome for outcome in outcomes if outcome.status == "kept"]
+    done = [outcome for outcome in outcomes if outcome.status == "skipped"]
     many = len(done) > KEPT_LINES
-    lines = [finished_text(outcome) for outcome in outcomes if not (many and outcome.status == "kept")]
+    lines = [finished_text(outcome) for outcome in outcomes if not (many and outcome.status == "skipped")]
     return [f"{len(done)} cells: done before, nothing to do", *lines] if many else lines
 
 
@@ -249,7 +238,7 @@ def waiting_text(cells: int, who: str) -> str:
 def finished_text(outcome: Outcome) -> str:
     """Return one line on what became of a cell."""
     label = outcome.cell.label
-    if outcome.status == "kept":
+    if outcome.status == "skipped":
         return f"{label}: done before, nothing to do"
     if outcome.status == "failed":
         return f"{label}: FAILED: {outcome.reason}"

@@ -42,10 +42,11 @@ class Axes:
     epochs: int | None = None
     batch: int | None = None
     seeds: int = 1
+    first_seed: int = 0
     thermal_channels: int = 1
     precision: Precision = "fp32"
     processes: int = 1
-    """That train one cell together."""
+    """That train one run together."""
 
     def systems(self) -> list[System]:
         """Return the recipes, or every combination of method, generator and discriminator."""
@@ -131,9 +132,10 @@ def expand(
         for name, size in dict.fromkeys((name, sizes[system]) for name, system in combinations)
     }
     cells: dict[str, Cell] = {}
+    seeds = range(axes.first_seed, axes.first_seed + axes.seeds)
     for data, system in combinations:
         try:
-            made = make_cells(system, sources[data, sizes[system]], axes, range(axes.seeds), out)
+            made = make_cells(system, sources[data, sizes[system]], axes, seeds, out)
         except RefusedError as error:
             refusals.append(Refusal(label=f"{system} on {data}", reason=str(error)))
         else:

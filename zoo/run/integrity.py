@@ -14,7 +14,7 @@ from zoo.composition import digest
 from zoo.errors import ZooError
 from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig
 from zoo.recipe import Recipe
-from zoo.run.job import JOB_FILE, LOG_FILE, STARTS_FILE, TRAINED_FILE
+from zoo.run.job import LOG_FILE, RUN_FILE, STARTS_FILE, TRAINED_FILE
 from zoo.run.lease import CLAIM, DEAD_AFTER, folder_time
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, Record, read_json
 from zoo.training.log import LOG
@@ -24,7 +24,7 @@ CHECKPOINTS, TILES = "checkpoints", "samples"  # named again here, where neither
 MODEL = (WEIGHTS_FILE, CONFIG_FILE)
 SHOWN = (SCORES_FILE, SAMPLES_FILE, LOSSES_FILE, TILES)
 """What a scoring leaves for people."""
-FILES = (*MODEL, SCORES_FILE, SAMPLES_FILE, LOSSES_FILE, RECORD_FILE, TRAINED_FILE, JOB_FILE, FAILURE_FILE)
+FILES = (*MODEL, SCORES_FILE, SAMPLES_FILE, LOSSES_FILE, RECORD_FILE, TRAINED_FILE, RUN_FILE, FAILURE_FILE)
 """Files that a run writes as a whole."""
 IMPORTED = "Imported from "
 """How the note begins that an imported record has."""

@@ -1,4 +1,4 @@
-"""What passes between a bench and its cells: the job that a cell reads, the events that it sends. Imports no torch."""
+"""What a planned run is to do (`run.json`), and what its execution reports. Imports no torch."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from zoo.run.record import RECORD_FILE, Record, read_json
 
 T = TypeVar("T")
 
-JOB_FILE, LOG_FILE, STARTS_FILE = "job.json", "cell.log", "starts"
-JOB_VARIABLE = "ZOO_JOB"
-"""Environment variable by which a bench hands a cell its job; what another bench writes into the folder does not change it."""
+RUN_FILE, LOG_FILE, STARTS_FILE = "run.json", "run.log", "starts"
+FORMER_FILE = "job.json"
+"""What zoo 0.1 called `run.json`."""
 TRAINED_FILE = "trained.json"
 """What the training measured; written after the weights, so that a cell killed while scoring does not train again."""
 EXIT_INTERRUPTED = 130
@@ -56,6 +56,8 @@ class Job:
     """Ways to compute a step faster (`zoo.compute.options`)."""
     processes: int = 1
     """Processes that train the cell together."""
+    threads: int | None = None
+    """Threads of each process, on which the last bits of a training depend; None: as the libraries choose."""
     asked: int = 0
     """When, by the clock of the results folder, the bench began; what failed after that is not tried again."""
     retry: bool = False
@@ -80,20 +82,26 @@ class Trained:
     """SHA-256 of weights and config by file name; empty where that was not noted."""
 
 
-Ending = Literal["done", "kept", "taken", "interrupted", "crowded", "failed"]
-"""How a cell's process ended. `kept`: another had done it; `taken`: another process works on it; `crowded`: the accelerator's
-memory was used up."""
+Ending = Literal["done", "skipped", "leased", "interrupted", "failed"]
+"""How an execution ended. `skipped`: there was nothing to do; `leased`: another process works on the run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How an execution ended."""
+
+    how: Ending
+    reason: str = ""
+    """Why it failed, in one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One line that a cell tells its bench."""
+    """What an execution reports while it is under way."""
 
-    what: Literal["stage", "step", "ended"]
+    what: Literal["stage", "step"]
     text: str = ""
-    """Name of the stage, or why the cell failed."""
-    how: Ending = "done"
-    """How it ended."""
+    """Name of the stage."""
     step: int = 0
     losses: dict[str, float] = field(default_factory=dict)
     """Weighted loss terms by name, when they were read at this step."""
@@ -106,7 +114,9 @@ def read_job(folder: Path) -> Job:
     Raises:
         ZooError: there is none, or it is damaged.
     """
-    path = folder / JOB_FILE
+    path = folder / RUN_FILE
+    if not path.exists() and (folder / FORMER_FILE).exists():
+        path = folder / FORMER_FILE
     job = read_json(path, Job, lambda: repair(folder))
     if job is None:
         raise ZooError(f"there is no `{path}`", repair(folder))

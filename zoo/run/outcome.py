@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,20 @@ from typing import Literal
 from zoo.checksums import Damage, repair
 from zoo.errors import DamagedError, ZooError
 from zoo.model_folder import WEIGHTS_FILE
+from zoo.recipe import Recipe
 from zoo.registry import Choice
-from zoo.report.records.check import is_doubtful
+from zoo.run.consistency import is_doubtful
 from zoo.run.grid import Cell
 from zoo.run.integrity import find_faults
-from zoo.run.job import LOG_FILE, scorings, unscored
+from zoo.run.job import LOG_FILE, Job, scorings, unscored
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure, read_record, write_json
 
 TAIL_LINES = 40
+KILLED = (
+    "the run was killed (signal 9), as systems do when memory runs out; the same command resumes it from its checkpoint"
+)
 
-Status = Literal["done", "kept", "failed", "interrupted"]
+Status = Literal["done", "skipped", "failed", "interrupted"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +34,7 @@ class Outcome:
 
     cell: Cell
     status: Status
-    """`kept`: it had been done before, or another bench did it; `failed`: see `reason`; `interrupted`: its state is saved."""
+    """`skipped`: it had been done before, or another bench did it; `failed`: see `reason`; `interrupted`: its state is saved."""
     record: Record | None = None
     reason: str = ""
     """Why it failed, in one line."""
@@ -61,7 +66,7 @@ def _retried(cell: Cell, record: Record, metrics: Sequence[Choice], since: int) 
     """Return the outcome of a finished cell with `retry`: it is kept where nothing is missing, lost or damaged."""
     settled = changed(cell.folder / RECORD_FILE) > since if since else not _faults(cell, record)
     if settled and not unscored(scorings(metrics, cell.train_key), record):
-        return Outcome(cell=cell, status="kept", record=record)
+        return Outcome(cell=cell, status="skipped", record=record)
     return None
 
 
@@ -71,12 +76,12 @@ def _finished(cell: Cell, record: Record, metrics: Sequence[Choice], command: st
         return _failed(cell, f"{faults[0]}. {repair(cell.folder, command)}", record)
     missing = unscored(scorings(metrics, cell.train_key), record)
     if not missing:
-        return Outcome(cell=cell, status="kept", record=record)
+        return Outcome(cell=cell, status="skipped", record=record)
     if (cell.folder / WEIGHTS_FILE).exists():
         return None
     lacking = [name for name in missing if record.scored or name not in {score.metric for score in record.scores}]
     if not lacking:  # an early record does not say how it was scored, and without weights it stands as it is
-        return Outcome(cell=cell, status="kept", record=record)
+        return Outcome(cell=cell, status="skipped", record=record)
     return _failed(cell, _no_weights(lacking), record)
 
 
@@ -91,14 +96,30 @@ def _tried(cell: Cell, retry: bool, since: int) -> Outcome | None:
 
 
 def failed(cell: Cell, reason: str) -> Outcome:
-    """Return the outcome of a cell that failed, and leave its reason in the folder where the cell itself could not."""
+    """Return the outcome of a run that failed, and leave its reason in the folder where the run itself could not."""
     failure = read_failure(cell.folder)
-    if failure is None:  # the cell had no chance to say why, or could not write it
-        lines = log_lines(cell.folder)
-        failure = Failure(recipe=cell.recipe, reason=reason, tail="\n".join(lines[-TAIL_LINES:]), retry=True)
-        with contextlib.suppress(ZooError):  # a full disk; the reason is told all the same
-            write_json(cell.folder / FAILURE_FILE, failure)
+    if failure is None:  # the run had no chance to say why, or could not write it
+        failure = _leave_reason(cell.folder, cell.recipe, reason)
     return Outcome(cell=cell, status="failed", reason=failure.reason)
+
+
+def give_up(folder: Path, job: Job, code: int) -> None:
+    """Leave the reason in the folder of a run whose process ended with this exit code, unless the process itself did."""
+    if changed(folder / FAILURE_FILE) > job.asked:
+        return
+    reason = KILLED
+    if code != -signal.SIGKILL:
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        last = next((line.strip() for line in reversed(log_lines(folder)) if line.strip()), "no output")
+        reason = f"the run ended with {how}: {last} ({LOG_FILE} in its folder has the whole output)"
+    _leave_reason(folder, job.recipe, reason)
+
+
+def _leave_reason(folder: Path, recipe: Recipe, reason: str) -> Failure:
+    failure = Failure(recipe=recipe, reason=reason, tail="\n".join(log_lines(folder)[-TAIL_LINES:]), retry=True)
+    with contextlib.suppress(ZooError):  # a full disk; the reason is shown all the same
+        write_json(folder / FAILURE_FILE, failure)
+    return failure
 
 
 def log_lines(folder: Path) -> list[str]:

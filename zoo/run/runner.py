@@ -1,4 +1,8 @@
-"""Runs the cells of a grid, several at once and beside other benches, and survives whatever becomes of them. Imports no torch."""
+"""Has the runs of a grid executed by workers, shows their progress, and returns what became of each. Imports no torch.
+
+The results folder is the queue: each run that is to be done gets its `run.json`, workers execute what is planned, and everything
+that happens is read from files. So it makes no difference whether the workers are this bench's, another's, or on other machines.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,8 @@ import itertools
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
 from zoo.compatibility import check
 from zoo.errors import ZooError
@@ -19,24 +21,27 @@ from zoo.registry import Choice, get_registry
 from zoo.run.display import Display
 from zoo.run.grid import Cell
 from zoo.run.integrity import clear_way, sweep_results
-from zoo.run.job import METRICS, Job, score_name, scorings
-from zoo.run.launch import Ended, Launcher, Started
-from zoo.run.lease import Holder, expired, folder_time, holder
-from zoo.run.outcome import Outcome, failed, known
-from zoo.run.record import read_record
+from zoo.run.job import METRICS, RUN_FILE, Event, Job, read_job, score_name, scorings
+from zoo.run.launch import Launcher
+from zoo.run.lease import folder_time, holder
+from zoo.run.outcome import Outcome, changed, failed, known
+from zoo.run.progress import INTERRUPTED, PROGRESS_FILE, read_progress
+from zoo.run.record import FAILURE_FILE, RECORD_FILE, write_json
 from zoo.run.systems import all_parts
 
-PAUSE = 0.5
-"""Seconds that the bench waits at most before it looks for Ctrl-C."""
-LOOK_AGAIN = 2.0
-"""Seconds between two looks at a cell that another bench does."""
+POLL = 0.2
+"""Seconds between two looks at the files of runs."""
+UNLEASED_AFTER = 10.0
+"""Seconds without a worker and without a lease after which runs are given up: a worker takes less between two runs."""
+STARTS = 3
+"""How often workers are started for runs that stay open, as when another bench planned them with fewer metrics."""
 
 
 class InterruptedBenchError(Exception):
-    """The bench was interrupted; the running cells have saved their state.
+    """The bench was interrupted; the running runs have saved their state.
 
     Args:
-        outcomes: of the cells so far.
+        outcomes: of the runs so far.
     """
 
     def __init__(self, outcomes: list[Outcome]) -> None:
@@ -54,30 +59,24 @@ def run(
     speed: str = "auto",
     retry: bool = False,
 ) -> list[Outcome]:
-    """Do every cell that is not done and return what became of each, in their order.
-
-    Other benches may work in the same results folder: a cell that one of them does is waited for, or taken over when it dies.
+    """Have every run that is not done executed, and return what became of each, in their order.
 
     Args:
         cells: of one grid.
-        display: told what happens.
-        launcher: starts the cells; closed at the end.
+        display: shows what happens.
+        launcher: starts the workers.
         command: the command line, for the records.
-        metrics: what to score the cells with, by name with options; a cell that lacks only scores is not trained again.
+        metrics: what to score the runs with, by name with options; a run that lacks only scores is not trained again.
         speed: how to compute the steps, as `zoo.compute.options.parse_speed` reads it.
-        retry: run cells again that failed before, and make again what was lost or damaged, by training where need be.
+        retry: repeat runs that failed before, and make again what was lost or damaged, by training where needed.
 
     Raises:
-        UsageError: a metric's name or an option is wrong, or it does not apply to a cell's data or image size.
-        ZooError: a cell's folder cannot be written (`zoo.files.require_writable` tells this before any training).
-        InterruptedBenchError: on Ctrl-C, after the running cells saved their state.
+        UsageError: a metric's name or an option is wrong, or it does not apply to a run's data or image size.
+        ZooError: a run's folder cannot be written (`zoo.files.require_writable` finds this before any training).
+        InterruptedBenchError: on Ctrl-C, after the running runs saved their state.
     """
     choices = choose_metrics(metrics, cells)
-    bench = _Bench(cells, display, launcher, choices, command=command, speed=speed, retry=retry)
-    try:
-        outcomes = bench.run()
-    finally:
-        launcher.close()
+    outcomes = _Bench(cells, display, launcher, choices, command=command, speed=speed, retry=retry).run()
     if len(outcomes) < len(cells) or any(outcome.status == "interrupted" for outcome in outcomes):
         raise InterruptedBenchError(outcomes)
     return outcomes
@@ -103,15 +102,6 @@ def choose_metrics(specs: Sequence[str], cells: Sequence[Cell]) -> list[Choice]:
     return choices
 
 
-@dataclass(eq=False)
-class _Running:
-    """A cell that was started."""
-
-    number: int
-    started: Started
-    stopped: bool = False
-
-
 class _Bench:
     """The state of one `run`."""
 
@@ -129,27 +119,26 @@ class _Bench:
         self.cells, self.display, self.launcher, self.metrics = cells, display, launcher, metrics
         self.command, self.speed, self.retry = command, speed, retry
         self.outcomes: dict[int, Outcome] = {}
-        self.waiting: deque[int] = deque()
-        self.running: list[_Running] = []
-        self.crowded: set[int] = set()
-        self.since: dict[int, int] = {}
-        self.again: dict[int, float] = {}
-        self.told = False
+        self.open: dict[int, _Seen] = {}
+        self.since = 0
+        self.starts = 0
+        self.unleased_since: float | None = None
+        self.waiting_shown = False
 
     def run(self) -> list[Outcome]:
-        """Do all cells, or those until Ctrl-C; return the outcomes in the cells' order."""
+        """Have all runs executed, or those until Ctrl-C; return the outcomes in the order of the runs."""
         self._look()
-        if self.waiting:
-            self.launcher.expect(self.cells)
-        with _interrupts() as interrupts:
-            while self.waiting or self.running:
-                if not interrupts:
-                    self._start()
-                elif not self._stop(len(interrupts)):
-                    break
-                self.launcher.wait(PAUSE)
-                for one in list(self.running):
-                    self._collect(one)
+        if self.open:
+            self.launcher.expect([cell.recipe for cell in self.cells])
+            self._start_workers()
+            with _interrupts() as interrupts:
+                while self.open and not (interrupts and self._stop(len(interrupts))):
+                    time.sleep(POLL)
+                    alive = self.launcher.alive()  # before the look: what a worker wrote last is then surely seen
+                    for number in list(self.open):
+                        self._update(number)
+                    if self.open and not alive and not interrupts:
+                        self._without_workers()
         return [self.outcomes[number] for number in sorted(self.outcomes)]
 
     def _look(self) -> None:
@@ -159,119 +148,129 @@ class _Bench:
             if outcome:
                 self.outcomes[number] = outcome
             else:
-                self.waiting.append(number)
+                self.open[number] = _Seen()
         self.display.kept(list(self.outcomes.values()))
-        if self.waiting:
-            results = self.cells[self.waiting[0]].folder.parent
+        if self.open:
+            results = self.cells[0].folder.parent
             results.mkdir(parents=True, exist_ok=True)
             sweep_results(results)
-            self.since = dict.fromkeys(self.waiting, folder_time(results))
+            self.since = folder_time(results)
 
-    def _start(self) -> None:
-        """Start waiting cells while there is room, and pass over those that another bench has in hand."""
-        now = time.monotonic()
-        for number in [number for number in self.waiting if self.again.get(number, now) <= now]:
-            cell, since = self.cells[number], self.since[number]
+    def _start_workers(self) -> None:
+        """Write what open runs are to do, and start workers for them."""
+        self.starts += 1
+        for number in list(self.open):
+            cell = self.cells[number]
             try:
-                outcome = known(cell, self.metrics, retry=self.retry, since=since, command=self.command)
-                if outcome is None and not self._begin(number, now):
-                    return
-            except OSError as error:
-                reason = str(cannot_write(Path(error.filename or cell.folder), error))
-                outcome = Outcome(cell=cell, status="failed", reason=reason)
-            if outcome:
-                self.waiting.remove(number)
-                self._finish(number, outcome)
+                self._plan(cell)
+            except (OSError, ZooError) as error:
+                reason = str(cannot_write(cell.folder, error) if isinstance(error, OSError) else error)
+                self._finish(number, Outcome(cell=cell, status="failed", reason=reason))
+        if self.open:
+            self.launcher.start([self.cells[number].folder for number in self.open])
 
-    def _begin(self, number: int, now: float) -> bool:
-        """Start a cell, or note who does it; return false where there is no room.
-
-        Raises:
-            OSError: its folder cannot be written.
-        """
-        cell = self.cells[number]
-        if busy := holder(cell.folder):
-            self.again[number] = now + LOOK_AGAIN
-            self._tell_wait(busy)
-            return True
-        clear_way(cell.folder)
-        started = self.launcher.start(cell, self._job(number), alone=number in self.crowded)
-        if started is None:
-            return False
-        self.waiting.remove(number)
-        self.running.append(_Running(number, started))
-        self.display.started(cell, number + 1, len(self.cells))
-        return True
-
-    def _tell_wait(self, busy: Holder) -> None:
-        if not self.told and not self.running and len(self.again) == len(self.waiting):
-            self.told = True
-            self.display.waiting(len(self.waiting), str(busy))
-
-    def _job(self, number: int) -> Job:
-        cell = self.cells[number]
-        return Job(
+    def _plan(self, cell: Cell) -> None:
+        cell.folder.mkdir(parents=True, exist_ok=True)
+        busy = holder(cell.folder)
+        if not busy:
+            clear_way(cell.folder)
+        job = Job(
             recipe=cell.recipe,
             train_key=cell.train_key,
             metrics=scorings(self.metrics, cell.train_key),
-            root=str(cell.source.root),
+            root=str(cell.source.root.resolve()),
             device=self.launcher.device,
             command=self.command,
             speed=self.speed,
             processes=cell.processes,
-            asked=self.since[number],
+            threads=self.launcher.threads,
+            asked=self.since,
             retry=self.retry,
-            expired=expired(cell.folder),
         )
+        if busy:  # what another bench planned stays planned
+            with contextlib.suppress(ZooError):
+                job = replace(job, metrics={**read_job(cell.folder).metrics, **job.metrics})
+        write_json(cell.folder / RUN_FILE, job)
 
-    def _collect(self, one: _Running) -> None:
-        """Pass on what a cell told, and settle it when it has ended."""
-        cell = self.cells[one.number]
-        for event in one.started.events():
-            self.display.heard(cell, event)
-        ended = one.started.ended()
-        if ended is None:
+    def _update(self, number: int) -> None:
+        """Show how far a run is, and settle it when it has ended."""
+        cell, seen = self.cells[number], self.open[number]
+        ended = max(changed(cell.folder / name) for name in (RECORD_FILE, FAILURE_FILE))
+        if ended > self.since and ended != seen.ended:
+            seen.ended = ended
+            outcome = known(cell, self.metrics, retry=self.retry, since=self.since, command=self.command)
+            if outcome and outcome.status == "skipped":
+                outcome = replace(outcome, status="done")
+            if outcome:
+                return self._finish(number, outcome)
+        written = changed(cell.folder / PROGRESS_FILE)
+        if written > max(self.since, seen.written) and (progress := read_progress(cell.folder)):
+            if not seen.written:
+                self.display.started(cell, number + 1, len(self.cells))
+            if progress.stage != seen.stage:
+                self.display.heard(cell, Event(what="stage", text=progress.stage))
+            if progress.step != seen.step:
+                event = Event(what="step", step=progress.step, losses=progress.losses, it_s=progress.it_s)
+                self.display.heard(cell, event)
+            seen.written, seen.stage, seen.step = written, progress.stage, progress.step
+        return None
+
+    def _without_workers(self) -> None:
+        """Settle stopped runs and wait for those that others hold; start workers again for the rest, or give them up."""
+        for number in list(self.open):
+            folder = self.cells[number].folder
+            progress = read_progress(folder)
+            stopped = progress and progress.stage == INTERRUPTED and changed(folder / PROGRESS_FILE) > self.since
+            if stopped and holder(folder) is None:
+                self._finish(number, Outcome(cell=self.cells[number], status="interrupted"))
+        held = [busy for number in self.open if (busy := holder(self.cells[number].folder))]
+        if held:
+            self.unleased_since = None
+            if not self.waiting_shown:
+                self.waiting_shown = True
+                self.display.waiting(len(self.open), str(held[0]))
             return
-        self.running.remove(one)
-        if ended.how == "taken" or (ended.how == "crowded" and one.started.shared):
-            self._put_back(one, ended)
-        else:
-            self._finish(one.number, self._outcome(cell, ended))
-
-    def _put_back(self, one: _Running, ended: Ended) -> None:
-        if ended.how == "crowded":
-            self.crowded.add(one.number)
-            # This failure is no reason to give the cell up: with a card of its own it may fit.
-            self.since[one.number] = folder_time(self.cells[one.number].folder)
-        self.waiting.append(one.number)
-        self.display.returned(self.cells[one.number])
-
-    def _outcome(self, cell: Cell, ended: Ended) -> Outcome:
-        if ended.how in ("done", "kept"):
-            try:
-                return Outcome(cell=cell, status=ended.how, record=read_record(cell.folder))
-            except ZooError as error:  # damaged since it was written
-                return Outcome(cell=cell, status="failed", reason=str(error))
-        if ended.how == "interrupted":
-            return Outcome(cell=cell, status="interrupted")
-        return failed(cell, ended.reason)
+        if not self.open:
+            return
+        now = time.monotonic()
+        self.unleased_since = self.unleased_since or now
+        if self.starts < STARTS and not self.launcher.lasting:
+            self.unleased_since = None
+            self._start_workers()
+        elif now - self.unleased_since >= UNLEASED_AFTER:
+            for number in list(self.open):
+                self._finish(number, failed(self.cells[number], self.launcher.reason()))
 
     def _finish(self, number: int, outcome: Outcome) -> None:
+        del self.open[number]
         self.outcomes[number] = outcome
         self.display.finished(outcome)
 
     def _stop(self, times: int) -> bool:
-        """Ask running cells to save and stop, at the second Ctrl-C end them; return whether to wait for any."""
+        """Let the workers end; return whether they have."""
         if self.launcher.lasting:
+            return True
+        self.launcher.stop(times)
+        for number, seen in self.open.items():
+            if seen.written and not seen.stopping:
+                seen.stopping = True
+                self.display.stopping(self.cells[number])
+        if self.launcher.alive():
             return False
-        for one in self.running:
-            if times > 1:
-                one.started.kill()
-            elif not one.stopped:
-                one.stopped = True
-                self.display.stopping(self.cells[one.number])
-                one.started.stop()
-        return bool(self.running)
+        for number in list(self.open):
+            self._update(number)
+        for number in [number for number, seen in self.open.items() if seen.written]:
+            self._finish(number, Outcome(cell=self.cells[number], status="interrupted"))
+        return True
+
+
+class _Seen:
+    """What was last seen of an open run."""
+
+    def __init__(self) -> None:
+        self.ended = self.written = self.step = 0
+        self.stage = ""
+        self.stopping = False
 
 
 @contextlib.contextmanager
@@ -280,14 +279,14 @@ def _interrupts() -> Iterator[list[int]]:
 
     So is SIGTERM, by which containers and service managers end a program: cells save their state before it is gone.
     """
-    heard: list[int] = []
+    received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield heard
+        yield received
         return
     both = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(one, lambda number, _: heard.append(number)) for one in both]
+    before = [signal.signal(one, lambda number, _: received.append(number)) for one in both]
     try:
-        yield heard
+        yield received
     finally:
         for one, handler in zip(both, before, strict=True):
             signal.signal(one, handler)

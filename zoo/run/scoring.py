@@ -58,7 +58,7 @@ def score_cell(
     metrics: Mapping[str, AnyMetric],
     record: Record | None,
     begun: float,
-    tell: Callable[[Event], None],
+    on_event: Callable[[Event], None],
 ) -> None:
     """Write pictures and `scores.csv`, then the record, which says that all is there.
 
@@ -67,7 +67,7 @@ def score_cell(
         metrics: what to score with.
         record: what was measured of the same weights before; its other scores are kept, and lost pictures drawn again.
         begun: when the cell's work began, by `time.perf_counter`.
-        tell: hears when the scoring begins.
+        on_event: called when the scoring begins.
 
     Raises:
         ZooError: the method's translations are not finite, or a file cannot be written.
@@ -77,7 +77,7 @@ def score_cell(
     scores: list[Score] = []
     samples: dict[str, Sample] = {}
     if metrics or redraw:
-        tell(Event(what="stage", text="scoring"))
+        on_event(Event(what="stage", text="scoring"))
         scores, samples = _score(job, method, info, device, metrics)
     celsius = record.celsius if record else _celsius(job, method, info, device)
     seconds = time.perf_counter() - start

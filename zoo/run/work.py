@@ -23,8 +23,8 @@ from zoo.data.streaming import open_split
 from zoo.errors import DamagedError, UsageError, ZooError
 from zoo.files import write_atomically
 from zoo.model_folder import WEIGHTS_FILE, ModelConfig, inference_state, load_weights, save_model, write_config
-from zoo.run.cell import Stop, Tell, usable_record
 from zoo.run.environment import peak_memory, provenance
+from zoo.run.execute import OnEvent, Stop, usable_record
 from zoo.run.grid import train_key
 from zoo.run.integrity import MODEL, config_is_whole, set_aside
 from zoo.run.job import (
@@ -56,7 +56,7 @@ def join(job: Job) -> tuple[torch.device, Processes]:
     if started != job.processes:
         raise UsageError(
             f"this cell is trained by {job.processes} processes, and {started} were started",
-            f"Type: accelerate launch --num_processes {job.processes} -m zoo.train FOLDER",
+            f"Type: accelerate launch --num_processes {job.processes} -m zoo train FOLDER",
         )
     device = pick_device(job.device)
     if job.processes > 1:
@@ -65,14 +65,14 @@ def join(job: Job) -> tuple[torch.device, Processes]:
 
 
 def work(
-    folder: Path, job: Job, tell: Tell, stop: Stop, *, joined: tuple[torch.device, Processes] | None = None
+    folder: Path, job: Job, on_event: OnEvent, stop: Stop, *, joined: tuple[torch.device, Processes] | None = None
 ) -> bool:
     """Do a cell's job, from wherever an earlier try left it, and return whether it is finished.
 
     Args:
         folder: of the cell; of several processes only the first one's need exist.
         job: what to do.
-        tell: hears of stages and steps.
+        on_event: called at each stage and step.
         stop: asked before every step; when true the state is saved.
         joined: what `join` returned, where it was called before.
 
@@ -96,14 +96,14 @@ def work(
         load_weights(folder, method)
     else:
         try:
-            trained = _train(folder, job, method, rng, device, together, tell, stop)
+            trained = _train(folder, job, method, rng, device, together, on_event, stop)
         except CheckpointError as error:
             if not job.retry:
                 raise CheckpointError(error.message, _from_the_start(error, folder, job)) from error
             if together.first:
                 set_aside(folder / CHECKPOINTS)
             rng, method = _built(job, info, device)
-            trained = _train(folder, job, method, rng, device, together, tell, stop)
+            trained = _train(folder, job, method, rng, device, together, on_event, stop)
         together.leave()
         if trained is None or not together.first:
             return trained is not None
@@ -116,7 +116,7 @@ def work(
     if record is None:
         set_aside(folder / RECORD_FILE)  # of other weights, or damaged: not lost, and not in the way
     chosen = {name: metrics[name] for name in missing}
-    score_cell(folder, job, method, info, trained, device, chosen, record, begun, tell)
+    score_cell(folder, job, method, info, trained, device, chosen, record, begun, on_event)
     return True
 
 
@@ -192,7 +192,7 @@ def _train(
     rng: torch.Generator,
     device: torch.device,
     together: Processes,
-    tell: Tell,
+    on_event: OnEvent,
     stop: Callable[[], bool],
 ) -> Trained | None:
     recipe = job.recipe
@@ -209,9 +209,9 @@ def _train(
             last_told = now
             reading = report.reading
             losses, speed = (reading.losses, reading.it_s) if reading else ({}, None)
-            tell(Event(what="step", step=report.step, losses=losses, it_s=speed))
+            on_event(Event(what="step", step=report.step, losses=losses, it_s=speed))
 
-    tell(Event(what="stage", text="training"))
+    on_event(Event(what="stage", text="training"))
     wanted, steps = parse_speed(job.speed), recipe.budget.steps
     speed = choose_speed(wanted, device, steps=steps, processes=together.count, deep=is_deep(method))
     result = train(

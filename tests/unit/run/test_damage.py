@@ -6,7 +6,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,14 +16,15 @@ from safetensors.torch import load_file
 import zoo
 from zoo.errors import DamagedError, ZooError
 from zoo.hub.publication import prepare
+from zoo.recipe import Recipe
 from zoo.report.html import write_report
 from zoo.report.records.check import check_folder
-from zoo.run.cell import run_cell
 from zoo.run.display import PlainDisplay
-from zoo.run.grid import Axes, Cell, expand
-from zoo.run.job import Event, Job
-from zoo.run.launch import Ended
-from zoo.run.outcome import Outcome
+from zoo.run.execute import execute
+from zoo.run.grid import Axes, expand
+from zoo.run.job import LOG_FILE, Event, Job, read_job
+from zoo.run.outcome import Outcome, give_up
+from zoo.run.progress import INTERRUPTED, ProgressWriter
 from zoo.run.runner import InterruptedBenchError, run
 from zoo.run.store import find_results
 
@@ -38,18 +39,22 @@ WEIGHTS = "model.safetensors"
 
 
 class Inline:
-    """A launcher that does each cell at once, in this process."""
+    """A launcher that executes each run at once, in this process."""
 
-    device, lasting = "cpu", False
+    device, threads, lasting = "cpu", None, False
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.stop_after = stop_after
 
-    def expect(self, cells: list[Cell]) -> None:
+    def expect(self, recipes: Sequence[Recipe]) -> None:
         pass
 
-    def start(self, cell: Cell, job: Job, *, alone: bool = False) -> Done:
-        steps = 0
+    def start(self, folders: Sequence[Path]) -> None:
+        for folder in folders:
+            self._execute(folder, read_job(folder))
+
+    def _execute(self, folder: Path, job: Job) -> None:
+        steps, progress = 0, ProgressWriter(folder)
 
         def stop() -> bool:
             nonlocal steps
@@ -57,29 +62,21 @@ class Inline:
             return self.stop_after is not None and steps > self.stop_after
 
         try:
-            ending = run_cell(cell.folder, job, lambda event: None, stop)
-        except ZooError as error:  # as the process of a cell says it
-            ending = Event(what="ended", how="failed", text=str(error))
-        return Done(Ended(how=ending.how, reason=ending.text))
+            if execute(folder, job, progress, stop).how == "interrupted":
+                progress(Event(what="stage", text=INTERRUPTED))
+        except ZooError as error:  # as the process of a run reports it
+            with (folder / LOG_FILE).open("a") as log:
+                print(error, file=log)
+            give_up(folder, job, 1)
 
-    def wait(self, seconds: float) -> None:
+    def alive(self) -> bool:
+        return False
+
+    def reason(self) -> str:
+        return "no worker executed it"
+
+    def stop(self, times: int) -> None:
         pass
-
-    def close(self) -> None:
-        pass
-
-
-class Done:
-    shared = False
-
-    def __init__(self, ending: Ended) -> None:
-        self.ending = ending
-
-    def events(self) -> list[Event]:
-        return []
-
-    def ended(self) -> Ended:
-        return self.ending
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -206,14 +203,14 @@ def try_damages(source: Path, whole: Path, pairs: Path, tmp_path: Path, count: i
             os.utime(folder / ".claim", (1, 1))  # its machine died long ago
         read_everything(folder, right)
         before = bench(pairs, out)
-        assert before.status in ("kept", "done") or "--retry" in before.reason, f"{what}: {before}"
+        assert before.status in ("skipped", "done") or "--retry" in before.reason, f"{what}: {before}"
         after = bench(pairs, out, retry=True)
-        assert after.status in ("kept", "done"), f"{what}: {after.reason}"
+        assert after.status in ("skipped", "done"), f"{what}: {after.reason}"
         found = load_file(folder / WEIGHTS)
         assert found.keys() == right.keys() and all(torch.equal(found[name], right[name]) for name in right), what
         assert zoo.load(folder, device="cpu"), what
         assert check_folder(out)[1] == [], what
-        assert bench(pairs, out).status == "kept", what
+        assert bench(pairs, out).status == "skipped", what
         shutil.rmtree(out)
 
 

@@ -27,7 +27,7 @@ def run(pairs, tmp_path, make_record):
     shutil.copytree(pairs, root)
     record = make_record([], data=DataRef(name="blocks", fingerprint=fingerprint(root)))
     job = Job(recipe=record.recipe, train_key="k", metrics={}, root=str(root), device="cpu", command="")
-    write_json(folder / "job.json", job)
+    write_json(folder / "run.json", job)
     return folder, root, record
 
 

@@ -1,66 +1,47 @@
-"""How cells are started: in slots of this machine (`local`), or by a cluster's scheduler (`slurm`). Imports no torch."""
+"""Where workers are started: on this machine (`local`), or by a cluster's scheduler (`slurm`). Imports no torch."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from zoo.run.grid import Cell
-from zoo.run.job import Ending, Event, Job
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a started cell ended."""
-
-    how: Ending
-    reason: str = ""
-    """Why it failed, in one line."""
-
-
-class Started(Protocol):
-    """A cell that a launcher has taken on."""
-
-    @property
-    def shared(self) -> bool:
-        """Whether it runs beside others on one accelerator."""
-
-    def events(self) -> list[Event]:
-        """Return what it told since this was last asked."""
-
-    def ended(self) -> Ended | None:
-        """Return how it ended, None while it runs or waits to run."""
-
-    def stop(self) -> None:
-        """Ask it to save its state and end."""
-
-    def kill(self) -> None:
-        """End it at once."""
+from zoo.recipe import Recipe
 
 
 class Launcher(Protocol):
-    """Starts cells somewhere."""
+    """Starts workers for planned runs, and says whether any is left. Everything else about a run stands in its folder."""
 
-    device: str
-    """Where its cells run: `auto`, `cpu` or `cuda`."""
-    lasting: bool
-    """Whether its cells go on when the bench ends."""
+    @property
+    def device(self) -> str:
+        """Where the runs are executed: `auto`, `cpu` or `cuda`."""
 
-    def expect(self, cells: Sequence[Cell]) -> None:
-        """Hear of all cells of a grid before the first is started, also of those that are done already."""
+    @property
+    def threads(self) -> int | None:
+        """Threads of each process of a run; None: as the libraries choose."""
 
-    def start(self, cell: Cell, job: Job, *, alone: bool = False) -> Started | None:
-        """Start a cell, or return None where there is no room for it now.
+    @property
+    def lasting(self) -> bool:
+        """Whether the workers outlive the bench."""
 
-        Args:
-            cell: which has a folder.
-            job: what it is to do.
-            alone: whether it must have an accelerator for itself.
-        """
+    def expect(self, recipes: Sequence[Recipe]) -> None:
+        """Divide the resources among the runs of a grid, before the first worker is started."""
 
-    def wait(self, seconds: float) -> None:
-        """Return when a cell told something or ended, or after that time."""
+    def start(self, folders: Sequence[Path]) -> None:
+        """Start workers for planned runs."""
 
-    def close(self) -> None:
-        """Let go of what was held for starting cells."""
+    def alive(self) -> bool:
+        """Return whether any worker may still execute a run."""
+
+    def reason(self) -> str:
+        """Return in one line why no worker is left, as far as is known."""
+
+    def stop(self, times: int) -> None:
+        """Let the workers end: their runs save their state, the second time they end at once."""
+
+
+def worker_command(results: Path, *words: str) -> list[str]:
+    """Return the command line of a worker."""
+    # -P: a file or folder of the user's that is named as a module must not come before it.
+    return [sys.executable, "-P", "-m", "zoo", "worker", str(results), *words]

@@ -1,23 +1,21 @@
-"""Which submitted jobs still exist: accounting (sacct, through submitit), the queue (squeue), and the leases of their runs.
+"""Which submitted jobs still exist, by accounting (sacct, through submitit) and by the queue (squeue).
 
 Accounting may be switched off or late, and then calls every job unknown, one that waits as well as one that vanished with its
-machine. The queue knows all jobs that wait or run. A job is lost when neither knows it and nobody works on its run.
+machine. The queue lists all jobs that wait or run. A job is lost when neither knows it.
 """
 
 from __future__ import annotations
 
 import subprocess
 import time
-from pathlib import Path
+from collections.abc import Collection
 from typing import TYPE_CHECKING
-
-from zoo.run.lease import holder
 
 if TYPE_CHECKING:
     import submitit
 
 LOST_AFTER = 60.0
-"""Seconds without a sign of a job after which it is lost; a job needs some of them between its start and its lease."""
+"""Seconds without a sign of a job after which it is lost."""
 ASK_EVERY = 15.0
 """Seconds between two calls of squeue."""
 PATIENCE = 30.0
@@ -41,32 +39,28 @@ class Queue:
         self._asked = -ASK_EVERY
         self._missing: dict[str, float] = {}
 
-    def find_lost(self, jobs: dict[str, Path]) -> set[str]:
-        """Return the jobs that have been known to nobody for `LOST_AFTER` seconds.
+    def find_lost(self, jobs: Collection[str]) -> set[str]:
+        """Return the jobs that the queue has not listed for `LOST_AFTER` seconds.
 
         Args:
-            jobs: folder of the run by the job's id, of jobs that accounting does not call finished.
+            jobs: ids of jobs that accounting does not call finished.
         """
         if not self._exists:
             return set()
-        without = {job for job, folder in jobs.items() if holder(folder) is None}
         now = time.monotonic()
-        if without and now - self._asked >= ASK_EVERY:
-            self._asked, self._known = now, _query(without)
-        if self._known is None:
-            without = set()
-        else:
-            without -= self._known
-        self._missing = {job: self._missing.get(job, now) for job in without}
+        if jobs and now - self._asked >= ASK_EVERY:
+            self._asked, self._known = now, _query(jobs)
+        missing = set() if self._known is None else set(jobs) - self._known
+        self._missing = {job: self._missing.get(job, now) for job in missing}
         return {job for job, since in self._missing.items() if now - since >= LOST_AFTER}
 
 
-def is_alive(job: submitit.Job[str]) -> bool:
+def is_alive(job: submitit.Job[int]) -> bool:
     """Return whether accounting calls a job queued or running, or does not know it."""
     return job.state.upper().split(" ")[0] in ALIVE
 
 
-def _query(jobs: set[str]) -> set[str] | None:
+def _query(jobs: Collection[str]) -> set[str] | None:
     """Return those of the jobs that squeue lists; None where it cannot say."""
     arrays = sorted({job.split("_")[0] for job in jobs})
     command = ["squeue", "--noheader", "--array", "--format=%i", f"--jobs={','.join(arrays)}"]

@@ -47,7 +47,7 @@ def test_a_record_comes_with_what_lies_beside_it_under_the_name_that_a_bench_kno
         (run / name).write_bytes(name.encode())
     (run / "samples").mkdir()
     (run / "samples" / "a_real.png").write_bytes(b"tile")
-    for name in ("job.json", "cell.log", "failure.json", "starts"):
+    for name in ("run.json", "run.log", "failure.json", "starts"):
         (run / name).write_text("of a process on another machine")
     done = import_records(lab, out)
     target = out / folder_name(sound().recipe, sound().train_key)
@@ -73,10 +73,10 @@ def test_what_is_there_is_left_and_said(lab, out, sound, write_run):
 def test_a_training_that_is_under_way_is_left(lab, out, sound, write_run):
     run = write_run(lab, sound())
     (out / run.name).mkdir(parents=True)
-    (out / run.name / "job.json").write_text("{}")
+    (out / run.name / "run.json").write_text("{}")
     done = import_records(lab, out)
     assert not done.copied and "is under way here" in done.left[0]
-    assert [path.name for path in (out / run.name).iterdir()] == ["job.json"]
+    assert [path.name for path in (out / run.name).iterdir()] == ["run.json"]
 
 
 def test_faulty_records_stay_out_and_the_others_come(lab, out, sound, write_run):

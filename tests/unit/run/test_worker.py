@@ -1,0 +1,167 @@
+"""Workers on planned runs: each run is executed once, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from zoo.errors import ZooError
+from zoo.run.grid import Axes, Cell, expand
+from zoo.run.job import LOG_FILE, METRICS, RUN_FILE, Job, scorings
+from zoo.run.lease import held, holder
+from zoo.run.outcome import give_up
+from zoo.run.progress import read_progress
+from zoo.run.record import read_failure, read_record, write_json
+from zoo.run.runner import choose_metrics
+from zoo.run.status import read_state, read_states
+
+TINY = {"generators": ("resnet6:width=4,blocks=1",), "discriminators": ("patchgan:width=4,layers=1",)}
+
+
+def plan(pairs: Path, out: Path, *, threads: int | None = 1, asked: int = 0, **axes: object) -> list[tuple[Cell, Job]]:
+    """Write the plans of a grid, as a bench would."""
+    cells, _ = expand(Axes(data=(str(pairs),), size=32, **axes), out)
+    planned = []
+    for cell in cells:
+        job = Job(
+            recipe=cell.recipe,
+            train_key=cell.train_key,
+            metrics=scorings(choose_metrics(METRICS, cells), cell.train_key),
+            root=str(cell.source.root),
+            device="cpu",
+            command="test",
+            threads=threads,
+            asked=asked,
+        )
+        cell.folder.mkdir(parents=True, exist_ok=True)
+        write_json(cell.folder / RUN_FILE, job)
+        planned.append((cell, job))
+    return planned
+
+
+def start(out: Path, *words: str, **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "zoo", "worker", str(out), *words]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
+
+
+def wait_until(condition, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.05)
+
+
+def training(folder: Path) -> bool:
+    progress = read_progress(folder)
+    return bool(progress and progress.step > 1 and holder(folder))
+
+
+def test_a_worker_executes_what_is_planned_and_nothing_else(pairs, tmp_path):
+    planned = plan(pairs, tmp_path, methods=("mean_image", "grey_copy"))
+    ((lost, job),) = plan(pairs, tmp_path, methods=("inverted_grey",))
+    write_json(lost.folder / RUN_FILE, replace(job, root=str(tmp_path / "nowhere")))
+    (tmp_path / "notes").mkdir()
+    worker = start(tmp_path)
+    _, errors = worker.communicate(timeout=120)
+    assert worker.returncode == 0, errors
+    assert all(read_record(cell.folder).command == "test" and holder(cell.folder) is None for cell, _ in planned)
+    failure = read_failure(lost.folder)
+    assert "nowhere" in failure.reason and failure.retry
+    assert {state.status for state in read_states(tmp_path)} == {"done", "failed"}
+    again = start(tmp_path)
+    again.communicate(timeout=120)
+    assert again.returncode == 0 and read_failure(lost.folder) == failure, (
+        "what failed stays so until it is planned again"
+    )
+
+
+def test_only_named_runs_are_executed(pairs, tmp_path):
+    (first, _), (second, _) = plan(pairs, tmp_path, methods=("mean_image", "grey_copy"))
+    worker = start(tmp_path, "--runs", "-", stdin=subprocess.PIPE)
+    worker.communicate(second.folder.name, timeout=120)
+    assert worker.returncode == 0
+    assert read_record(second.folder) and not read_record(first.folder)
+    assert read_state(first.folder).status == "planned"
+
+
+def test_a_killed_run_leaves_its_reason_and_the_others_go_on(pairs, tmp_path):
+    ((long, _),) = plan(pairs, tmp_path, methods=("cyclegan",), steps=100_000, **TINY)
+    ((short, _),) = plan(pairs, tmp_path, methods=("mean_image",))
+    worker = start(tmp_path, "--jobs", "2")
+    wait_until(lambda: training(long.folder))
+    state = read_state(long.folder)
+    assert state.status == "running" and state.stage == "training" and 0 < state.step < state.steps and state.where
+    os.kill(holder(long.folder).pid, signal.SIGKILL)
+    worker.communicate(timeout=120)
+    assert "signal 9" in read_failure(long.folder).reason
+    assert read_record(short.folder) and holder(long.folder) is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_worker_that_ends_lets_its_run_save_its_state(pairs, tmp_path, number):
+    ((cell, _),) = plan(pairs, tmp_path, methods=("cyclegan",), steps=100_000, **TINY)
+    worker = start(tmp_path)
+    wait_until(lambda: training(cell.folder))
+    worker.send_signal(number)
+    worker.communicate(timeout=60)
+    assert worker.returncode == (-9 if number == signal.SIGKILL else 130)
+    wait_until(lambda: holder(cell.folder) is None, 30)
+    assert list(cell.folder.glob("checkpoints/0*/state.json")) and not read_failure(cell.folder)
+    assert read_state(cell.folder).status == "planned"
+
+
+def test_a_run_that_another_holds_is_waited_for_or_passed_over(pairs, tmp_path):
+    ((cell, _),) = plan(pairs, tmp_path, methods=("mean_image",))
+    with held(cell.folder):
+        passing = start(tmp_path, "--no-wait")
+        waiting = start(tmp_path)
+        passing.communicate(timeout=60)
+        assert passing.returncode == 0 and waiting.poll() is None
+    waiting.communicate(timeout=60)
+    assert waiting.returncode == 0 and read_record(cell.folder)
+
+
+def test_a_crash_names_the_last_line_that_was_written(pairs, tmp_path):
+    ((cell, job),) = plan(pairs, tmp_path, methods=("mean_image",))
+    (cell.folder / LOG_FILE).write_text("Traceback\nImportError: no torch\n\n")
+    give_up(cell.folder, job, 3)
+    assert read_failure(cell.folder).reason.startswith("the run ended with exit code 3: ImportError: no torch")
+    give_up(cell.folder, job, -9)
+    assert "exit code 3" in read_failure(cell.folder).reason, "the first reason stays"
+
+
+def test_damaged_plans_are_passed_over(pairs, tmp_path):
+    ((cell, _),) = plan(pairs, tmp_path, methods=("mean_image",))
+    (cell.folder / RUN_FILE).write_text("{")
+    worker = start(tmp_path)
+    worker.communicate(timeout=60)
+    assert worker.returncode == 0
+    assert read_state(cell.folder).status == "failed" and RUN_FILE in read_state(cell.folder).reason
+
+
+def test_importing_for_a_fork_starts_no_thread_and_opens_no_gpu():
+    code = (
+        "import torch\n"
+        "def refuse(*_): raise AssertionError('looked for GPUs')\n"
+        "torch.cuda.is_available = torch.cuda.device_count = torch._C._cuda_getDeviceCount = refuse\n"
+        "from zoo.run.worker import import_used\n"
+        "import_used()\n"
+        "import threading; assert threading.active_count() == 1, threading.enumerate()\n"
+        "assert not torch.cuda.is_initialized()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_plan_that_is_not_there_is_named(tmp_path):
+    from zoo.run.job import read_job
+
+    with pytest.raises(ZooError, match=r"run\.json"):
+        read_job(tmp_path)

@@ -1,0 +1,102 @@
+"""Options that several verbs share, each described once: what is trained, for how long, and how it is computed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo.cli.completion import components, discriminators
+from zoo.errors import UsageError
+
+if TYPE_CHECKING:
+    from zoo.recipe import Precision as PrecisionName
+
+RecipeNames = Annotated[
+    str,
+    typer.Option("--recipe", autocompletion=components("recipe"), help="Complete systems by name; zoo list recipe."),
+]
+Generators = Annotated[
+    str,
+    typer.Option("--gen", autocompletion=components("generator"), help="Generators. [default: resnet9]"),
+]
+Discriminators = Annotated[
+    str,
+    typer.Option(
+        "--disc",
+        autocompletion=discriminators,
+        help="Discriminators; a suffix names the normalizer. [default: patchgan]",
+    ),
+]
+Normalizer = Annotated[
+    str | None,
+    typer.Option("--norm", autocompletion=components("normalizer"), help="Normalizer of every discriminator."),
+]
+Methods = Annotated[
+    str,
+    typer.Option("--method", autocompletion=components("method"), help="Methods. [default: cyclegan]"),
+]
+Preset = Annotated[
+    str,
+    typer.Option(
+        "--preset", help="quick (64 px, minutes on a CPU) or paper (256 px, the epochs of the method's source)."
+    ),
+]
+Steps = Annotated[int | None, typer.Option("--steps", help="Optimizer steps; overrides the preset's budget.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", help="Epochs; overrides the preset's budget.")]
+Size = Annotated[int | None, typer.Option("--size", metavar="PX", help="Image size; overrides the preset's.")]
+Batch = Annotated[
+    int | None, typer.Option("--batch", help="Batch size, over all processes. [default: 1, or the recipe's]")
+]
+ThermalChannels = Annotated[
+    int, typer.Option("--thermal-channels", help="1, or 3 for RGB copies as the papers' code makes.")
+]
+Metrics = Annotated[
+    str,
+    typer.Option(
+        "--metrics",
+        autocompletion=components("metric"),
+        help="Metrics with options; finished runs are only scored. [default: psnr,ssim, or the table's]",
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Precision = Annotated[
+    str,
+    typer.Option("--precision", help="Training in fp32, tf32 or bf16; auto: bf16 on GPUs that support it, else fp32."),
+]
+Compute = Annotated[
+    str,
+    typer.Option("--compute", help="How steps are computed: auto, plain, or any of channels-last,fused,compile,graph."),
+]
+OldCompute = Annotated[str, typer.Option("--speed", hidden=True, help="Former name of --compute.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Results folder.")]
+Retry = Annotated[
+    bool,
+    typer.Option("--retry", help="Repeat runs that failed, and repair lost or damaged files of finished ones."),
+]
+
+
+def require_device(device: str) -> None:
+    """Refuse what is not a device's name.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        raise UsageError(f"{device!r} is not a device", "Use auto, cpu, cuda or cuda:N")
+
+
+def choose_compute(compute: str, former: str, device: str, precision: str) -> tuple[str, PrecisionName]:
+    """Return how steps are computed and the precision, after checking both.
+
+    Raises:
+        UsageError: an option is wrong.
+    """
+    from zoo.compute.options import parse_speed
+    from zoo.compute.precision import choose_precision
+
+    chosen = compute if compute != "auto" else former
+    parse_speed(chosen)
+    return chosen, choose_precision(precision, device)

@@ -1,0 +1,84 @@
+"""`zoo train`: train and score one run in this process, also under `accelerate launch` and torchrun."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from zoo.cli import options
+from zoo.cli.config import spelled_out
+from zoo.cli.output import note
+
+
+def train(
+    context: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="Folder of a run that was planned before; else describe one.")
+    ] = None,
+    recipe: options.RecipeNames = "",
+    gen: options.Generators = "",
+    disc: options.Discriminators = "",
+    norm: options.Normalizer = None,
+    method: options.Methods = "",
+    data: Annotated[str, typer.Option(help="Dataset name or folder.")] = "scenes",
+    preset: options.Preset = "quick",
+    steps: options.Steps = None,
+    epochs: options.Epochs = None,
+    size: options.Size = None,
+    batch: options.Batch = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 0,
+    thermal_channels: options.ThermalChannels = 1,
+    metrics: options.Metrics = "",
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    compute: options.Compute = "auto",
+    speed: options.OldCompute = "auto",
+    out: options.Out = Path("results"),
+    retry: options.Retry = False,
+) -> None:
+    """Train and score one run in this process, also under accelerate launch.
+
+    Examples:
+    zoo train --gen resnet9_cbam --disc patchgan_gn --data rs --size 128 --steps 2000 ·
+    accelerate launch --num_processes 8 -m zoo train --recipe layergan --data DIR --preset paper --batch 8 ·
+    accelerate launch --num_processes 8 -m zoo train results/RUN
+    """
+    from zoo.composition import PresetName
+    from zoo.registry import split_specs
+    from zoo.run.grid import Axes
+    from zoo.run.job import METRICS
+    from zoo.run.single import plan_one, read_planned, run_one
+    from zoo.run.worker import EXIT_CODES
+
+    if folder is not None:
+        cell, job = read_planned(folder)
+    else:
+        options.require_device(device)
+        chosen, precise = options.choose_compute(compute, speed, device, precision)
+        axes = Axes(
+            recipes=split_specs(recipe),
+            generators=split_specs(gen),
+            discriminators=split_specs(disc),
+            methods=split_specs(method),
+            data=split_specs(data),
+            norm=norm,
+            preset=cast(PresetName, preset),
+            size=size,
+            steps=steps,
+            epochs=epochs,
+            batch=batch,
+            first_seed=seed,
+            thermal_channels=thermal_channels,
+            precision=precise,
+            processes=int(os.environ.get("WORLD_SIZE", "1")),
+        )
+        specs = split_specs(metrics) or list(METRICS)
+        cell, job = plan_one(axes, specs, out, device=device, command=spelled_out(context), speed=chosen)
+    ended = run_one(cell, replace(job, retry=retry))
+    if ended.reason:
+        note(f"zoo: {ended.reason}")
+    raise typer.Exit(1 if ended.how == "leased" else EXIT_CODES[ended.how])

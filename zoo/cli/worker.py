@@ -1,0 +1,69 @@
+"""`zoo worker` executes the planned runs of a results folder; `zoo status` shows all of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zoo.cli.output import print_json, print_table
+from zoo.errors import UsageError
+
+
+def worker(
+    results: Annotated[Path, typer.Argument(help="Results folder in which zoo bench planned runs.")],
+    jobs: Annotated[int, typer.Option(metavar="N", help="Runs at the same time.")] = 1,
+    runs: Annotated[
+        str, typer.Option(metavar="FILE", help="Only the runs whose folder names stand in this file; - reads stdin.")
+    ] = "",
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="End when other workers hold the rest, instead of waiting for them.")
+    ] = False,
+) -> None:
+    """Execute the planned runs of a results folder until none is left.
+
+    Any number of workers, on any number of machines that share the folder, may do so at the same time.
+
+    Examples:
+    zoo worker results ·
+    CUDA_VISIBLE_DEVICES=1 zoo worker results
+    """
+    from zoo.run.worker import work_off
+
+    if not results.is_dir():
+        raise UsageError(f"there is no folder `{results}`", "Run zoo bench --out FOLDER first: it plans the runs")
+    if jobs < 1:
+        raise UsageError(f"--jobs is {jobs}; it must be 1 or more")
+    only = None
+    if runs:
+        only = (sys.stdin.read() if runs == "-" else Path(runs).read_text()).split()
+    raise typer.Exit(work_off(results, jobs=jobs, only=only, wait=not no_wait))
+
+
+def status(
+    results: Annotated[Path, typer.Argument(help="Results folder.")] = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the states as JSON.")] = False,
+) -> None:
+    """Show every run of a results folder: planned, running (where, step, speed, time left), done or failed (why).
+
+    Example:
+    zoo status results
+    """
+    from zoo.run.status import COLUMNS, read_states, state_row
+
+    if not results.is_dir():
+        raise UsageError(f"there is no folder `{results}`", "Name the results folder of a zoo bench")
+    states = read_states(results)
+    if as_json:
+        return print_json(states)
+    if not states:
+        return typer.echo(f"There is no run in {results}.")
+    print_table(COLUMNS, [state_row(state) for state in states], right=("step", "it/s", "left"))
+    counts = {word: sum(state.status == word for state in states) for word in ("planned", "running", "done", "failed")}
+    typer.echo("\n" + ", ".join(f"{count} {word}" for word, count in counts.items() if count))
+    for state in states:
+        if state.reason:
+            typer.echo(f"{state.run}: {state.reason}")
+    return None

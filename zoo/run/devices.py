@@ -1,0 +1,146 @@
+"""Which workers this machine gets: one per GPU, or one that runs several runs on the cores. Imports no torch."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zoo.errors import UsageError
+from zoo.recipe import Recipe
+
+PARALLEL_RUNS = 4
+"""Runs at the same time on a machine of few cores: one run alone leaves cores idle."""
+CORES_PER_RUN = 4
+"""Cores for which one more run is started on a machine of many."""
+GIB = 1 << 30
+BASE_MEMORY, MEMORY_PER_IMAGE = 3 * GIB // 2, 3 * GIB
+"""Memory of a run on a CPU: a constant, and each 256-px image of a step. Measured: 1.4 GiB at 64 px, 1.5 GiB at 128 px."""
+MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSpec:
+    """One worker to start."""
+
+    jobs: int = 1
+    """Runs at the same time."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """What its environment gets, e.g. `CUDA_VISIBLE_DEVICES`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """How a grid runs on this machine."""
+
+    device: str
+    """Of every run: `auto`, `cpu` or `cuda`."""
+    threads: int | None
+    """Of every process of a run; None: as the libraries choose."""
+    workers: tuple[WorkerSpec, ...]
+
+
+def plan_machine(device: str, jobs: int | None, processes: int, recipes: Sequence[Recipe]) -> Machine:
+    """Return the workers for a grid on this machine.
+
+    Args:
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        jobs: runs at the same time, per GPU or on all cores; None: one per GPU, or as many as cores and memory allow.
+        processes: of one run, and so GPUs.
+        recipes: of the whole grid, also of runs that are done.
+
+    Raises:
+        UsageError: there are not so many GPUs, or none of that number.
+    """
+    gpus = [] if device == "cpu" else find_gpus(device)
+    if not gpus:
+        # Without an answer from the driver, a run finds out by itself whether there is a GPU: one at a time.
+        known = device == "cpu" or not _has_driver()
+        return _plan_cores(device, jobs, processes, recipes) if known else _plan_cores(device, 1, processes, recipes)
+    if processes > len(gpus):
+        raise UsageError(
+            f"{processes} GPUs per run were requested, and this machine has {len(gpus)} that may be used",
+            f"Use --gpus-per-run {len(gpus)} or less",
+        )
+    groups = [gpus[start : start + processes] for start in range(0, len(gpus) - processes + 1, processes)]
+    each = jobs or 1
+    workers = tuple(WorkerSpec(jobs=each, environment={"CUDA_VISIBLE_DEVICES": ",".join(group)}) for group in groups)
+    return Machine(device="cuda", threads=_threads(len(groups) * each * processes), workers=workers)
+
+
+def _plan_cores(device: str, jobs: int | None, processes: int, recipes: Sequence[Recipe]) -> Machine:
+    """Return one worker for the cores.
+
+    The threads of a run follow from the grid alone, not from what is left of it or from free memory: the last bits of a training
+    depend on them.
+    """
+    wanted = jobs or max(1, max(min(cores(), PARALLEL_RUNS), cores() // CORES_PER_RUN) // processes)
+    parallel = max(1, min(wanted, len(recipes)))
+    threads, free = _threads(parallel * processes), free_memory()
+    if not jobs and free is not None:
+        parallel = max(1, min(parallel, free // max(map(_memory_of, recipes), default=1)))
+    return Machine(device=device, threads=threads, workers=(WorkerSpec(jobs=parallel),))
+
+
+def _threads(processes: int) -> int | None:
+    if processes == 1 or "OMP_NUM_THREADS" in os.environ:
+        return None
+    return max(1, cores() // processes)
+
+
+def _memory_of(recipe: Recipe) -> int:
+    return BASE_MEMORY + round(MEMORY_PER_IMAGE * recipe.batch * (recipe.size / 256) ** 2)
+
+
+def find_gpus(device: str) -> list[str]:
+    """Return the GPUs that nvidia-smi lists and `CUDA_VISIBLE_DEVICES` allows, as that variable names them.
+
+    Raises:
+        UsageError: `device` names one that is not there.
+    """
+    listed = _query()
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    usable = listed if allowed is None else [name.strip() for name in allowed.split(",") if name.strip() and listed]
+    if usable and (number := re.fullmatch(r"cuda:(\d+)", device)):
+        if int(number[1]) >= len(usable):
+            raise UsageError(f"device is {device}, and there are {len(usable)} GPUs, counted from 0")
+        return [usable[int(number[1])]]
+    return usable
+
+
+def _query() -> list[str]:
+    """Return the index of every GPU that nvidia-smi lists; none where there is no nvidia-smi."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    command = [program, "--query-gpu=index", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return done.stdout.split()
+
+
+def _has_driver() -> bool:
+    return any(Path(path).exists() for path in ("/dev/nvidia0", "/dev/kfd"))
+
+
+def free_memory() -> int | None:
+    """Return the bytes of memory that programs may still take, on this machine and in this container; None where unknown."""
+    free = []
+    with contextlib.suppress(OSError, StopIteration, ValueError):
+        line = next(line for line in MEMINFO.read_text().splitlines() if line.startswith("MemAvailable:"))
+        free.append(int(line.split()[1]) << 10)
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
+        free.append(int((CGROUP / "memory.max").read_text()) - int((CGROUP / "memory.current").read_text()))
+    return min(free, default=None)
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
