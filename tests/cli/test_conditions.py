@@ -200,7 +200,7 @@ def test_a_cache_that_cannot_be_written(run, name, stand_in, tmp_path, monkeypat
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "file" / "cache"))
     code, _, err = run(name)
     assert not traces(err)
-    assert "--out" not in err.replace("--out {out}", "") or code == 2
+    assert "--out" not in err or "--retry" in err or code == 2  # the command that repairs a run names its folder
     assert err.count("ZOO_CACHE") <= 2  # a note, and what the doctor says
     assert code == EXPECTED.get(name, 1 if name == "doctor" else 0), err
 
