@@ -89,7 +89,7 @@ def test_a_second_call_does_nothing_and_says_so(run, pairs, zoo):
     before = (folder(run) / "record.json").stat().st_mtime_ns
     done = zoo("bench", *TINY, "--data", str(pairs), "--steps", "4", "--out", str(run))
     assert done.returncode == 0
-    assert "Nothing to do" in done.stderr
+    assert "Skipped" in done.stderr
     assert (folder(run) / "record.json").stat().st_mtime_ns == before
 
 
@@ -164,7 +164,7 @@ def test_ctrl_c_saves_the_state_and_says_how_to_go_on(pairs, tmp_path):
     bench.send_signal(signal.SIGINT)
     rest = bench.stderr.read()
     assert bench.wait() == 130
-    assert "To go on, type: zoo bench" in rest and "Traceback" not in rest
+    assert "To resume, run: zoo bench" in rest and "Traceback" not in rest
     assert list((tmp_path / "out").glob("*/checkpoints/0*/state.json"))
 
 

@@ -53,7 +53,7 @@ def test_a_bench_that_is_told_to_end_saves_the_state_of_its_cells(pairs, tmp_pat
             break
     bench.send_signal(signal.SIGTERM)
     rest = bench.stderr.read()
-    assert bench.wait() == 130 and "To go on, type: zoo bench" in rest
+    assert bench.wait() == 130 and "To resume, run: zoo bench" in rest
     assert list((tmp_path / "out").glob("*/checkpoints/0*/state.json"))
 
 

@@ -46,7 +46,7 @@ def test_a_new_metric_is_scored_without_training_and_keeps_the_other_scores(pair
     csv = next(tmp_path.glob("*/scores.csv")).read_text().splitlines()
     assert csv[0] == "stem,psnr,ssim,mae,ssim[border=valid]" and len(csv) == 4
     third = bench(pairs, tmp_path, "--metrics", "psnr,mae")
-    assert third.returncode == 0 and "Nothing to do" in third.stderr
+    assert third.returncode == 0 and "Skipped" in third.stderr
     assert "mae [levels]" in third.stdout
 
 
@@ -87,7 +87,7 @@ def test_an_unpaired_set_gets_the_scores_of_sets_alone(tmp_path):
     assert (score["metric"], score["n"], score["protocol"]["real_images"]) == ("kid[resnet18@random]", 4, 3)
     assert "unpaired" in found["notes"][0]
     assert list(found["scored"]) == ["psnr", "kid[resnet18@random]"]
-    assert "Nothing to do" in bench(tmp_path / "unpaired", tmp_path / "out", *metrics).stderr
+    assert "Skipped" in bench(tmp_path / "unpaired", tmp_path / "out", *metrics).stderr
 
 
 def test_metrics_that_cannot_apply_are_refused_before_any_training(pairs, tmp_path):

@@ -88,4 +88,4 @@ def test_a_table_is_trained_and_rendered(pairs, zoo):
     assert len(rows) == 4 * 2
     assert all("32 px instead of 256 px" in row for row in rows)
     assert "unet_auto at 32 px instead of unet_128" in rows[0]
-    assert "Nothing to do" in zoo("bench", *words).stderr
+    assert "Skipped" in zoo("bench", *words).stderr

@@ -138,11 +138,11 @@ def bench(
             outcomes = run(cells, display, chosen, command=command, metrics=specs, speed=computed, retry=retry)
     except InterruptedBenchError as interrupted:
         show(interrupted.outcomes, table, out, as_json=as_json)
-        note(f"zoo: interrupted; what was done is kept. To go on, type: {command}")
+        note(f"zoo: interrupted; finished runs are kept. To resume, run: {command}")
         raise typer.Exit(130) from None
     show(outcomes, table, out, as_json=as_json)
     if all(outcome.status == "skipped" for outcome in outcomes):
-        note(f"Nothing to do: all {len(outcomes)} cells were done before; their records are in {out}.")
+        note(f"Skipped {len(outcomes)} finished run{'s' * (len(outcomes) > 1)}; their records are in {out}.")
     elif not as_json and any(outcome.record for outcome in outcomes):
         note(f"Records, pictures and weights are in {out}.")
     if any(outcome.status == "failed" for outcome in outcomes):

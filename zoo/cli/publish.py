@@ -173,7 +173,7 @@ def _interruptible(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         return work()
     except KeyboardInterrupt:
-        note("zoo: interrupted; a commit appears whole or not at all. To go on, type the same command again")
+        note("zoo: interrupted; a commit appears whole or not at all. To resume, run the same command again")
         raise typer.Exit(130) from None
 
 

@@ -225,7 +225,7 @@ def kept_texts(outcomes: Sequence[Outcome]) -> list[str]:
     done = [outcome for outcome in outcomes if outcome.status == "skipped"]
     many = len(done) > KEPT_LINES
     lines = [finished_text(outcome) for outcome in outcomes if not (many and outcome.status == "skipped")]
-    return [f"{len(done)} cells: done before, nothing to do", *lines] if many else lines
+    return [f"{len(done)} runs: skipped, finished before", *lines] if many else lines
 
 
 def waiting_text(cells: int, who: str) -> str:
@@ -239,7 +239,7 @@ def finished_text(outcome: Outcome) -> str:
     """Return one line on what became of a cell."""
     label = outcome.cell.label
     if outcome.status == "skipped":
-        return f"{label}: done before, nothing to do"
+        return f"{label}: skipped, finished before"
     if outcome.status == "failed":
         return f"{label}: FAILED: {outcome.reason}"
     if outcome.status == "interrupted" or outcome.record is None:

@@ -58,9 +58,7 @@ def parameters(options: Mapping[str, str], device: str, per_cell: int, jobs: int
     except ValueError:
         raise UsageError("--slurm has nodes that are no number", "Type nodes=2") from None
     if nodes < 1 or per_cell % nodes:
-        raise UsageError(
-            f"{per_cell} processes cannot be divided equally among {nodes} nodes", "Change --gpus-per-cell"
-        )
+        raise UsageError(f"{per_cell} processes cannot be divided equally among {nodes} nodes", "Change --gpus-per-run")
     found: dict[str, Any] = {"name": "zoo", "nodes": nodes, "tasks_per_node": 1}
     found["timeout_min"] = minutes(rest.pop("time", "1-0"))
     if device != "cpu" and not any(name in rest for name in ("gres", "gpus", "gpus_per_node", "gpus_per_task")):
