@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -60,7 +61,11 @@ def status(
         return print_json(states)
     if not states:
         return typer.echo(f"There is no run in {results}.")
-    print_table(COLUMNS, [state_row(state) for state in states], right=("step", "it/s", "left"))
+    # What all names begin with stands once above the table, so that it fits 80 columns.
+    words = zip(*(state.run.split("-")[:-1] for state in states), strict=False)
+    shared = "".join(f"{each[0]}-" for each in itertools.takewhile(lambda each: len(set(each)) == 1, words))
+    rows = [(row[0].removeprefix(shared), *row[1:]) for row in map(state_row, states)]
+    print_table(COLUMNS, rows, title=f"{results}/{shared}", right=("step", "it/s", "left"))
     counts = {word: sum(state.status == word for state in states) for word in ("planned", "running", "done", "failed")}
     typer.echo("\n" + ", ".join(f"{count} {word}" for word, count in counts.items() if count))
     for state in states:

@@ -32,7 +32,7 @@ class RunState:
     left: str = ""
     """Time left of the training."""
     where: str = ""
-    """The process that holds the lease."""
+    """Host and number of the process that holds the lease."""
     reason: str = ""
     """Why it failed."""
 
@@ -58,9 +58,9 @@ def read_state(folder: Path) -> RunState:
         steps = read_job(folder).recipe.budget.steps
     except ZooError as error:
         return RunState(run=folder.name, status="failed", reason=str(error))
-    progress = read_progress(folder)
+    progress, place = read_progress(folder), f"{busy.host}:{busy.pid}" if busy else ""
     if not progress:
-        return RunState(run=folder.name, status="running" if busy else "planned", steps=steps, where=str(busy or ""))
+        return RunState(run=folder.name, status="running" if busy else "planned", steps=steps, where=place)
     return RunState(
         run=folder.name,
         status="running" if busy else "planned",
@@ -69,7 +69,7 @@ def read_state(folder: Path) -> RunState:
         steps=steps,
         it_s=progress.it_s if busy else None,
         left=time_left(steps, progress) if busy else "",
-        where=str(busy or ""),
+        where=place,
     )
 
 
