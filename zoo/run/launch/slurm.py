@@ -6,6 +6,7 @@ saves its state, and puts the job back into the queue. Runs are leased, so jobs,
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -56,9 +57,11 @@ class WorkerTask:
         """Let the runs save their state, and return what the job executes when its turn comes again; submitit calls this."""
         from submitit.helpers import DelayedSubmission
 
-        if self._process and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait()
+        if self._process:
+            # Not by methods of Popen: this runs as a signal handler inside its `wait`, which holds a lock.
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(self._process.pid, signal.SIGTERM)
+                os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
         return DelayedSubmission(WorkerTask(self.results))
 
 
