@@ -24,9 +24,9 @@ SIZE = 256
 """Image size of the costs in pixels, or the nearest that the network takes."""
 HEADINGS: dict[Kind, str] = {
     "generator": "Networks that map visible images [N, 3, H, W] to thermal ones, in [-1, 1].",
-    "discriminator": "Networks that tell real thermal images from translated ones.",
+    "discriminator": "Networks that distinguish real thermal images from translated ones.",
     "normalizer": "Ways to keep a discriminator Lipschitz; a suffix of the discriminator: `patchgan_gn`.",
-    "method": "Networks, losses and whose turn it is.",
+    "method": "Networks, losses and the order of their updates.",
     "recipe": "Complete systems of the papers: `zoo bench --recipe NAME`.",
     "dataset": "Layouts that `zoo data import` reads, and the synthetic set.",
     "metric": "What `--metrics` takes; each score names its protocol.",
@@ -186,5 +186,5 @@ def _hooks() -> Iterator[str]:
 def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [columns, ("---",) * len(columns), *rows]
     return "\n".join(
-        "| " + " | ".join(" ".join(cell.split()).replace("|", r"\|") for cell in line) + " |" for line in lines
+        "| " + " | ".join(" ".join(text.split()).replace("|", r"\|") for text in line) + " |" for line in lines
     )

@@ -20,7 +20,7 @@ METRIC = "psnr"
 
 
 def rendered(page: str) -> str:
-    """Return the page with every marked table made anew from its records."""
+    """Return the page with every marked table rewritten from its records."""
     return MARK.sub(lambda found: f"<!-- records: {found[1]} -->\n{table(ROOT / found[1])}\n<!-- end -->", page)
 
 

@@ -49,11 +49,11 @@ class Recipe:
     """Everything that decides a training's weights, apart from versions and hardware."""
 
     method: Part
-    """Networks, losses, and whose turn it is."""
+    """Networks, losses, and the order of their updates."""
     generator: Part | None = None
     """What translates; None for a method without a generator of its own choice."""
     discriminator: Part | None = None
-    """What judges; None for a method without one."""
+    """The network that is trained against the generator; None for a method without one."""
     normalizer: Part | None = None
     """How the discriminator is kept Lipschitz."""
     data: DataRef

@@ -39,7 +39,7 @@ class Speed:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The options that are on, as `--speed` spells them."""
+        """The options that are on, as `--compute` spells them."""
         return tuple(_word(field.name) for field in fields(self) if getattr(self, field.name))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """A metric's value over a test split, with what it takes to judge and to repeat it."""
+    """A metric's value over a test split, with what is needed to interpret and to repeat it."""
 
     metric: str
     """The metric's name; in brackets the options or the feature extractor that set its values apart."""
@@ -33,7 +33,7 @@ class Score:
     interval: Literal["bootstrap", "jackknife"] = "bootstrap"
     """How `low` and `high` were found: `bootstrap_interval` of a mean, `jackknife_interval` of a distance."""
     notes: list[str] = field(default_factory=list)
-    """What a reader must know to judge the value."""
+    """What a reader must know to interpret the value."""
 
 
 @dataclass(frozen=True, kw_only=True)

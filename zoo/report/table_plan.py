@@ -33,7 +33,7 @@ class PlannedCell:
     seed: int
     """Seed of the training."""
     folder: str
-    """Name of the cell's folder in the results folder."""
+    """Name of the run's folder in the results folder."""
     instead: tuple[str, ...] = ()
     """What is trained in place of what the paper names, e.g. `unet_auto instead of unet_256`."""
 
@@ -66,7 +66,7 @@ class Measure:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What `zoo bench --table` leaves beside its cells, so that `zoo table` knows which is which."""
+    """What `zoo bench --table` leaves beside its runs, so that `zoo table` can assign them to rows."""
 
     schema: Literal[1] = 1
     """Version of this form."""

@@ -77,7 +77,7 @@ class Trained:
     parameters: dict[str, int]
     peak_memory: dict[str, int | None]
     speed: str = ""
-    """How the steps were computed, as `--speed` spells it; empty where that was not noted."""
+    """How the steps were computed, as `--compute` spells it; empty where that was not noted."""
     sha256: dict[str, str] = field(default_factory=dict)
     """SHA-256 of weights and config by file name; empty where that was not noted."""
 

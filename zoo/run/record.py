@@ -26,7 +26,7 @@ with a default raises it not, and readers pass over fields that they do not know
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Where a cell's time went, in seconds."""
+    """Times of a run, in seconds."""
 
     train_seconds: float
     """Of the training, over all its interruptions."""
@@ -37,14 +37,14 @@ class Timing:
     resumed: int
     """How often the training was taken up again after an interruption."""
     cell_seconds: float | None = None
-    """Of all that the cell's last run did: build, decode, train, score, draw, write; without the start of its process."""
+    """Of all that the run's last execution did: build, decode, train, score, draw, write; without the start of its process."""
     speed: str = ""
-    """How the steps were computed, as `--speed` spells it; empty where nothing was trained in steps or it was not noted."""
+    """How the steps were computed, as `--compute` spells it; empty where nothing was trained in steps or it was not noted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What a finished cell measured, and all that is needed to measure it again."""
+    """What a finished run measured, and all that is needed to measure it again."""
 
     schema: Literal[1] = 1
     """Version of this form."""
@@ -64,7 +64,7 @@ class Record:
     """Metrics that were applied, by the names of their scores: the hash of weights, split, version and options. One that cannot
     be applied to the data, as a metric of single images to unpaired ones, stands here and has no score."""
     celsius: CelsiusErrors | None = None
-    """Errors in degrees Celsius, where the dataset knows degrees."""
+    """Errors in degrees Celsius, where the dataset is calibrated in degrees."""
     losses: dict[str, float]
     """Mean of each loss term over the last log interval."""
     parameters: dict[str, int]
@@ -86,14 +86,14 @@ class Record:
     """SHA-256 of the run's files by name: weights, config, scores and pictures (of folder `samples`: of all in it). Empty in
     records of zoo before it was noted."""
     dataset: dict[str, Any]
-    """Name, fingerprint, license, counts, and `health`: what `zoo data check` had found; empty where it had not been typed."""
+    """Name, fingerprint, license, counts, and `health`: what `zoo data check` had found; empty where it had not been run."""
     notes: list[str] = field(default_factory=list)
     """What a reader must know: an unpaired test split, a later scoring, where the record was imported from."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why a cell did not finish."""
+    """Why a run did not finish."""
 
     schema: Literal[1] = 1
     """Version of this form."""
@@ -102,7 +102,7 @@ class Failure:
     reason: str
     """One line."""
     tail: str
-    """The end of what the cell wrote."""
+    """The end of what the run printed."""
     retry: bool = False
     """Whether the next bench tries again by itself: the reason lies in the machine (disk, memory, device, a kill), not in the
     recipe."""
