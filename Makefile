@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: bench test lint types imports docs speed install clean
+.PHONY: bench test coverage lint types imports docs speed install clean
 .DEFAULT_GOAL := bench
 
 bench: install ## The main job on the synthetic street scenes
@@ -11,6 +11,9 @@ bench: install ## The main job on the synthetic street scenes
 
 test: install ## Every test that this machine can run
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+coverage: install ## The tests again, and which lines of zoo and plugins they miss
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 lint: install
 	$(BIN)/ruff check .

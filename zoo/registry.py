@@ -210,6 +210,9 @@ def list_components(kind: str | None = None, pattern: str = "*") -> list[str]:
 def parse(spec: str) -> tuple[str | None, str, dict[str, str]]:
     """Split `[plugin/]name[:key=value,...]` into plugin, name and options.
 
+    >>> parse("patchgan/patchgan_gn:layers=4,width=32")
+    ('patchgan', 'patchgan_gn', {'layers': '4', 'width': '32'})
+
     Raises:
         UsageError: the text is not of that form.
     """
@@ -226,7 +229,11 @@ def parse(spec: str) -> tuple[str | None, str, dict[str, str]]:
 
 
 def split_specs(text: str) -> list[str]:
-    """Split `a,b:x=1,y=2,c` at the commas between names, not at those between options: a, b:x=1,y=2 and c."""
+    """Split `a,b:x=1,y=2,c` at the commas between names, not at those between options: a, b:x=1,y=2 and c.
+
+    >>> split_specs("resnet9,unet:width=32,depth=5,resnet6")
+    ['resnet9', 'unet:width=32,depth=5', 'resnet6']
+    """
     specs: list[str] = []
     for item in filter(None, (item.strip() for item in text.split(","))):
         if specs and ":" in specs[-1] and re.match(r"\w+=", item):

@@ -14,6 +14,8 @@ PUBLIC = (
     "zoo",
     "zoo.checkpoints.templates",
     "zoo.contracts",
+    "zoo.data.images",
+    "zoo.data.importing",
     "zoo.data.layout",
     "zoo.data.writer",
     "zoo.errors",
@@ -21,8 +23,12 @@ PUBLIC = (
     "zoo.layers.conditions",
     "zoo.layers.gan",
     "zoo.layers.init",
+    "zoo.layers.kinds",
     "zoo.layers.norm",
+    "zoo.layers.parallel",
     "zoo.layers.pixels",
+    "zoo.layers.pool",
+    "zoo.layers.residual",
     "zoo.testing",
 )
 """The modules whose names and signatures change only with a word in the CHANGELOG and a new version."""

@@ -50,6 +50,11 @@ PLAIN = Speed()
 def parse_speed(text: str) -> Speed | None:
     """Return the ways that `--speed` names, or None for `auto`, by which the device decides (`choose_speed`).
 
+    >>> str(parse_speed("fused,channels-last"))
+    'channels-last,fused'
+    >>> parse_speed("auto") is None
+    True
+
     Args:
         text: `auto`, `plain`, or words of `Speed`, comma-separated: `channels-last,fused`.
 

@@ -30,6 +30,12 @@ def bootstrap_interval(
     It says how much the mean would vary with other test images of the same kind, not with another training. The same
     values and seed give the same interval.
 
+    >>> interval = bootstrap_interval([20.0, 22.0, 23.0, 23.0, 24.0, 26.0])
+    >>> 20 < interval.low < 23 < interval.high < 26
+    True
+    >>> bootstrap_interval([20.0]) is None
+    True
+
     Args:
         values: one finite value an image.
         level: confidence in (0, 1).

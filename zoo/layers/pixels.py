@@ -46,7 +46,11 @@ def to_unit(levels: Tensor) -> Tensor:
 
 
 def level_of(value: float) -> int:
-    """Return the 8-bit level of one value in [-1, 1]."""
+    """Return the 8-bit level of one value in [-1, 1].
+
+    >>> level_of(-1), level_of(0.5), level_of(1)
+    (0, 191, 255)
+    """
     return round((value + 1) * (TOP[8] / 2))
 
 
@@ -84,13 +88,23 @@ def as_saved(images: Tensor, bits: Bits = 8) -> Tensor:
 
 
 def to_range(celsius: Tensor, thermal_range: tuple[float, float]) -> Tensor:
-    """Return degrees Celsius as networks see them: the thermal range at -1 to 1, clipped."""
+    """Return degrees Celsius as networks see them: the thermal range at -1 to 1, clipped.
+
+    >>> import torch
+    >>> to_range(torch.tensor([-20.0, 10.0, 70.0]), (-20, 60)).tolist()
+    [-1.0, -0.25, 1.0]
+    """
     low, high = thermal_range
     return ((celsius - low) / (high - low) * 2 - 1).clamp(-1, 1)
 
 
 def to_celsius(thermal: Tensor, thermal_range: tuple[float, float]) -> Tensor:
-    """Return the degrees Celsius of what networks see: -1 to 1 over the thermal range."""
+    """Return the degrees Celsius of what networks see: -1 to 1 over the thermal range.
+
+    >>> import torch
+    >>> to_celsius(torch.tensor([-1.0, -0.25, 1.0]), (-20, 60)).tolist()
+    [-20.0, 10.0, 60.0]
+    """
     low, high = thermal_range
     return low + (thermal + 1) / 2 * (high - low)
 

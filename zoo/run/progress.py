@@ -85,7 +85,13 @@ def read_progress(folder: Path) -> Progress | None:
 
 
 def time_left(steps: int, progress: Progress) -> str:
-    """Return the time left of a training at its present speed, e.g. `0:41` or `2:03:10`; empty where that is unknown."""
+    """Return the time left of a training at its present speed, e.g. `0:41` or `2:03:10`; empty where that is unknown.
+
+    >>> time_left(1000, Progress(step=180, it_s=20.0))
+    '0:41'
+    >>> time_left(1000, Progress(step=180))
+    ''
+    """
     if not progress.it_s or progress.step >= steps:
         return ""
     left = round((steps - progress.step) / progress.it_s)

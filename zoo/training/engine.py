@@ -1,4 +1,22 @@
-"""The training loop: one for all methods, on accelerate, that a kill at any moment does not harm."""
+"""The training loop: one for all methods, on accelerate, that a kill at any moment does not harm.
+
+One training step of a GAN (`zoo.training.step`, with the loop of `train` around it):
+
+    indices = the seed's images of this step                       # zoo.data.sampling
+    batch = random crops and flips of these images                 # zoo.data.store
+    lr of each optimizer = its own lr * factor(step, budget)       # zoo.training.schedule
+    state = method(batch)                                          # all translations, once, e.g. fake = G(visible)
+    for player in method.order:                                    # e.g. generator, discriminator
+        require gradients of this player's parameters only
+        terms = method.losses(player, state)                       # weighted; D's losses detach the fakes
+        set this player's gradients to zero
+        sum(terms).backward()
+        average this player's gradients over the processes
+        this player's Adam takes a step
+        method.after_step(player)                                  # e.g. clips weights
+        add terms to the running losses, which stay on the device
+    average running statistics of the networks over the processes  # e.g. of batch normalization
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,10 @@ GRACE = 120
 
 
 def parse_options(text: str) -> dict[str, str]:
-    """Return the options of `partition=gpu,time=12:00:00`.
+    """Return the options of sbatch by name.
+
+    >>> parse_options("partition=gpu,time=12:00:00")
+    {'partition': 'gpu', 'time': '12:00:00'}
 
     Raises:
         UsageError: one has no value.
@@ -31,6 +34,9 @@ def parse_options(text: str) -> dict[str, str]:
 
 def minutes(text: str) -> int:
     """Return Slurm's way to write a time in whole minutes, rounded up: `90`, `90:00`, `12:00:00`, `1-0`, `1-12:30`.
+
+    >>> minutes("90"), minutes("12:00:00"), minutes("1-12:30")
+    (90, 720, 2190)
 
     Raises:
         UsageError: it is none of these.
