@@ -170,7 +170,7 @@ def test_ctrl_c_says_how_to_go_on(hub, results):
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert len(told.splitlines()) == 2 and "type the same command again" in told
+    assert len(told.splitlines()) == 2 and "run the same command again" in told
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from zoo.run.grid import Cell
 from zoo.run.job import Event
 from zoo.run.lease import DEAD_AFTER
 from zoo.run.outcome import Outcome
+from zoo.run.progress import Progress, time_left
 from zoo.terminal import console
 
 if TYPE_CHECKING:
@@ -109,16 +110,18 @@ class _Progress:
     def __init__(self, place: str) -> None:
         self.place, self.last = place, 0.0
         self._losses: dict[str, float] = {}
-        self._rate = Rate()
+        self._now = Progress()
 
     def hear(self, event: Event) -> None:
         """Note a step."""
         self._losses = event.losses or self._losses
-        self._rate.count(event.step)
+        self._now = Progress(step=event.step, it_s=event.it_s or self._now.it_s)
 
     def text(self, steps: int) -> str:
         """Return speed, time left and losses."""
-        return f"{self._rate.text(steps)}  {losses_text(self._losses)}"
+        now = self._now
+        speed = f"{now.it_s:.2f} it/s, {time_left(steps, now) or '0:00'} left" if now.it_s else ""
+        return f"{speed}  {losses_text(self._losses)}"
 
 
 def _print(text: str) -> None:
@@ -190,29 +193,6 @@ class LiveDisplay:
 
     def _say(self, text: str) -> None:
         self._progress.console.print(text, markup=False, highlight=False)
-
-
-class Rate:
-    """Steps a second over a cell's present run, and the time left at that rate."""
-
-    def __init__(self) -> None:
-        self._first: tuple[int, float] | None = None
-        self._last = (0, 0.0)
-
-    def count(self, step: int) -> None:
-        """Note that a step is done now."""
-        self._last = (step, time.monotonic())
-        self._first = self._first or self._last
-
-    def text(self, steps: int) -> str:
-        """Return e.g. `1.25 it/s, 0:41 left`; empty before two steps were seen."""
-        if self._first is None or self._last[0] == self._first[0]:
-            return ""
-        rate = (self._last[0] - self._first[0]) / (self._last[1] - self._first[1])
-        left = round((steps - self._last[0]) / rate)
-        hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
-        clock = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-        return f"{rate:.2f} it/s, {clock} left"
 
 
 def losses_text(losses: dict[str, float]) -> str:

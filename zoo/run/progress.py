@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -52,7 +52,7 @@ class ProgressWriter:
         """Take in an event, and write it where the stage changed or the last write is old enough."""
         now = time.monotonic()
         if event.what == "stage":
-            self._progress = Progress(stage=event.text, step=self._progress.step, losses=self._progress.losses)
+            self._progress = replace(self._progress, stage=event.text)
         elif event.what == "step":
             self._first = self._first or (event.step, now)
             done, seconds = event.step - self._first[0], now - self._first[1]

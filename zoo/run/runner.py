@@ -196,24 +196,27 @@ class _Bench:
         """Show how far a run is, and settle it when it has ended."""
         cell, seen = self.cells[number], self.open[number]
         ended = max(changed(cell.folder / name) for name in (RECORD_FILE, FAILURE_FILE))
+        self._show(number, cell, seen)  # after the look at what ended, so that the last step is shown
         if ended > self.since and ended != seen.ended:
             seen.ended = ended
             outcome = known(cell, self.metrics, retry=self.retry, since=self.since, command=self.command)
             if outcome and outcome.status == "skipped":
                 outcome = replace(outcome, status="done")
             if outcome:
-                return self._finish(number, outcome)
+                self._finish(number, outcome)
+
+    def _show(self, number: int, cell: Cell, seen: _Seen) -> None:
         written = changed(cell.folder / PROGRESS_FILE)
-        if written > max(self.since, seen.written) and (progress := read_progress(cell.folder)):
-            if not seen.written:
-                self.display.started(cell, number + 1, len(self.cells))
-            if progress.stage != seen.stage:
-                self.display.heard(cell, Event(what="stage", text=progress.stage))
-            if progress.step != seen.step:
-                event = Event(what="step", step=progress.step, losses=progress.losses, it_s=progress.it_s)
-                self.display.heard(cell, event)
-            seen.written, seen.stage, seen.step = written, progress.stage, progress.step
-        return None
+        if written <= max(self.since, seen.written) or not (progress := read_progress(cell.folder)):
+            return
+        if not seen.written:
+            self.display.started(cell, number + 1, len(self.cells))
+        if progress.stage != seen.stage:
+            self.display.heard(cell, Event(what="stage", text=progress.stage))
+        if progress.step != seen.step:
+            event = Event(what="step", step=progress.step, losses=progress.losses, it_s=progress.it_s)
+            self.display.heard(cell, event)
+        seen.written, seen.stage, seen.step = written, progress.stage, progress.step
 
     def _without_workers(self) -> None:
         """Settle stopped runs and wait for those that others hold; start workers again for the rest, or give them up."""
