@@ -127,10 +127,10 @@ def repair(folder: Path, command: str = "") -> str:
         folder: of the run.
         command: of the bench that is running; by default the one that the run's files name.
     """
-    told = command or next((witness.command for witness in _read(folder, _COMMANDS) if witness.command), "")
-    if not told:
+    recorded = command or next((witness.command for witness in _read(folder, _COMMANDS) if witness.command), "")
+    if not recorded:
         return f"Run the zoo bench command that made it, with --out {shlex.quote(str(folder.parent))} --retry"
-    return f"Run: {repair_command(told, folder)}"
+    return f"Run: {repair_command(recorded, folder)}"
 
 
 def repair_command(command: str, folder: Path) -> str:

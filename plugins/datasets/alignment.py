@@ -1,4 +1,4 @@
-"""Whether a FLIR camera's photos are to be moved by the offsets that its files state, told from the edges of both images.
+"""Whether a FLIR camera's photos are to be moved by the offsets that its files state, decided by the edges of both images.
 
 `OffsetX` and `OffsetY` say where the thermal image lies in the photo. Some cameras (FLIR ONE Edge Pro) write them although the
 photo that they store is aligned already, and nothing in the file says so.

@@ -36,7 +36,7 @@ def _code(app: Callable[[], object]) -> int:
     except ZooError as error:
         print(f"zoo: {error}", file=sys.stderr)
         return error.exit_code
-    except Exception as error:  # a defect, or a state of the machine that nobody thought of
+    except Exception as error:  # a defect, or a state of the machine that no other handler covers
         if os.environ.get(TRACE) == "1":
             traceback.print_exc()
         print(f"zoo: {_told(error)}", file=sys.stderr)
