@@ -36,12 +36,12 @@ def create(
     if kind not in (None, "generator", "discriminator"):
         raise UsageError(f"zoo.create builds generators and discriminators, not a {kind}")
     names = {entry.component.name for entry in registry.list("generator")}
-    if kind == "discriminator" or (kind is None and parse(name)[1] not in names and _is_judge(registry, name)):
-        judge, normalizer = registry.find_judge(name)
-        judge = judge.with_defaults(normalizer.contract.defaults.get("discriminator", {}))
-        if not normalizer.contract.needs <= judge.contract.offers:
-            raise UsageError(f"normalizer {normalizer.name} does not fit {judge.name} with these options")
-        network: nn.Module = build(normalizer).wrap(build(_sized(judge, in_channels, out_channels)))
+    if kind == "discriminator" or (kind is None and parse(name)[1] not in names and _is_discriminator(registry, name)):
+        discriminator, normalizer = registry.find_discriminator(name)
+        discriminator = discriminator.with_defaults(normalizer.contract.defaults.get("discriminator", {}))
+        if not normalizer.contract.needs <= discriminator.contract.offers:
+            raise UsageError(f"normalizer {normalizer.name} does not fit {discriminator.name} with these options")
+        network: nn.Module = build(normalizer).wrap(build(_sized(discriminator, in_channels, out_channels)))
         return network
     built: nn.Module = build(_sized(registry.find("generator", name), in_channels, out_channels))
     return built
@@ -171,9 +171,9 @@ def _sized(choice: Choice, in_channels: int | None, out_channels: int | None) ->
     return replace(choice, config=replace(choice.config, **wanted))
 
 
-def _is_judge(registry: Registry, name: str) -> bool:
+def _is_discriminator(registry: Registry, name: str) -> bool:
     try:
-        registry.find_judge(name)
+        registry.find_discriminator(name)
     except UsageError:
         return False
     return True

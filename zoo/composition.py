@@ -177,9 +177,9 @@ def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = No
         if "generator" in uses:
             chosen["generator"] = choice
     if system.discriminator is not None:
-        judge, normalizer = registry.find_judge(system.discriminator, norm)
+        discriminator, normalizer = registry.find_discriminator(system.discriminator, norm)
         if "discriminator" in uses:
-            chosen |= {"discriminator": judge, "normalizer": normalizer}
+            chosen |= {"discriminator": discriminator, "normalizer": normalizer}
     for kind in uses:
         if kind not in chosen:
             raise UsageError(f"method {chosen['method'].name} uses a {kind}, and the recipe names none")

@@ -6,7 +6,7 @@ frozen dataclass with the user's options applied.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -42,9 +42,9 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """A network that judges images: forward(x [N, C, H, W]) -> logits [N, 1, h, w] or [N, 1].
+    """A network that classifies images as real or translated: forward(x [N, C, H, W]) -> logits [N, 1, h, w] or [N, 1].
 
-    One that judges at S scales returns [N, S, h, w], coarser maps enlarged to the finest, so that a loss averaged over all
+    One with S scales returns [N, S, h, w], coarser maps enlarged to the finest, so that a loss averaged over all
     logits weighs each scale the same.
     """
 
@@ -119,7 +119,7 @@ class Parts(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerSpec:
-    """Adam for one player, as the method's paper states it."""
+    """Adam for the networks of one optimizer, as the method's paper states it."""
 
     lr: float
     betas: tuple[float, float]
@@ -145,24 +145,25 @@ class Method(nn.Module):
     def prepare_training(self, parts: Parts) -> None:
         """Build what only training needs."""
 
-    def players(self) -> dict[str, list[nn.Module]]:
-        """Return each player's modules; only these get gradients in its turn, and one Adam steps them."""
-        return {}
+    def networks(self) -> dict[str, list[nn.Module]]:
+        """Return the networks of each optimizer; only these get gradients in its turn, and one Adam steps them."""
+        before: Callable[[], dict[str, list[nn.Module]]] | None = getattr(self, "players", None)  # its name until 0.2
+        return before() if before else {}
 
-    def optimizer(self, player: str) -> OptimizerSpec:
-        """Return the player's optimizer settings."""
-        raise NotImplementedError(f"{type(self).__name__} trains player {player!r} but names no optimizer for it")
+    def optimizer(self, name: str) -> OptimizerSpec:
+        """Return the settings of the optimizer of this name."""
+        raise NotImplementedError(f"{type(self).__name__} trains {name!r} but names no optimizer for it")
 
     def forward(self, batch: Batch) -> State:
         """Return the translations that this step's losses share."""
         raise NotImplementedError(f"{type(self).__name__} is trained but defines no forward")
 
-    def losses(self, player: str, state: State) -> dict[str, Tensor]:
-        """Return the player's named scalar loss terms, already weighted; the engine minimises their sum."""
+    def losses(self, name: str, state: State) -> dict[str, Tensor]:
+        """Return the named scalar loss terms of one optimizer, already weighted; the engine minimises their sum."""
         raise NotImplementedError(f"{type(self).__name__} is trained but defines no losses")
 
-    def after_step(self, player: str) -> None:
-        """Do what follows a player's optimizer step; normalizers that clip weights are called here."""
+    def after_step(self, name: str) -> None:
+        """Do what follows the step of one optimizer; normalizers that clip weights are called here."""
 
     def fit(self, batches: Iterable[Batch]) -> None:
         """Fit in closed form over one pass of the training split; for methods with an empty `order`."""

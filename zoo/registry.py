@@ -126,7 +126,7 @@ class Registry:
             )
         return Choice(entry=found, config=found.component.config).with_options(options, named=True)
 
-    def find_judge(self, spec: str, norm: str | None = None) -> tuple[Choice, Choice]:
+    def find_discriminator(self, spec: str, norm: str | None = None) -> tuple[Choice, Choice]:
         """Return the discriminator and normalizer that a spec such as `patchgan`, `patchgan_gn` or `patchgan_gn:layers=4` names.
 
         A discriminator of that very name comes first; else the name is split at its last `_`. Options go to the part that has
@@ -142,10 +142,10 @@ class Registry:
             return self.find("discriminator", spec), self.find("normalizer", norm or "none")
         if norm and norm != suffix:
             raise UsageError(f"{spec!r} names the normalizer {suffix} and --norm names {norm}", "Name one of them")
-        judge, normalizer = self.find("discriminator", prefix + stem), self.find("normalizer", suffix)
-        mine = {key: value for key, value in options.items() if judge.has(key) or not normalizer.has(key)}
+        discriminator, normalizer = self.find("discriminator", prefix + stem), self.find("normalizer", suffix)
+        mine = {key: value for key, value in options.items() if discriminator.has(key) or not normalizer.has(key)}
         rest = {key: value for key, value in options.items() if key not in mine}
-        return judge.with_options(mine, named=True), normalizer.with_options(rest, named=True)
+        return discriminator.with_options(mine, named=True), normalizer.with_options(rest, named=True)
 
     def short_name(self, kind: str, full_name: str) -> str:
         """Return a component's bare name where that means this very component, else the full name."""
@@ -183,7 +183,7 @@ class Registry:
         known = [entry.component.name for entry in self.entries if entry.kind == kind]
         if kind == "discriminator":
             norms = [entry.component.name for entry in self.entries if entry.kind == "normalizer"]
-            known += [f"{judge}_{norm}" for judge in known for norm in norms if norm != "none"]
+            known += [f"{discriminator}_{norm}" for discriminator in known for norm in norms if norm != "none"]
         hint = did_you_mean(name, known)
         return f"{hint} " * bool(hint) + f"Type: zoo list {kind}"
 

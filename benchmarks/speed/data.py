@@ -10,7 +10,7 @@ from typing import Any
 import harness  # before torch
 import torch
 
-from zoo.data.sampling import Order
+from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
 from zoo.sources import open_source
 
@@ -42,7 +42,7 @@ def main() -> None:
             for name, timing in times.items()
         ]
     for count in (500, 100_000):
-        order, steps = Order(0, count, count, 1, False), iter(range(10**9))
+        order, steps = BatchSampler(0, count, count, 1, False), iter(range(10**9))
         timing = harness.compare({"": lambda order=order, steps=steps: order.indices(next(steps))}, device, 1.0)[""]
         rows.append({"what": f"order of {count} images, one step", "ms": 1e3 * timing.median})
     harness.report(rows, asked)

@@ -18,17 +18,17 @@ from accelerate import Accelerator
 
 from zoo.build import build_method, choice_of
 from zoo.composition import compose
-from zoo.compute.graph import WARM_STEPS, CudaGraph, RecordedTurns
+from zoo.compute.graph import WARM_STEPS, CudaGraph, CudaGraphStep
 from zoo.compute.networks import is_deep, prepared
 from zoo.compute.options import LONG, PLAIN, choose_speed, kernels, parse_speed, require_precision
 from zoo.data.layout import read_info
-from zoo.data.sampling import Order
+from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
 from zoo.errors import ZooError
 from zoo.recipe import Precision, Recipe
 from zoo.sources import open_source
 from zoo.training.seeds import seed_everything
-from zoo.training.step import Turns
+from zoo.training.step import TrainStep
 
 DATA = "scenes:train=20,test=2"
 
@@ -49,13 +49,13 @@ class Path:
             root, "train", size=recipe.load_size, device=device, thermal_channels=recipe.thermal_channels
         )
         self.paired = "pairs" in choice_of("method", recipe.method).contract.needs
-        self.order = Order(recipe.seed, self.store.n_visible, self.store.n_thermal, recipe.batch, self.paired)
+        self.order = BatchSampler(recipe.seed, self.store.n_visible, self.store.n_thermal, recipe.batch, self.paired)
         self.size = recipe.size
         self.undo.enter_context(prepared(method, speed, self.precision, device))
-        turns = Turns(
+        turns = TrainStep(
             method, Accelerator(cpu=device.type == "cpu", device_placement=False, mixed_precision="no"), speed
         )
-        self.turns = RecordedTurns(turns, CudaGraph(device, self.rng)) if speed.graph else turns
+        self.turns = CudaGraphStep(turns, CudaGraph(device, self.rng)) if speed.graph else turns
 
     def step(self) -> None:
         """Do the next step."""

@@ -51,7 +51,7 @@ def zoo_components() -> list[Component]:
         Component(
             kind="method",
             name="object_means",
-            target="zoo_plugins.baselines.told:ObjectMeans",
+            target="zoo_plugins.baselines.object_means:ObjectMeans",
             config=BaselineConfig(),
             summary="every object at its mean temperature: what methods that read a thermal segmentation are told",
             contract=Contract(reads=("visible", "labels", "thermal_segmentation")),

@@ -30,7 +30,7 @@ class CUTConfig:
     width: Positive = 256
     """Hidden units, and the length of a patch's vector, in the head on each layer."""
     lr: float = 2e-4
-    """Adam's learning rate, for both players."""
+    """Adam's learning rate, for both."""
     beta1: float = 0.5
     """Adam's decay of the first moment."""
     beta2: float = 0.999

@@ -14,7 +14,7 @@ from .contrast import PatchHead, draw_places, patch_nce
 
 
 class CUT(Method):
-    """One translator G from visible to thermal, judged by D; features of G's own encoder tie each patch to its source.
+    """One translator G from visible to thermal with a discriminator D; features of G's own encoder tie each patch to its source.
 
     With visible a, thermal b, and PatchNCE(x, y) the mean over layers of `patch_nce` between the patches of x and of y,
     the generator and the head minimise (equation 5)
@@ -48,12 +48,12 @@ class CUT(Method):
         channels = self._tap_channels(parts.size)
         self.head = PatchHead(channels, width=self.config.width, seed=parts.rng.initial_seed())
 
-    def players(self) -> dict[str, list[nn.Module]]:
-        """Return the generator with the head as one player, the discriminator as the other."""
+    def networks(self) -> dict[str, list[nn.Module]]:
+        """Return the generator with the head, and the discriminator, each with an optimizer."""
         return {"generator": [self.G, self.head], "discriminator": [self.D]}
 
-    def optimizer(self, player: str) -> OptimizerSpec:
-        """Return the same Adam for both players."""
+    def optimizer(self, name: str) -> OptimizerSpec:
+        """Return the same Adam for both."""
         return OptimizerSpec(lr=self.config.lr, betas=(self.config.beta1, self.config.beta2))
 
     def forward(self, batch: Batch) -> State:
@@ -69,9 +69,9 @@ class CUT(Method):
         made = self.G(shown)
         return {**state, "made": made, "fake": made[: len(batch["visible"])]}
 
-    def losses(self, player: str, state: State) -> dict[str, Tensor]:
-        """Return the weighted terms of one player's turn."""
-        return self._generator_losses(state) if player == "generator" else self._discriminator_losses(state)
+    def losses(self, name: str, state: State) -> dict[str, Tensor]:
+        """Return the weighted terms of one optimizer."""
+        return self._generator_losses(state) if name == "generator" else self._discriminator_losses(state)
 
     def _generator_losses(self, state: State) -> dict[str, Tensor]:
         terms = {"gan": gan_loss(self.D(state["fake"]), True, self.config.gan)}
@@ -104,9 +104,9 @@ class CUT(Method):
             terms["penalty"] = penalty
         return terms
 
-    def after_step(self, player: str) -> None:
+    def after_step(self, name: str) -> None:
         """Let the normalizer change the discriminator's weights."""
-        if player == "discriminator":
+        if name == "discriminator":
             self.normalizer.after_step(self.D)
 
     def translate(self, batch: Batch) -> Tensor:

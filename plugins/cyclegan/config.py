@@ -23,7 +23,7 @@ class CycleGANConfig:
     pool: int = 50
     """Translated images of each domain kept for the discriminators; 0 shows them only the newest."""
     discriminator_steps: Positive = 1
-    """Turns of the discriminators for one of the generators (K of the GN_CycleGAN paper)."""
+    """TrainStep of the discriminators for one of the generators (K of the GN_CycleGAN paper)."""
     lr: float = 2e-4
     """Adam's learning rate, for generators and discriminators."""
     beta1: float = 0.5

@@ -13,7 +13,7 @@ from .config import CycleGANConfig
 
 
 class CycleGAN(Method):
-    """Two translators, G_A from visible to thermal and G_B back, each judged in its target domain (D_A thermal, D_B
+    """Two translators, G_A from visible to thermal and G_B back, each with a discriminator in its target domain (D_A thermal, D_B
     visible).
 
     The generators minimise gan(D_A(G_A(a)), 1) + gan(D_B(G_B(b)), 1) + `cycle` (|G_B(G_A(a)) - a| + |G_A(G_B(b)) - b|)
@@ -45,12 +45,12 @@ class CycleGAN(Method):
         self.pool_A = HistoryPool(pool, channels=thermal, height=side, width=side, rng=rng)
         self.pool_B = HistoryPool(pool, channels=visible, height=side, width=side, rng=rng)
 
-    def players(self) -> dict[str, list[nn.Module]]:
-        """Return both generators as one player and both discriminators as the other."""
+    def networks(self) -> dict[str, list[nn.Module]]:
+        """Return both generators and both discriminators, each with an optimizer."""
         return {"generator": [self.G_A, self.G_B], "discriminator": [self.D_A, self.D_B]}
 
-    def optimizer(self, player: str) -> OptimizerSpec:
-        """Return the same Adam for both players."""
+    def optimizer(self, name: str) -> OptimizerSpec:
+        """Return the same Adam for both."""
         return OptimizerSpec(lr=self.config.lr, betas=(self.config.beta1, self.config.beta2))
 
     def forward(self, batch: Batch) -> State:
@@ -66,9 +66,9 @@ class CycleGAN(Method):
             "cycled_thermal": self.G_A(fake_visible),
         }
 
-    def losses(self, player: str, state: State) -> dict[str, Tensor]:
-        """Return the weighted terms of one player's turn."""
-        if player == "generator":
+    def losses(self, name: str, state: State) -> dict[str, Tensor]:
+        """Return the weighted terms of one optimizer."""
+        if name == "generator":
             return self._generator_losses(state)
         return {
             **self._discriminator_losses("A", self.D_A, state["thermal"], self.pool_A(state["fake_thermal"])),
@@ -88,17 +88,21 @@ class CycleGAN(Method):
             terms["identity_B"] = self.identity_weight * F.l1_loss(self.G_B(visible), visible)
         return terms
 
-    def _discriminator_losses(self, side: str, judge: nn.Module, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        both = gan_loss(judge(real), True, self.config.gan) + gan_loss(judge(fake), False, self.config.gan)
+    def _discriminator_losses(
+        self, side: str, discriminator: nn.Module, real: Tensor, fake: Tensor
+    ) -> dict[str, Tensor]:
+        both = gan_loss(discriminator(real), True, self.config.gan) + gan_loss(
+            discriminator(fake), False, self.config.gan
+        )
         terms = {f"D_{side}": 0.5 * both}
-        penalty = self.normalizer.penalty(judge, real, fake)
+        penalty = self.normalizer.penalty(discriminator, real, fake)
         if penalty is not None:
             terms[f"penalty_{side}"] = penalty
         return terms
 
-    def after_step(self, player: str) -> None:
+    def after_step(self, name: str) -> None:
         """Let the normalizer change the discriminators' weights."""
-        if player == "discriminator":
+        if name == "discriminator":
             self.normalizer.after_step(self.D_A)
             self.normalizer.after_step(self.D_B)
 

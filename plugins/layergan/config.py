@@ -83,7 +83,7 @@ class LayerGANConfig:
             uses=("discriminator",),
             needs=frozenset({"pairs", "labels", "celsius"}),
             reads=("visible", "labels", "thermal_segmentation"),
-            # A minibatch holds few images of a class, and each is penalized by itself. Judges are as wide as decoders.
+            # A minibatch holds few images of a class, and each is penalized by itself. Discriminators are as wide as decoders.
             defaults={
                 "discriminator": {
                     "minibatch_std": False,

@@ -54,16 +54,16 @@ class LayerGAN(Method):
     def prepare_training(self, parts: Parts) -> None:
         """Build a discriminator for each layer."""
         channels = parts.thermal_channels + (self.in_channels if self.config.conditional else 0)
-        self.judges = nn.ModuleList(parts.discriminator(in_channels=channels) for _ in range(self.layers))
+        self.discriminators = nn.ModuleList(parts.discriminator(in_channels=channels) for _ in range(self.layers))
 
-    def players(self) -> dict[str, list[nn.Module]]:
-        """Return encoder and decoders as one player and all discriminators as the other."""
-        return {"generator": [self.generator], "discriminator": [self.judges]}
+    def networks(self) -> dict[str, list[nn.Module]]:
+        """Return encoder and decoders and all discriminators, each with an optimizer."""
+        return {"generator": [self.generator], "discriminator": [self.discriminators]}
 
-    def optimizer(self, player: str) -> OptimizerSpec:
-        """Return the player's Adam."""
+    def optimizer(self, name: str) -> OptimizerSpec:
+        """Return the Adam of this name."""
         config = self.config
-        lr = config.lr if player == "generator" else config.discriminator_lr
+        lr = config.lr if name == "generator" else config.discriminator_lr
         return OptimizerSpec(lr=lr, betas=(config.beta1, config.beta2))
 
     def forward(self, batch: Batch) -> State:
@@ -83,29 +83,32 @@ class LayerGAN(Method):
         }
         return state | {"inputs": inputs} if self.config.conditional else state
 
-    def losses(self, player: str, state: State) -> dict[str, Tensor]:
-        """Return the weighted terms of one player's turn."""
+    def losses(self, name: str, state: State) -> dict[str, Tensor]:
+        """Return the weighted terms of one optimizer."""
         config = self.config
-        if player == "generator":
-            fooled = [present * _fool(judge(fake), config.gan) for judge, _, fake, present in self._judged(state)]
+        if name == "generator":
+            fooled = [
+                present * _generator_loss(discriminator(fake), config.gan)
+                for discriminator, _, fake, present in self._layers_of(state)
+            ]
             return {
                 "l1": config.lambda_l1 * F.l1_loss(state["image"], state["target"]),
                 "adversarial": config.lambda_adv * torch.stack(fooled).sum(),
             }
         critic, penalties = [], []
-        for judge, real, fake, present in self._judged({**state, "fakes": state["fakes"].detach()}):
-            critic.append(present * _judge(judge(real), judge(fake), config.gan))
-            penalty = self.normalizer.penalty(judge, real, fake)
+        for discriminator, real, fake, present in self._layers_of({**state, "fakes": state["fakes"].detach()}):
+            critic.append(present * _discriminator_loss(discriminator(real), discriminator(fake), config.gan))
+            penalty = self.normalizer.penalty(discriminator, real, fake)
             if penalty is not None:
                 penalties.append(present * penalty)
         terms = {"D": torch.stack(critic).sum()}
         return {**terms, "penalty": torch.stack(penalties).sum()} if penalties else terms
 
-    def after_step(self, player: str) -> None:
+    def after_step(self, name: str) -> None:
         """Let the normalizer change the discriminators' weights."""
-        if player == "discriminator":
-            for judge in self.judges:
-                self.normalizer.after_step(judge)
+        if name == "discriminator":
+            for discriminator in self.discriminators:
+                self.normalizer.after_step(discriminator)
 
     def translate(self, batch: Batch) -> Tensor:
         """Return the composition of the layers [N, C, H, W], at any size; classes that no image has are not drawn.
@@ -156,32 +159,32 @@ class LayerGAN(Method):
         low, high = self.parts.thermal_range
         return 2 * self.config.contrast / (high - low)
 
-    def _judged(self, state: State) -> list[tuple[nn.Module, Tensor, Tensor, Tensor]]:
+    def _layers_of(self, state: State) -> list[tuple[nn.Module, Tensor, Tensor, Tensor]]:
         """Return each discriminator with its real and fake layers, and 1 where any image has its class, else 0.
 
         An image without the class gives its place to one that has it: shapes do not depend on what is there.
         """
         present = state["present"]
         places = torch.arange(len(present), device=present.device)
-        judged = []
-        for layer, judge in enumerate(self.judges):
+        pairs = []
+        for layer, discriminator in enumerate(self.discriminators):
             has = present[:, layer]
             chosen = torch.where(has, places, has.int().argmax())
             real, fake = state["reals"][:, layer], state["fakes"][:, layer]
             if self.config.conditional:
                 seen = state["inputs"][:, layer]
                 real, fake = torch.cat([seen, real], 1), torch.cat([seen, fake], 1)
-            judged.append((judge, real[chosen], fake[chosen], has.any().to(real.dtype)))
-        return judged
+            pairs.append((discriminator, real[chosen], fake[chosen], has.any().to(real.dtype)))
+        return pairs
 
 
-def _judge(real: Tensor, fake: Tensor, kind: Literal["wgan", "lsgan", "log"]) -> Tensor:
+def _discriminator_loss(real: Tensor, fake: Tensor, kind: Literal["wgan", "lsgan", "log"]) -> Tensor:
     """Return a discriminator's loss on its logits."""
     if kind == "wgan":
         return fake.mean() - real.mean()
     return gan_loss(real, True, kind) + gan_loss(fake, False, kind)
 
 
-def _fool(fake: Tensor, kind: Literal["wgan", "lsgan", "log"]) -> Tensor:
+def _generator_loss(fake: Tensor, kind: Literal["wgan", "lsgan", "log"]) -> Tensor:
     """Return the generator's loss on a discriminator's logits."""
     return -fake.mean() if kind == "wgan" else gan_loss(fake, True, kind)

@@ -1,4 +1,4 @@
-"""Discriminators that judge patches or pixels: those of pix2pix and CycleGAN."""
+"""Discriminators that classify patches or pixels: those of pix2pix and CycleGAN."""
 
 from __future__ import annotations
 

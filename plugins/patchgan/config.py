@@ -11,10 +11,10 @@ from zoo.layers.kinds import Init, Norm
 
 @dataclass(frozen=True, kw_only=True)
 class PatchGANConfig:
-    """A stack of strided convolutions that judges overlapping patches."""
+    """A stack of strided convolutions that classifies overlapping patches."""
 
     in_channels: Positive = 1
-    """Channels of the judged images."""
+    """Channels of the input images."""
     width: Positive = 64
     """Channels after the first convolution; they double up to eight times as many."""
     layers: Positive = 3
@@ -38,7 +38,7 @@ class MultiScaleConfig:
     """A patch discriminator for the image and for each of its reductions."""
 
     in_channels: Positive = 1
-    """Channels of the judged images."""
+    """Channels of the input images."""
     scales: Positive = 2
     """Number of image sizes, the full one among them."""
     width: Positive = 64
@@ -76,10 +76,10 @@ class MultiScaleConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PixelConfig:
-    """Convolutions of one pixel that judge each pixel by itself."""
+    """Convolutions of one pixel that classify each pixel by itself."""
 
     in_channels: Positive = 1
-    """Channels of the judged images."""
+    """Channels of the input images."""
     width: Positive = 64
     """Channels after the first convolution; the second has twice as many."""
     norm: Norm = "instance"

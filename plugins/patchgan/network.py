@@ -58,10 +58,10 @@ class MultiScale(Discriminator):
     def forward(self, x: Tensor) -> Tensor:
         """Return one channel of logits for each scale."""
         maps: list[Tensor] = []
-        for judge in self.scales:
+        for discriminator in self.scales:
             if maps:
                 x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
-            maps.append(judge(x))
+            maps.append(discriminator(x))
         size = maps[0].shape[-2:]
         # nearest-exact repeats the logits symmetrically, from the middle outwards
         return torch.cat([maps[0], *(F.interpolate(logits, size, mode="nearest-exact") for logits in maps[1:])], dim=1)

@@ -18,7 +18,7 @@ def zoo_components() -> Iterable[Component]:
             name="pix2pix",
             target="zoo_plugins.pix2pix.method:Pix2Pix",
             config=Pix2PixConfig(),
-            summary="one generator on aligned pairs, judged together with its input, and L1",
+            summary="one generator on aligned pairs, a discriminator conditioned on the input, and L1",
             contract=Pix2PixConfig().contract(),
             paper="Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017",
         )

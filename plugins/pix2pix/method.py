@@ -14,7 +14,7 @@ from .config import Pix2PixConfig
 
 
 class Pix2Pix(Method):
-    """A generator G from what it reads, x, to thermal images y, and a discriminator D that judges both side by side.
+    """A generator G from what it reads, x, to thermal images y, and a discriminator D of both, concatenated.
 
     The discriminator, whose turn is first, minimises half of gan(D(x, y), 1) + gan(D(x, G(x)), 0), plus its normalizer's
     penalty in full; the generator minimises gan(D(x, G(x)), 1) + `l1` |y - G(x)| with the same G(x) (Eqs. 1, 3, 4), | | the
@@ -36,12 +36,12 @@ class Pix2Pix(Method):
         """Build the discriminator."""
         self.D = parts.discriminator(in_channels=input_channels(parts) + parts.thermal_channels)
 
-    def players(self) -> dict[str, list[nn.Module]]:
-        """Return both networks, each a player."""
+    def networks(self) -> dict[str, list[nn.Module]]:
+        """Return both networks, each with an optimizer."""
         return {"discriminator": [self.D], "generator": [self.G]}
 
-    def optimizer(self, player: str) -> OptimizerSpec:
-        """Return the same Adam for both players."""
+    def optimizer(self, name: str) -> OptimizerSpec:
+        """Return the same Adam for both."""
         return OptimizerSpec(lr=self.config.lr, betas=(self.config.beta1, self.config.beta2))
 
     def forward(self, batch: Batch) -> State:
@@ -49,10 +49,10 @@ class Pix2Pix(Method):
         x = self._input(batch)
         return {"x": x, "y": batch["thermal"], "fake": self.G(x)}
 
-    def losses(self, player: str, state: State) -> dict[str, Tensor]:
-        """Return the weighted terms of one player's turn."""
+    def losses(self, name: str, state: State) -> dict[str, Tensor]:
+        """Return the weighted terms of one optimizer."""
         x, y, fake, gan = state["x"], state["y"], state["fake"], self.config.gan
-        if player == "generator":
+        if name == "generator":
             adversarial = gan_loss(self.D(torch.cat((x, fake), dim=1)), True, gan)
             return {"gan": adversarial, "l1": self.config.l1 * F.l1_loss(fake, y)}
         real, fake = torch.cat((x, y), dim=1), torch.cat((x, fake.detach()), dim=1)
@@ -60,9 +60,9 @@ class Pix2Pix(Method):
         penalty = self.normalizer.penalty(self.D, real, fake)
         return terms if penalty is None else {**terms, "penalty": penalty}
 
-    def after_step(self, player: str) -> None:
+    def after_step(self, name: str) -> None:
         """Let the normalizer change the discriminator's weights."""
-        if player == "discriminator":
+        if name == "discriminator":
             self.normalizer.after_step(self.D)
 
     def translate(self, batch: Batch) -> Tensor:

@@ -16,9 +16,9 @@ class StyleGAN2Config:
     """A chain of residual blocks, each halving the image, from `size` down to 4 pixels."""
 
     in_channels: Positive = 1
-    """Channels of the judged images."""
+    """Channels of the input images."""
     size: Positive = 256
-    """Height and width of the judged images, a power of two; a recipe sets it to its own size."""
+    """Height and width of the input images, a power of two; a recipe sets it to its own size."""
     channel_multiplier: float = 1.0
     """Channels at r pixels are 16384 / r times this; 1 and 2 are the published widths."""
     max_channels: Positive = 512

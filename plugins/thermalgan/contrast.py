@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from zoo.contracts import Parts, State
 
-from .adversary import fooling_loss, judging_losses
+from .adversary import discriminator_losses, generator_loss
 from .config import ThermalGANConfig
 
 
@@ -24,14 +24,14 @@ class ContrastStep(nn.Module):
     def __init__(self, config: ThermalGANConfig, parts: Parts, *, channels: int, out_channels: int) -> None:
         super().__init__()
         self.config, self.normalizer = config, parts.normalizer
-        self.judged_channels = channels + out_channels
+        self.discriminator_channels = channels + out_channels
         self.G = parts.generator(in_channels=channels, out_channels=out_channels)
 
     def prepare_training(self, parts: Parts) -> None:
         """Build the discriminator."""
-        self.D = parts.discriminator(in_channels=self.judged_channels)
+        self.D = parts.discriminator(in_channels=self.discriminator_channels)
 
-    def players(self) -> dict[str, list[nn.Module]]:
+    def networks(self) -> dict[str, list[nn.Module]]:
         """Return the modules of both sides."""
         return {"step2_discriminator": [self.D], "step2_generator": [self.G]}
 
@@ -41,9 +41,9 @@ class ContrastStep(nn.Module):
 
     def generator_losses(self, state: State) -> dict[str, Tensor]:
         """Return the weighted terms of G."""
-        adversarial = fooling_loss(self.D, state["x"], state["fake"], self.config.gan)
+        adversarial = generator_loss(self.D, state["x"], state["fake"], self.config.gan)
         return {"gan": adversarial, "l1": self.config.l1 * F.l1_loss(state["fake"], state["y"])}
 
     def discriminator_losses(self, state: State) -> dict[str, Tensor]:
         """Return the weighted terms of D."""
-        return judging_losses(self.D, self.normalizer, state["x"], state["y"], state["fake"], self.config.gan)
+        return discriminator_losses(self.D, self.normalizer, state["x"], state["y"], state["fake"], self.config.gan)

@@ -47,12 +47,12 @@ class ThermalGAN(Method):
             self.step1.prepare_training(parts)
         self.step2.prepare_training(parts)
 
-    def players(self) -> dict[str, list[nn.Module]]:
-        """Return the networks of both steps, each side a player."""
-        return {**(self.step1.players() if self.step1 else {}), **self.step2.players()}
+    def networks(self) -> dict[str, list[nn.Module]]:
+        """Return the networks of both steps."""
+        return {**(self.step1.networks() if self.step1 else {}), **self.step2.networks()}
 
-    def optimizer(self, player: str) -> OptimizerSpec:
-        """Return the same Adam for all players."""
+    def optimizer(self, name: str) -> OptimizerSpec:
+        """Return the same Adam for all."""
         return OptimizerSpec(lr=self.config.lr, betas=(self.config.beta1, self.config.beta2))
 
     def forward(self, batch: Batch) -> State:
@@ -65,17 +65,17 @@ class ThermalGAN(Method):
         first: State = self.step1(self.inputs.condition(batch), real)
         return {**first, **self.step2(torch.cat((seen, real), dim=1), self.inputs.relative(batch, real))}
 
-    def losses(self, player: str, state: State) -> dict[str, Tensor]:
-        """Return the weighted terms of one player's turn."""
-        step = self.step1 if player.startswith("step1") else self.step2
+    def losses(self, name: str, state: State) -> dict[str, Tensor]:
+        """Return the weighted terms of one optimizer."""
+        step = self.step1 if name.startswith("step1") else self.step2
         assert step is not None
-        return step.generator_losses(state) if player.endswith("generator") else step.discriminator_losses(state)
+        return step.generator_losses(state) if name.endswith("generator") else step.discriminator_losses(state)
 
-    def after_step(self, player: str) -> None:
+    def after_step(self, name: str) -> None:
         """Let the normalizer change the discriminators' weights."""
-        if player.endswith("discriminator"):
-            for judge in self.players()[player]:
-                self.normalizer.after_step(judge)
+        if name.endswith("discriminator"):
+            for discriminator in self.networks()[name]:
+                self.normalizer.after_step(discriminator)
 
     def segment(self, batch: Batch, code: Tensor | None = None) -> Tensor:
         """Return thermal segmentations [N, 1, H, W] in [-1, 1], 1 standing for `label_scale` degrees Celsius.

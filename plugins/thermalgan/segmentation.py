@@ -10,7 +10,7 @@ from torch.func import functional_call
 from zoo.contracts import Parts, State
 from zoo.layers.parallel import normal_like
 
-from .adversary import fooling_loss, judging_losses
+from .adversary import discriminator_losses, generator_loss
 from .config import ThermalGANConfig
 from .encoder import Encoder
 
@@ -21,7 +21,7 @@ class SegmentationStep(nn.Module):
     G minimises gan(D(c, G(c)), 1) + `segmentation_l1` |S - G(c)|.
 
     With a latent code z it is BicycleGAN: an encoder E draws z from N(mean(S), variance(S)) for G(c, z) above, and G and E
-    minimise also `kl` KL(E(S) || N(0, 1)). A second discriminator D_random judges G(c, z) of z from N(0, 1), which G, but not
+    minimise also `kl` KL(E(S) || N(0, 1)). A second discriminator D_random sees G(c, z) of z from N(0, 1), which G, but not
     E, makes such that `latent_l1` |z - mean(G(c, z))| falls (Eqs. 1-9 of Zhu et al. 2017). | | is the mean absolute difference.
 
     Args:
@@ -40,7 +40,7 @@ class SegmentationStep(nn.Module):
             self.D_random = parts.discriminator(in_channels=self.channels + 1)
             self.E = Encoder(self.config.encoder_width, self.config.code_length)
 
-    def players(self) -> dict[str, list[nn.Module]]:
+    def networks(self) -> dict[str, list[nn.Module]]:
         """Return the modules of both sides."""
         latent = self.config.code_length > 0
         return {
@@ -82,23 +82,23 @@ class SegmentationStep(nn.Module):
         """Return the weighted terms of G and E."""
         config, condition, painted = self.config, state["condition"], state["painted"]
         terms = {
-            "gan": fooling_loss(self.D, condition, painted, config.segmentation_gan),
+            "gan": generator_loss(self.D, condition, painted, config.segmentation_gan),
             "l1": config.segmentation_l1 * F.l1_loss(painted, state["segmentation"]),
         }
         if config.code_length:
             mean, log_variance, fake = state["mean"], state["log_variance"], state["painted_random"]
             divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
             terms["kl"] = config.kl * divergence
-            terms["gan_random"] = fooling_loss(self.D_random, condition, fake, config.segmentation_gan)
+            terms["gan_random"] = generator_loss(self.D_random, condition, fake, config.segmentation_gan)
             terms["latent"] = config.latent_l1 * F.l1_loss(self._recovered(fake), state["code"])
         return terms
 
     def discriminator_losses(self, state: State) -> dict[str, Tensor]:
         """Return the weighted terms of the discriminators."""
         given, real, gan = state["condition"], state["segmentation"], self.config.segmentation_gan
-        terms = judging_losses(self.D, self.normalizer, given, real, state["painted"], gan)
+        terms = discriminator_losses(self.D, self.normalizer, given, real, state["painted"], gan)
         if self.config.code_length:
-            more = judging_losses(self.D_random, self.normalizer, given, real, state["painted_random"], gan)
+            more = discriminator_losses(self.D_random, self.normalizer, given, real, state["painted_random"], gan)
             terms |= {f"{name}_random": term for name, term in more.items()}
         return terms
 

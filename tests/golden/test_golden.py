@@ -24,7 +24,7 @@ from zoo.compute.networks import prepared
 from zoo.compute.options import PLAIN, Speed, kernels
 from zoo.contracts import Method
 from zoo.sources import open_source
-from zoo.training.step import Turns
+from zoo.training.step import TrainStep
 
 GOLDEN = Path(__file__).resolve().parents[2].parent / "shared" / "golden"
 CPU = torch.device("cpu")
@@ -141,7 +141,7 @@ def train(case: str, golden: Golden, speed: Speed, monkeypatch: pytest.MonkeyPat
     with ExitStack() as stack:
         stack.enter_context(kernels("fp32", speed))
         stack.enter_context(prepared(method, speed, "fp32", CPU))
-        turns = Turns(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"), speed)
+        turns = TrainStep(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"), speed)
         for step in range(STEPS):
             fix_chance(golden, step, monkeypatch)
             turns.step(golden.batch(step), 1.0)

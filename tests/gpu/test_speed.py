@@ -11,16 +11,16 @@ from accelerate import Accelerator
 
 from zoo.build import build_method, choice_of
 from zoo.composition import compose
-from zoo.compute.graph import WARM_STEPS, CudaGraph, RecordedTurns
+from zoo.compute.graph import WARM_STEPS, CudaGraph, CudaGraphStep
 from zoo.compute.networks import prepared
 from zoo.compute.options import PLAIN, Speed, kernels
 from zoo.data.layout import read_info
-from zoo.data.sampling import Order
+from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
 from zoo.recipe import Precision
 from zoo.training.engine import train
 from zoo.training.seeds import seed_everything
-from zoo.training.step import Turns
+from zoo.training.step import TrainStep
 
 pytestmark = pytest.mark.gpu
 
@@ -57,11 +57,11 @@ class Training:
         method = build_method(recipe, read_info(root), self.rng, training=True).to(self.device, kind).train()
         self.store = PairStore.open(root, "train", size=SIZE + 4, device=self.device)
         self.paired = "pairs" in choice_of("method", recipe.method).contract.needs
-        self.order = Order(0, self.store.n_visible, self.store.n_thermal, 1, self.paired)
+        self.order = BatchSampler(0, self.store.n_visible, self.store.n_thermal, 1, self.paired)
         undo.enter_context(kernels(precision, speed))
         undo.enter_context(prepared(method, speed, precision, self.device))
-        self.turns = Turns(method, Accelerator(device_placement=False, mixed_precision="no"), speed)
-        self.advance = RecordedTurns(self.turns, CudaGraph(self.device, self.rng)) if speed.graph else self.turns
+        self.turns = TrainStep(method, Accelerator(device_placement=False, mixed_precision="no"), speed)
+        self.advance = CudaGraphStep(self.turns, CudaGraph(self.device, self.rng)) if speed.graph else self.turns
 
     def step(self, step: int) -> None:
         batch = self.store.sample(*self.order.indices(step), crop=SIZE, rng=self.rng, aligned=self.paired)

@@ -11,28 +11,28 @@ import zoo as package
 from zoo.build import build_method
 from zoo.composition import compose
 from zoo.data.layout import read_info
-from zoo.data.sampling import Order
+from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
 from zoo.training.engine import Accelerator
 from zoo.training.seeds import seed_everything
-from zoo.training.step import Turns
+from zoo.training.step import TrainStep
 
 pytestmark = pytest.mark.gpu
 
 TINY = {"generator": "resnet6:width=8,blocks=1", "discriminator": "patchgan_gn:width=8,layers=2", "size": 32}
 
 
-def turns_on(device: torch.device, root) -> tuple[Turns, PairStore, torch.Generator]:
+def turns_on(device: torch.device, root) -> tuple[TrainStep, PairStore, torch.Generator]:
     recipe = compose(data=str(root), **TINY)
     rng = seed_everything(0, device)
     method = build_method(recipe, read_info(root), rng, training=True).to(device).train()
     accelerator = Accelerator(cpu=device.type == "cpu", device_placement=False, mixed_precision="no")
-    return Turns(method, accelerator), PairStore.open(root, "train", size=36, device=device), rng
+    return TrainStep(method, accelerator), PairStore.open(root, "train", size=36, device=device), rng
 
 
 def test_no_step_waits_for_the_device(pairs):
     turns, store, rng = turns_on(torch.device("cuda"), pairs)
-    order = Order(0, store.n_visible, store.n_thermal, 1, False)
+    order = BatchSampler(0, store.n_visible, store.n_thermal, 1, False)
     for step in range(3):
         torch.cuda.set_sync_debug_mode("error" if step else "default")  # the first step may build caches
         turns.step(store.sample(*order.indices(step), crop=32, rng=rng, aligned=False), 1.0)

@@ -91,18 +91,23 @@ def test_cyclegan_without_a_weight_of_identity_follows_the_channels():
 
 
 def test_a_suffix_names_the_normalizer():
-    judge, norm = get_registry().find_judge("patchgan_gn:reading=sum,layers=4")
-    assert (judge.name, judge.config.layers, norm.name, norm.config.reading) == ("patchgan", 4, "gn", "sum")
-    judge, norm = get_registry().find_judge("pixel")
-    assert (judge.name, norm.name) == ("pixel", "none")
-    assert get_registry().find_judge("pixel", norm="gn")[1].name == "gn"
+    discriminator, norm = get_registry().find_discriminator("patchgan_gn:reading=sum,layers=4")
+    assert (discriminator.name, discriminator.config.layers, norm.name, norm.config.reading) == (
+        "patchgan",
+        4,
+        "gn",
+        "sum",
+    )
+    discriminator, norm = get_registry().find_discriminator("pixel")
+    assert (discriminator.name, norm.name) == ("pixel", "none")
+    assert get_registry().find_discriminator("pixel", norm="gn")[1].name == "gn"
     with pytest.raises(UsageError, match="names the normalizer gn and --norm names none"):
-        get_registry().find_judge("patchgan_gn", norm="none")
+        get_registry().find_discriminator("patchgan_gn", norm="none")
 
 
 def test_misspelt_suffix():
     with pytest.raises(UsageError, match=r"Did you mean .*patchgan_gn"):
-        get_registry().find_judge("patchgan_gm")
+        get_registry().find_discriminator("patchgan_gm")
 
 
 def test_list_components_takes_wildcards():

@@ -65,12 +65,12 @@ def check_network(folder: Path, network: nn.Module, channels: int, side: int) ->
         network.load_state_dict(load_file(folder / WEIGHTS_FILE))
         again: Tensor = network(images)
     if not torch.equal(again, expected):
-        raise _failed(folder, "an image is judged differently by the folder and by the file")
+        raise _failed(folder, "the folder and the file give different logits for an image")
     if not raw.numel() or not bool(torch.isfinite(raw).all()):
         raise _failed(folder, "the network does not give finite numbers")
     if unused:
         raise _failed(folder, f"the network does not use {unused[0]}")
-    return f"an image of {side}x{side} pixels is judged as by the file, finitely, and every tensor is used"
+    return f"an image of {side}x{side} pixels has the same, finite logits as with the file, and every tensor is used"
 
 
 def _watched(network: nn.Module, run: Callable[[], Any]) -> tuple[tuple[Tensor, Any], list[str]]:

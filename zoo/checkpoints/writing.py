@@ -92,7 +92,7 @@ def _purpose(choice: Choice | None, method: Choice | None) -> str:
     if choice is None:
         return "it is a part of a training and cannot translate"
     if method is None:
-        return "it judges images and cannot translate"
+        return "a discriminator cannot translate"
     reads, makes = choice.config.in_channels, choice.config.out_channels
     if method.contract.reads == ("visible",) and reads not in (1, 3):
         return f"it reads {reads} channels, and visible images have 3 or, in grey, 1"

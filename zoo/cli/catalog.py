@@ -172,7 +172,7 @@ def _named(name: str) -> list[Choice]:
     if found:
         return [registry.find(entry.kind, name.replace(bare, entry.full_name, 1)) for entry in found]
     try:
-        return list(registry.find_judge(name))
+        return list(registry.find_discriminator(name))
     except UsageError:
         known = {entry.component.name for entry in registry.list()}
         failed = [plugin.name for plugin in registry.plugins if plugin.status != "ok"]

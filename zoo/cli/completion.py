@@ -24,8 +24,15 @@ def components(*kinds: Kind) -> Completer:
 def discriminators(incomplete: str) -> list[tuple[str, str]]:
     """Complete discriminators, and after their name and `_` the normalizers."""
     norms = [name for name, _ in _named(("normalizer",)) if name != "none"]
-    judges = list(_named(("discriminator",)))
-    names = [*judges, *((f"{judge}_{norm}", f"{judge} with {norm}") for judge, _ in judges for norm in norms)]
+    discriminators = list(_named(("discriminator",)))
+    names = [
+        *discriminators,
+        *(
+            (f"{discriminator}_{norm}", f"{discriminator} with {norm}")
+            for discriminator, _ in discriminators
+            for norm in norms
+        ),
+    ]
     before, comma, last = incomplete.rpartition(",")
     return [(f"{before}{comma}{name}", summary) for name, summary in names if name.startswith(last)]
 

@@ -12,7 +12,7 @@ from zoo.contracts import Batch
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.training.step import Turns
+    from zoo.training.step import TrainStep
 
 WARM_STEPS = 3
 """Steps before the recording, in which optimizers make their state, libraries their workspaces and compilers their code."""
@@ -63,15 +63,15 @@ class CudaGraph:
         return graph.replay
 
 
-class RecordedTurns:
-    """`Turns.step`, recorded after a few steps and replayed from then on; a step that cannot be recorded goes on as it was.
+class CudaGraphStep:
+    """`TrainStep.step`, recorded after a few steps and replayed from then on; a step that cannot be recorded goes on as it was.
 
     Args:
         turns: its batches must all have the same shapes.
         recorder: records on the device of the turns.
     """
 
-    def __init__(self, turns: Turns, recorder: Recorder) -> None:
+    def __init__(self, turns: TrainStep, recorder: Recorder) -> None:
         self.turns, self.recorder = turns, recorder
         self._steps = 0
         self._batch: Batch = {}

@@ -73,7 +73,7 @@ def copied_like(value: Tensor, model: Tensor) -> Tensor:
 def _networks(method: Method) -> Iterator[nn.Module]:
     """Yield the networks of all players once; a list of networks is none itself."""
     seen: set[int] = set()
-    waiting = [module for modules in method.players().values() for module in modules]
+    waiting = [module for modules in method.networks().values() for module in modules]
     while waiting:
         module = waiting.pop(0)
         if isinstance(module, nn.ModuleList):

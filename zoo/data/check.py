@@ -1,4 +1,4 @@
-"""Judges a dataset folder and names every problem in one line. Imports no torch."""
+"""Checks a dataset folder and names every problem in one line. Imports no torch."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from zoo.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Order:
+class BatchSampler:
     """The order of a training's images.
 
     Every epoch is a new permutation of the visible images, cut into full batches (the remainder of fewer than `batch`

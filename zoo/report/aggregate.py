@@ -39,7 +39,7 @@ class Pooled:
     by_seed: dict[int, float]
     """Value of each training."""
     notes: tuple[str, ...] = ()
-    """What a reader must know to judge the value."""
+    """Qualifications that belong beside the value."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,15 @@ from zoo.evaluate.results import Score
 from zoo.report.aggregate import Difference, Pooled, compare_pooled, measuring, pool, protocol_difference
 from zoo.report.table_plan import Measure, Plan, read_plan
 from zoo.report.tables import Column, ProtocolEntry, Table, TableRow, arithmetic, dataset_title
-from zoo.report.verdict import Training, Word, judge, read_trainings, reasons_against, substitutions, why_not_run
+from zoo.report.verdict import (
+    Training,
+    Word,
+    compare_to_paper,
+    read_trainings,
+    reasons_against,
+    substitutions,
+    why_not_run,
+)
 from zoo.run.data_quality import health_line, known_health
 
 
@@ -125,7 +133,7 @@ def _section(
             word, why = "not run", why_not_run(name, key, plan, runs[name])
         elif paper is not None:
             reasons = reasons_against(table, key, plan, measure, runs[name])
-            word, why = "not comparable" if reasons else judge(paper, measured, column), ", ".join(reasons)
+            word, why = "not comparable" if reasons else compare_to_paper(paper, measured, column), ", ".join(reasons)
         title = row.title if row else f"baseline: {name}"
         return Line(
             name=name, title=title, paper=paper, measured=measured, verdict=word, why=why, against=against.get(name)

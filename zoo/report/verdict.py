@@ -43,7 +43,7 @@ def read_trainings(plan: Plan, results: Path) -> dict[tuple[str, str], list[Trai
     return found
 
 
-def judge(paper: float, measured: Pooled, column: Column) -> Word:
+def compare_to_paper(paper: float, measured: Pooled, column: Column) -> Word:
     """Return whether the paper's value, rounded as it is, lies within the measured interval."""
     rounding = 0.5 * 10**-column.decimals
     low = measured.value if measured.low is None else measured.low

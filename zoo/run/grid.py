@@ -57,7 +57,10 @@ class Axes:
             return [System(recipe=recipe) for recipe in self.recipes]
         unnamed: Sequence[str | None] = (None,)
         axes = itertools.product(self.methods or unnamed, self.generators or unnamed, self.discriminators or unnamed)
-        return [System(method=method, generator=generator, discriminator=judge) for method, generator, judge in axes]
+        return [
+            System(method=method, generator=generator, discriminator=discriminator)
+            for method, generator, discriminator in axes
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -134,10 +134,10 @@ def _usual_epochs(system: RecipeConfig, epochs: int | None) -> tuple[int, int]:
 
 def _by_default(recipe: Recipe) -> bool:
     """Whether the names of the parts say all of their options."""
-    judge = recipe.discriminator.name if recipe.discriminator else None
+    discriminator = recipe.discriminator.name if recipe.discriminator else None
     norm = recipe.normalizer.name if recipe.normalizer else None
     generator = recipe.generator.name if recipe.generator else None
-    config = RecipeConfig(method=recipe.method.name, generator=generator, discriminator=judge)
+    config = RecipeConfig(method=recipe.method.name, generator=generator, discriminator=discriminator)
     return _same(config, recipe, norm)
 
 

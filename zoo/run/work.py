@@ -42,7 +42,7 @@ from zoo.run.scoring import build_metrics, score_cell
 from zoo.training.checkpoint import CheckpointError
 from zoo.training.distributed import Processes
 from zoo.training.engine import CHECKPOINTS, StepReport, TrainResult, train
-from zoo.training.log import Reading
+from zoo.training.log import LogEntry
 from zoo.training.seeds import seed_everything
 
 
@@ -247,7 +247,7 @@ def _train(
 
 def _parameters(method: Method) -> dict[str, int]:
     sizes = {name: sum(p.numel() for p in child.parameters()) for name, child in method.named_children()}
-    trained = {id(p) for modules in method.players().values() for module in modules for p in module.parameters()}
+    trained = {id(p) for modules in method.networks().values() for module in modules for p in module.parameters()}
     needed = inference_state(method)
     translation = sum(p.numel() for name, p in method.named_parameters() if name in needed)
     total = sum(p.numel() for p in method.parameters() if id(p) in trained)
@@ -266,5 +266,5 @@ def _count_start(folder: Path) -> int:
 
 
 def _last_losses(result: TrainResult) -> dict[str, float]:
-    last: Reading | None = result.tail[-1] if result.tail else None
+    last: LogEntry | None = result.tail[-1] if result.tail else None
     return last.losses if last else {}

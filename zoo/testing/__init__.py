@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zoo.testing.checks import CHECKS, Check
     from zoo.testing.failure import CheckError
     from zoo.testing.running import Case, Result, cases_of, outcome, run
-    from zoo.testing.standins import scenes_batch, small_parts
+    from zoo.testing.stubs import scenes_batch, small_parts
 
 __all__ = [
     "CHECKS",
@@ -45,8 +45,8 @@ _HOMES = {
     "cases_of": "running",
     "outcome": "running",
     "run": "running",
-    "scenes_batch": "standins",
-    "small_parts": "standins",
+    "scenes_batch": "stubs",
+    "small_parts": "stubs",
 }
 
 

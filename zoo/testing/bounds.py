@@ -10,8 +10,8 @@ from torch.nn.modules.conv import _ConvNd
 
 from zoo.registry import Choice
 from zoo.testing.failure import CheckError
-from zoo.testing.standins import LinearJudge, SmallJudge
-from zoo.testing.subjects import JudgeSubject, images
+from zoo.testing.harness import DiscriminatorHarness, images
+from zoo.testing.stubs import LinearDiscriminator, SmallDiscriminator
 
 ROUNDING = 1e-4
 """Share by which a bound may be missed."""
@@ -31,64 +31,64 @@ def promises(choice: Choice) -> str:
             raise CheckError(
                 f"a promise that can be measured: {', '.join(MEASURES)}", f"{name!r}", "Correct it in the contract"
             )
-        told.append(f"{name} {MEASURES[name](JudgeSubject(choice), bound):.3g} of {bound:g}")
+        told.append(f"{name} {MEASURES[name](DiscriminatorHarness(choice), bound):.3g} of {bound:g}")
     return ", ".join(told)
 
 
-def _gradient(subject: JudgeSubject, bound: float) -> float:
+def _gradient(subject: DiscriminatorHarness, bound: float) -> float:
     """Return the largest norm of an image's gradient of its mean logit."""
     largest = 0.0
-    for judge, x in _loud(subject):
+    for discriminator, x in _loud(subject):
         x.requires_grad_(True)
-        mean = judge(x).flatten(1).mean(1).sum()
+        mean = discriminator(x).flatten(1).mean(1).sum()
         (gradient,) = torch.autograd.grad(mean, x)
         largest = max(largest, float(gradient.flatten(1).norm(dim=1).max()))
     fix = "Divide the logits by the norm of their gradient, or promise a larger `gradient`"
     return _within(largest, bound, ROUNDING, "the mean logit's gradient by the image", fix)
 
 
-def _logits(subject: JudgeSubject, bound: float) -> float:
+def _logits(subject: DiscriminatorHarness, bound: float) -> float:
     """Return the largest absolute logit."""
-    largest = max(float(judge(x).abs().max()) for judge, x in _loud(subject))
+    largest = max(float(discriminator(x).abs().max()) for discriminator, x in _loud(subject))
     return _within(largest, bound, ROUNDING, "absolute logits", "Bound the output in wrap, or promise larger `logits`")
 
 
-def _weights(subject: JudgeSubject, bound: float) -> float:
+def _weights(subject: DiscriminatorHarness, bound: float) -> float:
     """Return the largest absolute weight after a step that moved it."""
     normalizer, largest = subject.normalizer(), 0.0
     for factor in LOUDNESS:
-        judge = normalizer.wrap(_judge(factor))
+        discriminator = normalizer.wrap(_discriminator(factor))
         with torch.no_grad():
-            for parameter in judge.parameters():
+            for parameter in discriminator.parameters():
                 parameter.add_(torch.randn_like(parameter))
-        normalizer.after_step(judge)
-        largest = max(largest, *(float(parameter.abs().max()) for parameter in judge.parameters()))
+        normalizer.after_step(discriminator)
+        largest = max(largest, *(float(parameter.abs().max()) for parameter in discriminator.parameters()))
     fix = "Clamp every parameter in after_step, or promise larger `weights`"
     return _within(largest, bound, ROUNDING, "weights after a step", fix)
 
 
-def _spectral_norm(subject: JudgeSubject, bound: float) -> float:
+def _spectral_norm(subject: DiscriminatorHarness, bound: float) -> float:
     """Return the largest singular value of any layer's weight, a matrix with one row for each output channel."""
     largest = 0.0
     for factor in LOUDNESS:
-        judge = subject.normalizer().wrap(_judge(factor)).train()
+        discriminator = subject.normalizer().wrap(_discriminator(factor)).train()
         for seed in range(PASSES):
-            judge(images(1, 1, (16, 16), seed))
-        layers = [layer for layer in judge.eval().modules() if isinstance(layer, _ConvNd | nn.Linear)]
+            discriminator(images(1, 1, (16, 16), seed))
+        layers = [layer for layer in discriminator.eval().modules() if isinstance(layer, _ConvNd | nn.Linear)]
         values = [float(torch.linalg.svdvals(layer.weight.detach().flatten(1))[0]) for layer in layers]
         largest = max(largest, *values)
     fix = "Divide every weight by its largest singular value in wrap, or promise a larger `spectral_norm`"
     return _within(largest, bound, ITERATION, "the weights' largest singular value", fix)
 
 
-def _penalty_free(subject: JudgeSubject, bound: float) -> float:
+def _penalty_free(subject: DiscriminatorHarness, bound: float) -> float:
     """Return the penalty of a discriminator whose gradient has the promised norm everywhere; others must cost something."""
     normalizer = subject.normalizer()
     real, fake = images(4, 1, (8, 8), 0), images(4, 1, (8, 8), 1)
     penalties: dict[float, Tensor] = {}
     for slope in (bound, 2 * bound + 1):
-        judge = LinearJudge(64, slope)
-        penalty = normalizer.penalty(judge, real, fake)
+        discriminator = LinearDiscriminator(64, slope)
+        penalty = normalizer.penalty(discriminator, real, fake)
         if penalty is None or penalty.ndim or not penalty.isfinite():
             found = "None" if penalty is None else f"{penalty}"
             raise CheckError(
@@ -111,7 +111,7 @@ def _penalty_free(subject: JudgeSubject, bound: float) -> float:
     return float(free)
 
 
-MEASURES: dict[str, Callable[[JudgeSubject, float], float]] = {
+MEASURES: dict[str, Callable[[DiscriminatorHarness, float], float]] = {
     "gradient": _gradient,
     "logits": _logits,
     "weights": _weights,
@@ -120,23 +120,23 @@ MEASURES: dict[str, Callable[[JudgeSubject, float], float]] = {
 }
 
 
-def _judge(factor: float) -> SmallJudge:
+def _discriminator(factor: float) -> SmallDiscriminator:
     torch.manual_seed(0)
-    judge = SmallJudge(1)
+    discriminator = SmallDiscriminator(1)
     with torch.no_grad():
-        for parameter in judge.parameters():
+        for parameter in discriminator.parameters():
             parameter.mul_(factor)
-    return judge
+    return discriminator
 
 
-def _loud(subject: JudgeSubject) -> list[tuple[nn.Module, Tensor]]:
+def _loud(subject: DiscriminatorHarness) -> list[tuple[nn.Module, Tensor]]:
     """Return wrapped discriminators with small and large weights, each with images."""
     pairs: list[tuple[nn.Module, Tensor]] = []
     for seed, factor in enumerate(LOUDNESS):
         normalizer = subject.normalizer()
-        judge = normalizer.wrap(_judge(factor))
-        normalizer.after_step(judge)
-        pairs.append((judge, images(8, 1, (16, 16), seed)))
+        discriminator = normalizer.wrap(_discriminator(factor))
+        normalizer.after_step(discriminator)
+        pairs.append((discriminator, images(8, 1, (16, 16), seed)))
     return pairs
 
 

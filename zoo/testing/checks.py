@@ -130,10 +130,10 @@ CHECKS: tuple[Check, ...] = (
         target="methods:inference",
     ),
     Check(
-        name="players",
+        name="networks",
         kinds=("method",),
         proves="in each player's turn gradients reach all of its parameters",
-        target="methods:players",
+        target="methods:networks",
     ),
     Check(
         name="learns",

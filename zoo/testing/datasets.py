@@ -16,7 +16,7 @@ from zoo.data.writer import materialize
 from zoo.errors import DataError
 from zoo.registry import Choice
 from zoo.testing.failure import CheckError
-from zoo.testing.surroundings import reseed
+from zoo.testing.global_state import reseed
 
 
 def layout(choice: Choice) -> str:

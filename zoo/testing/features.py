@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from zoo.contracts import Generator
 from zoo.registry import Choice
 from zoo.testing.failure import CheckError
+from zoo.testing.harness import NetworkHarness
 from zoo.testing.networks import stirred
-from zoo.testing.subjects import NetworkSubject
 
 STEP = 1e-7
 """Of the finite differences, in float64; the wider it is, the more kinks of ReLUs lie inside."""
@@ -17,7 +17,7 @@ STEP = 1e-7
 
 def taps(choice: Choice) -> str:
     """Ask for the network's features at its own layers, forwards and backwards; return the layers."""
-    subject = NetworkSubject(choice)
+    subject = NetworkHarness(choice)
     network, x = subject.build(), subject.example()
     assert isinstance(network, Generator)
     layers = network.tap_layers
@@ -41,7 +41,7 @@ def taps(choice: Choice) -> str:
 
 def double_backward(choice: Choice) -> str:
     """Compare the derivative of |grad D|^2 by the weights with a finite difference, in float64; return their relative error."""
-    subject = NetworkSubject(choice)
+    subject = NetworkHarness(choice)
     network = stirred(subject.build(), 0).double().train()
     x = subject.example().double()
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -75,7 +75,7 @@ def double_backward(choice: Choice) -> str:
 
 def independent_samples(choice: Choice) -> str:
     """Look how each image's output depends on the other's; it must not."""
-    subject = NetworkSubject(choice)
+    subject = NetworkHarness(choice)
     network, x = stirred(subject.build(), 0).train(), subject.example().requires_grad_(True)
     (gradient,) = torch.autograd.grad(network(x)[0].square().sum(), x)
     if bool(gradient[1:].any()):
@@ -89,7 +89,7 @@ def independent_samples(choice: Choice) -> str:
 
 def exports(choice: Choice) -> str:
     """Export the network and compare what the program computes; return the size of its graph."""
-    subject = NetworkSubject(choice)
+    subject = NetworkHarness(choice)
     network, x = subject.build().eval(), subject.example()
     try:
         program = torch.export.export(network, (x,))
@@ -107,7 +107,7 @@ def exports(choice: Choice) -> str:
 
 def compiles(choice: Choice) -> str:
     """Compile the network without a break and compare outputs and gradients; return how many gradients."""
-    subject = NetworkSubject(choice)
+    subject = NetworkHarness(choice)
     network, x = subject.build().eval(), subject.example()  # eval: dropout would draw otherwise
     plain = subject.step(network, x)
     torch._dynamo.reset()

@@ -17,7 +17,7 @@ from zoo.contracts import Dataset, Discriminator, Generator, Method, Normalizer
 from zoo.hookspec import Kind
 from zoo.registry import Choice
 from zoo.testing.failure import CheckError
-from zoo.testing.subjects import MethodSubject, NetworkSubject
+from zoo.testing.harness import MethodHarness, NetworkHarness
 
 BASES: dict[Kind, type] = {
     "generator": Generator,
@@ -36,9 +36,9 @@ def builds(choice: Choice) -> str:
     """Build the part with the options of `small`, and a network also with all of its own; return its parameters."""
     kind = choice.entry.kind
     if kind in ("generator", "discriminator"):
-        part: Any = NetworkSubject(choice).build()
+        part: Any = NetworkHarness(choice).build()
     else:
-        part = MethodSubject(choice).build() if kind == "method" else build(choice)
+        part = MethodHarness(choice).build() if kind == "method" else build(choice)
     _require_interface(part, choice)
     if kind not in ("generator", "discriminator"):
         return type(part).__name__
@@ -126,7 +126,7 @@ def _require_interface(part: Any, choice: Choice) -> None:
 def _parameters_of_full(choice: Choice) -> int:
     """Build the network with the row's own options, without memory for its weights where it can be; count its parameters."""
     component = choice.entry.component
-    full = NetworkSubject(Choice(entry=choice.entry, config=component.config))
+    full = NetworkHarness(Choice(entry=choice.entry, config=component.config))
     side = USUAL if full.settles_size and full.takes(USUAL) else None
     try:
         with torch.device("meta"):

@@ -15,9 +15,9 @@ from zoo.build import build
 from zoo.registry import Choice
 from zoo.testing.datasets import write
 from zoo.testing.failure import CheckError
+from zoo.testing.global_state import TORCH_STREAM, changes, look, reseed
+from zoo.testing.harness import Subject, subject_of
 from zoo.testing.metrics import score
-from zoo.testing.subjects import Subject, subject_of
-from zoo.testing.surroundings import TORCH_STREAM, changes, look, reseed
 
 
 def untouched(choice: Choice) -> str:

@@ -10,10 +10,10 @@ from zoo.contracts import Method, OptimizerSpec
 from zoo.model_folder import inference_state
 from zoo.registry import Choice
 from zoo.testing.failure import CheckError
+from zoo.testing.harness import MethodHarness, turn
 from zoo.testing.networks import encoded, stirred
 from zoo.testing.shapes import SLACK
-from zoo.testing.standins import scenes_batch
-from zoo.testing.subjects import MethodSubject, turn
+from zoo.testing.stubs import scenes_batch
 
 STEPS = 5
 """Optimizer steps in which a player must lower its loss on one batch."""
@@ -21,7 +21,7 @@ STEPS = 5
 
 def translates(choice: Choice) -> str:
     """Translate 1 and 2 images, square and not, to 1 and 3 channels, from what the contract reads; return the largest value."""
-    subject = MethodSubject(choice)
+    subject = MethodHarness(choice)
     largest = 0.0
     for channels in (1, 3):
         method = subject.method(thermal_channels=channels)
@@ -53,7 +53,7 @@ def translates(choice: Choice) -> str:
 
 def inference(choice: Choice) -> str:
     """Load what `inference` names into a method that was not prepared for training; both must translate alike."""
-    subject = MethodSubject(choice)
+    subject = MethodHarness(choice)
     trained = subject.method(seed=0)
     if trained.order:
         stirred(trained, 0)
@@ -75,9 +75,9 @@ def inference(choice: Choice) -> str:
     return f"{len(content):,} bytes"
 
 
-def players(choice: Choice) -> str:
+def networks(choice: Choice) -> str:
     """Give each player its turn; gradients must reach all of its parameters, and it must have an optimizer."""
-    subject = MethodSubject(choice)
+    subject = MethodHarness(choice)
     method, batch = subject.build(), subject.example()
     if not method.order:
         return "nothing is trained"
@@ -87,7 +87,7 @@ def players(choice: Choice) -> str:
             raise CheckError("an OptimizerSpec for each player", "another object", "Return one from optimizer()")
         loss, parameters = turn(method, player, batch)
         if not parameters:
-            raise CheckError(f"player {player} to have parameters", "none", "Return its modules from players()")
+            raise CheckError(f"player {player} to have parameters", "none", "Return its modules from networks()")
         if not loss.isfinite():
             raise CheckError(f"finite losses of player {player}", f"{float(loss):g}", "Look for a log or root of zero")
         for name, parameter in parameters.items():
@@ -95,14 +95,14 @@ def players(choice: Choice) -> str:
                 raise CheckError(
                     f"a gradient for every parameter of player {player} in its turn",
                     f"none reaches {name}",
-                    "Use it in a loss of this player, or leave it out of players()",
+                    "Use it in a loss of this player, or leave it out of networks()",
                 )
     return ", ".join(dict.fromkeys(method.order))
 
 
 def learns(choice: Choice) -> str:
     """Let each player step on one batch while the others stand still; return its loss before and after."""
-    subject = MethodSubject(choice)
+    subject = MethodHarness(choice)
     order = dict.fromkeys(subject.build().order)
     told = []
     for player in order:
@@ -126,7 +126,7 @@ def _descent(method: Method, player: str, batch: dict[str, Tensor], rng: torch.G
     another time of a flow says nothing about the step.
     """
     spec = method.optimizer(player)
-    own = [p for module in method.players()[player] for p in module.parameters() if p.requires_grad]
+    own = [p for module in method.networks()[player] for p in module.parameters() if p.requires_grad]
     adam = torch.optim.Adam(dict.fromkeys(own), lr=spec.lr, betas=spec.betas, eps=spec.eps)
     losses, start = [], rng.get_state()
     for _ in range(STEPS + 1):
@@ -139,7 +139,7 @@ def _descent(method: Method, player: str, batch: dict[str, Tensor], rng: torch.G
     return losses
 
 
-def _translation(subject: MethodSubject, method: Method, batch: dict[str, Tensor]) -> Tensor:
+def _translation(subject: MethodHarness, method: Method, batch: dict[str, Tensor]) -> Tensor:
     torch.manual_seed(0)
     method.train(method.test_mode == "train")
     with torch.no_grad():

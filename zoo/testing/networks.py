@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from zoo.contracts import Method
 from zoo.registry import Choice
 from zoo.testing.failure import CheckError
-from zoo.testing.subjects import subject_of
+from zoo.testing.harness import subject_of
 
 
 def backward(choice: Choice) -> str:

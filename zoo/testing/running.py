@@ -97,7 +97,7 @@ def run(case: Case) -> str:
     if case.choice is None:
         return case.check.function()(case.plugin)
     # Here, not above: what it watches is torch's.
-    from zoo.testing.surroundings import undisturbed
+    from zoo.testing.global_state import undisturbed
 
     # What a part prints or warns of is no part of the answer.
     with undisturbed(), contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():

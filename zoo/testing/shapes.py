@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from zoo.errors import UsageError
 from zoo.registry import Choice
 from zoo.testing.failure import CheckError
-from zoo.testing.subjects import JudgeSubject, NetworkSubject, Size, images
+from zoo.testing.harness import DiscriminatorHarness, NetworkHarness, Size, images
 
 SLACK = 1e-6
 """Rounding by which an image may leave [-1, 1]."""
@@ -37,7 +37,7 @@ def shapes(choice: Choice) -> str:
 
 def in_range(choice: Choice) -> str:
     """Raise all weights and look for values outside [-1, 1]; return the largest."""
-    subject = NetworkSubject(choice)
+    subject = NetworkHarness(choice)
     largest = 0.0
     for factor in LOUDER:
         network = subject.build().eval()
@@ -58,19 +58,19 @@ def in_range(choice: Choice) -> str:
     return f"at most {largest:.3g}"
 
 
-def _network(choice: Choice) -> NetworkSubject | JudgeSubject:
-    return JudgeSubject(choice) if choice.entry.kind == "normalizer" else NetworkSubject(choice)
+def _network(choice: Choice) -> NetworkHarness | DiscriminatorHarness:
+    return DiscriminatorHarness(choice) if choice.entry.kind == "normalizer" else NetworkHarness(choice)
 
 
-def _channels(subject: NetworkSubject | JudgeSubject) -> list[tuple[int, ...]]:
-    if isinstance(subject, NetworkSubject) and subject.translates:
+def _channels(subject: NetworkHarness | DiscriminatorHarness) -> list[tuple[int, ...]]:
+    if isinstance(subject, NetworkHarness) and subject.translates:
         return [(3, 1), (1, 1), (3, 3), (1, 3)]
     return [(1,), (3,)]
 
 
-def _sizes(subject: NetworkSubject | JudgeSubject) -> list[Size]:
+def _sizes(subject: NetworkHarness | DiscriminatorHarness) -> list[Size]:
     """Return square sizes and, unless a discriminator is built for one size, others; each is built for its height."""
-    if isinstance(subject, JudgeSubject):
+    if isinstance(subject, DiscriminatorHarness):
         return [(16, 16), (16, 20)]
     small, large = subject.sides()
     if subject.settles_size:
@@ -79,13 +79,13 @@ def _sizes(subject: NetworkSubject | JudgeSubject) -> list[Size]:
     return [(small, small), (large, large), (small, large), (large, small)]
 
 
-def _answer(subject: NetworkSubject | JudgeSubject, network: nn.Module, x: Tensor) -> Tensor | None:
+def _answer(subject: NetworkHarness | DiscriminatorHarness, network: nn.Module, x: Tensor) -> Tensor | None:
     """Return the network's output; None where it was built for squares and says so."""
     try:
         with torch.no_grad():
             y: Tensor = network(x)
     except UsageError:
-        if x.shape[-1] != x.shape[-2] and isinstance(subject, NetworkSubject) and subject.settles_size:
+        if x.shape[-1] != x.shape[-2] and isinstance(subject, NetworkHarness) and subject.settles_size:
             return None
         raise
     return y

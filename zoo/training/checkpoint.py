@@ -48,7 +48,7 @@ class State:
     speed: str = ""
     """How the steps were computed (`Speed`); going on in another way is no longer bit for bit."""
     counts: dict[str, int] = field(default_factory=dict)
-    """Turns behind each sum of losses since the last line of the log."""
+    """TrainStep behind each sum of losses since the last line of the log."""
     sha256: str = ""
     """Of the tensors file; filled in by `save`."""
     checksum: str = ""

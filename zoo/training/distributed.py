@@ -124,7 +124,7 @@ class Processes:
         dist.gather_object(value, values, 0, group=self._words)
         return values or [value]
 
-    def copy_first(self, tensors: Iterable[Tensor]) -> None:
+    def broadcast_parameters(self, tensors: Iterable[Tensor]) -> None:
         """Overwrite tensors with the first process's, so that all begin with the same weights to the last bit."""
         if self.count > 1:
             for tensor in tensors:

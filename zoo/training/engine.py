@@ -32,23 +32,23 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from zoo.compute.graph import CudaGraph, RecordedTurns
+from zoo.compute.graph import CudaGraph, CudaGraphStep
 from zoo.compute.networks import prepared
 from zoo.compute.options import PLAIN, Speed, kernels, require_precision
 from zoo.contracts import Batch, Method
-from zoo.data.sampling import Order
+from zoo.data.sampling import BatchSampler
 from zoo.recipe import Recipe
 from zoo.training import checkpoint as checkpoints
 from zoo.training.checkpoint import Checkpoint, CheckpointError, State
 from zoo.training.distributed import Processes
-from zoo.training.log import LOG, Log, Reading, read_log
+from zoo.training.log import LOG, Log, LogEntry, read_log
 from zoo.training.schedule import factor
-from zoo.training.step import Turns
+from zoo.training.step import TrainStep
 
 CHECKPOINTS = "checkpoints"
 """Name in a training's folder."""
 TAIL = 20
-"""Readings that a result keeps."""
+"""Log entries that a result keeps."""
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class StepReport:
     step: int
     """Steps done, of `steps`."""
     steps: int
-    reading: Reading | None
+    reading: LogEntry | None
     """The line that this step added to the log, if it did."""
 
 
@@ -101,7 +101,7 @@ class TrainResult:
     """Optimizer steps done, over all runs."""
     seconds: float
     """Time spent, over all runs."""
-    tail: tuple[Reading, ...]
+    tail: tuple[LogEntry, ...]
     """The last lines of the log."""
 
 
@@ -166,19 +166,19 @@ def train(
     require_precision(recipe.precision, device)
     assert recipe.decay_crop or decay_store, "a recipe without decay_crop needs the split at its size"
     with kernels(recipe.precision, speed), prepared(method, speed, recipe.precision, device):
-        order = Order(recipe.seed, store.n_visible, store.n_thermal, recipe.batch, paired)
+        order = BatchSampler(recipe.seed, store.n_visible, store.n_thermal, recipe.batch, paired)
         # The parts are on their device already, and precision is named here so that no environment variable decides it.
-        turns = Turns(
+        turns = TrainStep(
             method, Accelerator(cpu=device.type == "cpu", device_placement=False, mixed_precision="no"), speed
         )
-        advance = RecordedTurns(turns, CudaGraph(device, rng)) if speed.graph else turns
+        advance = CudaGraphStep(turns, CudaGraph(device, rng)) if speed.graph else turns
         together = processes or Processes(device, recipe.batch)
         mine = checkpoints.load(folder / CHECKPOINTS, train_key=train_key, device=device) if together.first else None
         loaded = together.share(mine)
         if loaded is not None:
             _restore(loaded, turns, rng, device, together)
         else:
-            together.copy_first(method.state_dict().values())
+            together.broadcast_parameters(method.state_dict().values())
             together.seed_own(recipe.seed)
         saved = step = loaded.state.step if loaded else 0
         before = loaded.state.seconds if loaded else 0.0
@@ -229,7 +229,7 @@ def train(
 
 def _batches(
     recipe: Recipe,
-    order: Order,
+    order: BatchSampler,
     store: Store,
     decay_store: Callable[[], Store] | None,
     *,
@@ -248,14 +248,14 @@ def _batches(
         step += 1
 
 
-def _read(turns: Turns, step: int, rate: float, since: tuple[int, float]) -> tuple[Reading, tuple[int, float]]:
+def _read(turns: TrainStep, step: int, rate: float, since: tuple[int, float]) -> tuple[LogEntry, tuple[int, float]]:
     """Return the losses since the last reading, and this reading's step and time."""
     losses = turns.losses.read(step)
     turns.check_alive(step)
     now = time.perf_counter()
     speed = (step - since[0]) / (now - since[1])
     lr = turns.specs[turns.method.order[-1]].lr * rate
-    return Reading(step=step, losses=losses, lr=lr, it_s=speed), (step, now)
+    return LogEntry(step=step, losses=losses, lr=lr, it_s=speed), (step, now)
 
 
 def _streams(device: torch.device) -> dict[str, Tensor]:
@@ -266,7 +266,9 @@ def _streams(device: torch.device) -> dict[str, Tensor]:
     return streams
 
 
-def _restore(loaded: Checkpoint, turns: Turns, rng: torch.Generator, device: torch.device, together: Processes) -> None:
+def _restore(
+    loaded: Checkpoint, turns: TrainStep, rng: torch.Generator, device: torch.device, together: Processes
+) -> None:
     tensors: Mapping[str, Tensor] = loaded.tensors
     before, now = loaded.state.speed, str(turns.speed)
     if before and before != now:

@@ -17,7 +17,7 @@ LOG = "log.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class LogEntry:
     """One line of the log."""
 
     step: int
@@ -61,7 +61,7 @@ class Log:
     ) -> None:
         self._file.close()
 
-    def append(self, reading: Reading) -> None:
+    def append(self, reading: LogEntry) -> None:
         """Write one line through to the file."""
         try:
             self._file.write(msgspec.json.encode(reading) + b"\n")
@@ -77,18 +77,18 @@ class Log:
             raise _unwritable(self.path, error) from error
 
 
-def read_log(path: Path, last: int | None = None) -> list[Reading]:
+def read_log(path: Path, last: int | None = None) -> list[LogEntry]:
     """Return the log's readings, or only the `last` ones; none where there is no log."""
     readings = [reading for _, reading in _lines(path)]
     return readings if last is None else readings[-last:]
 
 
-def _lines(path: Path) -> list[tuple[bytes, Reading]]:
+def _lines(path: Path) -> list[tuple[bytes, LogEntry]]:
     """Return the lines that can be read; damaged ones, and a last one whose write was cut off, are passed over."""
     lines = []
     for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
         try:
-            reading = msgspec.json.decode(line, type=Reading)
+            reading = msgspec.json.decode(line, type=LogEntry)
         except (ValueError, RecursionError):
             continue
         if line.endswith(b"\n"):

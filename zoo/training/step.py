@@ -18,7 +18,7 @@ STALLED = 1e-12
 """Largest first moment of Adam under which nothing is learned: its update divides by at least eps, 1e-8."""
 
 
-class Turns:
+class TrainStep:
     """A method, one Adam a player, and the losses since they were last read.
 
     Args:
@@ -32,7 +32,7 @@ class Turns:
         # Not wrapped for several processes: `losses` calls networks too, and each player has gradients of its own to average.
         self.model: nn.Module = accelerator.prepare_model(method, evaluation_mode=True)
         self.statistics = running_statistics(method)
-        self.parameters = {player: _trained(modules) for player, modules in method.players().items()}
+        self.parameters = {player: _trained(modules) for player, modules in method.networks().items()}
         assert set(method.order) <= set(self.parameters), "the method's order names a player that it does not have"
         self.specs = {player: method.optimizer(player) for player in self.parameters}
         self.device = next(iter(self.parameters.values()))[0].device

@@ -19,7 +19,7 @@ from zoo_plugins.baselines import zoo_components
 from zoo_plugins.baselines.config import BaselineConfig, GreyConfig
 from zoo_plugins.baselines.fitted import HistogramMatching, MeanImage, PixelRegression
 from zoo_plugins.baselines.grey import Grey
-from zoo_plugins.baselines.told import ObjectMeans
+from zoo_plugins.baselines.object_means import ObjectMeans
 
 SIZE = 12
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from zoo.contracts import Generator, Normalizer
 from zoo.errors import UsageError
-from zoo.training.step import Turns
+from zoo.training.step import TrainStep
 from zoo_plugins.cut import zoo_components
 from zoo_plugins.cut.config import CUTConfig
 from zoo_plugins.cut.method import CUT
@@ -90,8 +90,8 @@ def build(config: CUTConfig, parts: TinyParts | None = None) -> CUT:
     return method.double()
 
 
-def turns_of(method: CUT) -> Turns:
-    return Turns(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
+def turns_of(method: CUT) -> TrainStep:
+    return TrainStep(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
 
 
 def batches(count: int, thermal: int = 1, size: int = SIZE) -> list[dict[str, Tensor]]:

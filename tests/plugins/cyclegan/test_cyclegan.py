@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from zoo.contracts import Normalizer
 from zoo.errors import UsageError
-from zoo.training.step import Turns
+from zoo.training.step import TrainStep
 from zoo_plugins.cyclegan import zoo_components
 from zoo_plugins.cyclegan.config import CycleGANConfig
 from zoo_plugins.cyclegan.method import CycleGAN
@@ -179,7 +179,7 @@ def test_steps_are_those_of_the_equations(
     config = CycleGANConfig(**options)
     method = build(config, TinyParts(thermal_channels=thermal, normalizer=normalizer))
     plain = PlainCycleGAN(method, config, identity, normalizer)
-    turns = Turns(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
+    turns = TrainStep(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
     for number, batch in enumerate(batches(5, thermal=thermal)):
         factor = 1 - number / 10
         expected = plain.step(batch, factor)
@@ -197,7 +197,7 @@ def test_discriminators_see_the_fakes_made_before_the_generators_update() -> Non
     before = method.G_A(batch["visible"]).detach()
     seen: list[Tensor] = []
     method.D_A.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().clone()))
-    Turns(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no")).step(batch, 1.0)
+    TrainStep(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no")).step(batch, 1.0)
     generator_turn, real, fake = seen
     assert torch.equal(generator_turn, before)
     assert torch.equal(real, batch["thermal"])

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from zoo.contracts import Normalizer
 from zoo.errors import RefusedError, UsageError, ZooError
-from zoo.training.step import Turns
+from zoo.training.step import TrainStep
 from zoo_plugins.layergan import zoo_components
 from zoo_plugins.layergan.config import LayerGANConfig
 from zoo_plugins.layergan.method import LayerGAN
@@ -22,7 +22,7 @@ from zoo_plugins.layergan.method import LayerGAN
 SIZE = 32
 
 
-class Judge(nn.Module):
+class SmallDiscriminator(nn.Module):
     """A smooth discriminator of one hidden layer; a bias at its end would cancel out of a critic's loss."""
 
     def __init__(self, channels: int) -> None:
@@ -50,7 +50,7 @@ class TinyParts:
     rng: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(1))
 
     def discriminator(self, *, in_channels: int) -> nn.Module:
-        return self.normalizer.wrap(Judge(in_channels))
+        return self.normalizer.wrap(SmallDiscriminator(in_channels))
 
 
 def options(**changes: object) -> LayerGANConfig:
@@ -152,7 +152,7 @@ def test_the_image_is_the_sum_of_the_masked_layers() -> None:
 def test_the_reduced_method_has_one_layer_and_one_discriminator() -> None:
     method, batch = build(options(layered=False)), make_batch()
     state = method(batch)
-    assert len(method.generator.trunks) == len(method.judges) == 1
+    assert len(method.generator.trunks) == len(method.discriminators) == 1
     assert state["fakes"].shape == (2, 1, 1, SIZE, SIZE)
     assert torch.equal(state["reals"][:, 0], batch["thermal"])
 
@@ -167,10 +167,10 @@ def test_losses_equal_the_papers_equations() -> None:
     for layer, images in shown.items():
         mask = (batch["labels"][images] == layer)[:, None]
         fake, real = state["fakes"][images, layer], mask * batch["thermal"][images]
-        judge = method.judges[layer]
-        adversarial.append(-judge(fake).mean())
-        critic.append(judge(fake).mean() - judge(real).mean())
-        penalty.append(3 * judge(0.5 * (real + fake)).square().mean())
+        discriminator = method.discriminators[layer]
+        adversarial.append(-discriminator(fake).mean())
+        critic.append(discriminator(fake).mean() - discriminator(real).mean())
+        penalty.append(3 * discriminator(0.5 * (real + fake)).square().mean())
     ours = method.losses("generator", state)
     torch.testing.assert_close(ours["l1"], 7 * (state["image"] - batch["thermal"]).abs().mean())
     torch.testing.assert_close(ours["adversarial"], 0.5 * sum(adversarial, torch.zeros(())))
@@ -195,7 +195,7 @@ def test_other_adversarial_losses_are_the_published_ones(
 ) -> None:
     method, batch = build(options(gan=gan, layered=False)), make_batch()
     state = method(batch)
-    real, fake = method.judges[0](batch["thermal"]), method.judges[0](state["image"])
+    real, fake = method.discriminators[0](batch["thermal"]), method.discriminators[0](state["image"])
     torch.testing.assert_close(method.losses("discriminator", state)["D"], judged(real, fake))
     torch.testing.assert_close(method.losses("generator", state)["adversarial"], fooled(fake))
 
@@ -206,9 +206,11 @@ def test_an_absent_class_gets_no_gradient() -> None:
     for player in method.order:
         method.zero_grad()
         sum(method.losses(player, state).values(), torch.zeros(())).backward(retain_graph=True)
-        for modules in (method.generator.trunks, method.generator.heads, method.judges):
+        for modules in (method.generator.trunks, method.generator.heads, method.discriminators):
             assert largest_gradient(modules[3]) == 0
-        active = [method.judges] if player == "discriminator" else [method.generator.trunks, method.generator.heads]
+        active = (
+            [method.discriminators] if player == "discriminator" else [method.generator.trunks, method.generator.heads]
+        )
         assert all(largest_gradient(modules[layer]) > 0 for modules in active for layer in range(3))
 
 
@@ -275,7 +277,7 @@ def test_a_relative_layer_is_the_contrast_to_the_mean_temperature() -> None:
 )
 def test_a_few_steps_train_every_weight_and_lower_the_l1_distance(config: LayerGANConfig) -> None:
     method = untrained(config, TinyParts(classes=("road", "car", "person"), class_temperatures=(10.0,) * 3))
-    turns, batch = Turns(method, Accelerator(cpu=True)), make_batch()
+    turns, batch = TrainStep(method, Accelerator(cpu=True)), make_batch()
     before = {name: value.clone() for name, value in method.named_parameters()}
     distances = []
     for _ in range(6):
@@ -290,7 +292,7 @@ def test_a_few_steps_train_every_weight_and_lower_the_l1_distance(config: LayerG
 def test_some_classes_can_share_the_last_layer() -> None:
     method = build(options(classes=("person", "car")))
     assert method.layer_of_class.tolist() == [2, 1, 0, 2]
-    assert len(method.judges) == len(method.generator.trunks) == 3
+    assert len(method.discriminators) == len(method.generator.trunks) == 3
 
 
 def test_a_class_that_the_dataset_lacks_is_refused() -> None:

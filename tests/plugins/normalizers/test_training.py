@@ -51,9 +51,11 @@ def _global_state() -> Iterator[None]:
     torch.use_deterministic_algorithms(deterministic)
 
 
-def run(folder: Path, judge: str, generator: str = "resnet6:width=2", stop_after: int = 99) -> dict[str, Tensor]:
+def run(
+    folder: Path, discriminator: str, generator: str = "resnet6:width=2", stop_after: int = 99
+) -> dict[str, Tensor]:
     """Train three steps, or stop after fewer, and return all state of the method."""
-    recipe = compose(generator=generator, discriminator=judge, size=64, steps=3)
+    recipe = compose(generator=generator, discriminator=discriminator, size=64, steps=3)
     rng = seed_everything(recipe.seed, CPU)
     method = build_method(recipe, DatasetInfo(name="noise", splits={"train": 2}), rng, training=True)
     done: list[int] = []
@@ -74,12 +76,12 @@ def run(folder: Path, judge: str, generator: str = "resnet6:width=2", stop_after
 
 
 @pytest.mark.parametrize(
-    "judge", ["patchgan_gp:width=2", "multiscale_sn:width=2", "pixel_gn:width=2", "multiscale_gp:width=2"]
+    "discriminator", ["patchgan_gp:width=2", "multiscale_sn:width=2", "pixel_gn:width=2", "multiscale_gp:width=2"]
 )
-def test_a_stopped_training_goes_on_bit_for_bit(judge: str, tmp_path: Path) -> None:
-    straight = run(tmp_path / "straight", judge)
-    run(tmp_path / "stopped", judge, stop_after=2)
-    resumed = run(tmp_path / "stopped", judge)
+def test_a_stopped_training_goes_on_bit_for_bit(discriminator: str, tmp_path: Path) -> None:
+    straight = run(tmp_path / "straight", discriminator)
+    run(tmp_path / "stopped", discriminator, stop_after=2)
+    resumed = run(tmp_path / "stopped", discriminator)
     assert [name for name in straight if not torch.equal(straight[name], resumed[name])] == []
 
 
@@ -105,6 +107,6 @@ def test_batch_norm_is_refused_where_a_gradient_per_sample_is_needed(norm: str) 
 
 @pytest.mark.parametrize("norm", ["gn", "gp", "sn", "clip"])
 def test_normalizers_switch_feature_norm_off_unless_it_is_named(norm: str) -> None:
-    for judge, kept in ((f"multiscale_{norm}", "none"), (f"multiscale_{norm}:norm=instance", "instance")):
-        part = compose(discriminator=judge).discriminator
+    for discriminator, kept in ((f"multiscale_{norm}", "none"), (f"multiscale_{norm}:norm=instance", "instance")):
+        part = compose(discriminator=discriminator).discriminator
         assert part is not None and part.config["norm"] == kept

@@ -115,7 +115,9 @@ def test_a_converted_pixel_discriminator_judges_as_its_program_does(tmp_path, no
 def test_loading_a_discriminator_says_what_it_is_and_how_to_load_it(tmp_path):
     torch.save(state_dict(3, "instance", False), tmp_path / "latest_net_D_A.pth")
     done = convert(tmp_path / "latest_net_D_A.pth", tmp_path / "D")
-    with pytest.raises(UsageError, match=r"holds a pix2pix PatchGAN discriminator.* it judges images") as error:
+    with pytest.raises(
+        UsageError, match=r"holds a pix2pix PatchGAN discriminator.* a discriminator cannot translate"
+    ) as error:
         zoo.load(tmp_path / "D")
     assert f'zoo.create("{done.component.partition(" ")[2]}", kind="discriminator")' in error.value.fix
 

@@ -34,8 +34,8 @@ def halved(image: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def maps(net: MultiScale, image: NDArray[np.float64]) -> list[Tensor]:
     found = []
-    for judge in net.scales:
-        found.append(judge(torch.from_numpy(image)[None, None])[0, 0])
+    for discriminator in net.scales:
+        found.append(discriminator(torch.from_numpy(image)[None, None])[0, 0])
         image = halved(image)
     return found
 

@@ -19,7 +19,7 @@ from zoo.contracts import Normalizer
 from zoo.data.layout import read_info
 from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError, UsageError
-from zoo.training.step import Turns
+from zoo.training.step import TrainStep
 from zoo_plugins.pix2pix import zoo_components
 from zoo_plugins.pix2pix.config import Pix2PixConfig
 from zoo_plugins.pix2pix.method import Pix2Pix
@@ -111,7 +111,7 @@ def test_steps_are_those_of_the_equations(options: dict[str, Any], parts: TinyPa
     method = build(config, parts)
     g, d = copy.deepcopy(method.G), copy.deepcopy(method.D)
     adam_g, adam_d = PlainAdam(g, config.lr), PlainAdam(d, config.lr)
-    turns = Turns(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
+    turns = TrainStep(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
     for number in range(4):
         factor, batch = 1 - number / 10, make_batch(number, parts.thermal_channels)
         x, y = batch["visible"], batch["thermal"]
@@ -183,7 +183,7 @@ def test_the_papers_networks_come_with_it_and_train_at_any_size_in_batches_of_on
         assert (config["norm"], config["dropout"], config["downs"]) == ("batch", True, downs)
         assert recipe.discriminator.config["norm"] == "batch"
         method = build_method(recipe, read_info(pairs), torch.Generator().manual_seed(0), training=True)
-        turns = Turns(method.train(), Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
+        turns = TrainStep(method.train(), Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
         images = torch.rand(1, 4, size, size) * 2 - 1
         turns.step({"visible": images[:, :3], "thermal": images[:, 3:]}, 1.0)
         assert all(np.isfinite(value) for value in turns.losses.read(1).values())

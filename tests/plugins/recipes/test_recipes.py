@@ -13,7 +13,7 @@ from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError
 from zoo.sources import DataSource, open_source
 from zoo.training.seeds import seed_everything
-from zoo.training.step import Turns
+from zoo.training.step import TrainStep
 
 RECIPES = [
     "gn_cyclegan", "cbam_cyclegan", "cyclegan", "cut", "fastcut", "pix2pix", "thermalgan", "layergan", "layergan_reduced",
@@ -50,7 +50,7 @@ def test_each_recipe_trains_a_step_and_translates(name, scenes):
     device = torch.device("cpu")
     rng = seed_everything(0, device)
     method = build_method(recipe, scenes.info, rng, training=True).train()
-    turns = Turns(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
+    turns = TrainStep(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
     store = PairStore.open(scenes.root, "train", size=SIZE, device=device)
     batch = store.whole(torch.tensor([0]))
     before = {key: value.clone() for key, value in method.state_dict().items()}

@@ -17,7 +17,7 @@ from zoo.contracts import Normalizer
 from zoo.data.store import PairStore
 from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError
-from zoo.training.step import Turns
+from zoo.training.step import TrainStep
 from zoo_plugins.thermalgan.config import ThermalGANConfig
 from zoo_plugins.thermalgan.encoder import Encoder
 from zoo_plugins.thermalgan.method import ThermalGAN
@@ -65,8 +65,8 @@ def cat(*images: Tensor) -> Tensor:
     return torch.cat(images, dim=1)
 
 
-def judged(judge: nn.Module, x: Tensor, real: Tensor, fake: Tensor, loss: Any) -> Tensor:
-    return (loss(judge(cat(x, real)), 1.0) + loss(judge(cat(x, fake.detach())), 0.0)) / 2
+def judged(discriminator: nn.Module, x: Tensor, real: Tensor, fake: Tensor, loss: Any) -> Tensor:
+    return (loss(discriminator(cat(x, real)), 1.0) + loss(discriminator(cat(x, fake.detach())), 0.0)) / 2
 
 
 def build(config: ThermalGANConfig, parts: Any) -> ThermalGAN:
@@ -76,8 +76,8 @@ def build(config: ThermalGANConfig, parts: Any) -> ThermalGAN:
     return method.double()
 
 
-def turns_of(method: ThermalGAN) -> Turns:
-    return Turns(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
+def turns_of(method: ThermalGAN) -> TrainStep:
+    return TrainStep(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
 
 
 @pytest.mark.parametrize("normalizer", [Normalizer(), Penalty()])
@@ -106,18 +106,18 @@ def test_steps_with_temperatures_are_those_of_the_equations(make_parts, make_bat
         gan, l1 = squared(d1(cat(condition, fake_s)), 1.0), 10 * (fake_s - segmentation).abs().mean()
         adams[g1].minimise(gan + l1)
         expected |= {"step1_generator/gan": gan.item(), "step1_generator/l1": l1.item()}
-        for name, judge, c, real, fake, loss in (
+        for name, discriminator, c, real, fake, loss in (
             ("step1", d1, condition, segmentation, fake_s, squared),
             ("step2", d2, x, relative, fake_r, entropy),
         ):
-            term = judged(judge, c, real, fake, loss)
+            term = judged(discriminator, c, real, fake, loss)
             expected[f"{name}_discriminator/D"] = term.item()
             if clipped:
-                penalty = 3 * (judge(cat(c, real)) * judge(cat(c, fake.detach()))).mean() ** 2
+                penalty = 3 * (discriminator(cat(c, real)) * discriminator(cat(c, fake.detach()))).mean() ** 2
                 expected[f"{name}_discriminator/penalty"], term = penalty.item(), term + penalty
-            adams[judge].minimise(term)
+            adams[discriminator].minimise(term)
             if clipped:
-                for p in judge.parameters():
+                for p in discriminator.parameters():
                     p.data.clamp_(-0.2, 0.2)
         gan, l1 = entropy(d2(cat(x, fake_r)), 1.0), 100 * (fake_r - relative).abs().mean()
         adams[g2].minimise(gan + l1)
@@ -163,14 +163,14 @@ def test_steps_with_a_latent_code_are_bicyclegans(make_parts, make_batch) -> Non
         gradients_e = torch.autograd.grad(without_recovery, adam_e.weights, retain_graph=True)
         adam_g.step(list(gradients_g))
         adam_e.step(list(gradients_e))
-        judges = {"D": judged(d, visible, segmentation, encoded, squared)}
-        judges["D_random"] = judged(d_random, visible, segmentation, random, squared)
-        adam_d.minimise(sum(judges.values()))
+        discriminators = {"D": judged(d, visible, segmentation, encoded, squared)}
+        discriminators["D_random"] = judged(d_random, visible, segmentation, random, squared)
+        adam_d.minimise(sum(discriminators.values()))
 
         turns.step(batch, 1.0)
         seen = turns.losses.read(number)
         expected = {f"step1_generator/{name}": term.item() for name, term in terms.items()}
-        expected |= {f"step1_discriminator/{name}": term.item() for name, term in judges.items()}
+        expected |= {f"step1_discriminator/{name}": term.item() for name, term in discriminators.items()}
         assert {name: value for name, value in seen.items() if "step1" in name} == pytest.approx(expected, rel=1e-9)
     for name, net in nets.items():
         torch.testing.assert_close(

@@ -81,14 +81,14 @@ def test_unknown_files_name_the_nearest_format_and_the_keys(state, write, tmp_pa
 
 
 def test_of_several_networks_one_is_named_unless_there_is_one_generator(state, write, tmp_path):
-    judge = zoo.create("patchgan:width=2", in_channels=3).state_dict()
-    path = write({"G_A": state, "G_B": state, "D_A": judge}, tmp_path / "all.pth")
+    discriminator = zoo.create("patchgan:width=2", in_channels=3).state_dict()
+    path = write({"G_A": state, "G_B": state, "D_A": discriminator}, tmp_path / "all.pth")
     with pytest.raises(UsageError, match=r"holds 3 networks: G_A .* --part G_A"):
         convert(path, tmp_path / "G")
     with pytest.raises(UsageError, match="Did you mean G_A"):
         convert(path, tmp_path / "G", part="GA")
     assert convert(path, tmp_path / "B", part="G_B").source.part == "G_B"
-    assert convert(write({"G": state, "D": judge}, tmp_path / "two.pth"), tmp_path / "G").source.part == "G"
+    assert convert(write({"G": state, "D": discriminator}, tmp_path / "two.pth"), tmp_path / "G").source.part == "G"
 
 
 def test_options_that_the_file_tells_are_not_the_user_s(state, write, tmp_path):

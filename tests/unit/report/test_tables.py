@@ -66,7 +66,7 @@ def test_every_row_and_baseline_is_a_system_that_exists(name):
         else:
             registry.find("method", row.method)
             registry.find("generator", row.generator)
-            registry.find_judge(row.discriminator)
+            registry.find_discriminator(row.discriminator)
     for baseline in table.baselines:
         assert not registry.find("method", baseline).contract.uses
     for column in table.columns:

@@ -269,8 +269,8 @@ MORE = [
             "        self.config = config\n": "        self.config = config\n        self.spare = nn.Linear(2, 2)\n",
             "[self.generator]": "[self.generator, self.spare]",
         },
-        "players",
-        ("none reaches spare.weight", "leave it out of players()"),
+        "networks",
+        ("none reaches spare.weight", "leave it out of networks()"),
     ),
     Broken(
         "a loss that is raised",

@@ -45,7 +45,7 @@ class Flow(Method):
             parts.visible_channels + 2 * parts.thermal_channels, parts.thermal_channels, 3, padding=1
         )
 
-    def players(self) -> dict[str, list[nn.Module]]:
+    def networks(self) -> dict[str, list[nn.Module]]:
         return {"generator": [self.network]}
 
     def optimizer(self, player: str) -> OptimizerSpec:
@@ -59,7 +59,7 @@ class Flow(Method):
         shown = torch.cat((batch["visible"], between, time.expand_as(thermal)), 1)
         return {"velocity": self.network(shown), "wanted": thermal - noise, "time": time}
 
-    def losses(self, player: str, state: State) -> dict[str, Tensor]:
+    def losses(self, name: str, state: State) -> dict[str, Tensor]:
         # The usual weight of late times makes the loss itself depend on the draw far more than on a step.
         weight = 1 / (1.05 - state["time"])
         error = (weight * (state["velocity"] - state["wanted"]).square()).mean()

@@ -30,13 +30,13 @@ class TinyMethod(Method):
         self.translator = nn.Sequential(
             nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.Conv2d(4, 1, 1)
         )
-        self.judge = nn.Conv2d(1, 1, 3)
+        self.discriminator = nn.Conv2d(1, 1, 3)
         self.frozen = nn.Conv2d(1, 1, 1).requires_grad_(False)
         self.pool = HistoryPool(2, channels=1, height=SIZE, width=SIZE, rng=rng)
         self.gradients_in_turn: list[tuple[str, bool, bool]] = []
 
-    def players(self) -> dict[str, list[nn.Module]]:
-        return {"generator": [self.translator, self.frozen], "discriminator": [self.judge]}
+    def networks(self) -> dict[str, list[nn.Module]]:
+        return {"generator": [self.translator, self.frozen], "discriminator": [self.discriminator]}
 
     def optimizer(self, player: str) -> OptimizerSpec:
         return OptimizerSpec(lr=0.01 if player == "generator" else 0.02, betas=(0.5, 0.99))
@@ -45,13 +45,16 @@ class TinyMethod(Method):
         return {"fake": self.translator(batch["visible"]), "thermal": batch["thermal"]}
 
     def losses(self, player: str, state: State) -> dict[str, Tensor]:
-        with_gradients = (self.translator[0].weight.requires_grad, self.judge.weight.requires_grad)
+        with_gradients = (self.translator[0].weight.requires_grad, self.discriminator.weight.requires_grad)
         self.gradients_in_turn.append((player, *with_gradients))
         if player == "generator":
             fake = self.frozen(state["fake"])
-            return {"gan": -self.judge(fake).mean(), "l1": F.l1_loss(fake, state["thermal"])}
+            return {"gan": -self.discriminator(fake).mean(), "l1": F.l1_loss(fake, state["thermal"])}
         fake = self.pool(state["fake"])
-        return {"critic": (self.judge(fake) - self.judge(state["thermal"])).mean() + self.judge.weight.square().sum()}
+        return {
+            "critic": (self.discriminator(fake) - self.discriminator(state["thermal"])).mean()
+            + self.discriminator.weight.square().sum()
+        }
 
 
 class TinyStore:

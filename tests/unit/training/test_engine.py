@@ -26,7 +26,7 @@ class OnePlayer(Method):
         self.net, self.loss, self.step = nn.Linear(1, 1, bias=False), loss, 0
         nn.init.ones_(self.net.weight)
 
-    def players(self) -> dict[str, list[nn.Module]]:
+    def networks(self) -> dict[str, list[nn.Module]]:
         return {"generator": [self.net]}
 
     def optimizer(self, player: str) -> OptimizerSpec:

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import ZooError
-from zoo.training.log import Log, Reading, read_log
+from zoo.training.log import Log, LogEntry, read_log
 
 
-def reading(step: int) -> Reading:
-    return Reading(step=step, losses={"generator/gan": step / 10}, lr=2e-4, it_s=1.0)
+def reading(step: int) -> LogEntry:
+    return LogEntry(step=step, losses={"generator/gan": step / 10}, lr=2e-4, it_s=1.0)
 
 
 def write(path: Path, *steps: int, after: int = 0) -> None:

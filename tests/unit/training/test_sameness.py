@@ -19,16 +19,16 @@ from accelerate import Accelerator
 from zoo.build import build_method
 from zoo.composition import compose
 from zoo.compute import networks
-from zoo.compute.graph import WARM_STEPS, RecordedTurns
+from zoo.compute.graph import WARM_STEPS, CudaGraphStep
 from zoo.compute.networks import prepared
 from zoo.compute.options import PLAIN, Speed, kernels
 from zoo.data.layout import read_info
-from zoo.data.sampling import Order
+from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
 from zoo.errors import ZooError
 from zoo.recipe import Precision
 from zoo.training.seeds import seed_everything
-from zoo.training.step import Turns
+from zoo.training.step import TrainStep
 
 CPU, SIZE, STEPS = torch.device("cpu"), 16, 50
 RESNET = "resnet6:width=4,blocks=1"
@@ -43,7 +43,7 @@ SYSTEMS = {
     },
 }
 Losses = list[dict[str, float]]
-Wrap = Callable[[Turns], Turns | RecordedTurns]
+Wrap = Callable[[TrainStep], TrainStep | CudaGraphStep]
 
 
 @pytest.fixture(autouse=True)
@@ -69,10 +69,10 @@ def train(
     rng = seed_everything(0, CPU)
     method = build_method(recipe, read_info(root), rng, training=True).to(kind).train()
     store = PairStore.open(root, "train", size=SIZE + 2, device=CPU)
-    order = Order(0, store.n_visible, store.n_thermal, recipe.batch, False)
+    order = BatchSampler(0, store.n_visible, store.n_thermal, recipe.batch, False)
     losses = []
     with kernels(precision, speed), prepared(method, speed, precision, CPU):
-        turns = Turns(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"), speed)
+        turns = TrainStep(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"), speed)
         advance = wrap(turns)
         for step in range(steps):
             batch = store.sample(*order.indices(step), crop=SIZE, rng=rng, aligned=False)
@@ -104,7 +104,7 @@ def test_float32_kernels_follow_the_plain_path_until_rounding_grows(pairs):
 class StandIn:
     """Records on a CPU: like a graph, recording changes no tensor, and a replay runs what was recorded."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: TrainStep) -> None:
         self.turns, self.warmed, self.replayed = turns, 0, 0
 
     def warm(self, work):
@@ -134,9 +134,9 @@ class StandIn:
 def test_a_recorded_step_is_the_plain_one_bit_for_bit(pairs, system):
     recorders = []
 
-    def wrap(turns: Turns) -> RecordedTurns:
+    def wrap(turns: TrainStep) -> CudaGraphStep:
         recorders.append(StandIn(turns))
-        return RecordedTurns(turns, recorders[0])
+        return CudaGraphStep(turns, recorders[0])
 
     recorded = train(pairs, system, PLAIN, steps=12, wrap=wrap)
     assert recorded == train(pairs, system, PLAIN, steps=12)
@@ -152,7 +152,7 @@ class Refusing(StandIn):
 
 
 def test_a_step_that_cannot_be_recorded_goes_on_without(pairs, caplog):
-    refused = train(pairs, "gn", PLAIN, steps=8, wrap=lambda turns: RecordedTurns(turns, Refusing(turns)))
+    refused = train(pairs, "gn", PLAIN, steps=8, wrap=lambda turns: CudaGraphStep(turns, Refusing(turns)))
     assert refused == train(pairs, "gn", PLAIN, steps=8)
     assert caplog.text.count("cannot be recorded in a CUDA graph") == 1
 
@@ -173,7 +173,7 @@ def test_what_a_failed_recording_leaves_unusable_is_told(pairs, failure):
 
     error, told = (ZooError, "is stuck in it. Type --speed") if failure == "stuck" else (torch.OutOfMemoryError, "CUDA")
     with pytest.raises(error, match=told):
-        train(pairs, "gn", PLAIN, steps=8, wrap=lambda turns: RecordedTurns(turns, Stuck(turns)))
+        train(pairs, "gn", PLAIN, steps=8, wrap=lambda turns: CudaGraphStep(turns, Stuck(turns)))
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from zoo.report.html.runs import Entry, Group, group_entries
 from zoo.report.html.samples import BUDGET, Samples, samples_of
 from zoo.report.html.table import COSTS, Column, Row, metric_columns, table_rows
 from zoo.run.naming import length_text
-from zoo.training.log import LOG, Reading, read_log
+from zoo.training.log import LOG, LogEntry, read_log
 from zoo.version import __version__
 
 CYCLE = {
@@ -131,7 +131,7 @@ def _caption(group: Group, columns: Sequence[Column]) -> str:
     return f"{lengths}; {images} test images; below each score, its {intervals} interval"
 
 
-def _curves(group: Group, logs: dict[str, list[Reading]], term: str) -> str:
+def _curves(group: Group, logs: dict[str, list[LogEntry]], term: str) -> str:
     # Epochs where all runs count in them, as in the papers' figures.
     epochs = all(entry.recipe.budget.period > 1 for entry, _ in group.finished)
     curves = []

@@ -141,11 +141,16 @@ def page_of() -> Callable[[Path], Page]:
 def six(tmp_path, source) -> Path:
     """Six runs of one bench, as three generators with two discriminators make them."""
     out = tmp_path / "six"
-    generators, judges = ("resnet6:width=4", "resnet9:width=4", "unet_auto:width=4"), ("patchgan", "patchgan_gn")
-    command = f"zoo bench --gen {','.join(generators)} --disc {','.join(judges)} --data blocks --size 32 --steps 30"
+    generators, discriminators = (
+        ("resnet6:width=4", "resnet9:width=4", "unet_auto:width=4"),
+        ("patchgan", "patchgan_gn"),
+    )
+    command = (
+        f"zoo bench --gen {','.join(generators)} --disc {','.join(discriminators)} --data blocks --size 32 --steps 30"
+    )
     for i, generator in enumerate(generators):
-        for j, judge in enumerate(judges):
-            recipe = compose(generator=generator, discriminator=judge, data=source, size=32, steps=30)
+        for j, discriminator in enumerate(discriminators):
+            recipe = compose(generator=generator, discriminator=discriminator, data=source, size=32, steps=30)
             scores = [_score(values=(10.0 + i, 12.0 + j)), _score("ssim", (0.1 * i, 0.2))]
             _write_cell(out / f"cell{i}{j}", _record(recipe, scores=scores, command=command), level=2 * i + j)
     return out

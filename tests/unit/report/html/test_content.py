@@ -23,8 +23,8 @@ def test_every_run_has_its_scores_with_intervals_and_its_own_command(six, page_o
     for text in ("11.50", "10.50 to 12.50", "1.23 M", "1 min 15 s", "2.5 steps/s", "1.00 GiB", "visible", "95%"):
         assert text in page.text
     for generator in ("resnet6", "resnet9", "unet_auto"):
-        for judge in ("patchgan", "patchgan_gn"):
-            command = f"zoo bench --gen {generator}:width=4 --disc {judge} --data blocks --size 32 --steps 30"
+        for discriminator in ("patchgan", "patchgan_gn"):
+            command = f"zoo bench --gen {generator}:width=4 --disc {discriminator} --data blocks --size 32 --steps 30"
             assert command in page.text
 
 

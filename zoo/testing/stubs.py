@@ -40,7 +40,7 @@ class SmallGenerator(Generator):
         return [features[layer] for layer in layers]
 
 
-class SmallJudge(Discriminator):
+class SmallDiscriminator(Discriminator):
     """forward(x [N, C, H, W]) -> logits [N, 1, h, w]; linear between the kinks of its leaky ReLUs."""
 
     def __init__(self, in_channels: int) -> None:
@@ -59,7 +59,7 @@ class SmallJudge(Discriminator):
         return logits
 
 
-class LinearJudge(Discriminator):
+class LinearDiscriminator(Discriminator):
     """forward(x [N, C, H, W]) -> logits [N, 1] = w.x, whose gradient by the image has the norm `slope` everywhere."""
 
     def __init__(self, pixels: int, slope: float) -> None:
@@ -101,7 +101,7 @@ class SmallParts:
 
     def discriminator(self, *, in_channels: int) -> nn.Module:
         """Build a small discriminator."""
-        return self.normalizer.wrap(SmallJudge(in_channels))
+        return self.normalizer.wrap(SmallDiscriminator(in_channels))
 
 
 def small_parts(size: int, thermal_channels: int = 1) -> SmallParts:

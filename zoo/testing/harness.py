@@ -15,7 +15,7 @@ from zoo.contracts import Batch, Method, Normalizer
 from zoo.errors import RefusedError
 from zoo.registry import Choice
 from zoo.testing.failure import CheckError
-from zoo.testing.standins import SmallJudge, scenes_batch, small_parts
+from zoo.testing.stubs import SmallDiscriminator, scenes_batch, small_parts
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -42,12 +42,12 @@ class Subject(Protocol):
 def subject_of(choice: Choice) -> Subject:
     """Return a generator, discriminator, normalizer or method as a subject."""
     if choice.entry.kind == "method":
-        return MethodSubject(choice)
-    return JudgeSubject(choice) if choice.entry.kind == "normalizer" else NetworkSubject(choice)
+        return MethodHarness(choice)
+    return DiscriminatorHarness(choice) if choice.entry.kind == "normalizer" else NetworkHarness(choice)
 
 
 @dataclass(frozen=True)
-class NetworkSubject:
+class NetworkHarness:
     """A generator or discriminator."""
 
     choice: Choice
@@ -120,7 +120,7 @@ class NetworkSubject:
 
 
 @dataclass(frozen=True)
-class JudgeSubject:
+class DiscriminatorHarness:
     """A normalizer, around a small discriminator."""
 
     choice: Choice
@@ -135,7 +135,7 @@ class JudgeSubject:
         """Return the discriminator as the normalizer wraps it."""
         normalizer = self.normalizer()
         _seed(seed)
-        return normalizer.wrap(SmallJudge(channels[0]))
+        return normalizer.wrap(SmallDiscriminator(channels[0]))
 
     def build(self, seed: int | None = 0) -> nn.Module:
         """Return the wrapped discriminator of thermal images."""
@@ -156,7 +156,7 @@ class JudgeSubject:
 
 
 @dataclass(frozen=True)
-class MethodSubject:
+class MethodHarness:
     """A method, on small networks and a few rendered street scenes."""
 
     choice: Choice
@@ -218,11 +218,11 @@ def turn(method: Method, player: str, batch: Batch) -> tuple[Tensor, dict[str, n
 
     As in the engine, only its parameters get gradients, and the translations are shared.
     """
-    modules = method.players()
+    modules = method.networks()
     if player not in modules:
         raise CheckError(
-            f"players() to name every player of `order`, {', '.join(method.order)}",
-            f"players() names {', '.join(modules) or 'none'}",
+            f"networks() to name every optimizer of `order`, {', '.join(method.order)}",
+            f"networks() names {', '.join(modules) or 'none'}",
             "Give both the same names",
         )
     own = {id(parameter) for module in modules[player] for parameter in module.parameters()}
