@@ -103,7 +103,7 @@ def saved() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def finished(saved: Callable[..., Path]) -> Callable[..., Path]:
-    """Leave a run as a finished cell does, untrained, with scores that are made up: finished(folder, data, **as `saved`)."""
+    """Write the folder of a finished run, untrained, with scores that are made up: finished(folder, data, **as `saved`)."""
 
     def finish(folder: Path, data: str, **asked: object) -> Path:
         import msgspec

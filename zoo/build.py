@@ -79,7 +79,7 @@ def build_method(recipe: Recipe, info: DatasetInfo, rng: torch.Generator, *, tra
     Args:
         recipe: a composed recipe.
         info: facts of the dataset: classes, temperatures, thermal range.
-        rng: the cell's random stream on the training device.
+        rng: the run's random stream on the training device.
         training: also build what only training needs.
     """
     parts = RecipeParts.of(recipe, info, rng)

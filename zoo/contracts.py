@@ -108,7 +108,7 @@ class Parts(Protocol):
 
     @property
     def rng(self) -> torch.Generator:
-        """The cell's random stream on the training device; pools and samplers draw from it."""
+        """The run's random stream on the training device; pools and samplers draw from it."""
 
     def generator(self, *, in_channels: int, out_channels: int) -> Generator:
         """Build the recipe's generator with these channel counts."""

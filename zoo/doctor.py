@@ -107,7 +107,7 @@ def _devices() -> Iterator[Finding]:
             fix = f"torch is built for CUDA {built}; update the driver, or install a torch for the driver's CUDA"
             yield Finding(what="GPU", found="a driver, but torch cannot use it", verdict="warning", fix=fix)
         else:
-            yield Finding(what="GPU", found="none: cells run on the CPU; preset quick is meant for that")
+            yield Finding(what="GPU", found="none: runs run on the CPU; preset quick is meant for that")
     for index in range(torch.cuda.device_count()):
         device = torch.cuda.get_device_properties(index)
         yield Finding(what=f"GPU {index}", found=f"{device.name}, {device.total_memory / 2**30:.0f} GiB")

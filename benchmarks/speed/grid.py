@@ -1,8 +1,8 @@
-"""What a bench takes beyond its cells' own work: eight cells of three steps, the same cells again, and the planning of many.
+"""What a bench takes beyond its runs' own work: eight runs of three steps, the same runs again, and the planning of many.
 
-python benchmarks/speed/grid.py --cells 8 --planned 1000
+python benchmarks/speed/grid.py --runs 8 --planned 1000
 
-A cell's own work is what its record says it took (`timing.cell_seconds`): build, decode, train, score, draw, write. Cells run one
+A run's own work is what its record says it took (`timing.cell_seconds`): build, decode, train, score, draw, write. Runs run one
 at a time, so that what is beyond them is the bench's: its start, the import of torch, the start of processes, claims, the table.
 The third line is the same grid as `--jobs auto` runs it.
 """
@@ -26,13 +26,13 @@ GEN, DISC, DATA = "resnet9", "patchgan", "scenes"
 
 
 def main() -> None:
-    """Measure a grid of small cells, and plans."""
+    """Measure a grid of small runs, and plans."""
     options = harness.parser(__doc__)
-    options.add_argument("--cells", type=int, default=8)
+    options.add_argument("--runs", type=int, default=8)
     options.add_argument("--planned", type=int, default=1000)
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        words = f"--gen {GEN} --disc {DISC} --data {DATA} --steps 3 --size 64 --seeds {asked.cells}".split()
+        words = f"--gen {GEN} --disc {DISC} --data {DATA} --steps 3 --size 64 --seeds {asked.runs}".split()
         words += ["--device", asked.device, "--json"]
         axes = Axes(generators=[GEN], discriminators=[DISC], data=[DATA], steps=3, size=64, seeds=asked.planned)
         expand(axes, Path(folder))  # the dataset is made
@@ -46,7 +46,7 @@ def main() -> None:
     trained = sum(one["timing"]["train_seconds"] + one["timing"]["score_seconds"] for one in records)
     rows: list[dict[str, Any]] = [
         {
-            "what": f"{asked.cells} cells of 3 steps",
+            "what": f"{asked.runs} runs of 3 steps",
             "s": wall,
             "own work s": work,
             "beyond": wall / work - 1,
@@ -54,7 +54,7 @@ def main() -> None:
         },
         {"what": "the same again", "s": again},
         {"what": "the same with --jobs auto", "s": together},
-        {"what": f"planning of {asked.planned} cells", "s": planned},
+        {"what": f"planning of {asked.planned} runs", "s": planned},
     ]
     harness.report(rows, asked)
 

@@ -3,7 +3,7 @@
 Each row gives the seconds at a quarter, a half and the whole of a size, and the exponent of the growth: 1 where twice as much
 takes twice as long.
 
-python benchmarks/speed/scaling.py --cells 1000 --records 10000 --pairs 100000
+python benchmarks/speed/scaling.py --runs 1000 --records 10000 --pairs 100000
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from zoo.report.html import write_report
 from zoo.report.results import results_table
 from zoo.run.display import PlainDisplay
 from zoo.run.environment import provenance
-from zoo.run.grid import Axes, Cell, expand
+from zoo.run.grid import Axes, PlannedRun, expand
 from zoo.run.job import METRICS, scorings
 from zoo.run.launch.local import LocalLauncher
 from zoo.run.record import RECORD_FILE, Record, Timing, write_json
@@ -48,7 +48,7 @@ Row = dict[str, Any]
 def main() -> None:
     """Measure everything at three sizes."""
     options = harness.parser(__doc__)
-    options.add_argument("--cells", type=int, default=1000, help="cells of a grid")
+    options.add_argument("--runs", type=int, default=1000, help="runs of a grid")
     options.add_argument("--records", type=int, default=10_000, help="records of a results folder")
     options.add_argument("--pairs", type=int, default=10_000, help="pairs of a dataset")
     asked = options.parse_args()
@@ -56,10 +56,10 @@ def main() -> None:
         work = Path(folder)
         small = write_pairs(work / "small", 4)
         rows = [
-            *grown("cells", asked.cells, lambda count: grids(work / f"grid{count}", small, count)),
+            *grown("runs", asked.runs, lambda count: grids(work / f"grid{count}", small, count)),
             *grown("records", asked.records, lambda count: results(work / f"results{count}", small, count)),
             *grown(
-                "cells in a report", asked.records // 10, lambda count: reports(work / f"report{count}", small, count)
+                "runs in a report", asked.records // 10, lambda count: reports(work / f"report{count}", small, count)
             ),
             *grown("pairs", asked.pairs, lambda count: datasets(work / f"pairs{count}", count)),
         ]
@@ -91,11 +91,11 @@ def grown(unit: str, whole: int, works: Callable[[int], Iterator[tuple[str, Work
 
 
 def grids(out: Path, data: Path, count: int) -> Iterator[tuple[str, Work]]:
-    """Plan a grid, then run it again when all its cells are done."""
+    """Plan a grid, then run it again when all its runs are done."""
     axes = axes_of(data, count)
     yield "plan a grid", lambda: expand(axes, out)
-    cells, _ = expand(axes, out)
-    write_records(cells)
+    runs, _ = expand(axes, out)
+    write_records(runs)
     display = PlainDisplay()
 
     def again() -> None:
@@ -130,20 +130,20 @@ def datasets(root: Path, count: int) -> Iterator[tuple[str, Work]]:
 
 
 def axes_of(data: Path, count: int) -> Axes:
-    """Return sixteen systems with so many seeds that they are `count` cells."""
+    """Return sixteen systems with so many seeds that they are `count` runs."""
     seeds = count // (len(GENERATORS) * len(JUDGES))
     return Axes(generators=GENERATORS, discriminators=JUDGES, data=(str(data),), size=64, seeds=seeds)
 
 
-def write_records(cells: Sequence[Cell]) -> None:
-    """Leave what a bench would leave of finished cells, with made-up numbers."""
-    metrics = choose_metrics(METRICS, cells)
+def write_records(runs: Sequence[PlannedRun]) -> None:
+    """Leave what a bench would leave of finished runs, with made-up numbers."""
+    metrics = choose_metrics(METRICS, runs)
     rng = np.random.default_rng(0)
-    for cell in cells:
-        wanted = scorings(metrics, cell.train_key)
+    for planned in runs:
+        wanted = scorings(metrics, planned.train_key)
         record = Record(
-            recipe=cell.recipe,
-            train_key=cell.train_key,
+            recipe=planned.recipe,
+            train_key=planned.train_key,
             score_key="made up",
             command="zoo bench",
             finished="2026-01-01T00:00:00+00:00",
@@ -154,10 +154,14 @@ def write_records(cells: Sequence[Cell]) -> None:
             timing=Timing(train_seconds=1, steps_per_second=1, score_seconds=1, resumed=0),
             peak_memory={"host": 1, "device": None},
             environment={},
-            plugins=provenance(cell.recipe),
-            dataset={"name": cell.recipe.data.name, "fingerprint": cell.recipe.data.fingerprint, "splits": {"test": 1}},
+            plugins=provenance(planned.recipe),
+            dataset={
+                "name": planned.recipe.data.name,
+                "fingerprint": planned.recipe.data.fingerprint,
+                "splits": {"test": 1},
+            },
         )
-        write_json(cell.folder / RECORD_FILE, record)
+        write_json(planned.folder / RECORD_FILE, record)
 
 
 def score(metric: str, values: Any) -> Score:

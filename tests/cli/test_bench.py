@@ -213,7 +213,7 @@ def test_an_empty_folder_and_an_unwritable_output_are_one_line_each(zoo, pairs, 
     assert done.returncode == 2 and "cannot be written" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-def test_a_cell_that_diverges_is_a_failure_that_names_the_terms(zoo, pairs, tmp_path):
+def test_a_run_that_diverges_is_a_failure_that_names_the_terms(zoo, pairs, tmp_path):
     words = ("bench", *TINY, "--data", str(pairs), "--steps", "40", "--method", "cyclegan:lr=1e30", "--out", "out")
     done = zoo(*words)
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""Cells at once and cells of several processes, as a user types them."""
+"""Runs at once and runs of several processes, as a user types them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 TINY = ("--gen", "resnet6:width=4,blocks=1", "--disc", "patchgan:width=4,layers=1", "--size", "32", "--device", "cpu")
 
 
-def test_two_cells_run_at_once_and_every_line_names_its_cell(zoo, pairs, tmp_path):
+def test_two_runs_run_at_once_and_every_line_names_its_run(zoo, pairs, tmp_path):
     done = zoo("bench", *TINY, "--data", str(pairs), "--steps", "4", "--seeds", "2", "--jobs", "2", "--out", "out")
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("[")]
@@ -45,7 +45,7 @@ def test_wrong_requests_exit_2_in_one_line(zoo, pairs, words, told):
     assert len(done.stderr.splitlines()) == 1 and done.stdout == ""
 
 
-def test_a_bench_that_is_told_to_end_saves_the_state_of_its_cells(pairs, tmp_path):
+def test_a_bench_that_is_told_to_end_saves_the_state_of_its_runs(pairs, tmp_path):
     words = ["bench", *TINY, "--data", str(pairs), "--steps", "50000", "--out", str(tmp_path / "out")]
     bench = subprocess.Popen([sys.executable, "-m", "zoo", *words], stderr=subprocess.PIPE, text=True)
     for line in bench.stderr:
@@ -58,7 +58,7 @@ def test_a_bench_that_is_told_to_end_saves_the_state_of_its_cells(pairs, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_cell_of_two_processes_survives_a_kill_of_its_bench(pairs, tmp_path):
+def test_a_run_of_two_processes_survives_a_kill_of_its_bench(pairs, tmp_path):
     words = ["bench", *TINY, "--data", str(pairs), "--steps", "60", "--batch", "2", "--gpus-per-run", "2", "--out"]
     command = [sys.executable, "-m", "zoo", *words]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -78,5 +78,5 @@ def test_a_cell_of_two_processes_survives_a_kill_of_its_bench(pairs, tmp_path):
     assert record["timing"]["resumed"] >= 1
     lone = subprocess.run(
         [*command[:-3], "--out", str(whole)], check=True, capture_output=True, text=True
-    )  # one process on the same batch is another cell
+    )  # one process on the same batch is another run
     assert "done in" in lone.stderr and len(list(Path(whole).glob("*/record.json"))) == 2

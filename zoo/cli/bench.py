@@ -18,7 +18,7 @@ from zoo.cli.table import show_table
 from zoo.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
-    from zoo.run.grid import Axes, Cell, Refusal
+    from zoo.run.grid import Axes, PlannedRun, Refusal
     from zoo.run.launch import Launcher
     from zoo.run.outcome import Outcome
     from zoo.run.record import Record
@@ -125,17 +125,17 @@ def bench(
     axes = replace(axes, precision=precise)
     require_writable(out)
     if table:
-        cells, refusals, specs = _plan(table, data, axes, out, split_specs(metrics))
+        runs, refusals, specs = _plan(table, data, axes, out, split_specs(metrics))
     else:
         specs = split_specs(metrics) or list(METRICS)
-        cells, refusals = expand(axes, out, progress=_tell_progress, metrics=specs)
-    _tell_refusals(cells, refusals)
-    for line in retrained(cells):
+        runs, refusals = expand(axes, out, progress=_tell_progress, metrics=specs)
+    _tell_refusals(runs, refusals)
+    for line in retrained(runs):
         note(line)
     command = spelled_out(context)
     try:
         with make_display() as display:
-            outcomes = run(cells, display, chosen, command=command, metrics=specs, speed=computed, retry=retry)
+            outcomes = run(runs, display, chosen, command=command, metrics=specs, speed=computed, retry=retry)
     except InterruptedBenchError as interrupted:
         show(interrupted.outcomes, table, out, as_json=as_json)
         note(f"zoo: interrupted; finished runs are kept. To resume, run: {command}")
@@ -149,17 +149,17 @@ def bench(
         raise typer.Exit(1)
 
 
-def _tell_refusals(cells: Sequence[Cell], refusals: Sequence[Refusal]) -> None:
+def _tell_refusals(runs: Sequence[PlannedRun], refusals: Sequence[Refusal]) -> None:
     """Say which combinations cannot work, and why.
 
     Raises:
         RefusedError: none can.
     """
-    if not cells and len(refusals) == 1:
+    if not runs and len(refusals) == 1:
         raise RefusedError(refusals[0].reason)
     for refusal in refusals:
         note(f"refused: {refusal.label}: {refusal.reason}")
-    if not cells:
+    if not runs:
         raise RefusedError("no combination of these parts can work")
 
 
@@ -188,8 +188,8 @@ def _choose_launcher(name: str, device: str, jobs: str, processes: int, slurm: s
 
 def _plan(
     name: str, data: str, axes: Axes, out: Path, metrics: Sequence[str]
-) -> tuple[list[Cell], list[Refusal], list[str]]:
-    """Return a paper's table as cells with the metrics of its columns, and leave the plan by which `zoo table` finds them."""
+) -> tuple[list[PlannedRun], list[Refusal], list[str]]:
+    """Return a paper's table as runs with the metrics of its columns, and leave the plan by which `zoo table` finds them."""
     from zoo.report.table_plan import parse_data, plan_table, write_plan
     from zoo.report.tables import load_table
     from zoo.run.grid import Refusal
@@ -198,16 +198,16 @@ def _plan(
         raise UsageError("--table and parts of a recipe were both given", "Leave the parts out: the table names them")
     paper = load_table(name)
     chosen = parse_data(data, paper)
-    cells, plan = plan_table(paper, chosen, axes, out, metrics=metrics, progress=_tell_progress)
-    if cells:
+    runs, plan = plan_table(paper, chosen, axes, out, metrics=metrics, progress=_tell_progress)
+    if runs:
         write_plan(out, plan)
     refused = [one for one in plan.refused if one.dataset in chosen]
     refusals = [Refusal(label=f"{one.row} on {plan.data[one.dataset]}", reason=one.reason) for one in refused]
-    return cells, refusals, list(dict.fromkeys([*(measure.spec for measure in plan.measures), *metrics]))
+    return runs, refusals, list(dict.fromkeys([*(measure.spec for measure in plan.measures), *metrics]))
 
 
 def show(outcomes: Sequence[Outcome], table: str, out: Path, *, as_json: bool) -> None:
-    """Print the records as JSON, the paper's table that was asked for, or one table of all cells."""
+    """Print the records as JSON, the paper's table that was asked for, or one table of all runs."""
     if as_json:
         return print_json([_as_json(outcome) for outcome in outcomes])
     if not outcomes:
@@ -228,10 +228,10 @@ def show(outcomes: Sequence[Outcome], table: str, out: Path, *, as_json: bool) -
 
 
 def _as_json(outcome: Outcome) -> Record | dict[str, object]:
-    """Return a cell's record, or what became of it instead."""
+    """Return a run's record, or what became of it instead."""
     if outcome.record:
         return outcome.record
-    return {"recipe": outcome.cell.recipe, "status": outcome.status, "reason": outcome.reason}
+    return {"recipe": outcome.run.recipe, "status": outcome.status, "reason": outcome.reason}
 
 
 def _tell_progress(what: str, images: int) -> None:

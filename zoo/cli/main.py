@@ -59,7 +59,7 @@ def _options(
     ] = False,
 ) -> None:
     if no_plugin:
-        # The environment, because the cells of a bench are processes that must leave the same plugins out.
+        # The environment, because the runs of a bench are processes that must leave the same plugins out.
         names = [os.environ.get("ZOO_PLUGINS", ""), *(f"-{name}" for name in no_plugin)]
         os.environ["ZOO_PLUGINS"] = ",".join(filter(None, names))
     config.apply_settings(context)

@@ -55,7 +55,7 @@ def train(
     from zoo.run.worker import EXIT_CODES
 
     if folder is not None:
-        cell, job = read_planned(folder)
+        run, job = read_planned(folder)
     else:
         options.require_device(device)
         chosen, precise = options.choose_compute(compute, speed, device, precision)
@@ -77,8 +77,8 @@ def train(
             processes=int(os.environ.get("WORLD_SIZE", "1")),
         )
         specs = split_specs(metrics) or list(METRICS)
-        cell, job = plan_one(axes, specs, out, device=device, command=spelled_out(context), speed=chosen)
-    ended = run_one(cell, replace(job, retry=retry))
+        run, job = plan_one(axes, specs, out, device=device, command=spelled_out(context), speed=chosen)
+    ended = run_one(run, replace(job, retry=retry))
     if ended.reason:
         note(f"zoo: {ended.reason}")
     raise typer.Exit(1 if ended.how == "leased" else EXIT_CODES[ended.how])

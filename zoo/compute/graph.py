@@ -110,7 +110,7 @@ class CudaGraphStep:
         try:
             replay = self.recorder.record(self._work)
         except torch.OutOfMemoryError:
-            raise  # no reason to go on without: the cell may be alone on its card the next time
+            raise  # no reason to go on without: the run may be alone on its card the next time
         except RuntimeError as error:
             replay, reason = None, " ".join(str(error).split())
         if replay is None:

@@ -1,4 +1,4 @@
-"""The precision that `--precision auto` means, asked of the driver and not of torch, since it is part of a cell's identity."""
+"""The precision that `--precision auto` means, asked of the driver and not of torch, since it is part of a run's identity."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def choose_precision(wanted: str, device: str) -> Precision:
     """Return the precision to train in.
 
     Args:
-        wanted: `auto` or a precision. `auto` is bf16 where cells run on NVIDIA GPUs of this machine that all have units for it,
+        wanted: `auto` or a precision. `auto` is bf16 where runs run on NVIDIA GPUs of this machine that all have units for it,
             else fp32; also where a cluster's machines are not known yet.
-        device: what the cells are told to run on.
+        device: what the runs are told to run on.
 
     Raises:
         UsageError: there is no such precision, or no processor has it.

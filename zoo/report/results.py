@@ -1,4 +1,4 @@
-"""The table that a bench prints: one row a cell, scores with their intervals. Imports no torch."""
+"""The table that a bench prints: one row a run, scores with their intervals. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Row = tuple[str, ...]
 def results_table(outcomes: Sequence[Outcome]) -> tuple[Row, list[Row], str, Row]:
     """Return columns, rows, title and which columns hold numbers.
 
-    What is the same for all cells stands in the title and in no column, so that a terminal of 80 columns holds the table. A
-    column of states comes last where a cell has no record.
+    What is the same for all runs stands in the title and in no column, so that a terminal of 80 columns holds the table. A
+    column of states comes last where a run has no record.
     """
-    recipes = [outcome.cell.recipe for outcome in outcomes]
+    recipes = [outcome.run.recipe for outcome in outcomes]
     records = [outcome.record for outcome in outcomes if outcome.record]
     settings = {
         "data": [recipe.data.name for recipe in recipes],
@@ -43,18 +43,18 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     visible image, and how healthy the datasets are."""
     told: dict[str, list[str]] = {}
     lines = []
-    names = name_systems([outcome.cell.recipe for outcome in outcomes])
-    many_seeds = len({outcome.cell.recipe.seed for outcome in outcomes}) > 1
+    names = name_systems([outcome.run.recipe for outcome in outcomes])
+    many_seeds = len({outcome.run.recipe.seed for outcome in outcomes}) > 1
     for outcome, name in zip(outcomes, names, strict=True):
         errors = outcome.record.celsius if outcome.record else None
         if errors:
             classes = ", ".join(f"{label} {value:.2f}" for label, value in errors.classes.items())
             by_class = f" ({classes})" if classes else ""
-            seed = f", seed {outcome.cell.recipe.seed}" if many_seeds else ""
+            seed = f", seed {outcome.run.recipe.seed}" if many_seeds else ""
             lines.append(f"{name}{seed}: mean error {errors.all:.2f} C{by_class}")
         if outcome.record and outcome.record.scores:
             more = [entry for entry in outcome.record.scores[0].protocol.get("reads", []) if entry != "visible"]
-            told[part_name("method", outcome.cell.recipe.method)] = more
+            told[part_name("method", outcome.run.recipe.method)] = more
     scores = [score for outcome in outcomes if outcome.record for score in outcome.record.scores]
     lines += dict.fromkeys(
         f"{score.metric}: a distance between sets of images; its interval is by jackknife."
@@ -63,7 +63,7 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     )
     lines += dict.fromkeys(f"{score.metric}: {note}." for score in scores for note in score.notes)
     lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in told.items() if more]
-    sources = {outcome.cell.source.root: outcome.cell.source for outcome in outcomes}.values()
+    sources = {outcome.run.source.root: outcome.run.source for outcome in outcomes}.values()
     return lines + [
         health_line(source.name, summary_of(source.info, source.fingerprint), str(source.root)) for source in sources
     ]

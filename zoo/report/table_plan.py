@@ -1,4 +1,4 @@
-"""A paper's table as cells: which trainings its rows need, on which data, in place of what. Imports no torch."""
+"""A paper's table as runs: which trainings its rows need, on which data, in place of what. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.composition import PRESETS, choose_system
 from zoo.errors import DamagedError, RefusedError, UsageError
 from zoo.registry import get_registry, parse
 from zoo.report.tables import Table, TableRow
-from zoo.run.grid import Axes, Cell, System, make_cells
+from zoo.run.grid import Axes, PlannedRun, System, plan_runs
 from zoo.run.integrity import set_aside
 from zoo.run.job import score_name
 from zoo.run.record import read_json, write_json
@@ -127,8 +127,8 @@ def plan_table(
     *,
     metrics: Sequence[str] = (),
     progress: Progress | None = None,
-) -> tuple[list[Cell], Plan]:
-    """Return the cells of a table's rows and baselines, and the plan that says which is which.
+) -> tuple[list[PlannedRun], Plan]:
+    """Return the runs of a table's rows and baselines, and the plan that says which is which.
 
     Args:
         table: the table.
@@ -149,19 +149,19 @@ def plan_table(
         axes = replace(axes, size=axes.size or table.budget.size, epochs=epochs, batch=axes.batch or table.budget.batch)
     size = axes.size or PRESETS[axes.preset].size
     sources = {key: open_source(spec, size=size, progress=progress) for key, spec in data.items()}
-    cells: dict[str, Cell] = {}
+    runs: dict[str, PlannedRun] = {}
     planned: list[PlannedCell] = []
     refused: list[RefusedRow] = []
     for key, source in sources.items():
         for row, system, instead, seeds in _systems(table, axes, size):
             try:
-                made = make_cells(system, source, axes, range(seeds), out)
+                made = plan_runs(system, source, axes, range(seeds), out)
             except RefusedError as error:
                 refused.append(RefusedRow(row=row, dataset=key, reason=error.message))
                 continue
-            for seed, cell in enumerate(made):
-                cells[cell.train_key] = cell
-                planned.append(PlannedCell(row=row, dataset=key, seed=seed, folder=cell.folder.name, instead=instead))
+            for seed, run in enumerate(made):
+                runs[run.train_key] = run
+                planned.append(PlannedCell(row=row, dataset=key, seed=seed, folder=run.folder.name, instead=instead))
     try:
         before = read_plan(out, table.name)
     except DamagedError:  # it is about to be written, and what it said of other datasets comes back with their command
@@ -178,7 +178,7 @@ def plan_table(
         cells=tuple(planned),
         refused=tuple(refused),
     )
-    return list(cells.values()), plan
+    return list(runs.values()), plan
 
 
 def write_plan(out: Path, plan: Plan) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from zoo.run.grid import Cell
+from zoo.run.grid import PlannedRun
 from zoo.run.job import Event
 from zoo.run.lease import DEAD_AFTER
 from zoo.run.outcome import Outcome
@@ -20,38 +20,38 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 PLAIN_EVERY = 10.0
-"""Seconds between plain lines of one cell."""
+"""Seconds between plain lines of one run."""
 KEPT_LINES = 10
-"""Cells found done that get a line each."""
+"""Runs found done that get a line each."""
 
 
 class Display(Protocol):
     """Shows a bench's progress to people."""
 
     def kept(self, outcomes: Sequence[Outcome]) -> None:
-        """Cells were found done before any was started."""
+        """Runs were found done before any was started."""
 
-    def started(self, cell: Cell, number: int, cells: int) -> None:
-        """A cell was started."""
+    def started(self, run: PlannedRun, number: int, runs: int) -> None:
+        """A run was started."""
 
-    def heard(self, cell: Cell, event: Event) -> None:
-        """A cell told something."""
+    def heard(self, run: PlannedRun, event: Event) -> None:
+        """A run told something."""
 
     def finished(self, outcome: Outcome) -> None:
-        """A cell ended."""
+        """A run ended."""
 
-    def waiting(self, cells: int, who: str) -> None:
-        """So many cells are left, all in the hands of other benches; `who` has one of them."""
+    def waiting(self, runs: int, who: str) -> None:
+        """So many runs are left, all in the hands of other benches; `who` has one of them."""
 
-    def stopping(self, cell: Cell) -> None:
-        """Ctrl-C: the cell was asked to save its state."""
+    def stopping(self, run: PlannedRun) -> None:
+        """Ctrl-C: the run was asked to save its state."""
 
 
 class PlainDisplay:
-    """One line at each change of stage, and every ten seconds of training; each begins with its cell's number."""
+    """One line at each change of stage, and every ten seconds of training; each begins with its run's number."""
 
     def __init__(self) -> None:
-        self._cells: dict[Path, _Progress] = {}
+        self._runs: dict[Path, _Progress] = {}
 
     def __enter__(self) -> PlainDisplay:
         return self
@@ -66,45 +66,45 @@ class PlainDisplay:
         for line in kept_texts(outcomes):
             _print(line)
 
-    def started(self, cell: Cell, number: int, cells: int) -> None:
-        """Announce a cell."""
-        progress = self._cells[cell.folder] = _Progress(f"[{number}/{cells}]")
+    def started(self, run: PlannedRun, number: int, runs: int) -> None:
+        """Announce a run."""
+        progress = self._runs[run.folder] = _Progress(f"[{number}/{runs}]")
         progress.last = time.monotonic()
-        _print(f"{progress.place} {cell.label}")
+        _print(f"{progress.place} {run.label}")
 
-    def heard(self, cell: Cell, event: Event) -> None:
+    def heard(self, run: PlannedRun, event: Event) -> None:
         """Print a line where the stage changed or ten seconds went by."""
-        progress = self._cells[cell.folder]
+        progress = self._runs[run.folder]
         if event.what == "stage":
             _print(f"{progress.place} {event.text}")
         if event.what != "step":
             return
         progress.hear(event)
-        steps = cell.recipe.budget.steps
+        steps = run.recipe.budget.steps
         if time.monotonic() - progress.last >= PLAIN_EVERY or event.step == steps:
             progress.last = time.monotonic()
             _print(f"{progress.place} step {event.step}/{steps}  {progress.text(steps)}")
 
-    def waiting(self, cells: int, who: str) -> None:
+    def waiting(self, runs: int, who: str) -> None:
         """Say that other benches do what is left."""
-        _print(waiting_text(cells, who))
+        _print(waiting_text(runs, who))
 
-    def stopping(self, cell: Cell) -> None:
+    def stopping(self, run: PlannedRun) -> None:
         """Say that Ctrl-C was heard."""
-        progress = self._cells.get(cell.folder)
+        progress = self._runs.get(run.folder)
         _print(f"{progress.place if progress else ''} {STOPPING}".strip())
 
     def finished(self, outcome: Outcome) -> None:
-        """Print what became of a cell."""
-        progress = self._cells.pop(outcome.cell.folder, None)
+        """Print what became of a run."""
+        progress = self._runs.pop(outcome.run.folder, None)
         _print(f"{progress.place if progress else ''} {finished_text(outcome)}".strip())
 
 
 class _Progress:
-    """What is known of a running cell.
+    """What is known of a running run.
 
     Args:
-        place: its number among the cells, in brackets.
+        place: its number among the runs, in brackets.
     """
 
     def __init__(self, place: str) -> None:
@@ -132,7 +132,7 @@ STOPPING = "stopping after this step, to save its state; Ctrl-C again ends it at
 
 
 class LiveDisplay:
-    """A bar a cell with step, losses, speed and time left."""
+    """A bar a run with step, losses, speed and time left."""
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -145,7 +145,7 @@ class LiveDisplay:
             TextColumn("{task.fields[status]}", style="dim", markup=False),
             console=console(stderr=True),
         )
-        self._cells: dict[Path, tuple[TaskID, _Progress]] = {}
+        self._runs: dict[Path, tuple[TaskID, _Progress]] = {}
 
     def __enter__(self) -> LiveDisplay:
         self._progress.start()
@@ -161,34 +161,34 @@ class LiveDisplay:
         for line in kept_texts(outcomes):
             self._say(line)
 
-    def started(self, cell: Cell, number: int, cells: int) -> None:
-        """Add the cell's bar."""
-        progress = _Progress(f"[{number}/{cells}]")
-        label = f"{progress.place} {cell.label}"
-        task = self._progress.add_task(label, total=cell.recipe.budget.steps, status="starting")
-        self._cells[cell.folder] = task, progress
+    def started(self, run: PlannedRun, number: int, runs: int) -> None:
+        """Add the run's bar."""
+        progress = _Progress(f"[{number}/{runs}]")
+        label = f"{progress.place} {run.label}"
+        task = self._progress.add_task(label, total=run.recipe.budget.steps, status="starting")
+        self._runs[run.folder] = task, progress
 
-    def heard(self, cell: Cell, event: Event) -> None:
-        """Move the cell's bar."""
-        task, progress = self._cells[cell.folder]
+    def heard(self, run: PlannedRun, event: Event) -> None:
+        """Move the run's bar."""
+        task, progress = self._runs[run.folder]
         if event.what == "stage":
             self._progress.update(task, status=event.text)
         elif event.what == "step":
             progress.hear(event)
-            self._progress.update(task, completed=event.step, status=progress.text(cell.recipe.budget.steps))
+            self._progress.update(task, completed=event.step, status=progress.text(run.recipe.budget.steps))
 
-    def waiting(self, cells: int, who: str) -> None:
+    def waiting(self, runs: int, who: str) -> None:
         """Say that other benches do what is left."""
-        self._say(waiting_text(cells, who))
+        self._say(waiting_text(runs, who))
 
-    def stopping(self, cell: Cell) -> None:
+    def stopping(self, run: PlannedRun) -> None:
         """Say that Ctrl-C was heard."""
         self._say(STOPPING)
 
     def finished(self, outcome: Outcome) -> None:
-        """Say in the bar's place what became of the cell."""
-        if outcome.cell.folder in self._cells:
-            self._progress.remove_task(self._cells.pop(outcome.cell.folder)[0])
+        """Say in the bar's place what became of the run."""
+        if outcome.run.folder in self._runs:
+            self._progress.remove_task(self._runs.pop(outcome.run.folder)[0])
         self._say(finished_text(outcome))
 
     def _say(self, text: str) -> None:
@@ -201,23 +201,23 @@ def losses_text(losses: dict[str, float]) -> str:
 
 
 def kept_texts(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return a line for each cell that needs no run; cells that were done before share one where they are many."""
+    """Return a line for each run that is finished; runs that were done before share one where they are many."""
     done = [outcome for outcome in outcomes if outcome.status == "skipped"]
     many = len(done) > KEPT_LINES
     lines = [finished_text(outcome) for outcome in outcomes if not (many and outcome.status == "skipped")]
     return [f"{len(done)} runs: skipped, finished before", *lines] if many else lines
 
 
-def waiting_text(cells: int, who: str) -> str:
+def waiting_text(runs: int, who: str) -> str:
     """Return one line on waiting for other benches."""
-    left = "the last run" if cells == 1 else f"the last {cells} runs"
+    left = "the last run" if runs == 1 else f"the last {runs} runs"
     over = f"a lease without a sign of life for {DEAD_AFTER:.0f} s is taken over"
     return f"waiting for {who}, which holds the lease of {left}; {over}"
 
 
 def finished_text(outcome: Outcome) -> str:
-    """Return one line on what became of a cell."""
-    label = outcome.cell.label
+    """Return one line on what became of a run."""
+    label = outcome.run.label
     if outcome.status == "skipped":
         return f"{label}: skipped, finished before"
     if outcome.status == "failed":

@@ -72,7 +72,7 @@ def lost(claim: Claim | None) -> bool:
 
 
 def admit(folder: Path, job: Job, claim: Claim | None) -> Ended | None:
-    """Return how the cell ended without anything to do; None where there is, and then the folder has its job.
+    """Return how the run ended without anything to do; None where there is, and then the folder has its job.
 
     Raises:
         ZooError: a record is damaged and may not be made again, or the folder cannot be written.
@@ -116,7 +116,7 @@ def is_open(folder: Path, job: Job) -> bool:
 
 
 def usable_record(folder: Path, job: Job) -> Record | None:
-    """Return a cell's record; None where it has none, or a damaged one or another's that the job says to make again.
+    """Return a run's record; None where it has none, or a damaged one or another's that the job says to make again.
 
     Raises:
         ZooError: the record is damaged, and the job does not say to make it again; or it is of a newer zoo.
@@ -131,7 +131,7 @@ def usable_record(folder: Path, job: Job) -> Record | None:
 
 
 def guarded(folder: Path, job: Job, work: Callable[[], bool]) -> Ended:
-    """Return how a cell's work ended; a failure is told in one line and leaves its trace in the folder."""
+    """Return how a run's work ended; a failure is told in one line and leaves its trace in the folder."""
     try:
         return Ended(how="done" if work() else "interrupted")
     except ZooError as error:

@@ -1,4 +1,4 @@
-"""The grid: a product of axes, every cell composed and so checked before any of them runs. Imports no torch."""
+"""The grid: a product of axes, every run composed and so checked before any of them runs. Imports no torch."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class System:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class PlannedRun:
     """One recipe of a grid, the data that it reads and the folder that it leaves."""
 
     recipe: Recipe
@@ -104,10 +104,10 @@ class Refusal:
 
 def expand(
     axes: Axes, out: Path, progress: Progress | None = None, metrics: Sequence[str] = ()
-) -> tuple[list[Cell], list[Refusal]]:
-    """Return the cells of a grid and the combinations that were refused; equal recipes are one cell.
+) -> tuple[list[PlannedRun], list[Refusal]]:
+    """Return the runs of a grid and the combinations that were refused; equal recipes are one run.
 
-    `metrics` are what the cells will be scored with: a size that is advised suits these too.
+    `metrics` are what the runs will be scored with: a size that is advised suits these too.
 
     Raises:
         UsageError: a name, option or number is wrong. Names and sizes are checked before any dataset is read.
@@ -134,20 +134,20 @@ def expand(
         (name, size): open_source(name, size=size, progress=progress)
         for name, size in dict.fromkeys((name, sizes[system]) for name, system in combinations)
     }
-    cells: dict[str, Cell] = {}
+    runs: dict[str, PlannedRun] = {}
     seeds = range(axes.first_seed, axes.first_seed + axes.seeds)
     for data, system in combinations:
         try:
-            made = make_cells(system, sources[data, sizes[system]], axes, seeds, out)
+            made = plan_runs(system, sources[data, sizes[system]], axes, seeds, out)
         except RefusedError as error:
             refusals.append(Refusal(label=f"{system} on {data}", reason=str(error)))
         else:
-            cells |= {cell.train_key: cell for cell in made}
-    return list(cells.values()), refusals
+            runs |= {run.train_key: run for run in made}
+    return list(runs.values()), refusals
 
 
-def make_cells(system: System, source: DataSource, axes: Axes, seeds: Iterable[int], out: Path) -> list[Cell]:
-    """Return a system's cells in a results folder, one a seed; of the axes, what is common to all systems is read.
+def plan_runs(system: System, source: DataSource, axes: Axes, seeds: Iterable[int], out: Path) -> list[PlannedRun]:
+    """Return a system's runs in a results folder, one a seed; of the axes, what is common to all systems is read.
 
     Raises:
         UsageError: a name, option or number is wrong.
@@ -172,17 +172,17 @@ def make_cells(system: System, source: DataSource, axes: Axes, seeds: Iterable[i
             f"a batch of {recipe.batch} cannot be divided equally among {processes} processes",
             f"Type --batch {processes} or a multiple of it",
         )
-    cells, described, plugins, files = [], asdict(recipe), provenance(recipe), option_files(recipe)
+    runs, described, plugins, files = [], asdict(recipe), provenance(recipe), option_files(recipe)
     for seed in seeds:
         own = replace(recipe, seed=seed)
         key = key_of(described | {"seed": seed}, plugins, world_size=processes, files=files)
         folder = out / folder_name(own, key)
-        cells.append(Cell(recipe=own, source=source, folder=folder, train_key=key, processes=processes))
-    return cells
+        runs.append(PlannedRun(recipe=own, source=source, folder=folder, train_key=key, processes=processes))
+    return runs
 
 
 def folder_name(recipe: Recipe, key: str) -> str:
-    """Return the name of a cell's folder, from which a person reads the recipe and a bench knows the cell."""
+    """Return the name of a run's folder, from which a person reads the recipe and a bench knows the run."""
     return f"{slug(recipe)}-{key[:8]}"
 
 

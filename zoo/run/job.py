@@ -24,15 +24,15 @@ RUN_FILE, LOG_FILE, STARTS_FILE = "run.json", "run.log", "starts"
 FORMER_FILE = "job.json"
 """What zoo 0.1 called `run.json`."""
 TRAINED_FILE = "trained.json"
-"""What the training measured; written after the weights, so that a cell killed while scoring does not train again."""
+"""What the training measured; written after the weights, so that a run killed while scoring does not train again."""
 EXIT_INTERRUPTED = 130
 METRICS = ("psnr", "ssim")
-"""Metrics of a cell unless others are asked for."""
+"""Metrics of a run unless others are asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring:
-    """A metric that a cell is to be scored with."""
+    """A metric that a run is to be scored with."""
 
     metric: Part
     key: str
@@ -41,7 +41,7 @@ class Scoring:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What a cell is to do."""
+    """What a run is to do."""
 
     recipe: Recipe
     train_key: str
@@ -55,7 +55,7 @@ class Job:
     speed: str = "auto"
     """Ways to compute a step faster (`zoo.compute.options`)."""
     processes: int = 1
-    """Processes that train the cell together."""
+    """Processes that train the run together."""
     threads: int | None = None
     """Threads of each process, on which the last bits of a training depend; None: as the libraries choose."""
     asked: int = 0
@@ -109,7 +109,7 @@ class Event:
 
 
 def read_job(folder: Path) -> Job:
-    """Return a cell folder's job.
+    """Return a run folder's job.
 
     Raises:
         ZooError: there is none, or it is damaged.
@@ -177,7 +177,7 @@ def score_name(choice: Choice) -> str:
 
 
 def scorings(choices: Sequence[Choice], train_key: str) -> dict[str, Scoring]:
-    """Return the metrics that a cell with these weights is to be scored with, by the names of the scores."""
+    """Return the metrics that a run with these weights is to be scored with, by the names of the scores."""
     found = {}
     for choice in choices:
         name, plugin = score_name(choice), choice.entry.plugin

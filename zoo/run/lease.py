@@ -1,9 +1,9 @@
-"""Whose a cell is: a file in its folder that one process holds while it works there. Imports no torch.
+"""Whose a run is: a file in its folder that one process holds while it works there. Imports no torch.
 
 Machines may share the folder, over NFS too, where locks often do not reach. What does is that a file is created by one
 process alone (O_EXCL). So a claim is a file that its holder creates, touches as long as it lives, and removes. One that
 nobody touches any more is not removed by those who want it, for two could: it is inherited. The heir's file bears the name
-of the claim that it follows, so that again one alone can create it, and whoever stands at the end of such a chain holds the cell.
+of the claim that it follows, so that again one alone can create it, and whoever stands at the end of such a chain holds the run.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Claim:
         return self._lost.is_set()
 
     def release(self) -> None:
-        """Give the cell back."""
+        """Give the run back."""
         self._ended.set()
         self._thread.join()
         with contextlib.suppress(OSError):  # what cannot be removed is nobody's as soon as this process ends
@@ -95,10 +95,10 @@ class Claim:
 
 
 def take(folder: Path, expired: str = "", *, beat: float = BEAT) -> Claim | None:
-    """Claim a cell's folder, or return None where another process holds it.
+    """Claim a run's folder, or return None where another process holds it.
 
     Args:
-        folder: of the cell.
+        folder: of the run.
         expired: mark of a lease that another process of ours saw expire (`expired`).
         beat: seconds between two touches.
 
@@ -127,7 +127,7 @@ def take(folder: Path, expired: str = "", *, beat: float = BEAT) -> Claim | None
 
 @contextlib.contextmanager
 def held(folder: Path, expired: str = "") -> Iterator[Claim | None]:
-    """Hold a cell's folder for the length of a `with` block; None where another process holds it."""
+    """Hold a run's folder for the length of a `with` block; None where another process holds it."""
     claim = take(folder, expired)
     try:
         yield claim
@@ -137,13 +137,13 @@ def held(folder: Path, expired: str = "") -> Iterator[Claim | None]:
 
 
 def holder(folder: Path) -> Holder | None:
-    """Return who works in a cell's folder now, or None."""
+    """Return who works in a run's folder now, or None."""
     chain = _chain(folder)
     return chain[-1][1] if chain and _lives(folder, *chain[-1]) else None
 
 
 def expired(folder: Path) -> str:
-    """Return a mark of the lease that lies in a cell's folder and is nobody's any more; empty where there is none.
+    """Return a mark of the lease that lies in a run's folder and is nobody's any more; empty where there is none.
 
     A process that has just started cannot see what this one saw: that a lease with a time in the future was not touched for
     `DEAD_AFTER`. The mark tells it; a touch makes the mark invalid.
@@ -153,7 +153,7 @@ def expired(folder: Path) -> str:
 
 
 def is_ahead(folder: Path) -> bool:
-    """Return whether the claim in a cell's folder was last touched in the future, by the clock of the folder."""
+    """Return whether the claim in a run's folder was last touched in the future, by the clock of the folder."""
     chain = _chain(folder)
     return bool(chain) and (_touched(chain[-1][0]) or 0) > folder_time(folder)
 

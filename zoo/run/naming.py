@@ -37,7 +37,7 @@ def shared_parts(recipes: Sequence[Recipe]) -> list[str]:
 
 
 def varied_options(recipes: Sequence[Recipe]) -> Varied:
-    """Return the options in which cells with the same components differ."""
+    """Return the options in which runs with the same components differ."""
     seen: dict[tuple[Place, str], set[str]] = {}
     for recipe in recipes:
         for kind, part in _parts(recipe).items():
@@ -48,7 +48,7 @@ def varied_options(recipes: Sequence[Recipe]) -> Varied:
 
 
 def part_text(recipe: Recipe, kind: str, varied: Varied) -> str:
-    """Return a component's name with the options in which the cells differ; `-` for none.
+    """Return a component's name with the options in which the runs differ; `-` for none.
 
     A discriminator's normalizer is its suffix: `patchgan_gn`.
     """

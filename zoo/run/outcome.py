@@ -1,4 +1,4 @@
-"""What became of a cell, and which cells need no run. Imports no torch."""
+"""What became of a run, and which ones are finished already. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import Recipe
 from zoo.registry import Choice
 from zoo.run.consistency import is_doubtful
-from zoo.run.grid import Cell
+from zoo.run.grid import PlannedRun
 from zoo.run.integrity import find_faults
 from zoo.run.job import LOG_FILE, Job, scorings, unscored
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure, read_record, write_json
@@ -30,9 +30,9 @@ Status = Literal["done", "skipped", "failed", "interrupted"]
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a cell."""
+    """What became of a run."""
 
-    cell: Cell
+    run: PlannedRun
     status: Status
     """`skipped`: it had been done before, or another bench did it; `failed`: see `reason`; `interrupted`: its state is saved."""
     record: Record | None = None
@@ -40,67 +40,69 @@ class Outcome:
     """Why it failed, in one line."""
 
 
-def known(cell: Cell, metrics: Sequence[Choice], *, retry: bool, since: int = 0, command: str = "") -> Outcome | None:
-    """Return the outcome of a cell that needs no run.
+def known(
+    run: PlannedRun, metrics: Sequence[Choice], *, retry: bool, since: int = 0, command: str = ""
+) -> Outcome | None:
+    """Return the outcome of a run that needs no execution.
 
     Args:
-        cell: the cell.
+        run: the run.
         metrics: what it is to be scored with.
         retry: whether what failed is to be run again, and what was lost or damaged made again.
         since: when the bench began, by the clock of its folder; what another bench did or tried after that stands.
         command: of the bench, for what brings damaged files back.
     """
     try:
-        record = read_record(cell.folder)
+        record = read_record(run.folder)
     except DamagedError as error:
-        return None if retry else _failed(cell, f"{error.message}. {repair(cell.folder, command)}")
+        return None if retry else _failed(run, f"{error.message}. {repair(run.folder, command)}")
     except ZooError as error:  # of a newer zoo, which must not be written over
-        return _failed(cell, str(error))
+        return _failed(run, str(error))
     if record and retry:
-        return _retried(cell, record, metrics, since)
-    found = _finished(cell, record, metrics, command) if record else None
-    return found or _tried(cell, retry, since)
+        return _retried(run, record, metrics, since)
+    found = _finished(run, record, metrics, command) if record else None
+    return found or _tried(run, retry, since)
 
 
-def _retried(cell: Cell, record: Record, metrics: Sequence[Choice], since: int) -> Outcome | None:
-    """Return the outcome of a finished cell with `retry`: it is kept where nothing is missing, lost or damaged."""
-    settled = changed(cell.folder / RECORD_FILE) > since if since else not _faults(cell, record)
-    if settled and not unscored(scorings(metrics, cell.train_key), record):
-        return Outcome(cell=cell, status="skipped", record=record)
+def _retried(run: PlannedRun, record: Record, metrics: Sequence[Choice], since: int) -> Outcome | None:
+    """Return the outcome of a finished run with `retry`: it is kept where nothing is missing, lost or damaged."""
+    settled = changed(run.folder / RECORD_FILE) > since if since else not _faults(run, record)
+    if settled and not unscored(scorings(metrics, run.train_key), record):
+        return Outcome(run=run, status="skipped", record=record)
     return None
 
 
-def _finished(cell: Cell, record: Record, metrics: Sequence[Choice], command: str) -> Outcome | None:
-    """Return the outcome of a finished cell, None where it is to be scored with more metrics."""
-    if faults := find_faults(cell.folder, record, thorough=False):
-        return _failed(cell, f"{faults[0]}. {repair(cell.folder, command)}", record)
-    missing = unscored(scorings(metrics, cell.train_key), record)
+def _finished(run: PlannedRun, record: Record, metrics: Sequence[Choice], command: str) -> Outcome | None:
+    """Return the outcome of a finished run, None where it is to be scored with more metrics."""
+    if faults := find_faults(run.folder, record, thorough=False):
+        return _failed(run, f"{faults[0]}. {repair(run.folder, command)}", record)
+    missing = unscored(scorings(metrics, run.train_key), record)
     if not missing:
-        return Outcome(cell=cell, status="skipped", record=record)
-    if (cell.folder / WEIGHTS_FILE).exists():
+        return Outcome(run=run, status="skipped", record=record)
+    if (run.folder / WEIGHTS_FILE).exists():
         return None
     lacking = [name for name in missing if record.scored or name not in {score.metric for score in record.scores}]
     if not lacking:  # an early record does not say how it was scored, and without weights it stands as it is
-        return Outcome(cell=cell, status="skipped", record=record)
-    return _failed(cell, _no_weights(lacking), record)
+        return Outcome(run=run, status="skipped", record=record)
+    return _failed(run, _no_weights(lacking), record)
 
 
-def _tried(cell: Cell, retry: bool, since: int) -> Outcome | None:
-    """Return the outcome of a cell that was tried and failed, None where it is to be tried."""
-    failure = read_failure(cell.folder)
-    if failure and changed(cell.folder / FAILURE_FILE) > since > 0:
-        return _failed(cell, failure.reason)
+def _tried(run: PlannedRun, retry: bool, since: int) -> Outcome | None:
+    """Return the outcome of a run that was tried and failed, None where it is to be tried."""
+    failure = read_failure(run.folder)
+    if failure and changed(run.folder / FAILURE_FILE) > since > 0:
+        return _failed(run, failure.reason)
     if failure and not (retry or failure.retry):
-        return _failed(cell, f"{failure.reason} (before; --retry runs it again)")
+        return _failed(run, f"{failure.reason} (before; --retry runs it again)")
     return None
 
 
-def failed(cell: Cell, reason: str) -> Outcome:
+def failed(run: PlannedRun, reason: str) -> Outcome:
     """Return the outcome of a run that failed, and leave its reason in the folder where the run itself could not."""
-    failure = read_failure(cell.folder)
+    failure = read_failure(run.folder)
     if failure is None:  # the run had no chance to say why, or could not write it
-        failure = _leave_reason(cell.folder, cell.recipe, reason)
-    return Outcome(cell=cell, status="failed", reason=failure.reason)
+        failure = _leave_reason(run.folder, run.recipe, reason)
+    return Outcome(run=run, status="failed", reason=failure.reason)
 
 
 def give_up(folder: Path, job: Job, code: int) -> None:
@@ -123,7 +125,7 @@ def _leave_reason(folder: Path, recipe: Recipe, reason: str) -> Failure:
 
 
 def log_lines(folder: Path) -> list[str]:
-    """Return what a cell's processes wrote; nothing where that cannot be read."""
+    """Return what a run's processes wrote; nothing where that cannot be read."""
     try:
         return (folder / LOG_FILE).read_text(errors="replace").splitlines()
     except OSError:
@@ -138,15 +140,15 @@ def changed(path: Path) -> int:
         return 0
 
 
-def _failed(cell: Cell, reason: str, record: Record | None = None) -> Outcome:
-    return Outcome(cell=cell, status="failed", record=record, reason=reason)
+def _failed(run: PlannedRun, reason: str, record: Record | None = None) -> Outcome:
+    return Outcome(run=run, status="failed", record=record, reason=reason)
 
 
-def _faults(cell: Cell, record: Record) -> list[Damage]:
+def _faults(run: PlannedRun, record: Record) -> list[Damage]:
     """Return all that is lost or damaged of a finished run, a record that is another run's included."""
-    faults = find_faults(cell.folder, record, thorough=True)
-    if is_doubtful(cell.folder, cell.recipe, record):
-        faults.append(Damage(path=cell.folder / RECORD_FILE, what="contradicts itself or its folder"))
+    faults = find_faults(run.folder, record, thorough=True)
+    if is_doubtful(run.folder, run.recipe, record):
+        faults.append(Damage(path=run.folder / RECORD_FILE, what="contradicts itself or its folder"))
     return faults
 
 

@@ -1,4 +1,4 @@
-"""The pictures a cell leaves: sample sheets, their tiles, loss curves. Imports no torch and keeps no plotting state."""
+"""The pictures a run leaves: sample sheets, their tiles, loss curves. Imports no torch and keeps no plotting state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GAP = 4
 HEADING = 24
 """Height of the column headings in pixels."""
 TILES_FOLDER = "samples"
-"""Folder of the single tiles inside a cell's folder."""
+"""Folder of the single tiles inside a run's folder."""
 COLUMNS = ("visible", "translated", "real")
 """What a sample shows, in the order of its images."""
 SMOOTHING = 50

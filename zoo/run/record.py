@@ -1,4 +1,4 @@
-"""The record: the versioned JSON that a finished cell leaves, and the failure that an unfinished one leaves."""
+"""The record: the versioned JSON that a finished run leaves, and the failure that an unfinished one leaves."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Failure:
 
 
 def read_record(folder: Path) -> Record | None:
-    """Return a cell's record, or None where it has not finished.
+    """Return a run's record, or None where it has not finished.
 
     Raises:
         DamagedError: the record is damaged.
@@ -119,7 +119,7 @@ def read_record(folder: Path) -> Record | None:
 
 
 def read_failure(folder: Path) -> Failure | None:
-    """Return why a cell failed, or None where it did not, or where that can no longer be read: nothing depends on it."""
+    """Return why a run failed, or None where it did not, or where that can no longer be read: nothing depends on it."""
     try:
         return read_json(folder / FAILURE_FILE, Failure, "")
     except ZooError:

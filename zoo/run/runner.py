@@ -19,7 +19,7 @@ from zoo.errors import ZooError
 from zoo.files import cannot_write
 from zoo.registry import Choice, get_registry
 from zoo.run.display import Display
-from zoo.run.grid import Cell
+from zoo.run.grid import PlannedRun
 from zoo.run.integrity import clear_way, sweep_results
 from zoo.run.job import METRICS, RUN_FILE, Event, Job, read_job, score_name, scorings
 from zoo.run.launch import Launcher
@@ -50,7 +50,7 @@ class InterruptedBenchError(Exception):
 
 
 def run(
-    cells: Sequence[Cell],
+    runs: Sequence[PlannedRun],
     display: Display,
     launcher: Launcher,
     *,
@@ -62,7 +62,7 @@ def run(
     """Have every run that is not done executed, and return what became of each, in their order.
 
     Args:
-        cells: of one grid.
+        runs: of one grid.
         display: shows what happens.
         launcher: starts the workers.
         command: the command line, for the records.
@@ -75,15 +75,15 @@ def run(
         ZooError: a run's folder cannot be written (`zoo.files.require_writable` finds this before any training).
         InterruptedBenchError: on Ctrl-C, after the running runs saved their state.
     """
-    choices = choose_metrics(metrics, cells)
-    outcomes = _Bench(cells, display, launcher, choices, command=command, speed=speed, retry=retry).run()
-    if len(outcomes) < len(cells) or any(outcome.status == "interrupted" for outcome in outcomes):
+    choices = choose_metrics(metrics, runs)
+    outcomes = _Bench(runs, display, launcher, choices, command=command, speed=speed, retry=retry).run()
+    if len(outcomes) < len(runs) or any(outcome.status == "interrupted" for outcome in outcomes):
         raise InterruptedBenchError(outcomes)
     return outcomes
 
 
-def choose_metrics(specs: Sequence[str], cells: Sequence[Cell]) -> list[Choice]:
-    """Return the metrics of these names after checking that they apply to every cell's data and image size.
+def choose_metrics(specs: Sequence[str], runs: Sequence[PlannedRun]) -> list[Choice]:
+    """Return the metrics of these names after checking that they apply to every run's data and image size.
 
     Raises:
         UsageError: a metric's name or an option is wrong.
@@ -92,13 +92,13 @@ def choose_metrics(specs: Sequence[str], cells: Sequence[Cell]) -> list[Choice]:
     choices = [get_registry().find("metric", spec) for spec in specs]
     for choice in choices:
         score_name(choice)  # an option that names an absent file is told now
-    # Cells by the thousand differ in what no metric looks at.
-    kinds = {(cell.source.root, cell.recipe.size, cell.recipe.thermal_channels): cell for cell in cells}
-    for cell in kinds.values():
-        recipe = cell.recipe
+    # Runs by the thousand differ in what no metric looks at.
+    kinds = {(run.source.root, run.recipe.size, run.recipe.thermal_channels): run for run in runs}
+    for run in kinds.values():
+        recipe = run.recipe
         for choice in choices:
-            parts, beside = {"metric": choice}, itertools.chain(choices, all_parts(each.recipe for each in cells))
-            check(parts, cell.source, size=recipe.size, thermal_channels=recipe.thermal_channels, beside=beside)
+            parts, beside = {"metric": choice}, itertools.chain(choices, all_parts(each.recipe for each in runs))
+            check(parts, run.source, size=recipe.size, thermal_channels=recipe.thermal_channels, beside=beside)
     return choices
 
 
@@ -107,7 +107,7 @@ class _Bench:
 
     def __init__(
         self,
-        cells: Sequence[Cell],
+        runs: Sequence[PlannedRun],
         display: Display,
         launcher: Launcher,
         metrics: Sequence[Choice],
@@ -116,7 +116,7 @@ class _Bench:
         speed: str,
         retry: bool,
     ) -> None:
-        self.cells, self.display, self.launcher, self.metrics = cells, display, launcher, metrics
+        self.runs, self.display, self.launcher, self.metrics = runs, display, launcher, metrics
         self.command, self.speed, self.retry = command, speed, retry
         self.outcomes: dict[int, Outcome] = {}
         self.open: dict[int, _Seen] = {}
@@ -129,7 +129,7 @@ class _Bench:
         """Have all runs executed, or those until Ctrl-C; return the outcomes in the order of the runs."""
         self._look()
         if self.open:
-            self.launcher.expect([cell.recipe for cell in self.cells])
+            self.launcher.expect([run.recipe for run in self.runs])
             self._start_workers()
             with _interrupts() as interrupts:
                 while self.open and not (interrupts and self._stop(len(interrupts))):
@@ -143,15 +143,15 @@ class _Bench:
 
     def _look(self) -> None:
         """Find what was done or has failed before."""
-        for number, cell in enumerate(self.cells):
-            outcome = known(cell, self.metrics, retry=self.retry, command=self.command)
+        for number, run in enumerate(self.runs):
+            outcome = known(run, self.metrics, retry=self.retry, command=self.command)
             if outcome:
                 self.outcomes[number] = outcome
             else:
                 self.open[number] = _Seen()
         self.display.kept(list(self.outcomes.values()))
         if self.open:
-            results = self.cells[0].folder.parent
+            results = self.runs[0].folder.parent
             results.mkdir(parents=True, exist_ok=True)
             sweep_results(results)
             self.since = folder_time(results)
@@ -160,73 +160,73 @@ class _Bench:
         """Write what open runs are to do, and start workers for them."""
         self.starts += 1
         for number in list(self.open):
-            cell = self.cells[number]
+            run = self.runs[number]
             try:
-                self._plan(cell)
+                self._plan(run)
             except (OSError, ZooError) as error:
-                reason = str(cannot_write(cell.folder, error) if isinstance(error, OSError) else error)
-                self._finish(number, Outcome(cell=cell, status="failed", reason=reason))
+                reason = str(cannot_write(run.folder, error) if isinstance(error, OSError) else error)
+                self._finish(number, Outcome(run=run, status="failed", reason=reason))
         if self.open:
-            self.launcher.start([self.cells[number].folder for number in self.open])
+            self.launcher.start([self.runs[number].folder for number in self.open])
 
-    def _plan(self, cell: Cell) -> None:
-        cell.folder.mkdir(parents=True, exist_ok=True)
-        busy = holder(cell.folder)
+    def _plan(self, run: PlannedRun) -> None:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        busy = holder(run.folder)
         if not busy:
-            clear_way(cell.folder)
+            clear_way(run.folder)
         job = Job(
-            recipe=cell.recipe,
-            train_key=cell.train_key,
-            metrics=scorings(self.metrics, cell.train_key),
-            root=str(cell.source.root.resolve()),
+            recipe=run.recipe,
+            train_key=run.train_key,
+            metrics=scorings(self.metrics, run.train_key),
+            root=str(run.source.root.resolve()),
             device=self.launcher.device,
             command=self.command,
             speed=self.speed,
-            processes=cell.processes,
+            processes=run.processes,
             threads=self.launcher.threads,
             asked=self.since,
             retry=self.retry,
         )
         if busy:  # what another bench planned stays planned
             with contextlib.suppress(ZooError):
-                job = replace(job, metrics={**read_job(cell.folder).metrics, **job.metrics})
-        write_json(cell.folder / RUN_FILE, job)
+                job = replace(job, metrics={**read_job(run.folder).metrics, **job.metrics})
+        write_json(run.folder / RUN_FILE, job)
 
     def _update(self, number: int) -> None:
         """Show how far a run is, and settle it when it has ended."""
-        cell, seen = self.cells[number], self.open[number]
-        ended = max(changed(cell.folder / name) for name in (RECORD_FILE, FAILURE_FILE))
-        self._show(number, cell, seen)  # after the look at what ended, so that the last step is shown
+        run, seen = self.runs[number], self.open[number]
+        ended = max(changed(run.folder / name) for name in (RECORD_FILE, FAILURE_FILE))
+        self._show(number, run, seen)  # after the look at what ended, so that the last step is shown
         if ended > self.since and ended != seen.ended:
             seen.ended = ended
-            outcome = known(cell, self.metrics, retry=self.retry, since=self.since, command=self.command)
+            outcome = known(run, self.metrics, retry=self.retry, since=self.since, command=self.command)
             if outcome and outcome.status == "skipped":
                 outcome = replace(outcome, status="done")
             if outcome:
                 self._finish(number, outcome)
 
-    def _show(self, number: int, cell: Cell, seen: _Seen) -> None:
-        written = changed(cell.folder / PROGRESS_FILE)
-        if written <= max(self.since, seen.written) or not (progress := read_progress(cell.folder)):
+    def _show(self, number: int, run: PlannedRun, seen: _Seen) -> None:
+        written = changed(run.folder / PROGRESS_FILE)
+        if written <= max(self.since, seen.written) or not (progress := read_progress(run.folder)):
             return
         if not seen.written:
-            self.display.started(cell, number + 1, len(self.cells))
+            self.display.started(run, number + 1, len(self.runs))
         if progress.stage != seen.stage:
-            self.display.heard(cell, Event(what="stage", text=progress.stage))
+            self.display.heard(run, Event(what="stage", text=progress.stage))
         if progress.step != seen.step:
             event = Event(what="step", step=progress.step, losses=progress.losses, it_s=progress.it_s)
-            self.display.heard(cell, event)
+            self.display.heard(run, event)
         seen.written, seen.stage, seen.step = written, progress.stage, progress.step
 
     def _without_workers(self) -> None:
         """Settle stopped runs and wait for those that others hold; start workers again for the rest, or give them up."""
         for number in list(self.open):
-            folder = self.cells[number].folder
+            folder = self.runs[number].folder
             progress = read_progress(folder)
             stopped = progress and progress.stage == INTERRUPTED and changed(folder / PROGRESS_FILE) > self.since
             if stopped and holder(folder) is None:
-                self._finish(number, Outcome(cell=self.cells[number], status="interrupted"))
-        held = [busy for number in self.open if (busy := holder(self.cells[number].folder))]
+                self._finish(number, Outcome(run=self.runs[number], status="interrupted"))
+        held = [busy for number in self.open if (busy := holder(self.runs[number].folder))]
         if held:
             self.unleased_since = None
             if not self.waiting_shown:
@@ -242,7 +242,7 @@ class _Bench:
             self._start_workers()
         elif now - self.unleased_since >= UNLEASED_AFTER:
             for number in list(self.open):
-                self._finish(number, failed(self.cells[number], self.launcher.reason()))
+                self._finish(number, failed(self.runs[number], self.launcher.reason()))
 
     def _finish(self, number: int, outcome: Outcome) -> None:
         del self.open[number]
@@ -257,13 +257,13 @@ class _Bench:
         for number, seen in self.open.items():
             if seen.written and not seen.stopping:
                 seen.stopping = True
-                self.display.stopping(self.cells[number])
+                self.display.stopping(self.runs[number])
         if self.launcher.alive():
             return False
         for number in list(self.open):
             self._update(number)
         for number in [number for number, seen in self.open.items() if seen.written]:
-            self._finish(number, Outcome(cell=self.cells[number], status="interrupted"))
+            self._finish(number, Outcome(run=self.runs[number], status="interrupted"))
         return True
 
 
@@ -280,7 +280,7 @@ class _Seen:
 def _interrupts() -> Iterator[list[int]]:
     """Collect Ctrl-C in a list for the length of a `with` block, so that none falls between two steps that belong together.
 
-    So is SIGTERM, by which containers and service managers end a program: cells save their state before it is gone.
+    So is SIGTERM, by which containers and service managers end a program: runs save their state before it is gone.
     """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""Scores a trained method on the test split and writes what a cell leaves of it."""
+"""Scores a trained method on the test split and writes what a run leaves of it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def build_metrics(scorings: Mapping[str, Scoring]) -> dict[str, AnyMetric]:
     return {name: build(choice_of("metric", scoring.metric)) for name, scoring in scorings.items()}
 
 
-def score_cell(
+def score_run(
     folder: Path,
     job: Job,
     method: Method,
@@ -63,10 +63,10 @@ def score_cell(
     """Write pictures and `scores.csv`, then the record, which says that all is there.
 
     Args:
-        folder, job, method, info, trained, device: of the cell.
+        folder, job, method, info, trained, device: of the run.
         metrics: what to score with.
         record: what was measured of the same weights before; its other scores are kept, and lost pictures drawn again.
-        begun: when the cell's work began, by `time.perf_counter`.
+        begun: when the run's work began, by `time.perf_counter`.
         on_event: called when the scoring begins.
 
     Raises:
@@ -118,7 +118,7 @@ def _first_record(
     celsius: CelsiusErrors | None,
     seconds: float,
 ) -> Record:
-    """Return what is known of a cell that was just trained, without its scores."""
+    """Return what is known of a run that was just trained, without its scores."""
     speeds = sorted(reading.it_s for reading in read_log(folder / LOG))
     timing = Timing(
         train_seconds=round(trained.seconds, 3),

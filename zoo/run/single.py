@@ -13,7 +13,7 @@ from zoo.data.layout import read_info
 from zoo.errors import UsageError
 from zoo.run.display import make_display
 from zoo.run.execute import Stop, execute, stop_signals
-from zoo.run.grid import Axes, Cell, expand
+from zoo.run.grid import Axes, PlannedRun, expand
 from zoo.run.job import Ended, Event, Job, read_job, scorings
 from zoo.run.lease import DEAD_AFTER, expired, folder_time, holder, is_ahead
 from zoo.run.outcome import Outcome
@@ -25,35 +25,35 @@ from zoo.sources import DataSource
 
 def plan_one(
     axes: Axes, metrics: Sequence[str], out: Path, *, device: str, command: str, speed: str
-) -> tuple[Cell, Job]:
+) -> tuple[PlannedRun, Job]:
     """Return the only run of a grid, and what it is to do.
 
     Raises:
         UsageError: a name, option or number is wrong, or several runs are described.
         RefusedError: the parts cannot work together.
     """
-    cells, refusals = expand(axes, out)
+    runs, refusals = expand(axes, out)
     if refusals:
         raise UsageError(refusals[0].reason)
-    if len(cells) != 1:
-        raise UsageError(f"{len(cells)} runs were described, and one is trained here", "Run zoo bench to train several")
-    (cell,) = cells
-    cell.folder.mkdir(parents=True, exist_ok=True)
+    if len(runs) != 1:
+        raise UsageError(f"{len(runs)} runs were described, and one is trained here", "Run zoo bench to train several")
+    (run,) = runs
+    run.folder.mkdir(parents=True, exist_ok=True)
     job = Job(
-        recipe=cell.recipe,
-        train_key=cell.train_key,
-        metrics=scorings(choose_metrics(metrics, cells), cell.train_key),
-        root=str(cell.source.root.resolve()),
+        recipe=run.recipe,
+        train_key=run.train_key,
+        metrics=scorings(choose_metrics(metrics, runs), run.train_key),
+        root=str(run.source.root.resolve()),
         device=device,
         command=command,
         speed=speed,
-        processes=cell.processes,
-        asked=_now(cell.folder),
+        processes=run.processes,
+        asked=_now(run.folder),
     )
-    return cell, job
+    return run, job
 
 
-def read_planned(folder: Path) -> tuple[Cell, Job]:
+def read_planned(folder: Path) -> tuple[PlannedRun, Job]:
     """Return a run that was planned in a folder.
 
     Raises:
@@ -62,11 +62,11 @@ def read_planned(folder: Path) -> tuple[Cell, Job]:
     job = read_job(folder)
     root, data = Path(job.root), job.recipe.data
     source = DataSource(root=root, name=data.name, info=read_info(root), fingerprint=data.fingerprint)
-    cell = Cell(recipe=job.recipe, source=source, folder=folder.resolve(), train_key=job.train_key)
-    return cell, replace(job, asked=_now(folder))
+    run = PlannedRun(recipe=job.recipe, source=source, folder=folder.resolve(), train_key=job.train_key)
+    return run, replace(job, asked=_now(folder))
 
 
-def run_one(cell: Cell, job: Job) -> Ended:
+def run_one(run: PlannedRun, job: Job) -> Ended:
     """Execute a run, or this process's share of it; the first process shows its progress.
 
     Ctrl-C and SIGTERM let it save its state.
@@ -80,26 +80,26 @@ def run_one(cell: Cell, job: Job) -> Ended:
         torch.set_num_threads(job.threads)
     with stop_signals(signal.SIGTERM, signal.SIGINT) as stopping:
         if os.environ.get("RANK", "0") != "0":
-            return execute(cell.folder, job, lambda event: None, stopping.is_set)
-        return _run_shown(cell, replace(job, expired=_wait_for_lease(cell.folder)), stopping.is_set)
+            return execute(run.folder, job, lambda event: None, stopping.is_set)
+        return _run_shown(run, replace(job, expired=_wait_for_lease(run.folder)), stopping.is_set)
 
 
-def _run_shown(cell: Cell, job: Job, stop: Stop) -> Ended:
-    progress = ProgressWriter(cell.folder)
+def _run_shown(run: PlannedRun, job: Job, stop: Stop) -> Ended:
+    progress = ProgressWriter(run.folder)
     with make_display() as display:
-        display.started(cell, 1, 1)
+        display.started(run, 1, 1)
 
         def on_event(event: Event) -> None:
             progress(event)
-            display.heard(cell, event)
+            display.heard(run, event)
 
-        ended = execute(cell.folder, job, on_event, stop)
+        ended = execute(run.folder, job, on_event, stop)
         if ended.how in ("done", "skipped"):
-            display.finished(Outcome(cell=cell, status=ended.how, record=read_record(cell.folder)))
+            display.finished(Outcome(run=run, status=ended.how, record=read_record(run.folder)))
         elif ended.how == "interrupted":
-            display.finished(Outcome(cell=cell, status="interrupted"))
+            display.finished(Outcome(run=run, status="interrupted"))
     if ended.how == "leased":
-        return replace(ended, reason=f"{holder(cell.folder) or 'another process'} works on this run")
+        return replace(ended, reason=f"{holder(run.folder) or 'another process'} works on this run")
     return ended
 
 

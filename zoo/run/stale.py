@@ -8,25 +8,25 @@ from pathlib import Path
 from zoo.composition import digest
 from zoo.errors import ZooError
 from zoo.run.environment import option_files, provenance
-from zoo.run.grid import Cell, slug
+from zoo.run.grid import PlannedRun, slug
 from zoo.run.record import RECORD_FILE, Record, read_record
 
 
-def retrained(cells: Sequence[Cell]) -> list[str]:
+def retrained(runs: Sequence[PlannedRun]) -> list[str]:
     """Return a line for each change that makes runs train anew: of a plugin's source or version, or of a file's content.
 
     Args:
-        cells: of one results folder; those that are done or have no earlier run of the same recipe are passed over.
+        runs: of one results folder; those that are done or have no earlier run of the same recipe are passed over.
     """
-    new = [cell for cell in cells if not (cell.folder / RECORD_FILE).exists()]
+    new = [run for run in runs if not (run.folder / RECORD_FILE).exists()]
     if not new or not new[0].folder.parent.is_dir():
         return []
     earlier: dict[str, list[Path]] = {}
     for folder in new[0].folder.parent.iterdir():
         earlier.setdefault(folder.name.rpartition("-")[0], []).append(folder)
     counts: dict[str, int] = {}
-    for cell in new:
-        for change in _changes_of(cell, earlier.get(slug(cell.recipe), [])):
+    for run in new:
+        for change in _changes_of(run, earlier.get(slug(run.recipe), [])):
             counts[change] = counts.get(change, 0) + 1
     return [
         f"{change}: {count} run{'s train' if count > 1 else ' trains'} anew, and what was trained before stays as it is"
@@ -51,15 +51,15 @@ def code_changes(record: Record) -> list[str]:
     return changes
 
 
-def _changes_of(cell: Cell, folders: Sequence[Path]) -> list[str]:
-    """Return what changed since the earlier run of a cell's recipe that is nearest to it; nothing where there is none."""
+def _changes_of(run: PlannedRun, folders: Sequence[Path]) -> list[str]:
+    """Return what changed since the nearest earlier run of the same recipe; nothing where there is none."""
     found: list[list[str]] = []
     for folder in folders:
         try:
             record = read_record(folder)
         except ZooError:
             continue
-        if record and record.processes == cell.processes and digest(record.recipe) == digest(cell.recipe):
+        if record and record.processes == run.processes and digest(record.recipe) == digest(run.recipe):
             found.append(code_changes(record))
     return min(found, key=len, default=[])
 

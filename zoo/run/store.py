@@ -1,4 +1,4 @@
-"""A results folder: the finished cells in it. Imports no torch."""
+"""A results folder: the finished runs in it. Imports no torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo.run.record import RECORD_FILE, Record, read_record
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A finished cell."""
+    """A finished run."""
 
     folder: Path
     record: Record
@@ -28,10 +28,10 @@ class Results:
 
 
 def read_results(folder: Path) -> list[Run]:
-    """Return every finished cell under a folder (or the folder itself, if it is one), by folder name.
+    """Return every finished run under a folder (or the folder itself, if it is one), by folder name.
 
     Raises:
-        UsageError: there is no such folder, or no finished cell in it.
+        UsageError: there is no such folder, or no finished run in it.
         ZooError: none of the records can be read.
     """
     return find_results(folder).runs
@@ -41,7 +41,7 @@ def find_results(folder: Path) -> Results:
     """Return what `read_results` does, with what is wrong with records that cannot be read; they do not stop the others.
 
     Raises:
-        UsageError: there is no such folder, or no finished cell in it.
+        UsageError: there is no such folder, or no finished run in it.
         ZooError: none of the records can be read.
     """
     if not folder.is_dir():

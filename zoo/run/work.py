@@ -1,4 +1,4 @@
-"""What a cell does once it is its turn: build, train, save, score; alone or as one of several processes."""
+"""What a run does once it is its turn: build, train, save, score; alone or as one of several processes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from zoo.run.job import (
     unscored,
 )
 from zoo.run.record import RECORD_FILE, Record, write_json
-from zoo.run.scoring import build_metrics, score_cell
+from zoo.run.scoring import build_metrics, score_run
 from zoo.training.checkpoint import CheckpointError
 from zoo.training.distributed import Processes
 from zoo.training.engine import CHECKPOINTS, StepReport, TrainResult, train
@@ -55,7 +55,7 @@ def join(job: Job) -> tuple[torch.device, Processes]:
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != job.processes:
         raise UsageError(
-            f"this cell is trained by {job.processes} processes, and {started} were started",
+            f"this run is trained by {job.processes} processes, and {started} were started",
             f"Type: accelerate launch --num_processes {job.processes} -m zoo train FOLDER",
         )
     device = pick_device(job.device)
@@ -67,10 +67,10 @@ def join(job: Job) -> tuple[torch.device, Processes]:
 def work(
     folder: Path, job: Job, on_event: OnEvent, stop: Stop, *, joined: tuple[torch.device, Processes] | None = None
 ) -> bool:
-    """Do a cell's job, from wherever an earlier try left it, and return whether it is finished.
+    """Do a run's job, from wherever an earlier try left it, and return whether it is finished.
 
     Args:
-        folder: of the cell; of several processes only the first one's need exist.
+        folder: of the run; of several processes only the first one's need exist.
         job: what to do.
         on_event: called at each stage and step.
         stop: asked before every step; when true the state is saved.
@@ -116,7 +116,7 @@ def work(
     if record is None:
         set_aside(folder / RECORD_FILE)  # of other weights, or damaged: not lost, and not in the way
     chosen = {name: metrics[name] for name in missing}
-    score_cell(folder, job, method, info, trained, device, chosen, record, begun, on_event)
+    score_run(folder, job, method, info, trained, device, chosen, record, begun, on_event)
     return True
 
 
@@ -255,7 +255,7 @@ def _parameters(method: Method) -> dict[str, int]:
 
 
 def _count_start(folder: Path) -> int:
-    """Count how often this cell's training was begun or taken up again; what cannot be read counts as never."""
+    """Count how often this run's training was begun or taken up again; what cannot be read counts as never."""
     path = folder / STARTS_FILE
     try:
         count = max(0, int(path.read_text())) + 1

@@ -136,10 +136,10 @@ def train(
         method: built and prepared for training; moved to `device`.
         recipe: its size, batch, budget, seed and precision are used.
         store: the training split on `device`.
-        folder: the cell's folder.
+        folder: the run's folder.
         train_key: identity of the training; a checkpoint of another one is refused.
         device: where to train.
-        rng: the cell's random stream on `device`, from `seed_everything`; the same that the method's parts got.
+        rng: the run's random stream on `device`, from `seed_everything`; the same that the method's parts got.
         paired: whether a step's visible and thermal images show the same views, for methods that need pairs.
         on_step: called after every step.
         stop: asked before every step; when true the state is saved and the training returns.

@@ -1,4 +1,4 @@
-"""Where a cell's randomness comes from."""
+"""Where a run's randomness comes from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 
 def seed_everything(seed: int, device: torch.device) -> torch.Generator:
-    """Seed Python and torch, ask for deterministic algorithms on the CPU, and return the cell's own random stream.
+    """Seed Python and torch, ask for deterministic algorithms on the CPU, and return the run's own random stream.
 
     Weights are drawn from torch's global stream; augmentation and pools from the returned one, on `device`, so that a
     network with more layers does not change the data that it sees.

@@ -55,7 +55,7 @@ def test_places_are_different_and_all_where_there_are_few() -> None:
     assert sorted(small.tolist()) == list(range(6))
 
 
-def test_head_weights_follow_the_cells_seed() -> None:
+def test_head_weights_follow_the_runs_seed() -> None:
     heads = [PatchHead([3, 4], width=8, seed=seed).state_dict()["mlp_1.0.weight"] for seed in (1, 1, 2)]
     assert torch.equal(heads[0], heads[1])
     assert not torch.equal(heads[0], heads[2])

@@ -49,7 +49,7 @@ def test_precisions_that_no_processor_has_are_refused():
         choose_precision("tf32", "cpu")
 
 
-def test_precision_is_part_of_the_cell_and_of_its_folder(recipe):
+def test_precision_is_part_of_the_run_and_of_its_folder(recipe):
     half = replace(recipe, precision="bf16")
     assert train_key(half) != train_key(recipe)
     assert "-bf16-s0" in slug(half) and "fp32" not in slug(recipe)

@@ -36,15 +36,15 @@ def test_every_row_and_dataset_of_the_tables_has_weights_that_the_same_recipe_tr
     asked = 0
     for name in table_names():
         table = load_table(name)
-        cells, _plan = plan_table(
+        runs, _plan = plan_table(
             table, dict.fromkeys(table.datasets, SCENES), Axes(preset="paper", seeds=1), tmp_path, metrics=[]
         )
         null = set(table.baselines)
-        for cell in cells:
-            if cell.recipe.method.name.partition("/")[2] not in null:
+        for run in runs:
+            if run.recipe.method.name.partition("/")[2] not in null:
                 for dataset in table.datasets:
                     asked += 1
-                    assert published[dataset].count(cell.recipe) == 1, (name, cell.recipe.method.name)
+                    assert published[dataset].count(run.recipe) == 1, (name, run.recipe.method.name)
     assert asked >= 20
 
 

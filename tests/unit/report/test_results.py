@@ -12,7 +12,7 @@ import pytest
 from zoo.cli.output import print_table
 from zoo.composition import compose
 from zoo.report.results import footnotes, results_table
-from zoo.run.grid import Cell
+from zoo.run.grid import PlannedRun
 from zoo.run.outcome import Outcome
 from zoo.sources import open_source
 
@@ -30,8 +30,8 @@ def outcomes(pairs, make_record, make_score):
             for seed in range(seeds):
                 recipe = compose(**{"data": source, "size": 32, "steps": 3, "seed": seed} | words)
                 record = replace(make_record([make_score([10.25, 11.75], name) for name in metrics]), recipe=recipe)
-                cell = Cell(recipe=recipe, source=source, folder=Path(f"run{len(made)}"), train_key="k")
-                made.append(Outcome(cell=cell, status=status, record=record if status == "done" else None))
+                run = PlannedRun(recipe=recipe, source=source, folder=Path(f"run{len(made)}"), train_key="k")
+                made.append(Outcome(run=run, status=status, record=record if status == "done" else None))
         return made
 
     return make
@@ -41,7 +41,7 @@ GENERATORS = ({"generator": "resnet6"}, {"generator": "resnet9_cbam", "discrimin
 RECIPES = ({"recipe": "cut"}, {"recipe": "pix2pix"}, {"method": "histogram_matching"})
 
 
-def test_what_is_the_same_for_all_cells_is_said_once_in_the_title(outcomes):
+def test_what_is_the_same_for_all_runs_is_said_once_in_the_title(outcomes):
     columns, rows, title, numbers = results_table(outcomes(*GENERATORS))
     assert columns == ("system", "psnr [dB]", "ssim", "mae", "params", "it/s")
     assert numbers == columns[1:]
@@ -100,5 +100,5 @@ def test_on_a_narrow_terminal_words_are_folded_before_numbers(outcomes, shown):
 
 def test_the_dataset_s_health_stands_under_the_table(outcomes):
     (outcome,) = outcomes(GENERATORS[0])
-    source = outcome.cell.source
+    source = outcome.run.source
     assert footnotes([outcome]) == [f"Dataset blocks: health not measured; run: zoo data check {source.root} --write"]

@@ -28,12 +28,12 @@ def test_datasets_are_given_by_key(table2):
 
 
 def test_every_row_becomes_a_cell_and_baselines_stand_under_them(table2, pairs, tmp_path):
-    cells, plan = plan_table(table2, {"flir": str(pairs)}, Axes(size=32, steps=3, seeds=2), tmp_path)
+    runs, plan = plan_table(table2, {"flir": str(pairs)}, Axes(size=32, steps=3, seeds=2), tmp_path)
     assert {cell.row for cell in plan.cells} == {row.name for row in table2.rows} | set(table2.baselines)
     assert len(plan.cells) == 6 * 2 + 5
-    assert {cell.folder.name for cell in cells} == {cell.folder for cell in plan.cells}
+    assert {run.folder.name for run in runs} == {cell.folder for cell in plan.cells}
     # The two U-Nets are one training at 32 px, once for each seed.
-    assert len(cells) == 5 * 2 + 5
+    assert len(runs) == 5 * 2 + 5
     assert plan.data == {"flir": "blocks"}
     assert plan.refused == ()
 
@@ -52,11 +52,11 @@ def test_a_network_that_the_size_does_not_hold_is_replaced_and_named(table2, pai
 
 
 def test_preset_paper_is_the_tables(table2, pairs, tmp_path):
-    cells, _ = plan_table(table2, {"flir": str(pairs)}, Axes(preset="paper"), tmp_path)
-    found = {(cell.recipe.size, cell.recipe.budget.steps, cell.recipe.batch) for cell in cells}
+    runs, _ = plan_table(table2, {"flir": str(pairs)}, Axes(preset="paper"), tmp_path)
+    found = {(run.recipe.size, run.recipe.budget.steps, run.recipe.batch) for run in runs}
     assert found == {(256, 200 * 6, 1)}  # six training pairs; CUT as long as the others
-    cells, _ = plan_table(table2, {"flir": str(pairs)}, Axes(preset="paper", size=64, steps=7), tmp_path)
-    assert {(cell.recipe.size, cell.recipe.budget.steps) for cell in cells} == {(64, 7)}
+    runs, _ = plan_table(table2, {"flir": str(pairs)}, Axes(preset="paper", size=64, steps=7), tmp_path)
+    assert {(run.recipe.size, run.recipe.budget.steps) for run in runs} == {(64, 7)}
 
 
 def test_rows_that_the_data_cannot_train_are_refused_with_the_reason(pairs, tmp_path):

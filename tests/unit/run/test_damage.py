@@ -88,10 +88,10 @@ def _quick_plots() -> Iterator[None]:
 
 
 def bench(pairs: Path, out: Path, *, retry: bool = False, stop_after: int | None = None, **options: object) -> Outcome:
-    cells, _ = expand(Axes(data=(str(pairs),), **AXES), out)
+    runs, _ = expand(Axes(data=(str(pairs),), **AXES), out)
     command = f"zoo bench --data {pairs} --out elsewhere"
     try:
-        (outcome,) = run(cells, PlainDisplay(), Inline(stop_after), command=command, retry=retry, **options)
+        (outcome,) = run(runs, PlainDisplay(), Inline(stop_after), command=command, retry=retry, **options)
     except InterruptedBenchError as error:
         (outcome,) = error.outcomes
     return outcome

@@ -1,4 +1,4 @@
-"""Cells of a grid: their keys, which old records must keep, and how many processes train them."""
+"""Runs of a grid: their keys, which old records must keep, and how many processes train them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from zoo.sources import open_source
 
 
 def test_every_seed_is_the_recipe_that_would_be_composed_for_it(pairs):
-    cells, _ = expand(Axes(generators=("resnet6", "resnet9"), data=(str(pairs),), size=32, seeds=3), Path("out"))
-    assert [cell.recipe.seed for cell in cells] == [0, 1, 2] * 2
+    runs, _ = expand(Axes(generators=("resnet6", "resnet9"), data=(str(pairs),), size=32, seeds=3), Path("out"))
+    assert [run.recipe.seed for run in runs] == [0, 1, 2] * 2
     source = open_source(str(pairs), size=32)
-    for cell, name in zip(cells, ["resnet6"] * 3 + ["resnet9"] * 3, strict=True):
-        composed: Recipe = compose(generator=name, data=source, size=32, seed=cell.recipe.seed)
-        assert cell.recipe == composed and cell.train_key == train_key(composed)
+    for run, name in zip(runs, ["resnet6"] * 3 + ["resnet9"] * 3, strict=True):
+        composed: Recipe = compose(generator=name, data=source, size=32, seed=run.recipe.seed)
+        assert run.recipe == composed and run.train_key == train_key(composed)
 
 
 def test_the_number_of_processes_is_in_the_key_and_one_changes_no_key(pairs):
@@ -56,8 +56,8 @@ def test_a_batch_must_be_divisible_by_the_processes(pairs):
 
 
 def test_what_has_no_network_is_fitted_by_one_process(pairs):
-    ((cell,), _) = expand(Axes(methods=("mean_image",), data=(str(pairs),), size=32, processes=4), Path("out"))
-    assert cell.processes == 1
+    ((run,), _) = expand(Axes(methods=("mean_image",), data=(str(pairs),), size=32, processes=4), Path("out"))
+    assert run.processes == 1
 
 
 def _advised(generators: tuple[str, ...], metrics: tuple[str, ...], data: str, size: int) -> int | None:
@@ -65,11 +65,11 @@ def _advised(generators: tuple[str, ...], metrics: tuple[str, ...], data: str, s
     axes = Axes(
         methods=("pix2pix",), generators=generators, discriminators=("patchgan:width=8",), data=(data,), size=size
     )
-    cells, refusals = expand(axes, Path("out"), metrics=metrics)
+    runs, refusals = expand(axes, Path("out"), metrics=metrics)
     reasons = [refusal.reason for refusal in refusals]
     if not reasons:
         try:
-            choose_metrics(metrics, cells)
+            choose_metrics(metrics, runs)
         except RefusedError as error:
             reasons = [str(error)]
     sizes = {int(number) for reason in reasons for number in re.findall(r"--size (\d+)", reason)}
@@ -115,8 +115,8 @@ def test_what_trains_anew_after_an_edit_says_so_in_a_line(pairs, tmp_path, finis
     from zoo.run.stale import retrained
 
     axes = Axes(generators=("resnet6:width=4,blocks=1",), data=(str(pairs),), size=32, steps=4)
-    ((cell,), _) = expand(axes, tmp_path)
-    assert retrained([cell]) == []
+    ((run,), _) = expand(axes, tmp_path)
+    assert retrained([run]) == []
     made = finished(tmp_path / "made", str(pairs), generator="resnet6:width=4,blocks=1", steps=4)
     record = read_record(made)
     for number, (key, value, told) in enumerate(
@@ -127,8 +127,8 @@ def test_what_trains_anew_after_an_edit_says_so_in_a_line(pairs, tmp_path, finis
     ):
         origin = {**record.plugins["generator"], key: value}
         edited = replace(record, plugins={**record.plugins, "generator": origin})
-        name = f"{cell.folder.name.rpartition('-')[0]}-{number:08x}"
+        name = f"{run.folder.name.rpartition('-')[0]}-{number:08x}"
         write_json(tmp_path / name / "record.json", edited)
-        (line,) = retrained([cell])
+        (line,) = retrained([run])
         assert told in line and "1 run trains anew" in line
         (tmp_path / name / "record.json").unlink()

@@ -138,7 +138,7 @@ def test_an_heir_of_a_chain_that_was_given_back_meanwhile_backs_off(tmp_path, mo
     def chain(folder: Path):
         looks.append(folder)
         found = real(folder)
-        if len(looks) == 1:  # between this look and the next the cell is done by another and given back
+        if len(looks) == 1:  # between this look and the next the run is done by another and given back
             (tmp_path / claim.CLAIM).unlink()
         return found
 

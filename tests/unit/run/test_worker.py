@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import ZooError
-from zoo.run.grid import Axes, Cell, expand
+from zoo.run.grid import Axes, PlannedRun, expand
 from zoo.run.job import LOG_FILE, METRICS, RUN_FILE, Job, scorings
 from zoo.run.lease import held, holder
 from zoo.run.outcome import give_up
@@ -25,24 +25,26 @@ from zoo.run.status import read_state, read_states
 TINY = {"generators": ("resnet6:width=4,blocks=1",), "discriminators": ("patchgan:width=4,layers=1",)}
 
 
-def plan(pairs: Path, out: Path, *, threads: int | None = 1, asked: int = 0, **axes: object) -> list[tuple[Cell, Job]]:
+def plan(
+    pairs: Path, out: Path, *, threads: int | None = 1, asked: int = 0, **axes: object
+) -> list[tuple[PlannedRun, Job]]:
     """Write the plans of a grid, as a bench would."""
-    cells, _ = expand(Axes(data=(str(pairs),), size=32, **axes), out)
+    runs, _ = expand(Axes(data=(str(pairs),), size=32, **axes), out)
     planned = []
-    for cell in cells:
+    for run in runs:
         job = Job(
-            recipe=cell.recipe,
-            train_key=cell.train_key,
-            metrics=scorings(choose_metrics(METRICS, cells), cell.train_key),
-            root=str(cell.source.root),
+            recipe=run.recipe,
+            train_key=run.train_key,
+            metrics=scorings(choose_metrics(METRICS, runs), run.train_key),
+            root=str(run.source.root),
             device="cpu",
             command="test",
             threads=threads,
             asked=asked,
         )
-        cell.folder.mkdir(parents=True, exist_ok=True)
-        write_json(cell.folder / RUN_FILE, job)
-        planned.append((cell, job))
+        run.folder.mkdir(parents=True, exist_ok=True)
+        write_json(run.folder / RUN_FILE, job)
+        planned.append((run, job))
     return planned
 
 
@@ -71,7 +73,7 @@ def test_a_worker_executes_what_is_planned_and_nothing_else(pairs, tmp_path):
     worker = start(tmp_path)
     _, errors = worker.communicate(timeout=120)
     assert worker.returncode == 0, errors
-    assert all(read_record(cell.folder).command == "test" and holder(cell.folder) is None for cell, _ in planned)
+    assert all(read_record(run.folder).command == "test" and holder(run.folder) is None for run, _ in planned)
     failure = read_failure(lost.folder)
     assert "nowhere" in failure.reason and failure.retry
     assert {state.status for state in read_states(tmp_path)} == {"done", "failed"}
@@ -106,44 +108,44 @@ def test_a_killed_run_leaves_its_reason_and_the_others_go_on(pairs, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_worker_that_ends_lets_its_run_save_its_state(pairs, tmp_path, number):
-    ((cell, _),) = plan(pairs, tmp_path, methods=("cyclegan",), steps=100_000, **TINY)
+    ((run, _),) = plan(pairs, tmp_path, methods=("cyclegan",), steps=100_000, **TINY)
     worker = start(tmp_path)
-    wait_until(lambda: training(cell.folder))
+    wait_until(lambda: training(run.folder))
     worker.send_signal(number)
     worker.communicate(timeout=60)
     assert worker.returncode == (-9 if number == signal.SIGKILL else 130)
-    wait_until(lambda: holder(cell.folder) is None, 30)
-    assert list(cell.folder.glob("checkpoints/0*/state.json")) and not read_failure(cell.folder)
-    assert read_state(cell.folder).status == "planned"
+    wait_until(lambda: holder(run.folder) is None, 30)
+    assert list(run.folder.glob("checkpoints/0*/state.json")) and not read_failure(run.folder)
+    assert read_state(run.folder).status == "planned"
 
 
 def test_a_run_that_another_holds_is_waited_for_or_passed_over(pairs, tmp_path):
-    ((cell, _),) = plan(pairs, tmp_path, methods=("mean_image",))
-    with held(cell.folder):
+    ((run, _),) = plan(pairs, tmp_path, methods=("mean_image",))
+    with held(run.folder):
         passing = start(tmp_path, "--no-wait")
         waiting = start(tmp_path)
         passing.communicate(timeout=60)
         assert passing.returncode == 0 and waiting.poll() is None
     waiting.communicate(timeout=60)
-    assert waiting.returncode == 0 and read_record(cell.folder)
+    assert waiting.returncode == 0 and read_record(run.folder)
 
 
 def test_a_crash_names_the_last_line_that_was_written(pairs, tmp_path):
-    ((cell, job),) = plan(pairs, tmp_path, methods=("mean_image",))
-    (cell.folder / LOG_FILE).write_text("Traceback\nImportError: no torch\n\n")
-    give_up(cell.folder, job, 3)
-    assert read_failure(cell.folder).reason.startswith("the run ended with exit code 3: ImportError: no torch")
-    give_up(cell.folder, job, -9)
-    assert "exit code 3" in read_failure(cell.folder).reason, "the first reason stays"
+    ((run, job),) = plan(pairs, tmp_path, methods=("mean_image",))
+    (run.folder / LOG_FILE).write_text("Traceback\nImportError: no torch\n\n")
+    give_up(run.folder, job, 3)
+    assert read_failure(run.folder).reason.startswith("the run ended with exit code 3: ImportError: no torch")
+    give_up(run.folder, job, -9)
+    assert "exit code 3" in read_failure(run.folder).reason, "the first reason stays"
 
 
 def test_damaged_plans_are_passed_over(pairs, tmp_path):
-    ((cell, _),) = plan(pairs, tmp_path, methods=("mean_image",))
-    (cell.folder / RUN_FILE).write_text("{")
+    ((run, _),) = plan(pairs, tmp_path, methods=("mean_image",))
+    (run.folder / RUN_FILE).write_text("{")
     worker = start(tmp_path)
     worker.communicate(timeout=60)
     assert worker.returncode == 0
-    assert read_state(cell.folder).status == "failed" and RUN_FILE in read_state(cell.folder).reason
+    assert read_state(run.folder).status == "failed" and RUN_FILE in read_state(run.folder).reason
 
 
 def test_importing_for_a_fork_starts_no_thread_and_opens_no_gpu():

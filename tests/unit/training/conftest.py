@@ -158,7 +158,7 @@ def tiny_store() -> type[TinyStore]:
 @pytest.fixture
 def new_run(tmp_path: Path) -> Callable[..., Run]:
     count = iter(range(100))
-    return lambda make=TinyMethod: Run(tmp_path / f"cell{next(count)}", make)
+    return lambda make=TinyMethod: Run(tmp_path / f"run{next(count)}", make)
 
 
 @pytest.fixture(autouse=True)

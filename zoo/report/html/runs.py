@@ -1,4 +1,4 @@
-"""What a report is about: finished and failed cells, their short names, their colours, and which may be compared."""
+"""What a report is about: finished and failed runs, their short names, their colours, and which may be compared."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Style:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A finished or failed cell as the report shows it."""
+    """A finished or failed run as the report shows it."""
 
     anchor: str
     """Id of its paragraph on the page."""
@@ -48,19 +48,19 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Cells whose numbers may be compared: of one dataset at one size."""
+    """Runs whose numbers may be compared: of one dataset at one size."""
 
     title: str
     entries: list[Entry]
 
     @property
     def finished(self) -> list[tuple[Entry, Record]]:
-        """Return the cells that left a record."""
+        """Return the runs that left a record."""
         return [(entry, entry.record) for entry in self.entries if entry.record]
 
     @property
     def systems(self) -> dict[str, list[Entry]]:
-        """Return the cells by label: the seeds of a system side by side."""
+        """Return the runs by label: the seeds of a system side by side."""
         found: dict[str, list[Entry]] = {}
         for entry in self.entries:
             found.setdefault(entry.label, []).append(entry)
@@ -68,12 +68,12 @@ class Group:
 
 
 def read_entries(results: Path) -> tuple[list[Entry], list[str]]:
-    """Return the cells of a results folder, failed ones last, and a line for each file that is damaged.
+    """Return the runs of a results folder, failed ones last, and a line for each file that is damaged.
 
     Weights and configs are read where they changed after their record was written.
 
     Raises:
-        UsageError: there is no cell that finished or failed.
+        UsageError: there is no run that finished or failed.
         ZooError: no record can be read.
     """
     failures = _read_failures(results)
@@ -92,8 +92,8 @@ def read_entries(results: Path) -> tuple[list[Entry], list[str]]:
     recipes = [run.record.recipe for run in runs] + [failure.recipe for _, failure in failures]
     labels = name_systems(recipes)
     styles = {label: style(number) for number, label in enumerate(dict.fromkeys(labels))}
-    cells: list[tuple[Path, Record | None, Failure | None]] = [(run.folder, run.record, None) for run in runs]
-    cells += [(folder, None, failure) for folder, failure in failures]
+    rows: list[tuple[Path, Record | None, Failure | None]] = [(run.folder, run.record, None) for run in runs]
+    rows += [(folder, None, failure) for folder, failure in failures]
     entries = [
         Entry(
             anchor=f"run-{number}",
@@ -104,13 +104,13 @@ def read_entries(results: Path) -> tuple[list[Entry], list[str]]:
             record=record,
             failure=failure,
         )
-        for number, ((folder, record, failure), recipe, label) in enumerate(zip(cells, recipes, labels, strict=True))
+        for number, ((folder, record, failure), recipe, label) in enumerate(zip(rows, recipes, labels, strict=True))
     ]
     return entries, remarks
 
 
 def group_entries(entries: Sequence[Entry]) -> list[Group]:
-    """Return the cells by dataset and size, in the order in which they come."""
+    """Return the runs by dataset and size, in the order in which they come."""
     found: dict[tuple[str, str, int], list[Entry]] = {}
     for entry in entries:
         data = entry.recipe.data
@@ -134,7 +134,7 @@ def style(number: int) -> Style:
 
 
 def _read_failures(results: Path) -> list[tuple[Path, Failure]]:
-    """Return the failed cells that left no record."""
+    """Return the failed runs that left no record."""
     folders = [path.parent for path in sorted(results.rglob(FAILURE_FILE))]
     found = [(folder, read_failure(folder)) for folder in folders if not (folder / RECORD_FILE).exists()]
     return [(folder, failure) for folder, failure in found if failure]

@@ -52,23 +52,23 @@ def minutes(text: str) -> int:
     return int(days or 0) * 1440 + hours * 60 + minute + (second > 0)
 
 
-def parameters(options: Mapping[str, str], device: str, per_cell: int, jobs: int | None) -> dict[str, Any]:
+def parameters(options: Mapping[str, str], device: str, per_run: int, jobs: int | None) -> dict[str, Any]:
     """Return submitit's parameters for options of sbatch; those that it does not know are handed on as they are.
 
     Raises:
-        UsageError: the machines cannot share the processes of a cell equally, or the time is none.
+        UsageError: the machines cannot share the processes of a run equally, or the time is none.
     """
     rest = dict(options)
     try:
         nodes = int(rest.pop("nodes", "1"))
     except ValueError:
         raise UsageError("--slurm has nodes that are no number", "Type nodes=2") from None
-    if nodes < 1 or per_cell % nodes:
-        raise UsageError(f"{per_cell} processes cannot be divided equally among {nodes} nodes", "Change --gpus-per-run")
+    if nodes < 1 or per_run % nodes:
+        raise UsageError(f"{per_run} processes cannot be divided equally among {nodes} nodes", "Change --gpus-per-run")
     found: dict[str, Any] = {"name": "zoo", "nodes": nodes, "tasks_per_node": 1}
     found["timeout_min"] = minutes(rest.pop("time", "1-0"))
     if device != "cpu" and not any(name in rest for name in ("gres", "gpus", "gpus_per_node", "gpus_per_task")):
-        found["gpus_per_node"] = per_cell // nodes
+        found["gpus_per_node"] = per_run // nodes
     if "cpus_per_task" in rest:
         found["cpus_per_task"] = int(rest.pop("cpus_per_task"))
     found["slurm_signal_delay_s"] = GRACE

@@ -11,12 +11,11 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.run import runner
-from zoo.run.grid import Axes, Cell, expand
+from zoo.run.grid import Axes, PlannedRun, expand
 from zoo.run.launch import slurm_queue
 from zoo.run.launch.slurm import SlurmLauncher
 from zoo.run.launch.slurm_options import GRACE, minutes, parameters, parse_options
 from zoo.run.outcome import Outcome
-from zoo.run.runner import run
 
 pytest.importorskip("submitit")
 
@@ -32,30 +31,30 @@ class Recorded:
     def kept(self, outcomes):
         self.before = len(outcomes)
 
-    def started(self, cell, number, cells):
+    def started(self, run, number, runs):
         pass
 
-    def heard(self, cell, event):
+    def heard(self, run, event):
         if event.what == "stage":
             self.stages.append(event.text)
         else:
             self.steps.append(event.step)
 
-    def waiting(self, cells, who):
+    def waiting(self, runs, who):
         pass
 
     def finished(self, outcome):
         self.outcomes.append(outcome)
 
-    def stopping(self, cell):
+    def stopping(self, run):
         pass
 
 
-def cells_of(pairs: Path, out: Path, **changes: object) -> list[Cell]:
+def runs_of(pairs: Path, out: Path, **changes: object) -> list[PlannedRun]:
     axes = Axes(data=(str(pairs),), size=32, **{"methods": ("mean_image", "grey_copy"), **changes})
-    cells, refusals = expand(axes, out)
+    runs, refusals = expand(axes, out)
     assert not refusals
-    return cells
+    return runs
 
 
 @pytest.mark.parametrize(
@@ -99,7 +98,7 @@ def test_an_option_without_a_value_is_refused(text):
         parse_options(text)
 
 
-def test_nodes_share_the_processes_of_a_cell_equally():
+def test_nodes_share_the_processes_of_a_run_equally():
     with pytest.raises(UsageError, match="3 processes cannot be divided equally among 2 nodes"):
         parameters({"nodes": "2"}, "cuda", 3, None)
 
@@ -156,25 +155,25 @@ def impatient(monkeypatch) -> None:
 
 def test_a_run_whose_job_vanished_is_executed_by_the_next_worker(pairs, tmp_path, stand_in, monkeypatch):
     monkeypatch.setenv("STARTED_TASKS", "0")
-    cells = cells_of(pairs, tmp_path)
-    outcomes = run(cells, Recorded(), SlurmLauncher(tmp_path, {}, device="cpu"), command="zoo bench")
+    runs = runs_of(pairs, tmp_path)
+    outcomes = runner.run(runs, Recorded(), SlurmLauncher(tmp_path, {}, device="cpu"), command="zoo bench")
     assert [outcome.status for outcome in outcomes] == ["done", "done"]
 
 
 def test_runs_fail_with_the_reason_when_all_jobs_vanished(pairs, tmp_path, stand_in, monkeypatch, impatient):
     monkeypatch.setenv("STARTED_TASKS", "")
-    cells = cells_of(pairs, tmp_path)
-    outcomes = run(cells, Recorded(), SlurmLauncher(tmp_path, {}, device="cpu"), command="zoo bench")
+    runs = runs_of(pairs, tmp_path)
+    outcomes = runner.run(runs, Recorded(), SlurmLauncher(tmp_path, {}, device="cpu"), command="zoo bench")
     assert [outcome.status for outcome in outcomes] == ["failed", "failed"]
     assert "job 42_0, 42_1 is lost: squeue and sacct do not know it" in outcomes[0].reason
 
 
 def test_workers_of_an_earlier_bench_are_not_submitted_again(pairs, tmp_path, stand_in):
-    cells = cells_of(pairs, tmp_path)
+    runs = runs_of(pairs, tmp_path)
     launcher = SlurmLauncher(tmp_path, {}, device="cpu")
-    launcher.start([cell.folder for cell in cells])
+    launcher.start([run.folder for run in runs])
     (stand_in / "sbatch").write_text("#!/bin/sh\nexit 1\n")  # another submission would be an error
-    outcomes = run(cells, Recorded(), SlurmLauncher(tmp_path, {}, device="cpu"), command="zoo bench")
+    outcomes = runner.run(runs, Recorded(), SlurmLauncher(tmp_path, {}, device="cpu"), command="zoo bench")
     assert [outcome.status for outcome in outcomes] == ["done", "done"]
 
 
@@ -209,12 +208,12 @@ def test_without_slurm_the_refusal_says_where_to_type_it(tmp_path, monkeypatch):
 
 
 def test_workers_run_as_jobs_and_their_progress_is_read_from_files(pairs, tmp_path):
-    cells, seen = cells_of(pairs, tmp_path), Recorded()
+    runs, seen = runs_of(pairs, tmp_path), Recorded()
     launcher = SlurmLauncher(tmp_path, {"time": "5"}, device="cpu", cluster="local")
-    outcomes = run(cells, seen, launcher, command="zoo bench")
+    outcomes = runner.run(runs, seen, launcher, command="zoo bench")
     assert [outcome.status for outcome in outcomes] == ["done", "done"]
     again = SlurmLauncher(tmp_path, {}, device="cpu", cluster="local")
-    assert [outcome.status for outcome in run(cells, seen, again, command="zoo bench")] == ["skipped", "skipped"]
+    assert [outcome.status for outcome in runner.run(runs, seen, again, command="zoo bench")] == ["skipped", "skipped"]
     assert seen.before == 2
 
 
@@ -225,11 +224,11 @@ def test_a_preempted_job_saves_the_state_of_its_run_and_resumes_it(pairs, tmp_pa
         "generators": ("resnet6:width=4,blocks=1",),
         "discriminators": ("patchgan:width=4,layers=1",),
     }
-    (cell,) = cells_of(pairs, tmp_path, **parts, steps=150)
+    (run,) = runs_of(pairs, tmp_path, **parts, steps=150)
 
     class Preempting(Recorded):
-        def heard(self, cell, event):
-            super().heard(cell, event)
+        def heard(self, run, event):
+            super().heard(run, event)
             if event.what == "step" and event.step > 2 and not hasattr(self, "at"):
                 self.at = event.step
                 for task in supervisors(tmp_path):
@@ -237,7 +236,7 @@ def test_a_preempted_job_saves_the_state_of_its_run_and_resumes_it(pairs, tmp_pa
 
     seen = Preempting()
     launcher = SlurmLauncher(tmp_path, {"time": "5"}, device="cpu", cluster="local")
-    (outcome,) = run([cell], seen, launcher, command="zoo bench")
+    (outcome,) = runner.run([run], seen, launcher, command="zoo bench")
     assert outcome.status == "done" and outcome.record.timing.resumed == 1
 
 
