@@ -1,9 +1,9 @@
-"""Whose a run is: a file in its folder that one process holds while it works there. Imports no torch.
+"""The lease of a run: a file in its folder that one process holds while it works there. Imports no torch.
 
-Machines may share the folder, over NFS too, where locks often do not reach. What does is that a file is created by one
-process alone (O_EXCL). So a claim is a file that its holder creates, touches as long as it lives, and removes. One that
-nobody touches any more is not removed by those who want it, for two could: it is inherited. The heir's file bears the name
-of the claim that it follows, so that again one alone can create it, and whoever stands at the end of such a chain holds the run.
+Machines may share the folder, over NFS too, where locks are unreliable. Creating a file with O_EXCL is reliable: exactly one
+process succeeds. So the holder creates the lease, touches it as long as it lives (the heartbeat), and removes it at the end. An
+expired lease is not removed, because two processes could do so; a successor follows it instead. The successor's file name holds
+the token of its predecessor, so again exactly one process can create it. The last file of this chain is the lease in force.
 """
 
 from __future__ import annotations
@@ -23,149 +23,150 @@ from pathlib import Path
 
 import msgspec
 
-CLAIM = ".claim"
-"""Name of the first claim's file; an heir's has the token of its predecessor behind it."""
-BEAT = 10.0
+LEASE_FILE = ".claim"
+"""Name of the first lease's file; a successor appends the token of its predecessor."""
+HEARTBEAT = 10.0
 """Seconds between two touches."""
 DEAD_AFTER = 90.0
-"""Seconds without a touch after which a claim of another machine is nobody's; caches of NFS delay what is seen by up to 60."""
+"""Seconds without a touch after which a lease of another machine has expired; NFS caches delay touches by up to 60."""
 TOKEN = re.compile(r"[\w-]{1,64}")
-"""Form of a token, which becomes part of a file's name."""
+"""Form of a token, which becomes part of a file name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """Who holds a claim: the content of its file."""
+    """The process that holds a lease: the content of its file."""
 
     token: str
     """Unique."""
     host: str
     """Name of the machine, for people."""
     machine: str
-    """Identity of the running system; only within one can a process be looked up."""
+    """Identity of the running system; a process can be looked up only within its own."""
     pid: int
     born: str
-    """When the process began, in the system's own ticks: numbers of processes are used again."""
+    """Start time of the process in the system's ticks, because process ids are reused."""
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
 
-class Claim:
-    """A claim that this process holds; a thread keeps it alive."""
+class Lease:
+    """A lease that this process holds; a thread keeps it alive."""
 
-    def __init__(self, folder: Path, path: Path, holder: Holder, beat: float) -> None:
-        self._folder, self._path, self._holder = folder, path, holder
+    def __init__(self, folder: Path, path: Path, token: str, heartbeat: float) -> None:
+        self._folder, self._path, self._token = folder, path, token
         self._ended, self._lost = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._keep_alive, args=(beat,), daemon=True)
+        self._thread = threading.Thread(target=self._keep_alive, args=(heartbeat,), daemon=True)
         self._thread.start()
 
     @property
     def lost(self) -> bool:
-        """Whether another process took the claim over, as happens to one that was stopped for minutes."""
+        """Whether a successor took over, as happens after this process was suspended for minutes."""
         return self._lost.is_set()
 
     def release(self) -> None:
-        """Give the run back."""
+        """Remove the lease, unless a successor holds it."""
         self._ended.set()
         self._thread.join()
-        with contextlib.suppress(OSError):  # what cannot be removed is nobody's as soon as this process ends
-            chain = _chain(self._folder)
-            if not chain or chain[-1][1].token != self._holder.token:
-                return
-            for path, _ in chain:  # the first one first: without it there is no chain, and the rest is nothing
-                if path.is_dir():  # nobody's lease is a folder, and what is in it is somebody's
+        with contextlib.suppress(OSError):  # a file that stays expires when this process ends
+            chain = self._own_chain()
+            for path, _ in chain:  # in this order: without the first file the rest is no chain
+                if path.is_dir():  # not a lease, and its content belongs to somebody
                     path.rename(path.with_name(f"aside-{uuid.uuid4().hex[:8]}"))
                 else:
                     path.unlink(missing_ok=True)
 
-    def _keep_alive(self, beat: float) -> None:
+    def _own_chain(self) -> list[tuple[Path, Holder]]:
+        """Return the chain that ends with this lease; empty where it does not."""
+        chain = _chain(self._folder)
+        return chain if chain and chain[-1][1].token == self._token else []
+
+    def _keep_alive(self, heartbeat: float) -> None:
         last = time.monotonic()
-        while not self._ended.wait(beat):
-            with contextlib.suppress(OSError):  # a server that is away for a while
-                chain = _chain(self._folder)
-                if not chain or chain[-1][1].token != self._holder.token:
-                    self._lost.set()
-                    return
+        while not self._ended.wait(heartbeat):
+            with contextlib.suppress(OSError):  # a file server may be unreachable for a while
+                if not self._own_chain():
+                    return self._lost.set()
                 os.utime(self._path)
                 last = time.monotonic()
             if time.monotonic() - last > DEAD_AFTER:
-                self._lost.set()
-                return
+                return self._lost.set()
+        return None
 
 
-def take(folder: Path, expired: str = "", *, beat: float = BEAT) -> Claim | None:
-    """Claim a run's folder, or return None where another process holds it.
+def acquire(folder: Path, expired: str = "", *, heartbeat: float = HEARTBEAT) -> Lease | None:
+    """Acquire the lease of a run's folder; None where another process holds it.
 
     Args:
-        folder: of the run.
-        expired: mark of a lease that another process of ours saw expire (`expired`).
-        beat: seconds between two touches.
+        folder: of the run; it is created where it is missing.
+        expired: mark of a lease that this program saw expire (`expired_mark`).
+        heartbeat: seconds between two touches.
 
     Raises:
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     chain = _chain(folder)
-    if chain and _mark(*chain[-1]) != expired and _lives(folder, *chain[-1]):
+    if chain and _mark(*chain[-1]) != expired and _is_alive(folder, *chain[-1]):
         return None
     path = _next(folder, chain)
-    mine = Holder(token=uuid.uuid4().hex, host=socket.gethostname(), machine=_machine(), pid=os.getpid(), born=_born())
+    own = Holder(token=uuid.uuid4().hex, host=socket.gethostname(), machine=_machine(), pid=os.getpid(), born=_born())
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     except FileExistsError:
         return None
     with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.json.encode(mine))
+        file.write(msgspec.json.encode(own))
     after = _chain(folder)
-    # The chain that was followed may have been given back meanwhile, and the new file lead nowhere.
-    if not after or after[-1][1].token != mine.token:
+    # The predecessors may have been removed meanwhile; then the new file is the end of no chain.
+    if not after or after[-1][1].token != own.token:
         path.unlink(missing_ok=True)
         return None
-    return Claim(folder, path, mine, beat)
+    return Lease(folder, path, own.token, heartbeat)
 
 
 @contextlib.contextmanager
-def held(folder: Path, expired: str = "") -> Iterator[Claim | None]:
-    """Hold a run's folder for the length of a `with` block; None where another process holds it."""
-    claim = take(folder, expired)
+def lease(folder: Path, expired: str = "") -> Iterator[Lease | None]:
+    """Hold the lease of a run's folder for a `with` block; None where another process holds it."""
+    acquired = acquire(folder, expired)
     try:
-        yield claim
+        yield acquired
     finally:
-        if claim:
-            claim.release()
+        if acquired:
+            acquired.release()
 
 
 def holder(folder: Path) -> Holder | None:
-    """Return who works in a run's folder now, or None."""
+    """Return the process that works in a run's folder now, or None."""
     chain = _chain(folder)
-    return chain[-1][1] if chain and _lives(folder, *chain[-1]) else None
+    return chain[-1][1] if chain and _is_alive(folder, *chain[-1]) else None
 
 
-def expired(folder: Path) -> str:
-    """Return a mark of the lease that lies in a run's folder and is nobody's any more; empty where there is none.
+def expired_mark(folder: Path) -> str:
+    """Return a mark of the expired lease in a run's folder; empty where there is none.
 
-    A process that has just started cannot see what this one saw: that a lease with a time in the future was not touched for
-    `DEAD_AFTER`. The mark tells it; a touch makes the mark invalid.
+    A process that has just started cannot see that a lease with a time in the future was not touched for `DEAD_AFTER`. The mark
+    passes this on, until a touch makes it invalid.
     """
     chain = _chain(folder)
-    return _mark(*chain[-1]) if chain and not _lives(folder, *chain[-1]) else ""
+    return _mark(*chain[-1]) if chain and not _is_alive(folder, *chain[-1]) else ""
 
 
 def is_ahead(folder: Path) -> bool:
-    """Return whether the claim in a run's folder was last touched in the future, by the clock of the folder."""
+    """Return whether the lease in a run's folder was last touched in the future, by the clock of the folder."""
     chain = _chain(folder)
     return bool(chain) and (_touched(chain[-1][0]) or 0) > folder_time(folder)
 
 
 def folder_time(folder: Path) -> int:
-    """Return the present time by the clock of the machine that keeps a folder, in nanoseconds as files have them."""
+    """Return the time in nanoseconds by the clock of the file server of a folder, as its files have it."""
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".clock-") as file:
         return os.fstat(file.fileno()).st_mtime_ns
 
 
 def _chain(folder: Path) -> list[tuple[Path, Holder]]:
-    """Return the claim's files and their holders, from the first to the last heir."""
+    """Return the files and holders of a lease and its successors, the one in force last."""
     chain: list[tuple[Path, Holder]] = []
     while (path := _next(folder, chain)) not in [before for before, _ in chain] and (found := _read(path)) is not None:
         chain.append((path, found))
@@ -173,7 +174,7 @@ def _chain(folder: Path) -> list[tuple[Path, Holder]]:
 
 
 def _next(folder: Path, chain: list[tuple[Path, Holder]]) -> Path:
-    return folder / (f"{CLAIM}-{chain[-1][1].token}" if chain else CLAIM)
+    return folder / (f"{LEASE_FILE}-{chain[-1][1].token}" if chain else LEASE_FILE)
 
 
 def _read(path: Path) -> Holder | None:
@@ -182,7 +183,7 @@ def _read(path: Path) -> Holder | None:
             content, made = file.read(), os.fstat(file.fileno()).st_mtime_ns
     except FileNotFoundError:
         return None
-    except OSError:  # a folder in its place, or closed to us
+    except OSError:  # a folder instead of a file, or no permission
         content, made = b"", _touched(path) or 0
     try:
         found = msgspec.json.decode(content, type=Holder)
@@ -190,42 +191,40 @@ def _read(path: Path) -> Holder | None:
         found = None
     if found and TOKEN.fullmatch(found.token):
         return found
-    # Its maker is about to write, or died before it could, or the file is damaged; then its age decides.
+    # Just created and not written yet, or damaged: it expires by its age.
     return Holder(token=f"{abs(made):x}", host="an unknown machine", machine="", pid=0, born="")
 
 
-def _lives(folder: Path, path: Path, claimed: Holder) -> bool:
-    """Return whether somebody holds a claim.
+def _is_alive(folder: Path, path: Path, holder: Holder) -> bool:
+    """Return whether a lease is in force.
 
-    A process of this system is looked up. Any other shows itself by its touches: its claim is nobody's when the last touch is
-    `DEAD_AFTER` old by the clock of the folder, or when this process saw none for that long by its own clock. The second ends
-    claims whose time lies in the future, as where a clock was set back, and needs no two clocks to agree.
+    A process of this system is looked up. The lease of any other expires when its last touch is `DEAD_AFTER` old by the clock of
+    the folder, or when this process saw no touch for that long by its own clock. The latter ends leases that are dated in the
+    future, as after a clock was set back, and needs no two clocks to agree.
     """
-    if claimed.machine == _machine():
-        return _born(claimed.pid) == claimed.born
+    if holder.machine == _machine():
+        return _born(holder.pid) == holder.born
     touched = _touched(path)
     if touched is None:
         return False
-    mark, now = _mark(path, claimed), time.monotonic()
-    seen, since = _seen.get(path, ("", now))
-    if seen != mark:
+    mark, now = _mark(path, holder), time.monotonic()
+    if _seen.get(path, ("", now))[0] != mark:
         _seen[path] = mark, now
-        since = now
-    return now - since < DEAD_AFTER and folder_time(folder) - touched < DEAD_AFTER * 1e9
+    return now - _seen[path][1] < DEAD_AFTER and folder_time(folder) - touched < DEAD_AFTER * 1e9
 
 
 _seen: dict[Path, tuple[str, float]] = {}
-"""Marks of other systems' claims, and since when they have been as they are by this process's clock."""
+"""Marks of other systems' leases, and when this process saw each of them first, by its own clock."""
 
 
-def _mark(path: Path, claimed: Holder) -> str:
-    return f"{claimed.token}@{_touched(path)}"
+def _mark(path: Path, holder: Holder) -> str:
+    return f"{holder.token}@{_touched(path)}"
 
 
 def _touched(path: Path) -> int | None:
-    """Return when a claim was touched last; None where it is gone."""
+    """Return when a lease was touched last; None where it is gone."""
     try:
-        # Opened, not only looked at: NFS asks the server anew for a file that is opened.
+        # Opened and not only inspected, because NFS then asks the server and not its cache.
         with path.open("rb") as file:
             return os.fstat(file.fileno()).st_mtime_ns
     except FileNotFoundError:
@@ -238,7 +237,7 @@ def _touched(path: Path) -> int | None:
 
 @cache
 def _machine() -> str:
-    """Return what tells this running system, and this container in it, from all others."""
+    """Return an identity of this running system, and of this container in it."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -247,24 +246,23 @@ def _machine() -> str:
 
 
 def _born(pid: int | None = None) -> str:
-    """Return when a process began, by default this one; empty where it has ended."""
+    """Return the start time of a process, by default this one; empty where it has ended."""
     pid = os.getpid() if pid is None else pid
     try:
-        # After the command's name, which may hold anything, in brackets: the state, and as the 20th the start.
+        # After the name in brackets, which may hold anything: the state first, the start time as the 20th field.
         state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except FileNotFoundError:
-        return "" if Path("/proc/self").exists() else _alive(pid)
+        return "" if Path("/proc/self").exists() else _born_elsewhere(pid)
     except ProcessLookupError:
         return ""
     return "" if state in "ZX" else rest[18]
 
 
-def _alive(pid: int) -> str:
-    """Return a constant for a living process, where the system does not tell when it began."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return ""
-    except PermissionError:
-        pass
+def _born_elsewhere(pid: int) -> str:
+    """Return a constant for a living process where there is no /proc; empty where it has ended."""
+    with contextlib.suppress(PermissionError):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return ""
     return "living"
