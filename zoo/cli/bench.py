@@ -174,7 +174,7 @@ def _choose_launcher(name: str, device: str, jobs: str, processes: int, slurm: s
     number = None if jobs == "auto" else int(jobs)
     if name == "slurm":
         from zoo.run.launch.slurm import SlurmLauncher
-        from zoo.run.launch.slurm_options import parse_options
+        from zoo.run.launch.slurm_commands import parse_options
 
         return SlurmLauncher(out, parse_options(slurm), device=device, processes=processes, jobs=number)
     if name != "local":

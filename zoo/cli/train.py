@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -51,11 +50,11 @@ def train(
     from zoo.registry import split_specs
     from zoo.run.grid import Axes
     from zoo.run.job import METRICS
+    from zoo.run.outcome import EXIT_CODES
     from zoo.run.single import plan_one, read_planned, run_one
-    from zoo.run.worker import EXIT_CODES
 
     if folder is not None:
-        run, job = read_planned(folder)
+        run, job = read_planned(folder, retry=retry)
     else:
         options.require_device(device)
         chosen, precise = options.choose_compute(compute, speed, device, precision)
@@ -77,8 +76,8 @@ def train(
             processes=int(os.environ.get("WORLD_SIZE", "1")),
         )
         specs = split_specs(metrics) or list(METRICS)
-        run, job = plan_one(axes, specs, out, device=device, command=spelled_out(context), speed=chosen)
-    ended = run_one(run, replace(job, retry=retry))
+        run, job = plan_one(axes, specs, out, device=device, command=spelled_out(context), speed=chosen, retry=retry)
+    ended = run_one(run, job)
     if ended.reason:
         note(f"zoo: {ended.reason}")
-    raise typer.Exit(1 if ended.how == "leased" else EXIT_CODES[ended.how])
+    raise typer.Exit(1 if ended.status == "leased" else EXIT_CODES[ended.status])

@@ -31,7 +31,7 @@ def worker(
     zoo worker results ·
     CUDA_VISIBLE_DEVICES=1 zoo worker results
     """
-    from zoo.run.worker import work_off
+    from zoo.run.worker import Worker
 
     if not results.is_dir():
         raise UsageError(f"there is no folder `{results}`", "Run zoo bench --out FOLDER first: it plans the runs")
@@ -40,7 +40,7 @@ def worker(
     only = None
     if runs:
         only = (sys.stdin.read() if runs == "-" else Path(runs).read_text()).split()
-    raise typer.Exit(work_off(results, jobs=jobs, only=only, wait=not no_wait))
+    raise typer.Exit(Worker(results, jobs=jobs, only=only, wait=not no_wait).run())
 
 
 def status(
@@ -52,7 +52,7 @@ def status(
     Example:
     zoo status results
     """
-    from zoo.run.status import COLUMNS, read_states, state_row
+    from zoo.run.progress import COLUMNS, read_states, state_row
 
     if not results.is_dir():
         raise UsageError(f"there is no folder `{results}`", "Name the results folder of a zoo bench")

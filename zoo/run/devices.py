@@ -1,4 +1,4 @@
-"""Which workers this machine gets: one per GPU, or one that runs several runs on the cores. Imports no torch."""
+"""Plans the workers of this machine: one per GPU, or one with several parallel runs for the CPU cores. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from zoo.errors import UsageError
 from zoo.recipe import Recipe
 
 PARALLEL_RUNS = 4
-"""Runs at the same time on a machine of few cores: one run alone leaves cores idle."""
+"""Parallel runs on a machine with few cores: one run alone leaves cores idle."""
 CORES_PER_RUN = 4
-"""Cores for which one more run is started on a machine of many."""
+"""Cores per parallel run on a machine with many cores."""
 GIB = 1 << 30
 BASE_MEMORY, MEMORY_PER_IMAGE = 3 * GIB // 2, 3 * GIB
-"""Memory of a run on a CPU: a constant, and each 256-px image of a step. Measured: 1.4 GiB at 64 px, 1.5 GiB at 128 px."""
+"""Memory of a run on a CPU: a constant, and each 256-px image of a batch. Measured: 1.4 GiB at 64 px, 1.5 GiB at 128 px."""
+DRIVERS = ("/dev/nvidia0", "/dev/kfd")
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
@@ -29,19 +30,19 @@ class WorkerSpec:
     """One worker to start."""
 
     jobs: int = 1
-    """Runs at the same time."""
+    """Number of parallel runs."""
     environment: dict[str, str] = field(default_factory=dict)
-    """What its environment gets, e.g. `CUDA_VISIBLE_DEVICES`."""
+    """Additions to its environment, e.g. `CUDA_VISIBLE_DEVICES`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """How a grid runs on this machine."""
+    """How a grid is executed on this machine."""
 
     device: str
-    """Of every run: `auto`, `cpu` or `cuda`."""
+    """Device of every run: `auto`, `cpu` or `cuda`."""
     threads: int | None
-    """Of every process of a run; None: as the libraries choose."""
+    """Threads of every process of a run; None: as the libraries choose."""
     workers: tuple[WorkerSpec, ...]
 
 
@@ -50,22 +51,22 @@ def plan_machine(device: str, jobs: int | None, processes: int, recipes: Sequenc
 
     Args:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        jobs: runs at the same time, per GPU or on all cores; None: one per GPU, or as many as cores and memory allow.
-        processes: of one run, and so GPUs.
-        recipes: of the whole grid, also of runs that are done.
+        jobs: number of parallel runs, per GPU or on all cores; None: one per GPU, or as many as cores and memory allow.
+        processes: processes, and so GPUs, of one run.
+        recipes: of the whole grid, finished runs included.
 
     Raises:
-        UsageError: there are not so many GPUs, or none of that number.
+        UsageError: there are too few GPUs, or none of that number.
     """
     gpus = [] if device == "cpu" else find_gpus(device)
     if not gpus:
-        # Without an answer from the driver, a run finds out by itself whether there is a GPU: one at a time.
-        known = device == "cpu" or not _has_driver()
-        return _plan_cores(device, jobs, processes, recipes) if known else _plan_cores(device, 1, processes, recipes)
+        # A driver that lists no GPU leaves it open whether the runs find one: one at a time.
+        unclear = device != "cpu" and any(Path(path).exists() for path in DRIVERS)
+        return _plan_cores(device, 1 if unclear else jobs, processes, recipes)
     if processes > len(gpus):
         raise UsageError(
             f"{processes} GPUs per run were requested, and this machine has {len(gpus)} that may be used",
-            f"Use --gpus-per-run {len(gpus)} or less",
+            f"Use `gpus_per_run`={len(gpus)} or less",
         )
     groups = [gpus[start : start + processes] for start in range(0, len(gpus) - processes + 1, processes)]
     each = jobs or 1
@@ -76,8 +77,8 @@ def plan_machine(device: str, jobs: int | None, processes: int, recipes: Sequenc
 def _plan_cores(device: str, jobs: int | None, processes: int, recipes: Sequence[Recipe]) -> Machine:
     """Return one worker for the cores.
 
-    The threads of a run follow from the grid alone, not from what is left of it or from free memory: the last bits of a training
-    depend on them.
+    The threads of a run depend on the grid alone, not on its unfinished runs or on free memory, because they change the last bits
+    of the weights.
     """
     wanted = jobs or max(1, max(min(cores(), PARALLEL_RUNS), cores() // CORES_PER_RUN) // processes)
     parallel = max(1, min(wanted, len(recipes)))
@@ -101,7 +102,7 @@ def find_gpus(device: str) -> list[str]:
     """Return the GPUs that nvidia-smi lists and `CUDA_VISIBLE_DEVICES` allows, as that variable names them.
 
     Raises:
-        UsageError: `device` names one that is not there.
+        UsageError: `device` names a missing one.
     """
     listed = _query()
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -126,12 +127,8 @@ def _query() -> list[str]:
     return done.stdout.split()
 
 
-def _has_driver() -> bool:
-    return any(Path(path).exists() for path in ("/dev/nvidia0", "/dev/kfd"))
-
-
 def free_memory() -> int | None:
-    """Return the bytes of memory that programs may still take, on this machine and in this container; None where unknown."""
+    """Return the bytes of available memory, on this machine and in this container; None where unknown."""
     free = []
     with contextlib.suppress(OSError, StopIteration, ValueError):
         line = next(line for line in MEMINFO.read_text().splitlines() if line.startswith("MemAvailable:"))
@@ -142,5 +139,5 @@ def free_memory() -> int | None:
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use."""
+    """Return the number of cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

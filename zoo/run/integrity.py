@@ -15,7 +15,7 @@ from zoo.errors import ZooError
 from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig
 from zoo.recipe import Recipe
 from zoo.run.job import LOG_FILE, RUN_FILE, STARTS_FILE, TRAINED_FILE
-from zoo.run.lease import LEASE_FILE, DEAD_AFTER, folder_time
+from zoo.run.lease import DEAD_AFTER, LEASE_FILE, folder_time
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, Record, read_json
 from zoo.training.log import LOG
 

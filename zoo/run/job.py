@@ -1,4 +1,4 @@
-"""What a planned run is to do (`run.json`), and what its execution reports. Imports no torch."""
+"""The plan of a run (`run.json`), the metrics that score it, and what its training measured. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,54 +16,51 @@ from zoo.errors import ZooError
 from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import Part, Recipe
 from zoo.registry import Choice
+from zoo.run.grid import PlannedRun
 from zoo.run.record import RECORD_FILE, Record, read_json
 
 T = TypeVar("T")
 
 RUN_FILE, LOG_FILE, STARTS_FILE = "run.json", "run.log", "starts"
 FORMER_FILE = "job.json"
-"""What zoo 0.1 called `run.json`."""
+"""Name of `run.json` in zoo 0.1."""
 TRAINED_FILE = "trained.json"
-"""What the training measured; written after the weights, so that a run killed while scoring does not train again."""
-EXIT_INTERRUPTED = 130
+"""What the training measured; written after the weights, so that a run killed while scoring is not trained again."""
 METRICS = ("psnr", "ssim")
-"""Metrics of a run unless others are asked for."""
+"""Default metrics of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring:
-    """A metric that a run is to be scored with."""
+    """A metric to score a run with."""
 
     metric: Part
     key: str
     """Hash of what decides the score: the weights, the split, the metric's version and options."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What a run is to do."""
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """How to execute a run: the content of `run.json`."""
 
     recipe: Recipe
     train_key: str
     metrics: dict[str, Scoring]
-    """By the name that the score bears (`score_name`)."""
+    """By the name of the score (`score_name`)."""
     root: str
     """The dataset's folder."""
-    device: str
-    command: str
+    device: str = "auto"
+    command: str = ""
     """The command line of the bench, for the record."""
     speed: str = "auto"
-    """Ways to compute a step faster (`zoo.compute.options`)."""
+    """How to compute the steps (`zoo.compute.options`)."""
     processes: int = 1
     """Processes that train the run together."""
     threads: int | None = None
     """Threads of each process, on which the last bits of a training depend; None: as the libraries choose."""
-    asked: int = 0
-    """When, by the clock of the results folder, the bench began; what failed after that is not tried again."""
+    requested_at: int = msgspec.field(default=0, name="asked")
+    """When the bench began, by the clock of the results folder; a failure after that is not tried again."""
     retry: bool = False
-    """Whether lost and damaged files are to be made again, by training where need be; unusable checkpoints are set aside."""
-    expired: str = ""
-    """Mark of a lease that the bench saw without a sign of life for so long that it is nobody's (`claim.expired`)."""
+    """Whether to repair lost and damaged files, by training where needed, and to set unusable checkpoints aside."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,27 +74,14 @@ class Trained:
     parameters: dict[str, int]
     peak_memory: dict[str, int | None]
     speed: str = ""
-    """How the steps were computed, as `--compute` spells it; empty where that was not noted."""
+    """How the steps were computed, as `--compute` spells it; empty where unknown."""
     sha256: dict[str, str] = field(default_factory=dict)
-    """SHA-256 of weights and config by file name; empty where that was not noted."""
-
-
-Ending = Literal["done", "skipped", "leased", "interrupted", "failed"]
-"""How an execution ended. `skipped`: there was nothing to do; `leased`: another process works on the run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How an execution ended."""
-
-    how: Ending
-    reason: str = ""
-    """Why it failed, in one line."""
+    """SHA-256 of weights and config by file name; empty where unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """What an execution reports while it is under way."""
+    """A stage or a step of an execution in progress."""
 
     what: Literal["stage", "step"]
     text: str = ""
@@ -108,8 +92,35 @@ class Event:
     it_s: float | None = None
 
 
+def plan_job(
+    run: PlannedRun,
+    metrics: Sequence[Choice],
+    *,
+    device: str = "auto",
+    command: str = "",
+    speed: str = "auto",
+    threads: int | None = None,
+    requested_at: int = 0,
+    retry: bool = False,
+) -> Job:
+    """Return how to execute a run of a grid; see the fields of `Job`."""
+    return Job(
+        recipe=run.recipe,
+        train_key=run.train_key,
+        metrics=scorings(metrics, run.train_key),
+        root=str(run.source.root.resolve()),
+        device=device,
+        command=command,
+        speed=speed,
+        processes=run.processes,
+        threads=threads,
+        requested_at=requested_at,
+        retry=retry,
+    )
+
+
 def read_job(folder: Path) -> Job:
-    """Return a run folder's job.
+    """Return the plan of a run's folder.
 
     Raises:
         ZooError: there is none, or it is damaged.
@@ -124,10 +135,9 @@ def read_job(folder: Path) -> Job:
 
 
 def read_trained(folder: Path, train_key: str) -> Trained | None:
-    """Return what the folder's finished training measured, or None where this training is still to be done here.
+    """Return what the folder's finished training measured, by `trained.json` or the record; None where it must be trained.
 
-    A record without `trained.json`, as others may publish it beside its weights, says the same. Weights that are not those that
-    either of the two vouches for are as good as none.
+    A record that was published with its weights has no `trained.json`. Weights that neither file vouches for do not count.
     """
     if find_damage(folder, [WEIGHTS_FILE], required=[WEIGHTS_FILE]):
         return None
@@ -136,7 +146,7 @@ def read_trained(folder: Path, train_key: str) -> Trained | None:
 
 
 def read_trained_file(folder: Path) -> Trained | None:
-    """Return what `trained.json` says; None where it is lost or damaged."""
+    """Return the content of `trained.json`; None where it is lost or damaged."""
     return _read_or_none(folder / TRAINED_FILE, Trained)
 
 
@@ -163,10 +173,10 @@ def _read_or_none(path: Path, kind: type[T]) -> T | None:
 
 
 def score_name(choice: Choice) -> str:
-    """Return what a metric's score is called: its name, and in brackets what sets its values apart from others of that name.
+    """Return the name of a metric's score, with the options that change its values in brackets.
 
-    That is the config's own `label()` where it has one, as in `fid[inception]`, else the options that are not the default, as in
-    `ssim[border=valid]`.
+    These are the config's own `label()` where it has one, as in `fid[inception]`, else the options that differ from the default,
+    as in `ssim[border=valid]`.
     """
     label = getattr(choice.config, "label", None)
     if callable(label):
@@ -177,7 +187,7 @@ def score_name(choice: Choice) -> str:
 
 
 def scorings(choices: Sequence[Choice], train_key: str) -> dict[str, Scoring]:
-    """Return the metrics that a run with these weights is to be scored with, by the names of the scores."""
+    """Return the metrics to score a run with these weights with, by the names of the scores."""
     found = {}
     for choice in choices:
         name, plugin = score_name(choice), choice.entry.plugin
@@ -189,7 +199,7 @@ def scorings(choices: Sequence[Choice], train_key: str) -> dict[str, Scoring]:
 
 
 def unscored(metrics: Mapping[str, Scoring], record: Record | None) -> dict[str, Scoring]:
-    """Return those metrics that a record does not hold yet, or holds of other weights, options or versions."""
+    """Return the metrics whose scores a record lacks, or has from other weights, options or versions."""
     scored = record.scored if record else {}
     return {name: scoring for name, scoring in metrics.items() if scored.get(name) != scoring.key}
 

@@ -95,12 +95,11 @@ class Lease:
         return None
 
 
-def acquire(folder: Path, expired: str = "", *, heartbeat: float = HEARTBEAT) -> Lease | None:
+def acquire(folder: Path, *, heartbeat: float = HEARTBEAT) -> Lease | None:
     """Acquire the lease of a run's folder; None where another process holds it.
 
     Args:
         folder: of the run; it is created where it is missing.
-        expired: mark of a lease that this program saw expire (`expired_mark`).
         heartbeat: seconds between two touches.
 
     Raises:
@@ -108,7 +107,7 @@ def acquire(folder: Path, expired: str = "", *, heartbeat: float = HEARTBEAT) ->
     """
     folder.mkdir(parents=True, exist_ok=True)
     chain = _chain(folder)
-    if chain and _mark(*chain[-1]) != expired and _is_alive(folder, *chain[-1]):
+    if chain and _is_alive(folder, *chain[-1]):
         return None
     path = _next(folder, chain)
     own = Holder(token=uuid.uuid4().hex, host=socket.gethostname(), machine=_machine(), pid=os.getpid(), born=_born())
@@ -127,9 +126,9 @@ def acquire(folder: Path, expired: str = "", *, heartbeat: float = HEARTBEAT) ->
 
 
 @contextlib.contextmanager
-def lease(folder: Path, expired: str = "") -> Iterator[Lease | None]:
+def lease(folder: Path) -> Iterator[Lease | None]:
     """Hold the lease of a run's folder for a `with` block; None where another process holds it."""
-    acquired = acquire(folder, expired)
+    acquired = acquire(folder)
     try:
         yield acquired
     finally:
@@ -141,16 +140,6 @@ def holder(folder: Path) -> Holder | None:
     """Return the process that works in a run's folder now, or None."""
     chain = _chain(folder)
     return chain[-1][1] if chain and _is_alive(folder, *chain[-1]) else None
-
-
-def expired_mark(folder: Path) -> str:
-    """Return a mark of the expired lease in a run's folder; empty where there is none.
-
-    A process that has just started cannot see that a lease with a time in the future was not touched for `DEAD_AFTER`. The mark
-    passes this on, until a touch makes it invalid.
-    """
-    chain = _chain(folder)
-    return _mark(*chain[-1]) if chain and not _is_alive(folder, *chain[-1]) else ""
 
 
 def is_ahead(folder: Path) -> bool:
@@ -207,18 +196,14 @@ def _is_alive(folder: Path, path: Path, holder: Holder) -> bool:
     touched = _touched(path)
     if touched is None:
         return False
-    mark, now = _mark(path, holder), time.monotonic()
-    if _seen.get(path, ("", now))[0] != mark:
-        _seen[path] = mark, now
+    touch, now = (holder.token, touched), time.monotonic()
+    if path not in _seen or _seen[path][0] != touch:
+        _seen[path] = touch, now
     return now - _seen[path][1] < DEAD_AFTER and folder_time(folder) - touched < DEAD_AFTER * 1e9
 
 
-_seen: dict[Path, tuple[str, float]] = {}
-"""Marks of other systems' leases, and when this process saw each of them first, by its own clock."""
-
-
-def _mark(path: Path, holder: Holder) -> str:
-    return f"{holder.token}@{_touched(path)}"
+_seen: dict[Path, tuple[tuple[str, int], float]] = {}
+"""Last touches of other systems' leases, and when this process first saw each, by its own clock; forked processes inherit it."""
 
 
 def _touched(path: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""How far a run is: the file that its process writes while it works, and that displays read. Imports no torch."""
+"""Progress and state of the runs of a results folder, exchanged through their files. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ import os
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from zoo.run.job import Event
+from zoo.errors import ZooError
+from zoo.run.job import RUN_FILE, Event, read_job
+from zoo.run.lease import holder
+from zoo.run.outcome import Status
+from zoo.run.record import FAILURE_FILE, RECORD_FILE, read_failure, read_record
 
 PROGRESS_FILE = "progress.json"
 INTERRUPTED = "interrupted"
-"""Stage of a run that somebody stopped after it saved its state."""
+"""Stage of a run that was stopped and has saved its state."""
 WRITE_EVERY = 0.5
 """Seconds between two writes while only the step changes."""
-
-Status = Literal["planned", "running", "done", "failed"]
+COLUMNS = ("run", "state", "step", "it/s", "left", "where")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a run's process is."""
+    """Progress of the process that executes a run."""
 
     stage: str = ""
     """What it does now, e.g. `training`."""
@@ -37,11 +39,7 @@ class Progress:
 
 
 class ProgressWriter:
-    """Writes a run's progress beside its other files; a reader always sees a whole file.
-
-    Args:
-        folder: of the run; it must exist.
-    """
+    """Writes a run's progress to its folder, which must exist; readers always see a whole file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._progress = folder, Progress()
@@ -49,35 +47,32 @@ class ProgressWriter:
         self._first: tuple[int, float] | None = None
 
     def __call__(self, event: Event) -> None:
-        """Take in an event, and write it where the stage changed or the last write is old enough."""
+        """Add an event; write the file at each new stage, at each reading of losses and every `WRITE_EVERY` seconds."""
         now = time.monotonic()
         if event.what == "stage":
             self._progress = replace(self._progress, stage=event.text)
-        elif event.what == "step":
+        else:
             self._first = self._first or (event.step, now)
             done, seconds = event.step - self._first[0], now - self._first[1]
-            self._progress = Progress(
-                stage=self._progress.stage,
-                step=event.step,
-                it_s=done / seconds if done and seconds else None,
-                losses=event.losses or self._progress.losses,
-            )
-        if event.what == "stage" or now - self._written >= WRITE_EVERY or event.losses:
+            it_s = done / seconds if done and seconds else None
+            losses = event.losses or self._progress.losses
+            self._progress = replace(self._progress, step=event.step, it_s=it_s, losses=losses)
+        if event.what == "stage" or event.losses or now - self._written >= WRITE_EVERY:
             self._written = now
             self._write()
 
     def _write(self) -> None:
-        # Not synchronised to the disk: after a crash of the machine there is nothing to show. Not fatal: a full disk is
-        # reported by what matters.
+        # Not synchronised to the disk, since progress is worthless after a crash of the machine; errors such as a full disk are
+        # reported where they matter.
         path = self._folder / PROGRESS_FILE
-        ours = path.with_name(f".{PROGRESS_FILE}.{os.getpid()}")
+        own = path.with_name(f".{PROGRESS_FILE}.{os.getpid()}")
         with contextlib.suppress(OSError):
-            ours.write_bytes(msgspec.json.encode(self._progress))
-            ours.replace(path)
+            own.write_bytes(msgspec.json.encode(self._progress))
+            own.replace(path)
 
 
 def read_progress(folder: Path) -> Progress | None:
-    """Return how far a run's process is or was; None where there is no such file or it is damaged."""
+    """Return the last progress of a run; None where the file is missing or damaged."""
     try:
         return msgspec.json.decode((folder / PROGRESS_FILE).read_bytes(), type=Progress)
     except (OSError, ValueError):
@@ -85,7 +80,7 @@ def read_progress(folder: Path) -> Progress | None:
 
 
 def time_left(steps: int, progress: Progress) -> str:
-    """Return the time left of a training at its present speed, e.g. `0:41` or `2:03:10`; empty where that is unknown.
+    """Return the time left of a training at its present speed, e.g. `0:41` or `2:03:10`; empty where unknown.
 
     >>> time_left(1000, Progress(step=180, it_s=20.0))
     '0:41'
@@ -97,3 +92,74 @@ def time_left(steps: int, progress: Progress) -> str:
     left = round((steps - progress.step) / progress.it_s)
     hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunState:
+    """The state of a run by its files."""
+
+    run: str
+    """Name of its folder."""
+    status: Status
+    """`planned`, `running`, `done` or `failed`."""
+    stage: str = ""
+    """What its process does now."""
+    step: int = 0
+    steps: int = 0
+    """Optimizer steps done, and in all."""
+    it_s: float | None = None
+    """Steps per second."""
+    left: str = ""
+    """Time left of the training."""
+    where: str = ""
+    """Host and id of the process that holds the lease."""
+    reason: str = ""
+    """Why it failed."""
+
+
+def read_states(results: Path) -> list[RunState]:
+    """Return the states of the runs of a results folder, by name."""
+    names = (RUN_FILE, RECORD_FILE, FAILURE_FILE)
+    folders = {path.parent for name in names for path in results.glob(f"*/{name}")}
+    return [read_state(folder) for folder in sorted(folders)]
+
+
+def read_state(folder: Path) -> RunState:
+    """Return the state of a run; damaged files make it failed, with the reason."""
+    name = folder.name
+    try:
+        process, record, failure = holder(folder), read_record(folder), read_failure(folder)
+        if record and not process:
+            steps = record.recipe.budget.steps
+            return RunState(run=name, status="done", step=steps, steps=steps)
+        if failure and not process:
+            return RunState(run=name, status="failed", reason=failure.reason)
+        steps = read_job(folder).recipe.budget.steps
+    except ZooError as error:
+        return RunState(run=name, status="failed", reason=str(error))
+    progress = read_progress(folder) or Progress()
+    if not process:
+        return RunState(run=name, status="planned", step=progress.step, steps=steps)
+    return RunState(
+        run=name,
+        status="running",
+        stage=progress.stage,
+        step=progress.step,
+        steps=steps,
+        it_s=progress.it_s,
+        left=time_left(steps, progress),
+        where=f"{process.host}:{process.pid}",
+    )
+
+
+def state_row(state: RunState) -> tuple[str, ...]:
+    """Return a state as a row under `COLUMNS`."""
+    step = f"{state.step}/{state.steps}" if state.steps else ""
+    return (
+        state.run,
+        state.stage or state.status,
+        step,
+        f"{state.it_s:.2f}" if state.it_s else "",
+        state.left,
+        state.where,
+    )

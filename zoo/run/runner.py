@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import msgspec
+
 from zoo.compatibility import check
 from zoo.errors import ZooError
 from zoo.files import cannot_write
@@ -184,12 +186,12 @@ class _Bench:
             speed=self.speed,
             processes=run.processes,
             threads=self.launcher.threads,
-            asked=self.since,
+            requested_at=self.since,
             retry=self.retry,
         )
         if busy:  # what another bench planned stays planned
             with contextlib.suppress(ZooError):
-                job = replace(job, metrics={**read_job(run.folder).metrics, **job.metrics})
+                job = msgspec.structs.replace(job, metrics={**read_job(run.folder).metrics, **job.metrics})
         write_json(run.folder / RUN_FILE, job)
 
     def _update(self, number: int) -> None:
@@ -199,7 +201,7 @@ class _Bench:
         self._show(number, run, seen)  # after the look at what ended, so that the last step is shown
         if ended > self.since and ended != seen.ended:
             seen.ended = ended
-            outcome = known(run, self.metrics, retry=self.retry, since=self.since, command=self.command)
+            outcome = known(run, self.metrics, retry=self.retry, started_at=self.since, command=self.command)
             if outcome and outcome.status == "skipped":
                 outcome = replace(outcome, status="done")
             if outcome:

@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from zoo.data.layout import read_info
 from zoo.errors import UsageError
 from zoo.run.display import make_display
 from zoo.run.execute import Stop, execute, stop_signals
 from zoo.run.grid import Axes, PlannedRun, expand
-from zoo.run.job import Ended, Event, Job, read_job, scorings
-from zoo.run.lease import DEAD_AFTER, expired, folder_time, holder, is_ahead
-from zoo.run.outcome import Outcome
+from zoo.run.job import Event, Job, plan_job, read_job
+from zoo.run.lease import DEAD_AFTER, folder_time, holder, is_ahead
+from zoo.run.outcome import Ended, Outcome
 from zoo.run.progress import ProgressWriter
 from zoo.run.record import read_record
 from zoo.run.runner import choose_metrics
@@ -24,13 +26,13 @@ from zoo.sources import DataSource
 
 
 def plan_one(
-    axes: Axes, metrics: Sequence[str], out: Path, *, device: str, command: str, speed: str
+    axes: Axes, metrics: Sequence[str], out: Path, *, device: str, command: str, speed: str, retry: bool = False
 ) -> tuple[PlannedRun, Job]:
-    """Return the only run of a grid, and what it is to do.
+    """Return the only run of a grid, and how to execute it.
 
     Raises:
         UsageError: a name, option or number is wrong, or several runs are described.
-        RefusedError: the parts cannot work together.
+        RefusedError: the components cannot work together.
     """
     runs, refusals = expand(axes, out)
     if refusals:
@@ -39,40 +41,30 @@ def plan_one(
         raise UsageError(f"{len(runs)} runs were described, and one is trained here", "Run zoo bench to train several")
     (run,) = runs
     run.folder.mkdir(parents=True, exist_ok=True)
-    job = Job(
-        recipe=run.recipe,
-        train_key=run.train_key,
-        metrics=scorings(choose_metrics(metrics, runs), run.train_key),
-        root=str(run.source.root.resolve()),
-        device=device,
-        command=command,
-        speed=speed,
-        processes=run.processes,
-        asked=_now(run.folder),
-    )
-    return run, job
+    now, choices = _now(run.folder), choose_metrics(metrics, runs)
+    return run, plan_job(run, choices, device=device, command=command, speed=speed, requested_at=now, retry=retry)
 
 
-def read_planned(folder: Path) -> tuple[PlannedRun, Job]:
+def read_planned(folder: Path, *, retry: bool = False) -> tuple[PlannedRun, Job]:
     """Return a run that was planned in a folder.
 
     Raises:
-        ZooError: it has no plan, or a damaged one; or the dataset is not there.
+        ZooError: its plan is missing or damaged, or the dataset is missing.
     """
     job = read_job(folder)
     root, data = Path(job.root), job.recipe.data
     source = DataSource(root=root, name=data.name, info=read_info(root), fingerprint=data.fingerprint)
     run = PlannedRun(recipe=job.recipe, source=source, folder=folder.resolve(), train_key=job.train_key)
-    return run, replace(job, asked=_now(folder))
+    return run, msgspec.structs.replace(job, requested_at=_now(folder), retry=retry)
 
 
 def run_one(run: PlannedRun, job: Job) -> Ended:
-    """Execute a run, or this process's share of it; the first process shows its progress.
+    """Execute a run, or this process's share of it; the main process shows its progress.
 
-    Ctrl-C and SIGTERM let it save its state.
+    On Ctrl-C and SIGTERM it saves its state and ends.
 
     Raises:
-        ZooError: a record is damaged, or the folder cannot be written.
+        ZooError: the folder cannot be written.
     """
     if job.threads:
         import torch
@@ -81,7 +73,8 @@ def run_one(run: PlannedRun, job: Job) -> Ended:
     with stop_signals(signal.SIGTERM, signal.SIGINT) as stopping:
         if os.environ.get("RANK", "0") != "0":
             return execute(run.folder, job, lambda event: None, stopping.is_set)
-        return _run_shown(run, replace(job, expired=_wait_for_lease(run.folder)), stopping.is_set)
+        _wait_for_lease(run.folder)
+        return _run_shown(run, job, stopping.is_set)
 
 
 def _run_shown(run: PlannedRun, job: Job, stop: Stop) -> Ended:
@@ -94,23 +87,21 @@ def _run_shown(run: PlannedRun, job: Job, stop: Stop) -> Ended:
             display.heard(run, event)
 
         ended = execute(run.folder, job, on_event, stop)
-        if ended.how in ("done", "skipped"):
-            display.finished(Outcome(run=run, status=ended.how, record=read_record(run.folder)))
-        elif ended.how == "interrupted":
-            display.finished(Outcome(run=run, status="interrupted"))
-    if ended.how == "leased":
+        if ended.status in ("done", "skipped", "interrupted"):
+            record = None if ended.status == "interrupted" else read_record(run.folder)
+            display.finished(Outcome(run=run, status=ended.status, record=record))
+    if ended.status == "leased":
         return replace(ended, reason=f"{holder(run.folder) or 'another process'} works on this run")
     return ended
 
 
-def _wait_for_lease(folder: Path) -> str:
-    """Wait until a lease dated in the future shows that it is alive or expired; return the mark of the latter."""
+def _wait_for_lease(folder: Path) -> None:
+    """Wait until a lease that is dated in the future is touched, released or expired."""
     deadline = time.monotonic() + DEAD_AFTER + 10
     while time.monotonic() < deadline and holder(folder) and is_ahead(folder):
         time.sleep(1.0)
-    return expired(folder)
 
 
 def _now(folder: Path) -> int:
-    """Return the time by the folder's clock, where this process sees the folder."""
+    """Return the time by the clock of the folder; 0 where this process does not see the folder."""
     return folder_time(folder) if folder.is_dir() else 0

@@ -1,4 +1,4 @@
-"""What a run does once it is its turn: build, train, save, score; alone or as one of several processes."""
+"""Trains and scores one run: build, train, save, score; alone or as one of several processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from zoo.errors import DamagedError, UsageError, ZooError
 from zoo.files import write_atomically
 from zoo.model_folder import WEIGHTS_FILE, ModelConfig, inference_state, load_weights, save_model, write_config
 from zoo.run.environment import peak_memory, provenance
-from zoo.run.execute import OnEvent, Stop, usable_record
+from zoo.run.execute import OnEvent, Stop
 from zoo.run.grid import train_key
 from zoo.run.integrity import MODEL, config_is_whole, set_aside
 from zoo.run.job import (
@@ -37,6 +37,7 @@ from zoo.run.job import (
     read_trained_file,
     unscored,
 )
+from zoo.run.outcome import usable_record
 from zoo.run.record import RECORD_FILE, Record, write_json
 from zoo.run.scoring import build_metrics, score_run
 from zoo.training.checkpoint import CheckpointError
@@ -47,16 +48,16 @@ from zoo.training.seeds import seed_everything
 
 
 def join(job: Job) -> tuple[torch.device, Processes]:
-    """Return this process's device and its fellows, which `accelerate launch` started beside it.
+    """Return this process's device, and the processes that `accelerate launch` or torchrun started with it.
 
     Raises:
-        UsageError: the device is not there, or the number of processes is not the job's.
+        UsageError: the device is missing, or the number of processes is not the job's.
     """
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started != job.processes:
         raise UsageError(
-            f"this run is trained by {job.processes} processes, and {started} were started",
-            f"Type: accelerate launch --num_processes {job.processes} -m zoo train FOLDER",
+            f"this run requires {job.processes} processes, and {started} were started",
+            f"Run: accelerate launch --num_processes {job.processes} -m zoo train FOLDER",
         )
     device = pick_device(job.device)
     if job.processes > 1:
@@ -67,14 +68,14 @@ def join(job: Job) -> tuple[torch.device, Processes]:
 def work(
     folder: Path, job: Job, on_event: OnEvent, stop: Stop, *, joined: tuple[torch.device, Processes] | None = None
 ) -> bool:
-    """Do a run's job, from wherever an earlier try left it, and return whether it is finished.
+    """Train and score a run, resuming where an earlier execution stopped; return whether it is finished.
 
     Args:
-        folder: of the run; of several processes only the first one's need exist.
-        job: what to do.
+        folder: of the run; of several processes only the main one needs it.
+        job: how to execute it.
         on_event: called at each stage and step.
-        stop: asked before every step; when true the state is saved.
-        joined: what `join` returned, where it was called before.
+        stop: checked before every step; when true the state is saved.
+        joined: result of `join`, where it was called before.
 
     Raises:
         ZooError: the training or the scoring failed, or a file cannot be written.
@@ -88,7 +89,7 @@ def work(
         if not together.first:
             return True
     wanted = unscored(job.metrics, _record_of(folder, job, fresh=False)) if trained else job.metrics
-    metrics = build_metrics(wanted)  # before the training, so that a metric that cannot be had is told now
+    metrics = build_metrics(wanted)  # before the training, so that a missing metric is reported at once
     info = read_info(Path(job.root))
     rng, method = _built(job, info, device)
     fresh = trained is None
@@ -114,21 +115,21 @@ def work(
     record = _record_of(folder, job, fresh=fresh)
     missing = unscored(job.metrics, record)
     if record is None:
-        set_aside(folder / RECORD_FILE)  # of other weights, or damaged: not lost, and not in the way
+        set_aside(folder / RECORD_FILE)  # of other weights, or damaged
     chosen = {name: metrics[name] for name in missing}
     score_run(folder, job, method, info, trained, device, chosen, record, begun, on_event)
     return True
 
 
 def _require_same_code(job: Job) -> None:
-    """Refuse to train under a key that names other code: somebody edited a plugin, or a file, while the bench was running.
+    """Refuse to train under the key of other code, after a plugin or a file was edited while the bench was running.
 
     Raises:
-        ZooError: the key is not that of the recipe here and now.
+        ZooError: the recipe's key is another one now.
     """
     try:
         now = train_key(job.recipe, world_size=job.processes)
-    except KeyError:  # a plugin that is not installed here, which building the method says better
+    except KeyError:  # a plugin that is not installed here, which building the method reports
         return
     if now != job.train_key:
         raise ZooError(
@@ -138,10 +139,10 @@ def _require_same_code(job: Job) -> None:
 
 
 def _trained_before(folder: Path, job: Job) -> Trained | None:
-    """Return what a finished training measured, None where it is to be done.
+    """Return what a finished training measured; None where the run must be trained.
 
     Raises:
-        DamagedError: the weights of a finished run are lost or damaged, and the job does not say to train again.
+        DamagedError: the weights of a finished run are lost or damaged, and the job does not repair them.
     """
     trained = read_trained(folder, job.train_key)
     record = usable_record(folder, job)
@@ -152,7 +153,7 @@ def _trained_before(folder: Path, job: Job) -> Trained | None:
 
 
 def _record_of(folder: Path, job: Job, *, fresh: bool) -> Record | None:
-    """Return the record whose scores are those of the weights beside it, or None; `fresh` ones were trained just now."""
+    """Return the record if its scores belong to the present weights, which were trained just now where `fresh`."""
     record = usable_record(folder, job)
     if record is None or record.train_key != job.train_key:
         return None
@@ -161,7 +162,7 @@ def _record_of(folder: Path, job: Job, *, fresh: bool) -> Record | None:
 
 
 def _complete(folder: Path, job: Job, info: DatasetInfo, trained: Trained) -> Trained:
-    """Write `config.json` and `trained.json` where they are lost, damaged or say less than they should; return the latter."""
+    """Write `config.json` and `trained.json` where they are lost, damaged or incomplete; return the latter's content."""
     if not config_is_whole(folder, job.recipe):
         write_config(folder, _config(job, info))
     trained = replace(trained, sha256=digests(folder, MODEL))
@@ -180,7 +181,7 @@ def _built(job: Job, info: DatasetInfo, device: torch.device) -> tuple[torch.Gen
 
 
 def _from_the_start(error: CheckpointError, folder: Path, job: Job) -> str:
-    """Return what to do about checkpoints that cannot be used."""
+    """Return how to fix checkpoints that cannot be used."""
     from_start = f"To set them aside and train from the start, run: {repair_command(job.command, folder)}"
     return f"{error.fix}. {from_start}" if error.fix else from_start
 
@@ -200,13 +201,13 @@ def _train(
     side = recipe.load_size if method.order else recipe.size  # a closed-form fit sees what is scored, uncropped
     split = partial(open_split, Path(job.root), "train", device=device, thermal_channels=recipe.thermal_channels)
     resumed = _count_start(folder) - 1 if together.first else 0
-    last_told = 0.0
+    last_reported = 0.0
 
     def on_step(report: StepReport) -> None:
-        nonlocal last_told
+        nonlocal last_reported
         now = time.monotonic()
-        if report.reading or now - last_told > 0.2:  # the parent's screen needs no more
-            last_told = now
+        if report.reading or now - last_reported > 0.2:  # a display needs no more
+            last_reported = now
             reading = report.reading
             losses, speed = (reading.losses, reading.it_s) if reading else ({}, None)
             on_event(Event(what="step", step=report.step, losses=losses, it_s=speed))
@@ -255,7 +256,7 @@ def _parameters(method: Method) -> dict[str, int]:
 
 
 def _count_start(folder: Path) -> int:
-    """Count how often this run's training was begun or taken up again; what cannot be read counts as never."""
+    """Count the starts of this run's training, in a file; an unreadable one counts as none."""
     path = folder / STARTS_FILE
     try:
         count = max(0, int(path.read_text())) + 1

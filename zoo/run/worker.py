@@ -1,9 +1,9 @@
 """`zoo worker RESULTS`: executes the planned runs of a results folder. The worker itself never computes anything.
 
-It imports once what every run needs, then repeats: find a run without a lease, fork a child that takes the lease and executes it,
-wait. A child starts in milliseconds, is a process like any other, and dies alone. Since the worker has neither threads nor an
-accelerator's context, a fork breaks nothing. What a run is to do and how far it is stand in its folder, so any number of workers
-on any number of machines may share a results folder.
+It imports what every run needs, then repeats: find a run without a lease, fork a child that acquires the lease and executes the
+run, wait. A forked child starts in milliseconds and can die without harm to others; the worker has neither threads nor an
+accelerator's context, so forking is safe. Plans and progress are files in the runs' folders, so any number of workers on any
+number of machines may share a results folder.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterator
 from importlib import import_module
 from pathlib import Path
 
 from zoo.errors import ZooError
-from zoo.run.execute import execute, is_open, stop_signals
-from zoo.run.job import LOG_FILE, RUN_FILE, Ending, Event, Job, read_job
-from zoo.run.launch.distributed import launch_command
-from zoo.run.lease import expired, holder
-from zoo.run.outcome import changed, give_up
+from zoo.run.execute import execute, stop_signals
+from zoo.run.job import LOG_FILE, RUN_FILE, Event, Job, read_job
+from zoo.run.launch import launch_command
+from zoo.run.lease import holder
+from zoo.run.outcome import EXIT_CODES, changed, find_ended, give_up
 from zoo.run.progress import INTERRUPTED, ProgressWriter
 
-USED = (
+PRELOADED = (
     "zoo.run.work",
     "matplotlib.backends.backend_agg",
     "matplotlib.figure",
@@ -37,13 +36,12 @@ USED = (
     "torchmetrics.functional.image",
 )
 """Modules that most runs import."""
-EXIT_CODES: Mapping[Ending, int] = {"done": 0, "skipped": 0, "leased": 0, "interrupted": 130, "failed": 1}
 POLL = 0.05
-"""Seconds between two looks for a child that ended."""
+"""Seconds between two checks for children that ended."""
 SCAN_EVERY = 2.0
-"""Seconds between two looks for runs while other workers hold the rest."""
+"""Seconds between two scans for runs while other workers hold the rest."""
 ATTEMPTS = 3
-"""How often a worker starts one run that ends without a word and stays open."""
+"""How often a worker starts one run that ends without a record or failure."""
 
 
 class Worker:
@@ -51,9 +49,9 @@ class Worker:
 
     Args:
         results: folder of the runs.
-        jobs: runs at the same time.
+        jobs: number of parallel runs.
         only: names of the runs' folders; None: all that are planned.
-        wait: whether to stay while other workers hold the rest, and take over when they die.
+        wait: wait while other workers hold the rest, and take over when they die.
     """
 
     def __init__(self, results: Path, *, jobs: int = 1, only: Collection[str] | None = None, wait: bool = True) -> None:
@@ -66,7 +64,9 @@ class Worker:
         self._parent = os.getppid() if only is not None else 0
 
     def run(self) -> int:
-        """Execute runs; return 0, or 130 after Ctrl-C or SIGTERM, which let the children save their state."""
+        """Execute runs; return 0, or 130 after Ctrl-C or SIGTERM, upon which the runs save their state."""
+        with contextlib.suppress(Exception):  # a child fails in the same way, and writes the reason to its folder
+            preload()
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             return self._loop()
@@ -83,44 +83,37 @@ class Worker:
                 if found:
                     self._start(*found)
                 elif time.monotonic() - scanned >= SCAN_EVERY:
-                    runs, scanned = self._open_runs(), time.monotonic()
+                    runs, scanned = self._startable_runs(), time.monotonic()
                 else:
                     break
-            if not self._children and (self._stopping or not self._anything_left()):
+            if not self._children and (self._stopping or not (self._wait and any(self._open_runs()))):
                 return EXIT_CODES["interrupted"] if self._stopping else 0
             time.sleep(POLL)
             self._collect()
             if self._parent and os.getppid() != self._parent and not self._stopping:
                 self._stop()  # the bench that started this worker is gone
 
+    def _startable_runs(self) -> Iterator[tuple[Path, Job]]:
+        for folder, job in self._open_runs():
+            if folder not in [running for running, _ in self._children.values()] and holder(folder) is None:
+                yield folder, job
+
     def _open_runs(self) -> Iterator[tuple[Path, Job]]:
-        """Yield runs that nobody has done or works on, in the order in which they were planned."""
-        running = {folder for folder, _ in self._children.values()}
-        for folder in self._folders():
-            if folder not in running and (job := self._open_job(folder)) and holder(folder) is None:
-                yield folder, replace(job, expired=expired(folder))
-
-    def _open_job(self, folder: Path) -> Job | None:
-        """Return what a planned run is to do; None where it is done, has failed, or cannot be read."""
-        planned = changed(folder / RUN_FILE)
-        if self._closed.get(folder) == planned or self._starts.get(folder, 0) >= ATTEMPTS:
-            return None
-        with contextlib.suppress(ZooError):  # damaged: the bench that planned it writes it again
-            job = read_job(folder)
-            if is_open(folder, job):
-                return job
-        self._closed[folder] = planned
-        return None
-
-    def _folders(self) -> list[Path]:
-        if self._only is not None:
-            return [self._results / name for name in self._only]
-        found = [(changed(path), path.parent) for path in self._results.glob(f"*/{RUN_FILE}")]
-        return [folder for _, folder in sorted(found)]
-
-    def _anything_left(self) -> bool:
-        """Return whether other workers hold runs that this one may still have to take over."""
-        return self._wait and any(self._open_job(folder) for folder in self._folders())
+        """Yield runs that are neither done nor failed, in the order in which they were planned."""
+        if self._only is None:
+            folders = [path.parent for path in sorted(self._results.glob(f"*/{RUN_FILE}"), key=changed)]
+        else:
+            folders = [self._results / name for name in self._only]
+        for folder in folders:
+            planned = changed(folder / RUN_FILE)
+            if self._closed.get(folder) == planned or self._starts.get(folder, 0) >= ATTEMPTS:
+                continue
+            with contextlib.suppress(ZooError, OSError):  # the bench that planned a damaged run reports it
+                job = read_job(folder)
+                if find_ended(folder, job) is None:
+                    yield folder, job
+                    continue
+            self._closed[folder] = planned
 
     def _start(self, folder: Path, job: Job) -> None:
         self._starts[folder] = self._starts.get(folder, 0) + 1
@@ -140,7 +133,7 @@ class Worker:
             os._exit(code)
 
     def _collect(self) -> None:
-        """Take in the children that ended; one that could not say why gets a reason in its folder."""
+        """Wait for children that ended; write the reason of one that could not do so itself."""
         while self._children:
             child, status = os.waitpid(-1, os.WNOHANG)
             if child == 0:
@@ -148,29 +141,29 @@ class Worker:
             folder, job = self._children.pop(child)
             code = os.waitstatus_to_exitcode(status)
             if code == EXIT_CODES["interrupted"]:
-                self._starts[folder] = ATTEMPTS  # somebody stopped this run alone
+                self._starts[folder] = ATTEMPTS  # this run alone was stopped
             elif code and not self._stopping:
                 give_up(folder, job, code)
 
     def _stop(self, *_: object) -> None:
-        """Let the children save their state and end, the second time end them at once."""
+        """Stop the children, which save their state; kill them the second time."""
         self._stopping += 1
         for child, (folder, job) in self._children.items():
-            # The launcher of several processes would give them half a minute; the first of them stops all at the same step.
-            first = holder(folder) if job.processes > 1 and self._stopping == 1 else None
-            target = first.pid if first and first.host == socket.gethostname() else child
+            # torchrun would kill its processes after 30 s; the main process stops them all at the same step.
+            main = holder(folder) if job.processes > 1 and self._stopping == 1 else None
+            target = main.pid if main and main.host == socket.gethostname() else child
             with contextlib.suppress(ProcessLookupError):
                 os.kill(target, signal.SIGTERM if self._stopping == 1 else signal.SIGKILL)
 
 
 def _run_child(folder: Path, job: Job, worker: int) -> int:
-    """Execute a run in this forked process, or become the program that does; return the exit code."""
+    """Execute a run in this forked process, or replace it by the program that does; return the exit code."""
     os.setsid()
     log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     for descriptor, file in ((0, os.open(os.devnull, os.O_RDONLY)), (1, log), (2, log)):
         os.dup2(file, descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if job.processes > 1 or sys.platform != "linux":  # elsewhere a fork of a process with torch does not compute
+    if job.processes > 1 or sys.platform != "linux":  # torch does not compute in a fork on other systems
         command, environment = launch_command(folder, job)
         os.execvpe(command[0], command, environment)
     import torch
@@ -184,25 +177,19 @@ def _run_child(folder: Path, job: Job, worker: int) -> int:
         except ZooError as error:
             print(error, file=sys.stderr)
             return 1
-        if ended.how == "interrupted" and stopping.is_set():
+        if ended.status == "interrupted" and stopping.is_set():
             progress(Event(what="stage", text=INTERRUPTED))
-    return EXIT_CODES[ended.how]
+    if ended.reason:
+        print(ended.reason, file=sys.stderr)
+    return EXIT_CODES[ended.status]
 
 
-def work_off(results: Path, *, jobs: int = 1, only: Collection[str] | None = None, wait: bool = True) -> int:
-    """Execute the planned runs of a results folder and return the exit code."""
-    worker = Worker(results, jobs=jobs, only=only, wait=wait)
-    with contextlib.suppress(Exception):  # a child fails in the same way, and leaves the reason in its folder
-        import_used()
-    return worker.run()
-
-
-def import_used() -> None:
-    """Import what runs need, without starting threads or opening a GPU, so that a fork breaks nothing."""
-    # Asking torch whether there is a GPU would open it, and leave it broken in every child.
+def preload() -> None:
+    """Import what runs need, without starting threads or opening a GPU, so that forking stays safe."""
+    # Otherwise torch would open the GPU to look for it, which breaks it in every child.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
-    for name in USED:
+    for name in PRELOADED:
         import_module(name)
     import_module("zoo.registry").get_registry()
     gc.collect()
-    gc.freeze()  # a child that looked through all of this would copy it
+    gc.freeze()  # a collection in a child would copy all pages of these objects

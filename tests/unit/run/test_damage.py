@@ -62,7 +62,7 @@ class Inline:
             return self.stop_after is not None and steps > self.stop_after
 
         try:
-            if execute(folder, job, progress, stop).how == "interrupted":
+            if execute(folder, job, progress, stop).status == "interrupted":
                 progress(Event(what="stage", text=INTERRUPTED))
         except ZooError as error:  # as the process of a run reports it
             with (folder / LOG_FILE).open("a") as log:

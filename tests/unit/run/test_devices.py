@@ -26,7 +26,7 @@ RECIPE = Recipe(
 def cores(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(devices, "free_memory", lambda: 1000 * GIB)
-    monkeypatch.setattr(devices, "_has_driver", lambda: False)
+    monkeypatch.setattr(devices, "DRIVERS", ())
     return lambda number: monkeypatch.setattr(devices, "cores", lambda: number)
 
 

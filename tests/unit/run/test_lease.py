@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from zoo.run import lease as module
-from zoo.run.lease import DEAD_AFTER, LEASE_FILE, Holder, acquire, expired_mark, folder_time, holder, is_ahead, lease
+from zoo.run.lease import DEAD_AFTER, LEASE_FILE, Holder, acquire, folder_time, holder, is_ahead, lease
 
 HOLD = """
 import sys, time
@@ -154,12 +154,12 @@ def test_no_two_of_many_processes_are_inside_at_once(tmp_path):
     assert [out for out, _ in written] == ["15\n"] * 4, written
 
 
-def test_a_lease_of_the_future_expires_when_it_is_not_touched_and_a_mark_passes_this_on(tmp_path, monkeypatch):
+def test_a_lease_of_the_future_expires_when_it_is_not_touched(tmp_path, monkeypatch):
     path = tmp_path / LEASE_FILE
     other(path, seconds_ago=-30 * 24 * 3600)
     now = time.monotonic()
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
-    assert holder(tmp_path) and expired_mark(tmp_path) == "" and is_ahead(tmp_path)
+    assert holder(tmp_path) and acquire(tmp_path) is None and is_ahead(tmp_path)
     now += DEAD_AFTER - 1
     assert holder(tmp_path), "it may still be touched"
     os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 10**10))
@@ -167,22 +167,24 @@ def test_a_lease_of_the_future_expires_when_it_is_not_touched_and_a_mark_passes_
     assert holder(tmp_path), "it was touched meanwhile"
     now += DEAD_AFTER  # since that touch was seen
     assert holder(tmp_path) is None
-    mark = expired_mark(tmp_path)
-    monkeypatch.setattr(module, "_seen", {})  # as in a process that has just started
-    assert acquire(tmp_path) is None
-    mine = acquire(tmp_path, mark)
-    assert mine
-    mine.release()
-    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_touch_after_the_mark_was_made_keeps_a_lease(tmp_path):
+def test_a_forked_process_acquires_a_lease_of_the_future_that_its_parent_saw_expire(tmp_path, monkeypatch):
     path = tmp_path / LEASE_FILE
-    other(path, seconds_ago=1000)
-    mark = expired_mark(tmp_path)
-    assert mark
-    os.utime(path)
-    assert acquire(tmp_path, mark) is None
+    other(path, seconds_ago=-30 * 24 * 3600)
+    assert holder(tmp_path)
+    touch, first_seen = module._seen[path]
+    monkeypatch.setitem(module._seen, path, (touch, first_seen - DEAD_AFTER))
+    child = os.fork()
+    if not child:
+        held = acquire(tmp_path)
+        if held:
+            held.release()
+        os._exit(0 if held else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert list(tmp_path.iterdir()) == []
+    other(path, seconds_ago=-30 * 24 * 3600 - 10)
+    assert acquire(tmp_path) is None, "it was touched since"
 
 
 @pytest.mark.parametrize("token", ["../../elsewhere", "", "a/b", "x" * 300, "\0"])

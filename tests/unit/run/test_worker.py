@@ -1,4 +1,4 @@
-"""Workers on planned runs: each run is executed once, whatever dies meanwhile."""
+"""Workers on planned runs: each run is executed once, whichever process dies."""
 
 from __future__ import annotations
 
@@ -7,41 +7,32 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from zoo.errors import ZooError
 from zoo.run.grid import Axes, PlannedRun, expand
-from zoo.run.job import LOG_FILE, METRICS, RUN_FILE, Job, scorings
-from zoo.run.lease import held, holder
+from zoo.run.job import LOG_FILE, METRICS, RUN_FILE, Job, plan_job, read_job
+from zoo.run.lease import holder, lease
 from zoo.run.outcome import give_up
-from zoo.run.progress import read_progress
+from zoo.run.progress import read_progress, read_state, read_states
 from zoo.run.record import read_failure, read_record, write_json
 from zoo.run.runner import choose_metrics
-from zoo.run.status import read_state, read_states
 
 TINY = {"generators": ("resnet6:width=4,blocks=1",), "discriminators": ("patchgan:width=4,layers=1",)}
 
 
 def plan(
-    pairs: Path, out: Path, *, threads: int | None = 1, asked: int = 0, **axes: object
+    pairs: Path, out: Path, *, threads: int | None = 1, requested_at: int = 0, **axes: object
 ) -> list[tuple[PlannedRun, Job]]:
     """Write the plans of a grid, as a bench would."""
     runs, _ = expand(Axes(data=(str(pairs),), size=32, **axes), out)
     planned = []
     for run in runs:
-        job = Job(
-            recipe=run.recipe,
-            train_key=run.train_key,
-            metrics=scorings(choose_metrics(METRICS, runs), run.train_key),
-            root=str(run.source.root),
-            device="cpu",
-            command="test",
-            threads=threads,
-            asked=asked,
-        )
+        choices = choose_metrics(METRICS, runs)
+        job = plan_job(run, choices, device="cpu", command="test", threads=threads, requested_at=requested_at)
         run.folder.mkdir(parents=True, exist_ok=True)
         write_json(run.folder / RUN_FILE, job)
         planned.append((run, job))
@@ -68,7 +59,7 @@ def training(folder: Path) -> bool:
 def test_a_worker_executes_what_is_planned_and_nothing_else(pairs, tmp_path):
     planned = plan(pairs, tmp_path, methods=("mean_image", "grey_copy"))
     ((lost, job),) = plan(pairs, tmp_path, methods=("inverted_grey",))
-    write_json(lost.folder / RUN_FILE, replace(job, root=str(tmp_path / "nowhere")))
+    write_json(lost.folder / RUN_FILE, msgspec.structs.replace(job, root=str(tmp_path / "nowhere")))
     (tmp_path / "notes").mkdir()
     worker = start(tmp_path)
     _, errors = worker.communicate(timeout=120)
@@ -93,7 +84,7 @@ def test_only_named_runs_are_executed(pairs, tmp_path):
     assert read_state(first.folder).status == "planned"
 
 
-def test_a_killed_run_leaves_its_reason_and_the_others_go_on(pairs, tmp_path):
+def test_a_killed_run_leaves_its_reason_and_the_others_continue(pairs, tmp_path):
     ((long, _),) = plan(pairs, tmp_path, methods=("cyclegan",), steps=100_000, **TINY)
     ((short, _),) = plan(pairs, tmp_path, methods=("mean_image",))
     worker = start(tmp_path, "--jobs", "2")
@@ -119,9 +110,9 @@ def test_a_worker_that_ends_lets_its_run_save_its_state(pairs, tmp_path, number)
     assert read_state(run.folder).status == "planned"
 
 
-def test_a_run_that_another_holds_is_waited_for_or_passed_over(pairs, tmp_path):
+def test_a_worker_waits_for_the_run_of_another_or_skips_it(pairs, tmp_path):
     ((run, _),) = plan(pairs, tmp_path, methods=("mean_image",))
-    with held(run.folder):
+    with lease(run.folder):
         passing = start(tmp_path, "--no-wait")
         waiting = start(tmp_path)
         passing.communicate(timeout=60)
@@ -139,7 +130,7 @@ def test_a_crash_names_the_last_line_that_was_written(pairs, tmp_path):
     assert "exit code 3" in read_failure(run.folder).reason, "the first reason stays"
 
 
-def test_damaged_plans_are_passed_over(pairs, tmp_path):
+def test_damaged_plans_are_skipped(pairs, tmp_path):
     ((run, _),) = plan(pairs, tmp_path, methods=("mean_image",))
     (run.folder / RUN_FILE).write_text("{")
     worker = start(tmp_path)
@@ -153,8 +144,8 @@ def test_importing_for_a_fork_starts_no_thread_and_opens_no_gpu():
         "import torch\n"
         "def refuse(*_): raise AssertionError('looked for GPUs')\n"
         "torch.cuda.is_available = torch.cuda.device_count = torch._C._cuda_getDeviceCount = refuse\n"
-        "from zoo.run.worker import import_used\n"
-        "import_used()\n"
+        "from zoo.run.worker import preload\n"
+        "preload()\n"
         "import threading; assert threading.active_count() == 1, threading.enumerate()\n"
         "assert not torch.cuda.is_initialized()\n"
     )
@@ -162,8 +153,15 @@ def test_importing_for_a_fork_starts_no_thread_and_opens_no_gpu():
     assert done.returncode == 0, done.stderr
 
 
-def test_a_plan_that_is_not_there_is_named(tmp_path):
-    from zoo.run.job import read_job
-
+def test_a_missing_plan_is_named(tmp_path):
     with pytest.raises(ZooError, match=r"run\.json"):
         read_job(tmp_path)
+
+
+def test_a_plan_of_the_previous_release_is_read(pairs, tmp_path):
+    ((run, job),) = plan(pairs, tmp_path, methods=("mean_image",), requested_at=5)
+    text = (run.folder / RUN_FILE).read_text()
+    assert '"asked": 5' in text
+    (run.folder / RUN_FILE).unlink()
+    (run.folder / "job.json").write_text(text.replace('"asked": 5', '"asked": 5,\n  "expired": ""'))
+    assert read_job(run.folder) == job and job.requested_at == 5

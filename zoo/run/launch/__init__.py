@@ -1,21 +1,30 @@
-"""Where workers are started: on this machine (`local`), or by a cluster's scheduler (`slurm`). Imports no torch."""
+"""Starts workers on this machine (`local`) or through a cluster's scheduler (`slurm`). Imports no torch."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from zoo.errors import ZooError
 from zoo.recipe import Recipe
+from zoo.run.job import Job
+
+PORTS = range(20_000, 30_000)
+"""Ports where processes of several machines meet; each Slurm job has its own."""
 
 
 class Launcher(Protocol):
-    """Starts workers for planned runs, and says whether any is left. Everything else about a run stands in its folder."""
+    """Starts workers for planned runs."""
 
     @property
     def device(self) -> str:
-        """Where the runs are executed: `auto`, `cpu` or `cuda`."""
+        """Device of the runs: `auto`, `cpu` or `cuda`."""
 
     @property
     def threads(self) -> int | None:
@@ -38,10 +47,36 @@ class Launcher(Protocol):
         """Return in one line why no worker is left, as far as is known."""
 
     def stop(self, times: int) -> None:
-        """Let the workers end: their runs save their state, the second time they end at once."""
+        """Stop the workers, whose runs save their state; kill them the second time."""
 
 
 def worker_command(results: Path, *words: str) -> list[str]:
     """Return the command line of a worker."""
-    # -P: a file or folder of the user's that is named as a module must not come before it.
+    # -P: a user's file or folder with the name of a module must not come before it.
     return [sys.executable, "-P", "-m", "zoo", "worker", str(results), *words]
+
+
+def launch_command(folder: Path, job: Job) -> tuple[list[str], dict[str, str]]:
+    """Return the command that executes a planned run in processes of its own, by torchrun, and its environment.
+
+    Raises:
+        ZooError: the machines of this Slurm job cannot share the processes equally.
+    """
+    environment = {**os.environ, "PYTHONSAFEPATH": "1"}  # as -P
+    if job.threads:
+        environment["OMP_NUM_THREADS"] = str(job.threads)
+    train = ["-m", "zoo", "train", str(folder.resolve())]
+    if job.processes == 1:
+        return [sys.executable, *train], environment
+    torchrun = [sys.executable, "-m", "torch.distributed.run"]
+    machines = int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))
+    if machines == 1 or shutil.which("srun") is None:
+        return [*torchrun, f"--nproc_per_node={job.processes}", "--standalone", *train], environment
+    if job.processes % machines:
+        raise ZooError(f"{job.processes} processes cannot be divided equally among {machines} machines")
+    port = PORTS[int(os.environ.get("SLURM_JOB_ID", "0")) % len(PORTS)]
+    torchrun += [f"--nproc_per_node={job.processes // machines}", f"--nnodes={machines}"]
+    torchrun += [f"--master_addr={socket.gethostname()}", f"--master_port={port}"]
+    each = f"exec {shlex.join(torchrun)} --node_rank=$SLURM_NODEID {shlex.join(train)}"
+    srun = ["srun", "--overlap", f"--nodes={machines}", f"--ntasks={machines}", "--ntasks-per-node=1"]
+    return [*srun, "sh", "-c", each], environment

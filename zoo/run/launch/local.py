@@ -1,4 +1,4 @@
-"""Workers as processes of this machine: one per GPU, or one for the cores. Imports no torch."""
+"""Starts workers as processes of this machine: one per GPU, or one for the CPU cores. Imports no torch."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ class LocalLauncher:
     Args:
         results: results folder.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        jobs: runs at the same time, per GPU or on the cores; None: as suits the machine.
-        processes: of one run, and so GPUs.
+        jobs: number of parallel runs, per GPU or on the cores; None: as suits the machine.
+        processes: processes, and so GPUs, of one run.
 
     Raises:
-        UsageError: there are not so many GPUs, or none of that number.
+        UsageError: there are too few GPUs, or none of that number.
     """
 
     lasting = False
 
     def __init__(self, results: Path, device: str, *, jobs: int | None = None, processes: int = 1) -> None:
-        self._results, self._device, self._jobs, self._count = results, device, jobs, processes
+        self._results, self._device, self._jobs, self._processes = results, device, jobs, processes
         self._machine: Machine = plan_machine(device, jobs, processes, [])
         self._workers: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
         self._signals = 0
 
     @property
     def device(self) -> str:
-        """Where the runs are executed."""
+        """Device of the runs."""
         return self._machine.device
 
     @property
@@ -48,14 +48,14 @@ class LocalLauncher:
         return self._machine.threads
 
     def expect(self, recipes: Sequence[Recipe]) -> None:
-        """Divide the machine among the runs of a grid."""
-        self._machine = plan_machine(self._device, self._jobs, self._count, recipes)
+        """Divide the machine's cores and memory among the runs of a grid."""
+        self._machine = plan_machine(self._device, self._jobs, self._processes, recipes)
 
     def start(self, folders: Sequence[Path]) -> None:
-        """Start a worker per GPU, or one for the cores; they share the runs among themselves."""
+        """Start a worker per GPU, or one for the cores; each executes the next run that has no lease."""
         names = "\n".join(folder.name for folder in folders).encode()
         for spec in self._machine.workers[: len(folders)]:
-            log = tempfile.TemporaryFile()  # noqa: SIM115 - read when its worker has ended
+            log = tempfile.TemporaryFile()  # noqa: SIM115 - read after its worker ended
             process = subprocess.Popen(
                 worker_command(self._results, "--jobs", str(spec.jobs), "--runs", "-"),
                 stdin=subprocess.PIPE,
@@ -84,7 +84,7 @@ class LocalLauncher:
         return "no worker executed it"
 
     def stop(self, times: int) -> None:
-        """Send SIGTERM to the workers, which each of them passes on; the second one ends the runs at once."""
+        """Send SIGTERM to the workers, which stop their runs; the second one kills the runs."""
         if times == self._signals:
             return
         self._signals = times

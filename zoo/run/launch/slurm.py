@@ -1,7 +1,7 @@
-"""Workers as a job array of a Slurm cluster, through submitit; requeued after preemption. Imports no torch.
+"""Starts workers as a job array of a Slurm cluster, through submitit. Imports no torch.
 
-A job is a supervisor that starts a worker. When Slurm announces the end of its time, the supervisor stops the worker, whose run
-saves its state, and puts the job back into the queue. Runs are leased, so jobs, benches and machines may share a results folder.
+A job starts a worker. When Slurm announces the end of the job's time or a preemption, the job stops the worker, whose run saves
+its state, and requeues itself.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from zoo.errors import UsageError
 from zoo.files import write_atomically
 from zoo.recipe import Recipe
 from zoo.run.launch import worker_command
-from zoo.run.launch.slurm_options import parameters
-from zoo.run.launch.slurm_queue import Queue, is_alive
+from zoo.run.launch.slurm_commands import Queue, is_alive, parameters
 from zoo.settings import ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -32,29 +31,29 @@ FOLDER = "slurm"
 JOBS_FILE = "jobs.json"
 """Ids of the submitted jobs, for the next bench."""
 REQUEUES = 1000
-"""How often a job may run out of time; its runs resume where they were."""
+"""How often a job may run out of time and resume."""
 
 
 class WorkerTask:
-    """What a job executes: a worker for a results folder."""
+    """The callable of a job: runs a worker for a results folder."""
 
     def __init__(self, results: str) -> None:
         self.results = results
         self._process: subprocess.Popen[bytes] | None = None
 
     def __call__(self) -> int:
-        """Run the worker and return its exit code; of several machines the first one's worker starts the runs on all."""
+        """Run the worker and return its exit code; of several nodes, the first one's worker starts the runs on all."""
         import submitit
 
         if submitit.JobEnvironment().global_rank > 0:
             return 0
-        # Slurm puts the job back by itself, so a worker does not wait for runs that others hold.
+        # Slurm requeues jobs, so a worker does not wait for runs that others hold.
         command = worker_command(Path(self.results), "--no-wait")
         self._process = subprocess.Popen(command, env={**ENVIRONMENT, **os.environ})
         return self._process.wait()
 
     def checkpoint(self) -> submitit.helpers.DelayedSubmission:
-        """Let the runs save their state, and return what the job executes when its turn comes again; submitit calls this."""
+        """Stop the worker, whose runs save their state, and return the callable of the requeued job; submitit calls this."""
         from submitit.helpers import DelayedSubmission
 
         if self._process:
@@ -69,15 +68,15 @@ class SlurmLauncher:
     """Submits workers to Slurm.
 
     Args:
-        results: results folder, which all machines see under the same path.
+        results: results folder, under the same path on all machines.
         options: of sbatch, by name.
         device: `auto`, `cpu` or `cuda`.
         processes: of one run, and so GPUs.
-        jobs: runs at the same time; None: as many as Slurm starts.
-        cluster: submitit's name of the executor; `local` runs jobs here, as the tests do.
+        jobs: number of parallel runs; None: as many as Slurm starts.
+        cluster: submitit's name of the executor; `local` runs jobs on this machine.
 
     Raises:
-        UsageError: submitit or Slurm is not there, or an option is wrong.
+        UsageError: submitit or Slurm is missing, or an option is wrong.
     """
 
     lasting = True
@@ -101,10 +100,10 @@ class SlurmLauncher:
         self._jobs: list[submitit.Job[int]] = []
 
     def expect(self, recipes: Sequence[Recipe]) -> None:
-        """Do nothing: Slurm divides its machines."""
+        """Do nothing: Slurm divides the resources."""
 
     def start(self, folders: Sequence[Path]) -> None:
-        """Submit a worker per run, less those that an earlier bench submitted and that still wait or run."""
+        """Submit a worker per run; those of an earlier bench that still wait or run count."""
         self._jobs = [job for job in self._earlier() if is_alive(job)]
         missing = len(folders) - len(self._jobs)
         if missing > 0:
@@ -115,20 +114,20 @@ class SlurmLauncher:
             write_atomically(self._folder / JOBS_FILE, msgspec.json.encode(ids))
 
     def alive(self) -> bool:
-        """Return whether a job waits or runs; one that vanished does neither."""
+        """Return whether a job waits or runs."""
         waiting = [job.job_id for job in self._jobs if is_alive(job)]
         return bool(set(waiting) - self._queue.find_lost(waiting))
 
     def reason(self) -> str:
-        """Return the state of the jobs, and the last line that one of them wrote."""
+        """Return why the jobs ended: lost, or the last line of output."""
         lost = self._queue.find_lost([job.job_id for job in self._jobs if is_alive(job)])
         if lost:
-            return f"job {', '.join(sorted(lost))} is lost: squeue and sacct do not know it. Run the same command again"
+            return f"job {', '.join(sorted(lost))} is lost: squeue and sacct do not list it. Run the same command again"
         for job in reversed(self._jobs):
             lines = [line.strip() for line in (job.stderr() or "").splitlines() if line.strip()]
             if lines:
-                place = f"{job.paths.stderr.name} in {self._folder} has the whole output"
-                return f"job {job.job_id} ended as {job.state}: {lines[-1]} ({place})"
+                source = f"{job.paths.stderr.name} in {self._folder} has the whole output"
+                return f"job {job.job_id} ended as {job.state}: {lines[-1]} ({source})"
         return f"its jobs ended without output; see {self._folder}"
 
     def stop(self, times: int) -> None:
@@ -138,7 +137,7 @@ class SlurmLauncher:
         """Return the jobs that earlier benches submitted for this results folder."""
         import submitit
 
-        # The executor's own `job_class` is the abstract one.
+        # The executor's `job_class` is abstract.
         kind = submitit.SlurmJob if self._cluster == "slurm" else submitit.LocalJob
         try:
             ids = msgspec.json.decode((self._folder / JOBS_FILE).read_bytes(), type=list[str])
@@ -158,7 +157,7 @@ def _make_executor(folder: Path, chosen: Mapping[str, Any], cluster: str) -> sub
     except RuntimeError as error:
         raise UsageError(
             f"launcher slurm was requested, and this machine has no Slurm: {error}",
-            "Run it where sbatch is, e.g. on the cluster's login node",
+            "Run it on the cluster's login node, where sbatch is installed",
         ) from None
     executor.update_parameters(**chosen)
     return executor

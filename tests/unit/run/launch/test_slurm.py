@@ -12,9 +12,9 @@ import pytest
 from zoo.errors import UsageError
 from zoo.run import runner
 from zoo.run.grid import Axes, PlannedRun, expand
-from zoo.run.launch import slurm_queue
+from zoo.run.launch import slurm_commands
 from zoo.run.launch.slurm import SlurmLauncher
-from zoo.run.launch.slurm_options import GRACE, minutes, parameters, parse_options
+from zoo.run.launch.slurm_commands import GRACE, minutes, parameters, parse_options
 from zoo.run.outcome import Outcome
 
 pytest.importorskip("submitit")
@@ -86,7 +86,7 @@ def test_options_become_parameters_of_submitit():
     }
 
 
-def test_gpus_are_asked_for_unless_the_user_did_or_wants_none():
+def test_gpus_are_requested_unless_the_user_did_or_wants_none():
     assert "gpus_per_node" not in parameters({}, "cpu", 1, None)
     assert "gpus_per_node" not in parameters({"gres": "gpu:a100:1"}, "auto", 1, None)
     assert parameters({"nodes": "2"}, "cuda", 8, None)["gpus_per_node"] == 4
@@ -123,7 +123,7 @@ exec "$@"
 
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch) -> Path:
-    """A folder of programs with the names of Slurm's, which run a job array of two at once; no state is ever told."""
+    """A folder of programs with the names of Slurm's, which run a job array of two at once; sacct never lists a state."""
     programs = tmp_path / "programs"
     programs.mkdir()
     for name, text in (("sbatch", SBATCH), ("srun", SRUN), ("sacct", "#!/bin/sh\n")):
@@ -133,10 +133,10 @@ def stand_in(tmp_path, monkeypatch) -> Path:
     return programs
 
 
-def test_a_grid_becomes_one_job_array_of_what_was_asked(zoo, pairs, tmp_path, stand_in):
+def test_a_grid_becomes_one_job_array_with_the_requested_options(zoo, pairs, tmp_path, stand_in):
     words = ("bench", "--method", "mean_image,grey_copy", "--data", str(pairs), "--size", "32", "--device", "cpu")
-    asked = "partition=gpu,time=12:00:00,qos=long"
-    done = zoo(*words, "--launcher", "slurm", "--slurm", asked, "--jobs", "8", "--out", "results")
+    options = "partition=gpu,time=12:00:00,qos=long"
+    done = zoo(*words, "--launcher", "slurm", "--slurm", options, "--jobs", "8", "--out", "results")
     assert done.returncode == 0, done.stderr
     assert "mean_image" in done.stdout
     assert len(list((tmp_path / "results").glob("*/record.json"))) == 2
@@ -148,8 +148,8 @@ def test_a_grid_becomes_one_job_array_of_what_was_asked(zoo, pairs, tmp_path, st
 
 @pytest.fixture
 def impatient(monkeypatch) -> None:
-    for name, seconds in (("LOST_AFTER", 3.0), ("ASK_EVERY", 0.5)):
-        monkeypatch.setattr(slurm_queue, name, seconds)
+    for name, seconds in (("LOST_AFTER", 3.0), ("QUERY_EVERY", 0.5)):
+        monkeypatch.setattr(slurm_commands, name, seconds)
     monkeypatch.setattr(runner, "UNLEASED_AFTER", 1.0)
 
 
@@ -165,7 +165,7 @@ def test_runs_fail_with_the_reason_when_all_jobs_vanished(pairs, tmp_path, stand
     runs = runs_of(pairs, tmp_path)
     outcomes = runner.run(runs, Recorded(), SlurmLauncher(tmp_path, {}, device="cpu"), command="zoo bench")
     assert [outcome.status for outcome in outcomes] == ["failed", "failed"]
-    assert "job 42_0, 42_1 is lost: squeue and sacct do not know it" in outcomes[0].reason
+    assert "job 42_0, 42_1 is lost: squeue and sacct do not list it" in outcomes[0].reason
 
 
 def test_workers_of_an_earlier_bench_are_not_submitted_again(pairs, tmp_path, stand_in):
@@ -192,16 +192,16 @@ def test_a_job_is_lost_when_the_queue_answers_and_does_not_list_it(stand_in, mon
         (stand_in / "squeue").write_text(f"#!/bin/sh\n{squeue}\n")
         (stand_in / "squeue").chmod(0o755)
     now = 1000.0
-    monkeypatch.setattr(slurm_queue.time, "monotonic", lambda: now)
-    queue, jobs = slurm_queue.Queue(exists=True), ["7_0", "8", "9"]
+    monkeypatch.setattr(slurm_commands.time, "monotonic", lambda: now)
+    queue, jobs = slurm_commands.Queue(exists=True), ["7_0", "8", "9"]
     assert queue.find_lost(jobs) == set()
-    now += slurm_queue.LOST_AFTER / 2
+    now += slurm_commands.LOST_AFTER / 2
     assert queue.find_lost(jobs) == set()
-    now += slurm_queue.LOST_AFTER / 2
+    now += slurm_commands.LOST_AFTER / 2
     assert queue.find_lost(jobs) == expected
 
 
-def test_without_slurm_the_refusal_says_where_to_type_it(tmp_path, monkeypatch):
+def test_without_slurm_the_error_names_the_login_node(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UsageError, match="login node"):
         SlurmLauncher(tmp_path, {})
