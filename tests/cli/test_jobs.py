@@ -1,4 +1,4 @@
-"""Runs at once and runs of several processes, as a user types them."""
+"""Parallel runs and runs of several processes by the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 TINY = ("--gen", "resnet6:width=4,blocks=1", "--disc", "patchgan:width=4,layers=1", "--size", "32", "--device", "cpu")
 
 
-def test_two_runs_run_at_once_and_every_line_names_its_run(zoo, pairs, tmp_path):
+def test_two_parallel_runs_and_every_line_names_its_run(zoo, pairs, tmp_path):
     done = zoo("bench", *TINY, "--data", str(pairs), "--steps", "4", "--seeds", "2", "--jobs", "2", "--out", "out")
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("[")]
@@ -28,24 +28,24 @@ def test_two_runs_run_at_once_and_every_line_names_its_run(zoo, pairs, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("--jobs", "0"), "--jobs is '0'"),
         (("--jobs", "many"), "auto, or 1 or more"),
         (("--gpus-per-run", "0"), "--gpus-per-run is 0"),
-        (("--gpus-per-run", "2"), "a batch of 1 cannot be divided equally among 2 processes. Type --batch 2"),
+        (("--gpus-per-run", "2"), "a batch of 1 cannot be divided equally among 2 processes."),
         (("--launcher", "k8s"), "local or slurm"),
         (("--slurm", "partition=gpu"), "--launcher slurm"),
         (("--launcher", "slurm", "--slurm", "partition"), "KEY=VALUE"),
     ],
 )
-def test_wrong_requests_exit_2_in_one_line(zoo, pairs, words, told):
+def test_wrong_requests_exit_2_in_one_line(zoo, pairs, words, message):
     done = zoo("bench", *TINY, "--data", str(pairs), *words)
-    assert done.returncode == 2 and told in done.stderr, done.stderr
+    assert done.returncode == 2 and message in done.stderr, done.stderr
     assert len(done.stderr.splitlines()) == 1 and done.stdout == ""
 
 
-def test_a_bench_that_is_told_to_end_saves_the_state_of_its_runs(pairs, tmp_path):
+def test_a_terminated_bench_saves_the_state_of_its_runs(pairs, tmp_path):
     words = ["bench", *TINY, "--data", str(pairs), "--steps", "50000", "--out", str(tmp_path / "out")]
     bench = subprocess.Popen([sys.executable, "-m", "zoo", *words], stderr=subprocess.PIPE, text=True)
     for line in bench.stderr:

@@ -15,17 +15,17 @@ from zoo.errors import UsageError
 
 def worker(
     results: Annotated[Path, typer.Argument(help="Results folder in which zoo bench planned runs.")],
-    jobs: Annotated[int, typer.Option(metavar="N", help="Runs at the same time.")] = 1,
+    jobs: Annotated[int, typer.Option(metavar="N", help="Number of parallel runs.")] = 1,
     runs: Annotated[
-        str, typer.Option(metavar="FILE", help="Only the runs whose folder names stand in this file; - reads stdin.")
+        str, typer.Option(metavar="FILE", help="Execute only the runs of the folder names in this file; - reads stdin.")
     ] = "",
     no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="End when other workers hold the rest, instead of waiting for them.")
+        bool, typer.Option("--no-wait", help="Exit when other workers hold the rest, instead of waiting for them.")
     ] = False,
 ) -> None:
     """Execute the planned runs of a results folder until none is left.
 
-    Any number of workers, on any number of machines that share the folder, may do so at the same time.
+    Any number of workers, on any number of machines that share the folder, may work in parallel.
 
     Examples:
     zoo worker results ·
@@ -61,7 +61,7 @@ def status(
         return print_json(states)
     if not states:
         return typer.echo(f"There is no run in {results}.")
-    # What all names begin with stands once above the table, so that it fits 80 columns.
+    # The common prefix of all names stands once above the table, so that it fits 80 columns.
     words = zip(*(state.run.split("-")[:-1] for state in states), strict=False)
     shared = "".join(f"{each[0]}-" for each in itertools.takewhile(lambda each: len(set(each)) == 1, words))
     rows = [(row[0].removeprefix(shared), *row[1:]) for row in map(state_row, states)]

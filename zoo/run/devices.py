@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import UsageError
@@ -26,16 +26,6 @@ MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerSpec:
-    """One worker to start."""
-
-    jobs: int = 1
-    """Number of parallel runs."""
-    environment: dict[str, str] = field(default_factory=dict)
-    """Additions to its environment, e.g. `CUDA_VISIBLE_DEVICES`."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Machine:
     """How a grid is executed on this machine."""
 
@@ -43,7 +33,10 @@ class Machine:
     """Device of every run: `auto`, `cpu` or `cuda`."""
     threads: int | None
     """Threads of every process of a run; None: as the libraries choose."""
-    workers: tuple[WorkerSpec, ...]
+    jobs: int
+    """Number of parallel runs of each worker."""
+    gpus: tuple[str, ...] = ()
+    """`CUDA_VISIBLE_DEVICES` of each worker; empty: one worker for the CPU cores."""
 
 
 def plan_machine(device: str, jobs: int | None, processes: int, recipes: Sequence[Recipe]) -> Machine:
@@ -69,9 +62,8 @@ def plan_machine(device: str, jobs: int | None, processes: int, recipes: Sequenc
             f"Use `gpus_per_run`={len(gpus)} or less",
         )
     groups = [gpus[start : start + processes] for start in range(0, len(gpus) - processes + 1, processes)]
-    each = jobs or 1
-    workers = tuple(WorkerSpec(jobs=each, environment={"CUDA_VISIBLE_DEVICES": ",".join(group)}) for group in groups)
-    return Machine(device="cuda", threads=_threads(len(groups) * each * processes), workers=workers)
+    threads = _threads(len(groups) * (jobs or 1) * processes)
+    return Machine(device="cuda", threads=threads, jobs=jobs or 1, gpus=tuple(map(",".join, groups)))
 
 
 def _plan_cores(device: str, jobs: int | None, processes: int, recipes: Sequence[Recipe]) -> Machine:
@@ -84,18 +76,15 @@ def _plan_cores(device: str, jobs: int | None, processes: int, recipes: Sequence
     parallel = max(1, min(wanted, len(recipes)))
     threads, free = _threads(parallel * processes), free_memory()
     if not jobs and free is not None:
-        parallel = max(1, min(parallel, free // max(map(_memory_of, recipes), default=1)))
-    return Machine(device=device, threads=threads, workers=(WorkerSpec(jobs=parallel),))
+        pixels = max((recipe.batch * recipe.size**2 for recipe in recipes), default=0)
+        parallel = max(1, min(parallel, free // (BASE_MEMORY + MEMORY_PER_IMAGE * pixels // 256**2)))
+    return Machine(device=device, threads=threads, jobs=parallel)
 
 
 def _threads(processes: int) -> int | None:
     if processes == 1 or "OMP_NUM_THREADS" in os.environ:
         return None
     return max(1, cores() // processes)
-
-
-def _memory_of(recipe: Recipe) -> int:
-    return BASE_MEMORY + round(MEMORY_PER_IMAGE * recipe.batch * (recipe.size / 256) ** 2)
 
 
 def find_gpus(device: str) -> list[str]:

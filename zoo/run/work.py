@@ -42,8 +42,7 @@ from zoo.run.record import RECORD_FILE, Record, write_json
 from zoo.run.scoring import build_metrics, score_run
 from zoo.training.checkpoint import CheckpointError
 from zoo.training.distributed import Processes
-from zoo.training.engine import CHECKPOINTS, StepReport, TrainResult, train
-from zoo.training.log import LogEntry
+from zoo.training.engine import CHECKPOINTS, StepReport, train
 from zoo.training.seeds import seed_everything
 
 
@@ -91,7 +90,7 @@ def work(
     wanted = unscored(job.metrics, _record_of(folder, job, fresh=False)) if trained else job.metrics
     metrics = build_metrics(wanted)  # before the training, so that a missing metric is reported at once
     info = read_info(Path(job.root))
-    rng, method = _built(job, info, device)
+    rng, method = _build(job, info, device)
     fresh = trained is None
     if trained:
         load_weights(folder, method)
@@ -103,7 +102,7 @@ def work(
                 raise CheckpointError(error.message, _from_the_start(error, folder, job)) from error
             if together.first:
                 set_aside(folder / CHECKPOINTS)
-            rng, method = _built(job, info, device)
+            rng, method = _build(job, info, device)
             trained = _train(folder, job, method, rng, device, together, on_event, stop)
         together.leave()
         if trained is None or not together.first:
@@ -175,7 +174,7 @@ def _config(job: Job, info: DatasetInfo) -> ModelConfig:
     return ModelConfig(recipe=job.recipe, dataset=info, plugins=provenance(job.recipe))
 
 
-def _built(job: Job, info: DatasetInfo, device: torch.device) -> tuple[torch.Generator, Method]:
+def _build(job: Job, info: DatasetInfo, device: torch.device) -> tuple[torch.Generator, Method]:
     rng = seed_everything(job.recipe.seed, device)
     return rng, build_method(job.recipe, info, rng, training=True)
 
@@ -239,7 +238,7 @@ def _train(
         train_key=job.train_key,
         seconds=result.seconds,
         resumed=resumed,
-        losses=_last_losses(result),
+        losses=result.tail[-1].losses if result.tail else {},
         parameters=parameters,
         peak_memory=peak_memory(),
         speed=str(speed) if method.order else "",
@@ -264,8 +263,3 @@ def _count_start(folder: Path) -> int:
         count = 1
     write_atomically(path, str(count).encode())
     return count
-
-
-def _last_losses(result: TrainResult) -> dict[str, float]:
-    last: LogEntry | None = result.tail[-1] if result.tail else None
-    return last.losses if last else {}

@@ -42,18 +42,18 @@ def three_gpus(tmp_path: Path, monkeypatch, cores) -> Path:
 
 
 def visible(machine) -> list[str]:
-    return [worker.environment["CUDA_VISIBLE_DEVICES"] for worker in machine.workers]
+    return list(machine.gpus)
 
 
 def test_each_gpu_gets_a_worker_with_one_run_at_a_time(three_gpus):
     machine = plan_machine("auto", None, 1, [RECIPE] * 9)
     assert machine.device == "cuda" and visible(machine) == ["0", "1", "2"]
-    assert [worker.jobs for worker in machine.workers] == [1, 1, 1] and machine.threads == 4
+    assert machine.jobs == 1 and machine.threads == 4
 
 
 def test_jobs_is_the_number_of_runs_per_gpu(three_gpus):
     machine = plan_machine("cuda", 2, 1, [RECIPE] * 9)
-    assert [worker.jobs for worker in machine.workers] == [2, 2, 2] and machine.threads == 2
+    assert len(machine.gpus) == 3 and machine.jobs == 2 and machine.threads == 2
 
 
 def test_a_run_of_several_gpus_has_them_for_itself(three_gpus):
@@ -85,7 +85,7 @@ def test_a_broken_nvidia_smi_lists_nothing(three_gpus):
 def test_on_a_cpu_one_worker_runs_several_and_divides_the_cores(cores):
     cores(8)
     machine = plan_machine("cpu", 2, 2, [RECIPE] * 9)
-    assert machine.workers[0].jobs == 2 and machine.threads == 2
+    assert machine.jobs == 2 and machine.threads == 2
     assert plan_machine("cpu", 1, 1, [RECIPE]).threads is None
 
 
@@ -103,17 +103,17 @@ def test_fewer_runs_than_places_divide_all_cores(cores):
 
 def test_no_more_runs_than_memory_holds_and_their_threads_do_not_depend_on_it(cores, monkeypatch):
     cores(4)
-    each = devices._memory_of(RECIPE)
+    each = devices.BASE_MEMORY + devices.MEMORY_PER_IMAGE  # its images have 256 px
     for free, jobs in ((9 * each, 4), (2.5 * each, 2), (0.5 * each, 1)):
         monkeypatch.setattr(devices, "free_memory", lambda free=free: free)
         machine = plan_machine("cpu", None, 1, [RECIPE] * 8)
-        assert machine.workers[0].jobs == jobs and machine.threads == 1
+        assert machine.jobs == jobs and machine.threads == 1
 
 
 @pytest.mark.parametrize(("number", "jobs"), [(1, 1), (2, 2), (4, 4), (8, 4), (64, 16)])
 def test_auto_on_a_cpu_follows_its_cores(cores, number, jobs):
     cores(number)
-    assert plan_machine("cpu", None, 1, [RECIPE] * 99).workers[0].jobs == jobs
+    assert plan_machine("cpu", None, 1, [RECIPE] * 99).jobs == jobs
 
 
 def test_free_memory_is_the_machines_or_the_containers(tmp_path, monkeypatch):

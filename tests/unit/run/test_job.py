@@ -21,9 +21,9 @@ def test_a_score_is_named_by_what_sets_its_values_apart(tmp_path):
 def test_what_is_not_in_a_record_or_of_other_weights_is_to_be_scored(make_record):
     known = {name: one.key for name, one in scorings(choose("psnr", "ssim"), "weights").items()}
     record = replace(make_record([]), scored=known)
-    asked = scorings(choose("psnr", "mae"), "weights")
-    assert list(unscored(asked, record)) == ["mae"]
-    assert list(unscored(asked, None)) == ["psnr", "mae"]
+    requested = scorings(choose("psnr", "mae"), "weights")
+    assert list(unscored(requested, record)) == ["mae"]
+    assert list(unscored(requested, None)) == ["psnr", "mae"]
     assert list(unscored(scorings(choose("psnr"), "other weights"), record)) == ["psnr"]
     changed = scorings(choose("ssim:border=valid"), "weights")
     assert list(unscored(changed, record)) == ["ssim[border=valid]"]

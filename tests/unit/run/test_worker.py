@@ -15,10 +15,10 @@ import pytest
 from zoo.errors import ZooError
 from zoo.run.grid import Axes, PlannedRun, expand
 from zoo.run.job import LOG_FILE, METRICS, RUN_FILE, Job, plan_job, read_job
-from zoo.run.lease import holder, lease
-from zoo.run.outcome import give_up
+from zoo.run.lease import folder_time, holder, lease
+from zoo.run.outcome import find_ended, give_up, known
 from zoo.run.progress import read_progress, read_state, read_states
-from zoo.run.record import read_failure, read_record, write_json
+from zoo.run.record import Failure, read_failure, read_record, write_json
 from zoo.run.runner import choose_metrics
 
 TINY = {"generators": ("resnet6:width=4,blocks=1",), "discriminators": ("patchgan:width=4,layers=1",)}
@@ -165,3 +165,32 @@ def test_a_plan_of_the_previous_release_is_read(pairs, tmp_path):
     (run.folder / RUN_FILE).unlink()
     (run.folder / "job.json").write_text(text.replace('"asked": 5', '"asked": 5,\n  "expired": ""'))
     assert read_job(run.folder) == job and job.requested_at == 5
+
+
+def test_a_failure_counts_only_when_it_is_newer_than_the_request(pairs, tmp_path):
+    ((run, job),) = plan(pairs, tmp_path, methods=("mean_image",))
+    assert find_ended(run.folder, job) is None
+    write_json(run.folder / "failure.json", Failure(recipe=run.recipe, reason="no memory", tail=""))
+    ended = find_ended(run.folder, job)
+    assert ended and (ended.status, ended.reason) == ("failed", "no memory")
+    now = folder_time(run.folder) + 1
+    assert find_ended(run.folder, msgspec.structs.replace(job, requested_at=now)) is None
+
+
+@pytest.mark.parametrize(
+    ("final", "retry", "expected"), [(True, False, "failed"), (True, True, None), (False, False, None)]
+)
+def test_a_bench_repeats_failures_that_may_pass_and_all_with_retry(pairs, tmp_path, final, retry, expected):
+    ((run, _),) = plan(pairs, tmp_path, methods=("mean_image",))
+    write_json(run.folder / "failure.json", Failure(recipe=run.recipe, reason="no sense", tail="", retry=not final))
+    outcome = known(run, [], retry=retry)
+    assert (outcome and outcome.status) == expected
+    assert outcome is None or outcome.reason == "no sense (before; use `retry` to run it again)"
+
+
+def test_a_damaged_record_is_a_failure_that_names_the_repair(pairs, tmp_path):
+    ((run, job),) = plan(pairs, tmp_path, methods=("mean_image",))
+    (run.folder / "record.json").write_text("{")
+    ended = find_ended(run.folder, job)
+    assert ended and ended.status == "failed" and "record.json" in ended.reason and "--retry" in ended.reason
+    assert find_ended(run.folder, msgspec.structs.replace(job, retry=True)) is None

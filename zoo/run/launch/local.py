@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from zoo.recipe import Recipe
-from zoo.run.devices import Machine, plan_machine
+from zoo.run.devices import plan_machine
 from zoo.run.launch import worker_command
 from zoo.settings import ENVIRONMENT
 
@@ -32,37 +32,29 @@ class LocalLauncher:
     lasting = False
 
     def __init__(self, results: Path, device: str, *, jobs: int | None = None, processes: int = 1) -> None:
-        self._results, self._device, self._jobs, self._processes = results, device, jobs, processes
-        self._machine: Machine = plan_machine(device, jobs, processes, [])
+        self._results, self._jobs, self._processes, self._requested_device = results, jobs, processes, device
         self._workers: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
         self._signals = 0
-
-    @property
-    def device(self) -> str:
-        """Device of the runs."""
-        return self._machine.device
-
-    @property
-    def threads(self) -> int | None:
-        """Threads of each process of a run."""
-        return self._machine.threads
+        self.expect([])
 
     def expect(self, recipes: Sequence[Recipe]) -> None:
         """Divide the machine's cores and memory among the runs of a grid."""
-        self._machine = plan_machine(self._device, self._jobs, self._processes, recipes)
+        self._machine = plan_machine(self._requested_device, self._jobs, self._processes, recipes)
+        self.device, self.threads = self._machine.device, self._machine.threads
 
     def start(self, folders: Sequence[Path]) -> None:
         """Start a worker per GPU, or one for the cores; each executes the next run that has no lease."""
         names = "\n".join(folder.name for folder in folders).encode()
-        for spec in self._machine.workers[: len(folders)]:
+        visible = [{"CUDA_VISIBLE_DEVICES": gpus} for gpus in self._machine.gpus] or [{}]
+        for environment in visible[: len(folders)]:
             log = tempfile.TemporaryFile()  # noqa: SIM115 - read after its worker ended
             process = subprocess.Popen(
-                worker_command(self._results, "--jobs", str(spec.jobs), "--runs", "-"),
+                worker_command(self._results, "--jobs", str(self._machine.jobs), "--runs", "-"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches only the bench, which then stops its workers
-                env={**ENVIRONMENT, **os.environ, **spec.environment},
+                env={**ENVIRONMENT, **os.environ, **environment},
             )
             assert process.stdin
             with process.stdin as names_pipe:
