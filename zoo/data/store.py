@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
-from numpy.typing import DTypeLike
 from torch import Tensor
 
 from zoo.contracts import Batch
-from zoo.data.decoding import Array, SplitFiles
+from zoo.data.decoding import SplitFiles
 from zoo.data.layout import DatasetInfo
-from zoo.data.temperatures import read_temperatures
 from zoo.layers.pixels import from_bytes, to_range
 
 
@@ -33,19 +31,17 @@ class PairStore:
     """uint8 [n_visible, size, size, 3]."""
     thermal: Tensor
     """uint8 or float32 [n_thermal, size, size], as stored in the files."""
-    labels: Tensor | None
+    labels: Tensor | None = None
     """uint8 [n_visible, size, size]."""
-    celsius: Tensor | None
+    celsius: Tensor | None = None
     """float32 [n_visible, size, size], degrees."""
-    temperatures: Tensor | None
+    temperatures: Tensor | None = None
     """float32 [n_visible, classes], mean degrees of a class in a whole image, NaN where it does not occur."""
-    object_celsius: Tensor | None
+    object_celsius: Tensor | None = None
     """float32 [n_visible, size, size], degrees: every object at its mean in the whole image."""
 
     @classmethod
-    def open(
-        cls, root: Path, split: str, *, size: int, device: torch.device | str, thermal_channels: int = 1
-    ) -> PairStore:
+    def open(cls, root: Path, split: str, *, size: int, device: torch.device | str, thermal_channels: int = 1) -> Self:
         """Decode a split and resize it to size x size, aspect ignored, as the CycleGAN and pix2pix code does.
 
         Visible and thermal images and degrees are resized bicubically with antialiasing, 16-bit and float thermal ones
@@ -54,35 +50,22 @@ class PairStore:
         Raises:
             DataError: the folder is no dataset, or a file of the split cannot be used.
         """
-        files = SplitFiles.find(root, split, size)
-        return cls.of(files, files.decode(_in_memory), root, split, device=device, thermal_channels=thermal_channels)
+        return cls.load(SplitFiles.find(root, split, size), device=device, thermal_channels=thermal_channels)
 
     @classmethod
-    def of(
-        cls,
-        files: SplitFiles,
-        arrays: Mapping[str, Array],
-        root: Path,
-        split: str,
-        *,
-        device: torch.device | str,
-        thermal_channels: int,
-    ) -> PairStore:
-        """Return the store of a split's decoded arrays (`SplitFiles.decode`), moved to a device."""
+    def load(cls, files: SplitFiles, *, device: torch.device | str, thermal_channels: int) -> Self:
+        """Decode a split's files and move them to a device; see `open`."""
+        arrays = files.decode(lambda name, shape, dtype: np.empty(shape, dtype))
+        if files.temperatures is not None:
+            arrays["temperatures"] = files.temperatures
         tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-        info, place = files.info, tensors["visible"].device
         return cls(
-            info=info,
+            info=files.info,
             stems=files.stems,
             size=files.size,
-            device=place,
+            device=tensors["visible"].device,
             thermal_channels=thermal_channels,
-            visible=tensors["visible"],
-            thermal=tensors["thermal"],
-            labels=tensors.get("labels"),
-            celsius=tensors.get("celsius"),
-            temperatures=_temperatures(root, split, info, files.stems, place),
-            object_celsius=tensors.get("object_celsius"),
+            **tensors,
         )
 
     @property
@@ -193,17 +176,3 @@ class PairStore:
         if self.temperatures is not None:
             batch["temperatures"] = self.temperatures[where[0][:, 0, 0]]
         return batch
-
-
-def _in_memory(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
-    return np.empty(shape, dtype)
-
-
-def _temperatures(
-    root: Path, split: str, info: DatasetInfo, stems: Sequence[str], device: torch.device
-) -> Tensor | None:
-    table = read_temperatures(root, split)
-    if not table:
-        return None
-    rows = [[table.get(stem, {}).get(name, float("nan")) for name in info.classes] for stem in stems]
-    return torch.tensor(rows, dtype=torch.float32, device=device)

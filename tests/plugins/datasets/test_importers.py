@@ -23,7 +23,7 @@ from zoo_plugins.datasets import zoo_components
 from zoo_plugins.datasets.aligned import SideBySide
 from zoo_plugins.datasets.config import AlignedConfig, CycleGANConfig, RoadSceneConfig
 from zoo_plugins.datasets.cyclegan import CycleGANFolders
-from zoo_plugins.datasets.roadscene import RoadScene
+from zoo_plugins.datasets.public_pairs import RoadScene
 
 REAL = Path(__file__).parents[3].parent / "shared" / "data" / "roadscene"
 
@@ -210,7 +210,7 @@ def test_side_by_side_images_are_cut_into_pairs(tmp_path: Path, held_out: str) -
     (entry,) = list_split(tmp_path / "dst", "test")
     np.testing.assert_array_equal(read_visible(entry.visible), left)
     np.testing.assert_array_equal(read_thermal(entry.thermal), right[..., 0])
-    assert "no two halves" in _left_out(info)["train/odd.png"]
+    assert "cannot be cut into two equal halves" in _left_out(info)["train/odd.png"]
     assert "false colours" in _left_out(info)["train/colour.png"]
 
 

@@ -14,11 +14,7 @@ from zoo.data.layout import DatasetInfo, list_split
 from zoo.data.writer import materialize
 from zoo.errors import DataError
 from zoo_plugins.datasets.config import KAISTConfig, LLVIPConfig, M3FDConfig, MSRSConfig, OSUConfig
-from zoo_plugins.datasets.kaist import KAIST
-from zoo_plugins.datasets.llvip import LLVIP
-from zoo_plugins.datasets.m3fd import M3FD
-from zoo_plugins.datasets.msrs import CLASSES, MSRS
-from zoo_plugins.datasets.osu import OSU
+from zoo_plugins.datasets.public_pairs import CLASSES, KAIST, LLVIP, M3FD, MSRS, OSU
 
 RNG = np.random.default_rng(0)
 
