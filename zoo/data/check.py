@@ -161,7 +161,9 @@ def _entry_problems(
         if facts.error:
             yield Problem(path=present[kind], what=facts.error)
         elif kind == "thermal" and facts.bits and facts.bits != info.thermal_bits:
-            yield Problem(path=present[kind], what=f"has {facts.bits} bits, but dataset.json says {info.thermal_bits}")
+            yield Problem(
+                path=present[kind], what=f"has {facts.bits} bits, but dataset.json states {info.thermal_bits}"
+            )
         elif kind == "labels" and facts.top > 0 and facts.top >= len(info.classes):
             yield Problem(path=present[kind], what=f"has label {facts.top}, but there are {len(info.classes)} classes")
     sizes = {
@@ -183,7 +185,9 @@ def _info_problems(root: Path, info: DatasetInfo) -> Iterator[Problem]:
     for split, entries in splits.items():
         count = sum(entry.visible is not None for entry in entries)
         if info.splits.get(split, 0) != count:
-            yield Problem(path=path, what=f"says {info.splits.get(split, 0)} images in {split}, but there are {count}")
+            yield Problem(
+                path=path, what=f"states {info.splits.get(split, 0)} images in {split}, but there are {count}"
+            )
         for kind, described in (("labels", bool(info.classes)), ("celsius", info.celsius)):
             present = any(getattr(entry, kind) for entry in entries)
             if described and not present and count:

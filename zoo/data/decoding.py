@@ -181,6 +181,6 @@ def _read_resized(files: ArrayFiles, path: Path, size: int) -> Array:
 def _read_thermal(info: DatasetInfo, path: Path) -> Array:
     pixels = read_thermal(path)
     if 8 * pixels.dtype.itemsize != info.thermal_bits:  # else 8-bit and 16-bit values would share one scale
-        found = f"`{path}` has {8 * pixels.dtype.itemsize} bits, but dataset.json says {info.thermal_bits}"
+        found = f"`{path}` has {8 * pixels.dtype.itemsize} bits, but dataset.json states {info.thermal_bits}"
         raise DataError(found, "Convert it or correct dataset.json")
     return pixels

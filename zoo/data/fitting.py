@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.layout import LeftOut
+from zoo.data.layout import LeftOut, is_printable, printable
+from zoo.data.temperatures import ClassMean
 from zoo.errors import DataError, SourceError
 
 Array = NDArray[Any]
@@ -64,6 +65,38 @@ def thermal_bits(thermal: Array, stem: str) -> Bits:
     if thermal.dtype.kind == "f" and not np.isfinite(thermal).all():
         raise DataError(f"thermal `{stem}` holds values that are not finite")
     return _BITS[thermal.dtype]
+
+
+def require_stem(stem: str, longest: int) -> None:
+    """Require a stem that can be a file name of at most `longest` bytes."""
+    if not stem or stem.startswith(".") or "/" in stem or "\\" in stem or not is_printable(stem):
+        raise DataError(f"`{printable(stem)}` cannot be the stem of a file name")
+    if len(stem.encode()) > longest - len(".png"):
+        raise DataError(f"the name is longer than {longest} bytes, the limit of the file system")
+
+
+def require_class(label: int, stem: str, classes: Sequence[str]) -> None:
+    """Require a class name for a label."""
+    if label >= len(classes):
+        raise DataError(f"`{stem}` has label {label}, but {len(classes)} classes are described")
+
+
+def name_classes(
+    rows: Iterable[tuple[str, str | int, float]], classes: Sequence[str], top_label: tuple[int, str]
+) -> list[ClassMean]:
+    """Return temperatures by class name instead of index; `top_label` is the largest label and the stem of its image.
+
+    Raises:
+        DataError: a label has no class, a class is not described, or classes are described without labels.
+    """
+    require_class(*top_label, classes)
+    if classes and top_label[0] < 0:
+        raise DataError(f"{len(classes)} classes are described, but no image has labels")
+    named = [(stem, classes[name] if isinstance(name, int) else name, value) for stem, name, value in rows]
+    for stem, name, _ in named:
+        if name not in classes:
+            raise DataError(f"`{stem}` has a temperature for `{name}`, which is none of the described classes")
+    return named
 
 
 def require_fitting(images: dict[str, Array | None], stem: str) -> None:

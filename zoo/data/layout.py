@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -87,26 +87,25 @@ class DataQuality(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-Health = DataQuality
-"""Former name of `DataQuality`."""
+Health = DataQuality  # former name, for one release
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetInfo:
-    """What `dataset.json` says of a dataset."""
+    """The content of `dataset.json`."""
 
     name: str
     """Short name, as shown in tables."""
     source: str = ""
     """Where the images come from: paper, address, or how they were made."""
     license: str = ""
-    """What the publishers allow; empty where they state nothing."""
+    """The publishers' license; empty if they state none."""
     citation: str = ""
     """How to cite it."""
     splits: dict[str, int]
     """Number of pairs by split; of visible images where the set is unpaired."""
     pairs: bool = True
-    """Whether the same stem in `visible` and `thermal` is the same view."""
+    """Whether images of one stem in `visible` and `thermal` show the same scene."""
     classes: tuple[str, ...] = ()
     """Class names of the label indices 0, 1, ...; empty without labels."""
     celsius: bool = False
@@ -136,7 +135,7 @@ class DatasetInfo:
     def offers(self) -> frozenset[str]:
         """Features that a recipe may need: `pairs`, `labels`, `celsius`, `temperatures`, `thermal_segmentation`.
 
-        The last two are given to networks in the thermal range, and so only where that is known in degrees.
+        Networks receive the last two in the thermal range, so these need a range in degrees.
         """
         has_celsius = self.celsius or (self.unit == "celsius" and self.pairs)
         in_range = bool(self.classes) and has_celsius and self.thermal_range is not None
@@ -158,8 +157,7 @@ class DatasetInfo:
     def stored_range(self) -> tuple[float, float]:
         """Stored numbers that networks see as -1 and 1.
 
-        Grey files and float files hold the unit itself; integer files of degrees spread low to high over all their
-        levels, so that 8 or 16 bits lose as little as they can.
+        Grey files and float files hold the unit itself; integer files of degrees spread the range over all their levels.
         """
         if self.unit == "celsius" and self.thermal_bits < 32:
             return 0.0, float(2**self.thermal_bits - 1)
@@ -177,12 +175,11 @@ class StemFiles:
     celsius: Path | None = None
 
 
-Entry = StemFiles
-"""Former name of `StemFiles`."""
+Entry = StemFiles  # former name, for one release
 
 
 def read_info(root: Path) -> DatasetInfo:
-    """Return what `root/dataset.json` says.
+    """Return the content of `root/dataset.json`.
 
     Raises:
         DataError: there is no such folder, it is empty, or its `dataset.json` is missing or damaged.
@@ -217,6 +214,13 @@ def encode_info(info: DatasetInfo) -> bytes:
     return msgspec.json.format(msgspec.json.encode(info), indent=2) + b"\n"
 
 
+def write_info(root: Path, info: DatasetInfo) -> DatasetInfo:
+    """Write `root/dataset.json` with the fingerprint of the files, and return what was written."""
+    info = replace(info, fingerprint=fingerprint(root, info))
+    (root / INFO_FILE).write_bytes(encode_info(info))
+    return info
+
+
 def list_split(root: Path, split: str) -> list[StemFiles]:
     """Return every stem of a split's visible and thermal images with the files that go with it, sorted by stem.
 
@@ -242,7 +246,7 @@ def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
             continue
         if path.stem in files:
             raise DataError(
-                f"`{path}` and `{files[path.stem].name}` beside it have the same stem",
+                f"`{path}` and `{files[path.stem].name}` in its folder have the same stem",
                 "Rename one of the two, or move it out of the folder",
             )
         files[path.stem] = path
@@ -250,10 +254,9 @@ def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
 
 
 def fingerprint(root: Path, info: DatasetInfo | None = None) -> str:
-    """Return the SHA-256 over all that a training sees: names and contents of the files, and how values are scaled.
+    """Return the SHA-256 of everything that a training uses: names and contents of the files, and the scale of values.
 
-    `info` is read from `root` unless given. What only people read (source, license, citation) does not count, nor do
-    files that the layout does not know.
+    `info` is read from `root` unless given. Source, license, citation and other files do not count.
     """
     info = info or read_info(root)
     digest = hashlib.sha256()
@@ -277,11 +280,11 @@ def _files(root: Path) -> list[Path]:
 def printable(text: str) -> str:
     """Return a file name with control characters and bytes that are not UTF-8 written as `%XX`, in Unicode's composed form (NFC).
 
-    Archives packed on other systems unpack to names in other encodings (GBK, Shift JIS), which neither JSON nor a terminal
-    accepts.
+    Archives of other systems unpack to names in other encodings (GBK, Shift JIS), which neither JSON nor a terminal accepts.
     """
     composed = unicodedata.normalize("NFC", text)
-    return "".join(_escaped(letter) if _needs_escape(letter) else letter for letter in composed)
+    codes = {letter: letter.encode(errors="surrogateescape") for letter in composed if _needs_escape(letter)}
+    return "".join("".join(f"%{byte:02X}" for byte in codes.get(letter, b"")) or letter for letter in composed)
 
 
 def printable_stem(path: Path | str) -> str:
@@ -296,7 +299,3 @@ def is_printable(text: str) -> bool:
 
 def _needs_escape(letter: str) -> bool:
     return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")  # control, surrogate, line and paragraph separator
-
-
-def _escaped(letter: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in letter.encode(errors="surrogateescape"))

@@ -104,7 +104,7 @@ class PairStore:
         flip: bool = True,
         part: slice = slice(None),
     ) -> Batch:
-        """Return randomly cropped and, one time in two, mirrored images; no step of it waits for the device.
+        """Return randomly cropped and, with probability 0.5, mirrored images, without waiting for the device.
 
         Args:
             visible_index: int64 [N].
@@ -114,7 +114,7 @@ class PairStore:
             aligned: whether both images of a pair get the same crop and mirroring; by default where both indices are
                 the same tensor.
             flip: whether images are mirrored at all.
-            part: which of the N are returned, with the crops that they have among the N.
+            part: the slice of the N to return; random numbers are the same as for all N.
 
         Returns:
             `visible` [N, 3, crop, crop] and `thermal` [N, thermal_channels, crop, crop] in [-1, 1]; where the dataset
@@ -122,7 +122,7 @@ class PairStore:
             as the visible image, and `temperatures` [N, classes] of the whole visible image.
 
         Raises:
-            ValueError: aligned pairs were asked of an unpaired set, or the crop is larger than the images.
+            ValueError: aligned pairs are requested from an unpaired set, or the crop is larger than the images.
         """
         aligned = visible_index is thermal_index if aligned is None else aligned
         if aligned and not self.paired:
@@ -136,7 +136,7 @@ class PairStore:
     def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
         """Return whole images, [N, ., size, size], by index, int64 [N].
 
-        `thermal_index` chooses other thermal images than the pairs'; without it an unpaired set gives none.
+        `thermal_index` chooses other thermal images; without it an unpaired set returns none.
         """
         span = torch.arange(self.size, device=self.device)
         where = (self._on_device(index), span[None, :, None], span[None, None, :])

@@ -8,16 +8,7 @@ from pathlib import Path
 
 from zoo.data.atomic_folder import AtomicFolder
 from zoo.data.importing import by_digest
-from zoo.data.layout import (
-    FOLDERS,
-    INFO_FILE,
-    SPLITS,
-    DatasetInfo,
-    encode_info,
-    fingerprint,
-    list_split,
-    read_info,
-)
+from zoo.data.layout import FOLDERS, SPLITS, DatasetInfo, fingerprint, list_split, read_info, write_info
 from zoo.data.temperatures import mean_by_class, read_temperatures, write_temperatures
 from zoo.errors import UsageError
 
@@ -61,8 +52,7 @@ def sample_subset(source: Path, dst: Path, *, train: int, test: int, seed: int) 
                 health=None,
                 drawn=f"{train} train and {test} test of {info.name} {fingerprint(source, info)[:16]} with seed {seed}",
             )
-            subset = replace(subset, fingerprint=fingerprint(root, subset))
-            (root / INFO_FILE).write_bytes(encode_info(subset))
+            subset = write_info(root, subset)
         folder.publish()
     finally:
         folder.discard()

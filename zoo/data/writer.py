@@ -14,32 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from zoo.data import fitting
 from zoo.data.atomic_folder import AtomicFolder, require_apart
-from zoo.data.fitting import (
-    SharedTraits,
-    ThermalRange,
-    merge_traits,
-    nothing_usable,
-    require_fitting,
-    require_splits,
-    require_visible,
-    thermal_bits,
-)
 from zoo.data.images import one_channel
-from zoo.data.layout import (
-    FOLDERS,
-    INFO_FILE,
-    SPLITS,
-    DatasetInfo,
-    LeftOut,
-    Unit,
-    encode_info,
-    fingerprint,
-    is_printable,
-    printable,
-    read_info,
-)
-from zoo.data.temperatures import ClassMean, class_means, mean_by_class, write_temperatures
+from zoo.data.layout import FOLDERS, SPLITS, DatasetInfo, LeftOut, Unit, printable, read_info, write_info
+from zoo.data.temperatures import class_means, mean_by_class, write_temperatures
 from zoo.errors import DataError, SourceError
 
 if TYPE_CHECKING:
@@ -53,7 +32,7 @@ OnImage = Callable[[int, int], None]
 def materialize(
     dataset: Dataset, dst: Path, source: Path | None = None, progress: OnImage | None = None
 ) -> DatasetInfo:
-    """Write a dataset component in zoo's layout to `dst` and return what its `dataset.json` says.
+    """Write a dataset component in zoo's layout to `dst` and return the content of its `dataset.json`.
 
     Raises:
         DataError: the source is not in the published layout, `dst` is not empty, or one of the two holds the other.
@@ -83,7 +62,7 @@ class DatasetWriter:
         self._folder = AtomicFolder(dst)
         self._progress = progress
         self._described = DatasetInfo(name=dst.name, splits={})
-        self._traits: SharedTraits | None = None
+        self._traits: fitting.SharedTraits | None = None
         self._stems = {(split, kind): set[str]() for split in SPLITS for kind in ("visible", "thermal")}
         # Classes measured from labels are indices until the end, when their names are final.
         self._temperatures: dict[str, list[tuple[str, str | int, float]]] = {split: [] for split in SPLITS}
@@ -91,7 +70,7 @@ class DatasetWriter:
         self._left_out: list[LeftOut] = []
         self._notes: list[str] = []
         self._ends: tuple[float | None, float | None] = None, None
-        self._range = ThermalRange()
+        self._range = fitting.ThermalRange()
 
     def __enter__(self) -> Self:
         self._folder.create()
@@ -162,15 +141,15 @@ class DatasetWriter:
         Raises:
             DataError: sizes or types do not fit, or the stem was used before; the pair is then not written.
         """
-        require_visible(visible, stem)
+        fitting.require_visible(visible, stem)
         thermal = one_channel(thermal)
         labels = None if labels is None else one_channel(labels)
         celsius = None if celsius is None else one_channel(celsius)
-        bits = thermal_bits(thermal, stem)
-        require_fitting({"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius}, stem)
+        bits = fitting.thermal_bits(thermal, stem)
+        fitting.require_fitting({"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius}, stem)
         if labels is not None and self._described.classes:
-            self._require_known(int(labels.max()), stem)
-        image = SharedTraits(paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None)
+            fitting.require_class(int(labels.max()), stem, self._described.classes)
+        image = fitting.SharedTraits(paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None)
         self._accept(split, ("visible", "thermal"), stem, image)
         self._save(split, "visible", stem, visible)
         self._save(split, "thermal", stem, thermal)
@@ -192,8 +171,8 @@ class DatasetWriter:
         Raises:
             DataError: its type does not fit, or the stem was used before.
         """
-        require_visible(visible, stem)
-        self._accept(split, ("visible",), stem, SharedTraits(paired=False))
+        fitting.require_visible(visible, stem)
+        self._accept(split, ("visible",), stem, fitting.SharedTraits(paired=False))
         self._save(split, "visible", stem, visible)
         self._report()
 
@@ -204,7 +183,9 @@ class DatasetWriter:
             DataError: its type does not fit, or the stem was used before.
         """
         thermal = one_channel(thermal)
-        self._accept(split, ("thermal",), stem, SharedTraits(paired=False, bits=thermal_bits(thermal, stem)))
+        self._accept(
+            split, ("thermal",), stem, fitting.SharedTraits(paired=False, bits=fitting.thermal_bits(thermal, stem))
+        )
         self._save(split, "thermal", stem, thermal)
         self._range.include(split, stem, thermal)
         self._report()
@@ -251,20 +232,17 @@ class DatasetWriter:
         Raises:
             SourceError: no image was written, or none to a split.
         """
-        require_splits(self._stems, self._left_out)
+        fitting.require_splits(self._stems, self._left_out)
 
-    def _accept(self, split: str, kinds: tuple[str, ...], stem: str, image: SharedTraits) -> None:
+    def _accept(self, split: str, kinds: tuple[str, ...], stem: str, image: fitting.SharedTraits) -> None:
         """Record an image's name and traits; where they do not fit the earlier ones, raise and change nothing."""
         if split not in SPLITS:
             raise DataError(f"split `{split}` of `{stem}` is not one of {', '.join(SPLITS)}")
-        if not stem or stem.startswith(".") or any(character in stem for character in "/\\") or not is_printable(stem):
-            raise DataError(f"`{printable(stem)}` cannot be the stem of a file name")
-        if len(stem.encode()) > self._folder.name_bytes - len(".png"):
-            raise DataError(f"the name is longer than {self._folder.name_bytes} bytes, the limit of the file system")
+        fitting.require_stem(stem, self._folder.name_bytes)
         for kind in kinds:
             if stem in self._stems[split, kind]:
                 raise DataError(f"the stem `{stem}` occurs twice in {split}/{kind}")
-        self._traits = merge_traits(self._traits, image, stem)
+        self._traits = fitting.merge_traits(self._traits, image, stem)
         for kind in kinds:
             self._stems[split, kind].add(stem)
 
@@ -281,8 +259,9 @@ class DatasetWriter:
     def _finish(self) -> None:
         traits = self._traits
         if traits is None:
-            raise nothing_usable("image", self._left_out)
-        rows = {split: self._named_temperatures(split) for split in SPLITS}
+            raise fitting.nothing_usable("image", self._left_out)
+        classes = self._described.classes
+        rows = {split: fitting.name_classes(self._temperatures[split], classes, self._top_label) for split in SPLITS}
         low, high = self._range.resolve(self._described.name, *self._ends, traits.bits)
         info = replace(
             self._described,
@@ -292,33 +271,15 @@ class DatasetWriter:
             thermal_bits=traits.bits or 8,
             thermal_low=low,
             thermal_high=high,
-            class_temperatures=mean_by_class(rows["train"], self._described.classes),
+            class_temperatures=mean_by_class(rows["train"], classes),
             left_out=tuple(self._left_out),
             notes=tuple(self._notes),
         )
         with self._folder.writing() as root:
             for split in SPLITS:
                 write_temperatures(root, split, rows[split])
-            info = replace(info, fingerprint=fingerprint(root, info))
-            (root / INFO_FILE).write_bytes(encode_info(info))
+            write_info(root, info)
         self._folder.publish()
-
-    def _named_temperatures(self, split: str) -> list[ClassMean]:
-        """Return a split's temperatures by class name, after comparing labels and names with the described classes."""
-        classes = self._described.classes
-        top, stem = self._top_label
-        self._require_known(top, stem)
-        if classes and top < 0:
-            raise DataError(f"{len(classes)} classes are described, but no image has labels")
-        rows = [(stem, classes[c] if isinstance(c, int) else c, value) for stem, c, value in self._temperatures[split]]
-        for stem, name, _ in rows:
-            if name not in classes:
-                raise DataError(f"`{stem}` has a temperature for `{name}`, which is none of the described classes")
-        return rows
-
-    def _require_known(self, label: int, stem: str) -> None:
-        if label >= len(self._described.classes):
-            raise DataError(f"`{stem}` has label {label}, but {len(self._described.classes)} classes are described")
 
     def _report(self) -> None:
         if self._progress is not None:
