@@ -8,13 +8,11 @@ from typing import Any
 from zoo.hookspec import Component, Contract, hookimpl
 
 from .config import (
-    AlignedConfig,
-    CycleGANConfig,
     FLIRConfig,
     KAISTConfig,
-    LLVIPConfig,
     M3FDConfig,
     MSRSConfig,
+    NoOptions,
     OSUConfig,
     PairsConfig,
     RadiometricConfig,
@@ -66,7 +64,7 @@ def zoo_components() -> Iterable[Component]:
         _row(
             "llvip",
             "public_pairs:LLVIP",
-            LLVIPConfig(),
+            NoOptions(),
             "LLVIP: streets at night; visible/{train,test}/, infrared/{train,test}/",
             'Jia et al., "LLVIP" (ICCV Workshops 2021)',
         ),
@@ -110,7 +108,7 @@ def zoo_components() -> Iterable[Component]:
         _row(
             "cyclegan",
             "cyclegan:CycleGANFolders",
-            CycleGANConfig(),
+            NoOptions(),
             "unpaired images: trainA/, trainB/, testA/, testB/; A is visible, B thermal",
             'Zhu et al., "CycleGAN" (ICCV 2017)',
             frozenset(),
@@ -118,7 +116,7 @@ def zoo_components() -> Iterable[Component]:
         _row(
             "aligned",
             "aligned:SideBySide",
-            AlignedConfig(),
+            NoOptions(),
             "pairs side by side in one image: train/, test/ (or val/); visible left, thermal right; or in two folders",
             'Isola et al., "pix2pix" (CVPR 2017)',
         ),

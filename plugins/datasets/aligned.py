@@ -9,14 +9,14 @@ from zoo.data.importing import images_by_stem, leave_out_bad, require_source
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError
 
-from .config import AlignedConfig, PairsConfig
+from .config import NoOptions, PairsConfig
 from .pairs import find_pairs, missing_folders, write_pairs
 
 
 class SideBySide:
     """Importer of paired sets in the layout of Isola et al., "pix2pix" (CVPR 2017)."""
 
-    def __init__(self, config: AlignedConfig) -> None:
+    def __init__(self, config: NoOptions) -> None:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:

@@ -28,16 +28,16 @@ class CountScale:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NoOptions:
+    """`aligned`, `cyclegan` and `llvip` have no options."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RoadSceneConfig:
     """Options of `roadscene`."""
 
     test_pairs: int = 20
     """Pairs held out as the test set: those whose file names have the smallest SHA-256."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CycleGANConfig:
-    """`cyclegan` has no options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +48,6 @@ class PairsConfig:
     """Share of the pairs held out, by SHA-256, where the folders have no split."""
     seed: int = 0
     """Seed of the sampled test set."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AlignedConfig:
-    """`aligned` has no options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +82,6 @@ class ThermalWorldConfig(CountScale):
     """Names of the class indices, joined by `+`; empty: from `labelmap.txt`, else `class_0`, `class_1`, ..."""
     test_share: float = 0.1
     """Share of the stems held out, by SHA-256, where the tree has no `ImageSets`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LLVIPConfig:
-    """`llvip` has no options."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,13 +16,13 @@ from zoo.data.importing import (
 from zoo.data.layout import SPLITS, THERMAL_SUFFIXES
 from zoo.data.writer import DatasetWriter
 
-from .config import CycleGANConfig
+from .config import NoOptions
 
 
 class CycleGANFolders:
     """Importer of unpaired sets in the layout of Zhu et al., "CycleGAN" (ICCV 2017)."""
 
-    def __init__(self, config: CycleGANConfig) -> None:
+    def __init__(self, config: NoOptions) -> None:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:

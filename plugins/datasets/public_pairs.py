@@ -28,7 +28,7 @@ from zoo.data.layout import SPLITS
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError, SourceError
 
-from .config import KAISTConfig, LLVIPConfig, M3FDConfig, MSRSConfig, OSUConfig, RoadSceneConfig
+from .config import KAISTConfig, M3FDConfig, MSRSConfig, NoOptions, OSUConfig, RoadSceneConfig
 
 UNSTATED = "none stated by the publishers"
 FIRST_TEST_SET = 6  # KAIST's sets 00 to 05 are the training videos, 06 to 11 the test videos
@@ -116,7 +116,7 @@ class LLVIP:
     `visible/{train,test}/NNNNNN.jpg` and `infrared/{train,test}/NNNNNN.jpg`.
     """
 
-    def __init__(self, config: LLVIPConfig) -> None:
+    def __init__(self, config: NoOptions) -> None:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:

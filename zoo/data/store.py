@@ -15,6 +15,9 @@ from zoo.data.decoding import SplitFiles
 from zoo.data.layout import DatasetInfo
 from zoo.layers.pixels import from_bytes, to_range
 
+Windows = tuple[Tensor, Tensor, Tensor]
+"""Indices of images [N], rows [N, crop, 1] and columns [N, 1, crop] of a batch."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PairStore:
@@ -139,40 +142,49 @@ class PairStore:
         `thermal_index` chooses other thermal images; without it an unpaired set returns none.
         """
         span = torch.arange(self.size, device=self.device)
-        where = (self._on_device(index), span[None, :, None], span[None, None, :])
+        rows, columns = span[None, :, None], span[None, None, :]
+        where = (self._send_index(index), rows, columns)
         if thermal_index is not None:
-            return self._batch(where, (self._on_device(thermal_index), *where[1:]))
+            return self._batch(where, (self._send_index(thermal_index), rows, columns))
         return self._batch(where, where if self.paired else None)
 
-    def _windows(
-        self, index: Tensor, crop: int, rng: torch.Generator, part: slice, *, flip: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return [N, 1, 1] images, [N, crop, 1] rows and [N, 1, crop] columns of random, perhaps mirrored windows."""
+    def _windows(self, index: Tensor, crop: int, rng: torch.Generator, part: slice, *, flip: bool) -> Windows:
+        """Return random, perhaps mirrored windows."""
         n = index.shape[0]
         top = torch.randint(self.size - crop + 1, (n, 1), generator=rng, device=self.device)
         left = torch.randint(self.size - crop + 1, (n, 1), generator=rng, device=self.device)
         mirrored = torch.rand((n, 1), generator=rng, device=self.device) < (0.5 if flip else 0.0)
         span = torch.arange(crop, device=self.device)
         columns = left + torch.where(mirrored, crop - 1 - span, span)
-        return self._on_device(index[part]), (top + span)[part, :, None], columns[part, None, :]
+        return self._send_index(index[part]), (top + span)[part, :, None], columns[part, None, :]
 
-    def _on_device(self, index: Tensor) -> Tensor:
-        return index.to(self.device, non_blocking=True)[:, None, None]  # a blocking copy would wait for the device
-
-    def _batch(
-        self, where: tuple[Tensor, Tensor, Tensor], thermal_where: tuple[Tensor, Tensor, Tensor] | None
-    ) -> Batch:
-        batch = {"visible": from_bytes(self.visible[where].permute(0, 3, 1, 2)).contiguous()}
+    def _batch(self, where: Windows, thermal_where: Windows | None) -> Batch:
+        batch = {"visible": from_bytes(self._pixels(self.visible, where).permute(0, 3, 1, 2)).contiguous()}
         if thermal_where is not None:
             low, high = self.info.stored_range
-            thermal = self.thermal[thermal_where].float().sub(low).mul(2 / (high - low)).sub(1).clamp(-1, 1)
+            thermal = (
+                self._pixels(self.thermal, thermal_where).float().sub(low).mul(2 / (high - low)).sub(1).clamp(-1, 1)
+            )
             batch["thermal"] = thermal[:, None].repeat(1, self.thermal_channels, 1, 1)
         if self.labels is not None:
-            batch["labels"] = self.labels[where].long()
+            batch["labels"] = self._pixels(self.labels, where).long()
         if self.celsius is not None:
-            batch["celsius"] = self.celsius[where][:, None]
+            batch["celsius"] = self._pixels(self.celsius, where)[:, None]
         if self.object_celsius is not None and self.info.thermal_range is not None:
-            batch["thermal_segmentation"] = to_range(self.object_celsius[where][:, None], self.info.thermal_range)
+            means = self._pixels(self.object_celsius, where)[:, None]
+            batch["thermal_segmentation"] = to_range(means, self.info.thermal_range)
         if self.temperatures is not None:
-            batch["temperatures"] = self.temperatures[where[0][:, 0, 0]]
+            batch["temperatures"] = self._images(self.temperatures, where[0])
         return batch
+
+    def _send_index(self, index: Tensor) -> Tensor:
+        return index.to(self.device, non_blocking=True)  # a blocking copy would wait for the device
+
+    def _images(self, tensor: Tensor, index: Tensor) -> Tensor:
+        """Return the entries of a tensor by index [N], on the device."""
+        return tensor[index]
+
+    def _pixels(self, tensor: Tensor, where: Windows) -> Tensor:
+        """Return the windows of images, [N, crop, crop, ...], on the device."""
+        index, rows, columns = where
+        return tensor[index[:, None, None], rows, columns]

@@ -13,10 +13,9 @@ import torch
 from numpy.typing import DTypeLike
 from torch import Tensor
 
-from zoo.contracts import Batch
 from zoo.data.atomic_folder import AtomicFolder
 from zoo.data.decoding import Array, SplitFiles
-from zoo.data.store import PairStore
+from zoo.data.store import PairStore, Windows
 from zoo.errors import DataError, UsageError
 from zoo.files import made_in_cache
 
@@ -26,15 +25,14 @@ SHARE = 1 / 8
 """Largest split that is kept, as a share of the device's memory, unless the user sets a limit."""
 FORMAT = 1
 """Version of the decoded files."""
-TENSORS = ("visible", "thermal", "labels", "celsius", "temperatures", "object_celsius")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StreamedStore(PairStore):
     """A split that stays in files; it returns the same batches for the same random stream as a `PairStore`, bit for bit.
 
-    Its tensors are arrays on the CPU that the system reads from the disk as needed. The images of a step are copied to the
-    device whole, and cropped and mirrored there, so that no step waits for the device.
+    Its tensors are arrays on the CPU that the system reads from the disk as needed; so are the indices of `sample` and `whole`.
+    The images of a step are copied to the device whole, and cropped and mirrored there, so that no step waits for the device.
     """
 
     @classmethod
@@ -59,53 +57,19 @@ class StreamedStore(PairStore):
             **{name: torch.from_numpy(array) for name, array in arrays.items()},
         )
 
-    def sample(
-        self,
-        visible_index: Tensor,
-        thermal_index: Tensor,
-        *,
-        crop: int,
-        rng: torch.Generator,
-        aligned: bool | None = None,
-        flip: bool = True,
-        part: slice = slice(None),
-    ) -> Batch:
-        """Return augmented crops as `PairStore.sample` does; the indices are on the CPU."""
-        aligned = visible_index is thermal_index if aligned is None else aligned
-        loaded = self._load(visible_index[part], thermal_index[part])
-        # Only the part is loaded; the indices of the others are not used.
-        places = torch.zeros(len(visible_index), dtype=torch.int64)
-        places[part] = torch.arange(len(places[part]))
-        return loaded.sample(places, places, crop=crop, rng=rng, aligned=aligned, flip=flip, part=part)
+    def _send_index(self, index: Tensor) -> Tensor:
+        return index  # on the CPU, where the images are
 
-    def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
-        """Return whole images by index, as `PairStore.whole` does."""
-        places = torch.arange(len(index))
-        # Without pairs and without a thermal index there is no thermal image to return; any fills its place.
-        loaded = self._load(index, index % self.n_thermal if thermal_index is None else thermal_index)
-        return loaded.whole(places, None if thermal_index is None else places)
-
-    def _load(self, visible: Tensor, thermal: Tensor) -> PairStore:
-        """Return a store, on the device, of these images alone."""
-        found = {name: getattr(self, name) for name in TENSORS}
-        tensors = {
-            name: self._send(tensor[thermal if name == "thermal" else visible])
-            for name, tensor in found.items()
-            if tensor is not None
-        }
-        return PairStore(
-            info=self.info,
-            stems=self.stems,
-            size=self.size,
-            device=self.device,
-            thermal_channels=self.thermal_channels,
-            **tensors,
-        )
-
-    def _send(self, images: Tensor) -> Tensor:
+    def _images(self, tensor: Tensor, index: Tensor) -> Tensor:
+        images = tensor[index]
         if self.device.type == "cpu":
             return images
         return images.pin_memory().to(self.device, non_blocking=True)  # a blocking copy would wait for the device
+
+    def _pixels(self, tensor: Tensor, where: Windows) -> Tensor:
+        index, rows, columns = where
+        positions = torch.arange(len(index), device=self.device)
+        return self._images(tensor, index)[positions[:, None, None], rows, columns]
 
 
 def open_split(
