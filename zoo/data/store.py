@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo.contracts import Batch
-from zoo.data.decoding import SplitFiles
+from zoo.data.decoding import Array, SplitFiles
 from zoo.data.layout import DatasetInfo
 from zoo.layers.pixels import from_bytes, to_range
 
@@ -57,19 +57,24 @@ class PairStore:
 
     @classmethod
     def load(cls, files: SplitFiles, *, device: torch.device | str, thermal_channels: int) -> Self:
-        """Decode a split's files and move them to a device; see `open`."""
-        arrays = files.decode(lambda name, shape, dtype: np.empty(shape, dtype))
-        if files.temperatures is not None:
-            arrays["temperatures"] = files.temperatures
-        tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+        """Decode a split's files; see `open`."""
         return cls(
             info=files.info,
             stems=files.stems,
             size=files.size,
-            device=tensors["visible"].device,
+            device=torch.empty(0, device=device).device,  # with its number
             thermal_channels=thermal_channels,
-            **tensors,
+            temperatures=None if files.temperatures is None else cls._tensor(files.temperatures, device),
+            **{name: cls._tensor(array, device) for name, array in cls._decode(files).items()},
         )
+
+    @classmethod
+    def _decode(cls, files: SplitFiles) -> dict[str, Array]:
+        return files.decode(lambda name, shape, dtype: np.empty(shape, dtype))
+
+    @classmethod
+    def _tensor(cls, array: Array, device: torch.device | str) -> Tensor:
+        return torch.from_numpy(array).to(device)
 
     @property
     def paired(self) -> bool:

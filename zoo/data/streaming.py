@@ -6,7 +6,6 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
@@ -36,26 +35,15 @@ class StreamedStore(PairStore):
     """
 
     @classmethod
-    def load(cls, files: SplitFiles, *, device: torch.device | str, thermal_channels: int) -> Self:
-        """Decode a split's files into zoo's cache, unless they are cached, and open them.
-
-        Raises:
-            DataError: a file of the split cannot be used.
-            ZooError: the cache cannot be written.
-        """
-        folder = made_in_cache(lambda folder: _decode(files, folder), "decoded", _key(files))
+    def _decode(cls, files: SplitFiles) -> dict[str, Array]:
+        """Decode a split's files into zoo's cache, unless they are cached, and open them."""
+        folder = made_in_cache(lambda folder: _write_arrays(files, folder), "decoded", _key(files))
         # Copy-on-write: nothing writes, and torch would warn of read-only arrays.
-        arrays = {path.stem: np.load(path, mmap_mode="c") for path in sorted(folder.glob("*.npy"))}
-        if files.temperatures is not None:
-            arrays["temperatures"] = files.temperatures
-        return cls(
-            info=files.info,
-            stems=files.stems,
-            size=files.size,
-            device=torch.device(device),
-            thermal_channels=thermal_channels,
-            **{name: torch.from_numpy(array) for name, array in arrays.items()},
-        )
+        return {path.stem: np.load(path, mmap_mode="c") for path in sorted(folder.glob("*.npy"))}
+
+    @classmethod
+    def _tensor(cls, array: Array, device: torch.device | str) -> Tensor:
+        return torch.from_numpy(array)
 
     def _send_index(self, index: Tensor) -> Tensor:
         return index  # on the CPU, where the images are
@@ -109,7 +97,7 @@ def _memory_limit(device: torch.device) -> int:
     return int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * SHARE)
 
 
-def _decode(files: SplitFiles, folder: Path) -> None:
+def _write_arrays(files: SplitFiles, folder: Path) -> None:
     new = AtomicFolder(folder)
     new.create()
     try:

@@ -7,11 +7,13 @@ import io
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
 
+from zoo.data import layout
 from zoo.data.check import check, require_usable
 from zoo.data.images import read_thermal, read_visible
 from zoo.data.layout import DataQuality, DatasetInfo, fingerprint, read_info
@@ -216,6 +218,16 @@ def test_the_results_are_written_without_changing_the_fingerprint(make_pairs) ->
     assert fingerprint(root) == mark == health.fingerprint
     assert read_info(root).health == health
     assert {key for key in after if after[key] != before.get(key)} == {"health"}
+
+
+def test_results_of_release_0_1_are_read_and_written_under_their_names() -> None:
+    old = b'{"name": "old", "splits": {}, "health": {"images": 9, "judged": 6, "misregistered": 5}}'
+    quality = msgspec.json.decode(old, type=DatasetInfo).health
+    assert quality == DataQuality(images=9, checked=6, misregistered=5)
+    assert quality.summary == "5 of 6 checked pairs misregistered"
+    assert msgspec.to_builtins(quality)["judged"] == 6
+    assert layout.Health is DataQuality and quality.judged == 6  # former names
+    assert layout.Entry is layout.StemFiles
 
 
 def test_a_dataset_json_without_results_is_read() -> None:
