@@ -20,11 +20,7 @@ class SideBySide:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
-        """Write every pair; see `zoo.contracts.Dataset`. Without a folder `test`, `val` is the test set.
-
-        Raises:
-            DataError: the source lacks a folder of the layout.
-        """
+        """Write every pair; see `zoo.contracts.Dataset`. Without a folder `test`, `val` is the test set."""
         source = require_source(source, layout="aligned")
         if found := find_pairs(source):
             write_pairs(writer, source, found, PairsConfig())

@@ -26,11 +26,7 @@ class CycleGANFolders:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
-        """Write every image; see `zoo.contracts.Dataset`. Thermal images of another depth than most are skipped.
-
-        Raises:
-            DataError: the source lacks one of the four folders.
-        """
+        """Write every image; see `zoo.contracts.Dataset`. Thermal images of another depth than most are skipped."""
         source = require_source(source, layout="cyclegan")
         folders = source_folders(source, [f"{split}{side}" for split in SPLITS for side in "AB"], layout="cyclegan")
         thermal = {split: images_by_stem(folders[f"{split}B"], writer, THERMAL_SUFFIXES) for split in SPLITS}

@@ -56,11 +56,7 @@ class FLIR:
             raise UsageError("`celsius_per_count` is given, but 8-bit images hold none", "Add: thermal=16")
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
-        """Write every pair; see `zoo.contracts.Dataset`.
-
-        Raises:
-            DataError: the source is in neither layout, or the homography cannot be read.
-        """
+        """Write every pair; see `zoo.contracts.Dataset`."""
         source = require_source(source, layout="flir")
         second = (source / MAP).is_file()
         registration = Registration.from_file(self.config.homography, self._second_box if second else self._first_box)

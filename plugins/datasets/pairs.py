@@ -35,11 +35,7 @@ class Pairs:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
-        """Write every pair; see `zoo.contracts.Dataset`. Without a split, the test set is sampled from the decoded pairs.
-
-        Raises:
-            DataError: the source holds no two such folders.
-        """
+        """Write every pair; see `zoo.contracts.Dataset`. Without a split, the test set is sampled from the decoded pairs."""
         source = require_source(source, layout="pairs")
         found = find_pairs(source)
         if not found:

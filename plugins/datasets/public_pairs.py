@@ -46,12 +46,7 @@ class RoadScene:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
-        """Write every pair; see `zoo.contracts.Dataset`.
-
-        Raises:
-            DataError: the source lacks a folder of the layout.
-            SourceError: it has too few usable pairs to hold a test set out.
-        """
+        """Write every pair; see `zoo.contracts.Dataset`."""
         folders = source_folders(source, ("crop_LR_visible", "cropinfrared"), layout="roadscene")
         add_folders(writer, "train", folders["crop_LR_visible"], folders["cropinfrared"])
         count, usable = self.config.test_pairs, writer.stems("train")
@@ -80,11 +75,7 @@ class OSU:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
-        """Write every pair; see `zoo.contracts.Dataset`. Whole sequences make up the test set.
-
-        Raises:
-            DataError: a sequence lacks one of its folders, or the source holds none of the test set's or none of the others.
-        """
+        """Write every pair; see `zoo.contracts.Dataset`. Whole sequences make up the test set."""
         source = require_source(source, layout="osu")
         held_out = set(self.config.test.split("+"))
         names = [path.name.lower() for path in source.iterdir() if path.is_dir()]
@@ -120,11 +111,7 @@ class LLVIP:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
-        """Write every pair; see `zoo.contracts.Dataset`.
-
-        Raises:
-            DataError: the source lacks a folder of the layout.
-        """
+        """Write every pair; see `zoo.contracts.Dataset`."""
         sides = source_folders(source, ("visible", "infrared"), layout="llvip").values()
         visible, thermal = (source_folders(side, SPLITS, layout="llvip") for side in sides)
         for split in SPLITS:
@@ -147,11 +134,7 @@ class KAIST:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
-        """Write every n-th pair of each video; see `zoo.contracts.Dataset`.
-
-        Raises:
-            DataError: the source holds no video.
-        """
+        """Write every n-th pair of each video; see `zoo.contracts.Dataset`."""
         source = require_source(source, layout="kaist")
         root = folder_like(source, "images") or source
         videos = [path for path in sorted(root.glob("[sS][eE][tT][0-9][0-9]/[vV][0-9][0-9][0-9]")) if path.is_dir()]
@@ -186,11 +169,7 @@ class MSRS:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
-        """Write every pair; see `zoo.contracts.Dataset`. With labels, a pair without a label image is skipped.
-
-        Raises:
-            DataError: the source lacks a folder of the layout.
-        """
+        """Write every pair; see `zoo.contracts.Dataset`. With labels, a pair without a label image is skipped."""
         halves = source_folders(source, SPLITS, layout="msrs")
         labelled = self.config.labels and all(folder_like(half, "Segmentation_labels") for half in halves.values())
         writer.describe(
@@ -236,12 +215,7 @@ class M3FD:
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`.
 
-        The split is that of `meta/train.txt` if it exists, else whole blocks of neighbours are held out.
-
-        Raises:
-            DataError: the source lacks a folder of the layout.
-            SourceError: it has too few usable pairs to be split.
-        """
+        The split is that of `meta/train.txt` if it exists, else whole blocks of neighbours are held out."""
         source = require_source(source, layout="m3fd")
         visible, thermal = folder_like(source, "Vis", "vi"), folder_like(source, "Ir")
         if visible is None or thermal is None:

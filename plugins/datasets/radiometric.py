@@ -32,12 +32,7 @@ class Radiometric:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
-        """Write every pair; see `zoo.contracts.Dataset`. A FLIR JPEG without a visible partner provides its own photo.
-
-        Raises:
-            DataError: the source lacks `thermal/`, or the homography cannot be read.
-            UsageError: the source holds FLIR JPEGs, but `flyr` is not installed.
-        """
+        """Write every pair; see `zoo.contracts.Dataset`. A FLIR JPEG without a visible partner provides its own photo."""
         source = require_source(source, layout="radiometric")
         halves = source_folders(source, SPLITS, layout="radiometric") if folder_like(source, "train") else {"": source}
         found = {split: _find_pairs(half, writer) for split, half in halves.items()}

@@ -43,11 +43,7 @@ class ThermalWorld:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
-        """Write every image that has all its files; see `zoo.contracts.Dataset`.
-
-        Raises:
-            DataError: the source is in neither layout.
-        """
+        """Write every image that has all its files; see `zoo.contracts.Dataset`."""
         source = require_source(source, layout="thermalworld")
         if folder_like(source, "ThermalImages"):
             self._write_voc(writer, source)

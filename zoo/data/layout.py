@@ -202,10 +202,8 @@ def read_info(root: Path) -> DatasetInfo:
             "Correct the file, or import the dataset into a new folder: zoo data import KIND SRC DST",
         ) from error
     if not info.thermal_low < info.thermal_high:
-        raise DataError(
-            f"`{path}` has thermal_low {info.thermal_low:g}, which is not below thermal_high {info.thermal_high:g}",
-            "Correct the two numbers",
-        )
+        ends = f"thermal_low {info.thermal_low:g} is not below thermal_high {info.thermal_high:g}"
+        raise DataError(f"in `{path}` {ends}", "Correct the two numbers")
     return info
 
 
