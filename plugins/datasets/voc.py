@@ -99,7 +99,7 @@ def split_lists(source: Path) -> dict[str, str]:
 def object_edges(objects: NDArray[Any], width: int = 1) -> NDArray[np.bool_]:
     """Return where objects meet, bool [H, W]: pixels within `width` steps up, down, left or right of another object.
 
-    An object is a set of equal values in `objects` [H, W]. The LayerGAN paper (section 3.1) draws such edges into its class
+    An object is a set of equal values in `objects` [H, W]. The LayerGAN paper (section 3.1) adds such edges to its class
     maps, which separate touching objects of one class into regions with a mean temperature each.
     """
     edge = np.zeros(objects.shape, bool)
