@@ -1,7 +1,6 @@
 """Datasets by name or folder: a component that writes its pairs once into the cache, or a folder in zoo's layout.
 
-Imports no torch. Every image is read and checked before any training; the result is remembered by the files' sizes and
-times, so that a second look at the same files is quick.
+Imports no torch. Every image is read and checked before any training; the result is cached by the files' sizes and times.
 """
 
 from __future__ import annotations
@@ -18,19 +17,18 @@ from typing import Any
 import msgspec
 
 from zoo.content import files_of, source_of, with_contents
-from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, read_info
-from zoo.data.names import plain
+from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, printable, read_info
 from zoo.errors import DataError, UsageError
 from zoo.files import in_cache, made_in_cache, remember
 from zoo.registry import Choice, get_registry, parse
 
 Progress = Callable[[str, int], None]
-"""Called with what is being done and how many images are done."""
+"""Called with a description of the work and the number of images done."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSource:
-    """A dataset that is there and was checked."""
+    """A checked dataset."""
 
     root: Path
     name: str
@@ -55,12 +53,12 @@ def open_source(spec: str | Path, *, size: int, progress: Progress | None = None
 
     Args:
         spec: a folder in zoo's layout, or the name of a dataset component that needs no files of the user's.
-        size: image size in pixels that the training asks for; a synthetic set is rendered at it.
-        progress: told what is being done, since a first look at many images takes a while.
+        size: image size in pixels of the training; a synthetic set is rendered at it.
+        progress: called while images are rendered or checked for the first time.
 
     Raises:
         UsageError: no such folder or dataset, or the dataset must be imported first.
-        DataError: the folder is not in the layout, or files in it are unusable; every fault is named, one a line.
+        DataError: the folder is not in the layout, or files in it are unusable; the message names them, one per line.
     """
     if not str(spec):
         raise UsageError("the name of the dataset is empty", "Name a dataset or a folder, e.g. scenes")
@@ -73,8 +71,8 @@ def open_source(spec: str | Path, *, size: int, progress: Progress | None = None
             raise
         raise UsageError(f"{error.message}, and there is no folder {str(spec)!r} here", error.fix) from None
     if "source" in choice.contract.needs:
-        fix = f"Run: zoo data import {choice.name} SRC DST, then --data DST"
-        raise UsageError(f"dataset {choice.name} is read from your copy of it", fix)
+        fix = f"Run: zoo data import {choice.name} SRC DST, then use `data`=DST"
+        raise UsageError(f"dataset {choice.name} must be imported from your copy of it", fix)
     return _rendered(choice.with_defaults({"size": size}), progress)
 
 
@@ -87,7 +85,7 @@ def _is_component(spec: str) -> bool:
     except UsageError:
         return False
     entries = [entry for entry in get_registry().list("dataset") if entry.component.name == name]
-    # The layouts of importers are no datasets: a folder named `cyclegan` is the user's.
+    # Importers are no datasets: a folder named `cyclegan` is the user's.
     return any("source" not in entry.component.contract.needs for entry in entries)
 
 
@@ -106,7 +104,7 @@ def _rendered(choice: Choice, progress: Progress | None) -> DataSource:
 
 def _render(choice: Choice, root: Path, progress: Progress | None) -> None:
     from zoo.build import build
-    from zoo.data.health import examine, write_health
+    from zoo.data.quality import measure_quality, write_quality
     from zoo.data.writer import materialize
 
     dataset = build(choice)
@@ -117,36 +115,36 @@ def _render(choice: Choice, root: Path, progress: Progress | None) -> None:
 
     try:
         materialize(dataset, root, progress=report)
-        write_health(root, examine(root)[0])
+        write_quality(root, measure_quality(root)[0])
     except DataError:
-        if not (root / INFO_FILE).is_file():  # else another process finished it first
+        if not (root / INFO_FILE).is_file():  # otherwise another process finished it first
             raise
 
 
 def _checked(root: Path, progress: Progress | None) -> DataSource:
-    """Check a user's folder; faults end the command, each on a line of its own."""
+    """Check a user's folder; the error lists the problems, one per line."""
     from zoo.data.check import check
 
     info = read_info(root)
-    note = ("checked", _signature(root))
-    found = _noted(note)
+    key = ("checked", _signature(root))
+    found = _cached_fingerprint(key)
     if not found:
         if progress:
             progress(f"checking {root}, once: {sum(info.splits.values())} pairs", 0)
         errors = [problem for problem in check(root) if problem.severity == "error"]
         if errors:
-            lines = "\n".join(plain(f"zoo:   {problem.path}: {problem.what}") for problem in errors[:20])
+            lines = "\n".join(printable(f"zoo:   {problem.path}: {problem.what}") for problem in errors[:20])
             more = f"\nzoo:   ... and {len(errors) - 20} more" if len(errors) > 20 else ""
-            count = f"{len(errors)} fault{'s' * (len(errors) > 1)}"
+            count = f"{len(errors)} problem{'s' * (len(errors) > 1)}"
             raise DataError(f"dataset `{root}` has {count}; `zoo data check` lists them all:\n{lines}{more}")
         found = fingerprint(root, info)
-        remember(found.encode(), *note)
+        remember(found.encode(), *key)
     return DataSource(root=root.resolve(), name=info.name, info=info, fingerprint=found)
 
 
-def _noted(note: tuple[str, ...]) -> str:
-    """Return the fingerprint that a note in the cache has; empty where there is none, or none that can be read."""
-    path = in_cache(*note)
+def _cached_fingerprint(key: tuple[str, ...]) -> str:
+    """Return the fingerprint stored in the cache; empty if there is none or it cannot be read."""
+    path = in_cache(*key)
     with contextlib.suppress(OSError, UnicodeDecodeError):
         text = path.read_text() if path else ""
         return text if re.fullmatch(r"[0-9a-f]{64}", text) else ""

@@ -8,13 +8,11 @@ from typing import Any
 from zoo.hookspec import Component, Contract, hookimpl
 
 from .config import (
-    AlignedConfig,
-    CycleGANConfig,
     FLIRConfig,
     KAISTConfig,
-    LLVIPConfig,
     M3FDConfig,
     MSRSConfig,
+    NoOptions,
     OSUConfig,
     PairsConfig,
     RadiometricConfig,
@@ -27,7 +25,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "m3fd": {"test_share": 0.4, "block": 4},
     "radiometric": {"celsius_per_count": 0.04},
 }
-"""Options under which an example has images in both halves, and degrees."""
+"""Options with which the example has images in both splits, and degrees."""
 
 
 @hookimpl
@@ -35,24 +33,28 @@ def zoo_components() -> Iterable[Component]:
     """Return the importers' rows."""
     return [
         _row(
-            "roadscene:RoadScene",
+            "roadscene",
+            "public_pairs:RoadScene",
             RoadSceneConfig(),
             "RoadScene: aligned 8-bit pairs cut from a driving video; crop_LR_visible/, cropinfrared/",
             'Xu et al., "FusionDN" (AAAI 2020)',
         ),
         _row(
-            "osu:OSU",
+            "osu",
+            "public_pairs:OSU",
             OSUConfig(),
             "OSU colour-thermal (OTCBVS 03): six campus sequences; 1a/ ... 6a/ thermal, 1b/ ... 6b/ colour",
             'Davis and Sharma, "Background-Subtraction using Contour-based Fusion" (CVIU 2007)',
         ),
         _row(
+            "flir",
             "flir:FLIR",
             FLIRConfig(),
             "FLIR ADAS v1 (train/, val/) and v2 (video_rgb_test/, ...): driving videos, registered at import",
             "Teledyne FLIR, ADAS thermal dataset (2018, 2022)",
         ),
         _row(
+            "thermalworld",
             "thermalworld:ThermalWorld",
             ThermalWorldConfig(),
             "ThermalWorld: VOC tree with ThermalImages/, or ThermalGAN's TV/, IR_32/, LABEL_TEMP/; labels, degrees",
@@ -60,31 +62,36 @@ def zoo_components() -> Iterable[Component]:
             frozenset({"pairs", "labels", "celsius", "temperatures", "thermal_segmentation"}),
         ),
         _row(
-            "llvip:LLVIP",
-            LLVIPConfig(),
+            "llvip",
+            "public_pairs:LLVIP",
+            NoOptions(),
             "LLVIP: streets at night; visible/{train,test}/, infrared/{train,test}/",
             'Jia et al., "LLVIP" (ICCV Workshops 2021)',
         ),
         _row(
-            "kaist:KAIST",
+            "kaist",
+            "public_pairs:KAIST",
             KAISTConfig(),
             "KAIST multispectral pedestrians: setNN/VNNN/{visible,lwir}/; sets 0-5 train, 6-11 test",
             'Hwang et al., "Multispectral Pedestrian Detection" (CVPR 2015)',
         ),
         _row(
-            "msrs:MSRS",
+            "msrs",
+            "public_pairs:MSRS",
             MSRSConfig(),
             "MSRS: road scenes of MFNet, enhanced; {train,test}/{vi,ir,Segmentation_labels}/",
             'Tang et al., "PIAFusion" (Information Fusion 2022)',
             frozenset({"pairs", "labels"}),
         ),
         _row(
-            "m3fd:M3FD",
+            "m3fd",
+            "public_pairs:M3FD",
             M3FDConfig(),
             "M3FD: roads and campus; Vis/, Ir/ (or vi/, ir/)",
             'Liu et al., "Target-aware Dual Adversarial Learning" (CVPR 2022)',
         ),
         _row(
+            "radiometric",
             "radiometric:Radiometric",
             RadiometricConfig(),
             "your own pairs in degrees: 16-bit files with a stated scale, or FLIR radiometric JPEGs",
@@ -92,34 +99,37 @@ def zoo_components() -> Iterable[Component]:
             frozenset({"pairs", "celsius"}),
         ),
         _row(
+            "pairs",
             "pairs:Pairs",
             PairsConfig(),
             "pairs in two folders, visible|vis|vi|rgb|color|A and thermal|infrared|ir|lwir|T|B; train/, test/ optional",
             "",
         ),
         _row(
+            "cyclegan",
             "cyclegan:CycleGANFolders",
-            CycleGANConfig(),
+            NoOptions(),
             "unpaired images: trainA/, trainB/, testA/, testB/; A is visible, B thermal",
             'Zhu et al., "CycleGAN" (ICCV 2017)',
             frozenset(),
         ),
         _row(
+            "aligned",
             "aligned:SideBySide",
-            AlignedConfig(),
+            NoOptions(),
             "pairs side by side in one image: train/, test/ (or val/); visible left, thermal right; or in two folders",
             'Isola et al., "pix2pix" (CVPR 2017)',
         ),
     ]
 
 
-def _row(place: str, config: Any, summary: str, paper: str, offers: frozenset[str] = frozenset({"pairs"})) -> Component:
-    """Return the row of the importer at `module:Class`, which has the module's name."""
-    name = place.partition(":")[0]
+def _row(
+    name: str, target: str, config: Any, summary: str, paper: str, offers: frozenset[str] = frozenset({"pairs"})
+) -> Component:
     return Component(
         kind="dataset",
         name=name,
-        target=f"zoo_plugins.datasets.{place}",
+        target=f"zoo_plugins.datasets.{target}",
         config=config,
         summary=summary,
         contract=Contract(offers=offers, needs=frozenset({"source"})),

@@ -5,41 +5,36 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo.data.images import grey, read_visible
-from zoo.data.importing import images, leave_out_bad, source_folders
+from zoo.data.importing import images_by_stem, leave_out_bad, require_source
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError
 
-from .config import AlignedConfig, PairsConfig
-from .pairs import find_pairs, lacking, write_pairs
+from .config import NoOptions, PairsConfig
+from .pairs import find_pairs, missing_folders, write_pairs
 
 
 class SideBySide:
     """Importer of paired sets in the layout of Isola et al., "pix2pix" (CVPR 2017)."""
 
-    def __init__(self, config: AlignedConfig) -> None:
+    def __init__(self, config: NoOptions) -> None:
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
-        """Write every pair; see `zoo.contracts.Dataset`. Without a folder `test`, `val` is the test set.
-
-        Raises:
-            DataError: the source lacks a folder of the layout.
-        """
-        source_folders(source, (), layout="aligned")
-        assert source is not None  # source_folders refuses None
+        """Write every pair; see `zoo.contracts.Dataset`. Without a folder `test`, `val` is the test set."""
+        source = require_source(source, layout="aligned")
         if found := find_pairs(source):
             write_pairs(writer, source, found, PairsConfig())
             return
-        held_out = "val" if (source / "val").is_dir() and not (source / "test").is_dir() else "test"
-        if not (source / "train").is_dir() or not (source / held_out).is_dir():
+        val = (source / "val").is_dir() and not (source / "test").is_dir()
+        folders = {"train": source / "train", "test": source / ("val" if val else "test")}
+        if not all(folder.is_dir() for folder in folders.values()):
             raise DataError(
                 f"`{source}` is not in the layout of aligned: it lacks train and test with images side by side, and "
-                f"{lacking(source)}",
+                f"{missing_folders(source)}",
                 "Name the folder that holds train and test, or the two folders of pairs",
             )
-        folders = source_folders(source, ("train", held_out), layout="aligned")
-        for split, folder in (("train", folders["train"]), ("test", folders[held_out])):
-            for stem, path in images(folder, writer).items():
+        for split, folder in folders.items():
+            for stem, path in images_by_stem(folder, writer).items():
                 _add_halves(writer, split, stem, path)
         writer.describe(name=source.resolve().name)
 
@@ -48,7 +43,7 @@ def _add_halves(writer: DatasetWriter, split: str, stem: str, path: Path) -> Non
     def add() -> None:
         both = read_visible(path)
         if both.shape[1] % 2:
-            raise DataError(f"`{path}` is {both.shape[1]} pixels wide, which makes no two halves")
+            raise DataError(f"`{path}` is {both.shape[1]} pixels wide and cannot be cut into two equal halves")
         half = both.shape[1] // 2
         writer.add(split, stem, visible=both[:, :half], thermal=grey(both[:, half:], path))
 

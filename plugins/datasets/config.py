@@ -3,7 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountScale:
+    """The linear scale from a camera's integer counts to degrees Celsius, as its maker or a calibration states it."""
+
+    celsius_per_count: float = 0.0
+    """Degrees per count of integer thermal files, e.g. 0.04 or 0.01; 0: not known. Float files and FLIR JPEGs need none."""
+    celsius_at_zero: float = -273.15
+    """Degrees Celsius of count 0; -273.15 where counts are proportional to kelvin."""
+
+    def celsius(self, counts: NDArray[Any]) -> NDArray[np.float32]:
+        """Return degrees Celsius, float32, of counts of any shape."""
+        degrees: NDArray[np.float32] = (
+            counts.astype("float64") * self.celsius_per_count + self.celsius_at_zero
+        ).astype("float32")
+        return degrees
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoOptions:
+    """`aligned`, `cyclegan` and `llvip` have no options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,23 +41,13 @@ class RoadSceneConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CycleGANConfig:
-    """`cyclegan` has no options."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class PairsConfig:
     """Options of `pairs`."""
 
     test_share: float = 0.1
     """Share of the pairs held out, by SHA-256, where the folders have no split."""
     seed: int = 0
-    """Another seed holds other pairs out."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AlignedConfig:
-    """`aligned` has no options."""
+    """Seed of the sampled test set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +59,11 @@ class OSUConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FLIRConfig:
+class FLIRConfig(CountScale):
     """Options of `flir`."""
 
     thermal: Literal["8", "16"] = "8"
-    """Bits of the thermal files to bring along: 8 after the camera's contrast control, or 16 as the sensor counted."""
-    celsius_per_count: float = 0.0
-    """Degrees a count of the 16-bit files, if you know it; 0: they stay counts."""
-    celsius_at_zero: float = -273.15
-    """Degrees Celsius of count 0, where `celsius_per_count` is given."""
+    """Bits of the thermal files to import: 8 after the camera's contrast control, or 16, the sensor's counts."""
     homography: str = ""
     """File of the 3 x 3 matrix from visible to thermal pixels; empty: a crop by the cameras' published fields of view."""
     view_width: float = 0.0
@@ -61,24 +73,15 @@ class FLIRConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThermalWorldConfig:
+class ThermalWorldConfig(CountScale):
     """Options of `thermalworld`."""
 
     edges: int = 1
     """Pixels on either side of an object's outline that become the class `edge`; 0: none."""
     classes: str = ""
     """Names of the class indices, joined by `+`; empty: from `labelmap.txt`, else `class_0`, `class_1`, ..."""
-    celsius_per_count: float = 0.0
-    """Degrees a count of integer thermal files, if you know it; 0: they stay grey levels. Float files hold degrees."""
-    celsius_at_zero: float = -273.15
-    """Degrees Celsius of count 0, where `celsius_per_count` is given."""
     test_share: float = 0.1
     """Share of the stems held out, by SHA-256, where the tree has no `ImageSets`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LLVIPConfig:
-    """`llvip` has no options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +89,7 @@ class KAISTConfig:
     """Options of `kaist`."""
 
     every: int = 20
-    """Take every n-th frame of a video, as the set's usual test list does; neighbours differ little."""
+    """Import every n-th frame of a video, as the set's usual test list does; neighbours differ little."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +97,7 @@ class MSRSConfig:
     """Options of `msrs`."""
 
     labels: bool = True
-    """Bring the class labels along where the tree has them."""
+    """Import the class labels if the tree has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,17 +107,13 @@ class M3FDConfig:
     test_share: float = 0.1
     """Share of the pairs held out, in whole blocks of neighbours, where the tree has no `meta/train.txt`."""
     block: int = 50
-    """Neighbouring numbers that stay together: the frames come from videos whose ends the publishers do not give."""
+    """Neighbouring numbers that stay together: the frames come from videos whose ends are not published."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RadiometricConfig:
+class RadiometricConfig(CountScale):
     """Options of `radiometric`."""
 
-    celsius_per_count: float = 0.0
-    """Degrees a count of 16-bit files, as the camera's maker or a calibration states it; FLIR JPEGs need none."""
-    celsius_at_zero: float = -273.15
-    """Degrees Celsius of count 0."""
     homography: str = ""
     """File of the 3 x 3 matrix from visible to thermal pixels; empty: the camera's own alignment, or none."""
     test_share: float = 0.1

@@ -1,7 +1,7 @@
 """FLIR ADAS: v1 with its own split, v2 with the pairs of its test videos; the visible images are registered at import.
 
-The cameras sit beside each other, so no single crop or homography fits near and far objects at once: what is left is parallax,
-and `zoo data check` says how much.
+The cameras are mounted side by side, so no single crop or homography fits near and far objects at once: parallax remains, and
+`zoo data check` measures it.
 """
 
 from __future__ import annotations
@@ -12,27 +12,25 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from zoo.data.geometry import View, central_view, width_of_view
 from zoo.data.images import read_thermal, read_visible
 from zoo.data.importing import (
     Array,
-    ThermalSpan,
     folder_like,
-    images,
+    hold_out_sequences,
+    images_by_stem,
     leave_out_bad,
     pair_up,
-    read_8_bit_thermal,
-    relative,
+    read_thermal_of,
+    require_source,
+    short_name,
     source_folders,
 )
-from zoo.data.names import plain_stem
-from zoo.data.radiometric import CountScale
-from zoo.data.splitting import hold_out_sequences
+from zoo.data.layout import printable_stem
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError, UsageError
 
 from .config import FLIRConfig
-from .registered import Registration, Shape
+from .registration import CropBox, Registration, Shape, central_box, visible_share
 
 MAP = "rgb_to_thermal_vid_map.json"
 V1 = {"train": ("train", "training"), "test": ("val", "validation")}
@@ -40,12 +38,13 @@ V1_THERMAL = {"8": ("thermal_8_bit", "PreviewData"), "16": ("thermal_16_bit", "D
 V2_THERMAL = {"8": "data", "16": "analyticsData"}
 
 # v2's readme: Tau 2 with 45 degrees across, BlackFly S with 52.8.
-V2_WIDTH = width_of_view(45.0, 52.8)
+V2_WIDTH = visible_share(45.0, 52.8)
 # v1's readme says only that the visible lens was set to match the thermal one. On its 1800 x 1600 images others measured the
 # thermal frame of 640 x 512 at (155, 155), enlarged 2.477 times; its other sizes are taken at their full width.
-V1_MEASURED = {(1600, 1800): View(left=155 / 1800, top=155 / 1600, right=1740.28 / 1800, bottom=1423.224 / 1600)}
+V1_MEASURED = {(1600, 1800): CropBox(left=155 / 1800, top=155 / 1600, right=1740.28 / 1800, bottom=1423.224 / 1600)}
 
-Trio = tuple[str, Path, Path]
+Pair = tuple[str, Path, Path]
+"""Stem, visible file, thermal file."""
 
 
 class FLIR:
@@ -54,43 +53,31 @@ class FLIR:
     def __init__(self, config: FLIRConfig) -> None:
         self.config = config
         if config.celsius_per_count and config.thermal == "8":
-            raise UsageError("degrees a count were given, but 8-bit images hold none", "Add: thermal=16")
+            raise UsageError("`celsius_per_count` is given, but 8-bit images hold none", "Add: thermal=16")
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
-        """Write every pair; see `zoo.contracts.Dataset`.
-
-        Raises:
-            DataError: the source is in neither layout, or the homography cannot be read.
-        """
-        source_folders(source, (), layout="flir")
-        assert source is not None  # source_folders refuses None
+        """Write every pair; see `zoo.contracts.Dataset`."""
+        source = require_source(source, layout="flir")
         second = (source / MAP).is_file()
-        register = Registration.of(self.config.homography, self._second_view if second else self._first_view)
-        span = ThermalSpan()
+        registration = Registration.from_file(self.config.homography, self._second_box if second else self._first_box)
         halves = {"train": self._second(writer, source)} if second else self._first(writer, source)
         for split, pairs in halves.items():
-            for stem, visible, thermal in pairs:
-                leave_out_bad(
-                    writer, visible, partial(self._add, writer, split, stem, visible, thermal, register, span)
-                )
+            for pair in pairs:
+                leave_out_bad(writer, pair[1], partial(self._add, writer, split, *pair, registration))
         if second and (usable := writer.stems("train")):
             held = hold_out_sequences(Counter(map(_video, usable)), self.config.test_share)
             writer.hold_out({stem for stem in usable if _video(stem) in held})
-        low, high = span.over(writer.stems("train"))
-        degrees = self.config.celsius_per_count > 0
         writer.describe(
             name="flir",
             source=f"Teledyne FLIR ADAS thermal dataset, {'version 2' if second else 'version 1'}",
             license="by the publisher's terms of use",
             citation="Teledyne FLIR: Free ADAS Thermal Dataset",
-            thermal_low=low,
-            thermal_high=high,
-            unit="celsius" if degrees else "grey",
+            unit="celsius" if self.config.celsius_per_count > 0 else "grey",
         )
 
-    def _first(self, writer: DatasetWriter, source: Path) -> dict[str, list[Trio]]:
-        """Return v1's pairs by split; whole videos are in one split, by the publisher's word."""
-        found: dict[str, list[Trio]] = {}
+    def _first(self, writer: DatasetWriter, source: Path) -> dict[str, list[Pair]]:
+        """Return v1's pairs by split; whole videos are in one split, as published."""
+        found: dict[str, list[Pair]] = {}
         for split, names in V1.items():
             half = folder_like(source, *names)
             rgb = folder_like(half, "RGB")
@@ -100,50 +87,47 @@ class FLIR:
                 raise DataError(
                     f"`{source}` is not in the layout of flir: it lacks {wanted}", "Name the unpacked folder"
                 )
-            pairs = pair_up(images(rgb, writer), images(thermal, writer), writer)
+            pairs = pair_up(images_by_stem(rgb, writer), images_by_stem(thermal, writer), writer)
             found[split] = [(stem, *pair) for stem, pair in pairs.items()]
         return found
 
-    def _second(self, writer: DatasetWriter, source: Path) -> list[Trio]:
-        """Return v2's pairs; only its test videos have partners, named by the map."""
-        halves = source_folders(source, ("video_rgb_test", "video_thermal_test"), layout="flir")
-        rgb = images(source_folders(halves["video_rgb_test"], ("data",), layout="flir")["data"], writer)
-        folder = V2_THERMAL[self.config.thermal]
-        thermal = images(source_folders(halves["video_thermal_test"], (folder,), layout="flir")[folder], writer)
-        trios: list[Trio] = []
+    def _second(self, writer: DatasetWriter, source: Path) -> list[Pair]:
+        """Return v2's pairs; only its test videos have partners, listed in the map."""
+        folders = {"video_rgb_test": "data", "video_thermal_test": V2_THERMAL[self.config.thermal]}
+        halves = source_folders(source, list(folders), layout="flir")
+        rgb, thermal = (
+            images_by_stem(source_folders(halves[half], [name], layout="flir")[name], writer)
+            for half, name in folders.items()
+        )
+        pairs: list[Pair] = []
         for visible_name, thermal_name in _read_map(source / MAP).items():
-            stem, partner = plain_stem(visible_name), plain_stem(thermal_name)
+            stem, partner = printable_stem(visible_name), printable_stem(thermal_name)
             if stem in rgb and partner in thermal:
-                trios.append((stem, rgb.pop(stem), thermal.pop(partner)))
+                pairs.append((stem, rgb.pop(stem), thermal.pop(partner)))
         for path in [*rgb.values(), *thermal.values()]:
-            writer.skip(relative(path), f"no partner by {MAP}")
-        return trios
+            writer.skip(short_name(path), f"no partner by {MAP}")
+        return pairs
 
     def _add(
-        self, writer: DatasetWriter, split: str, stem: str, visible: Path, thermal: Path, register: Registration,
-        span: ThermalSpan,
-    ) -> None:  # fmt: skip
+        self, writer: DatasetWriter, split: str, stem: str, visible: Path, thermal: Path, registration: Registration
+    ) -> None:
         values = self._read_thermal(thermal)
-        writer.add(split, stem, visible=register.apply(read_visible(visible), values), thermal=values)
-        if split == "train":
-            span.include(stem, values)
+        writer.add(split, stem, visible=registration.apply(read_visible(visible), values), thermal=values)
 
     def _read_thermal(self, path: Path) -> Array:
         if self.config.thermal == "8":
-            return read_8_bit_thermal(path)
+            return read_thermal_of(path, 8)
         counts = read_thermal(path)
         if counts.dtype.itemsize != 2:
-            raise DataError(f"thermal `{relative(path)}` has {8 * counts.dtype.itemsize} bits, not 16")
-        if not self.config.celsius_per_count:
-            return counts
-        return CountScale(per_count=self.config.celsius_per_count, at_zero=self.config.celsius_at_zero).celsius(counts)
+            raise DataError(f"thermal `{short_name(path)}` has {8 * counts.dtype.itemsize} bits, not 16")
+        return self.config.celsius(counts) if self.config.celsius_per_count else counts
 
-    def _first_view(self, visible: Shape, thermal: Shape) -> View:
+    def _first_box(self, visible: Shape, thermal: Shape) -> CropBox:
         measured = None if self.config.view_width else V1_MEASURED.get((visible[0], visible[1]))
-        return measured or central_view(visible, thermal, self.config.view_width or 1.0)
+        return measured or central_box(visible, thermal, self.config.view_width or 1.0)
 
-    def _second_view(self, visible: Shape, thermal: Shape) -> View:
-        return central_view(visible, thermal, self.config.view_width or V2_WIDTH)
+    def _second_box(self, visible: Shape, thermal: Shape) -> CropBox:
+        return central_box(visible, thermal, self.config.view_width or V2_WIDTH)
 
 
 def _read_map(path: Path) -> dict[str, str]:
@@ -157,6 +141,6 @@ def _read_map(path: Path) -> dict[str, str]:
 
 
 def _video(stem: str) -> str:
-    """Return the video of a frame named `video-ID-frame-NUMBER-HASH`; a name of another form is a video of its own."""
+    """Return the video of a frame named `video-ID-frame-NUMBER-HASH`; another name counts as a video."""
     match = re.match(r"video-(?P<id>.+?)-frame-", stem)
     return match["id"] if match else stem

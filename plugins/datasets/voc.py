@@ -1,9 +1,10 @@
-"""The PASCAL VOC conventions that ThermalWorld follows: indexed or painted label images, and lists of a split."""
+"""The PASCAL VOC conventions of ThermalWorld: indexed or painted label images, lists of a split, and edges between objects."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,10 @@ VOID = 255
 def palette() -> NDArray[np.uint8]:
     """Return VOC's colours, uint8 [256, 3]: each index's bits, spread over red, green and blue from the highest bit down."""
     colours = np.zeros((256, 3), np.uint8)
-    index = np.arange(256)
+    indices = np.arange(256)
     for bit in range(8):
         for channel in range(3):
-            colours[:, channel] |= (((index >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
+            colours[:, channel] |= (((indices >> (3 * bit + channel)) & 1) << (7 - bit)).astype(np.uint8)
     return colours
 
 
@@ -42,8 +43,8 @@ def read_indices(path: Path) -> NDArray[np.uint8]:
     known = palette().astype(np.int64) @ np.array([65536, 256, 1])
     codes = np.where(codes == 0xFFFFFF, known[VOID], codes)
     order = np.argsort(known)
-    place = np.searchsorted(known[order], codes).clip(max=255)
-    indices: NDArray[np.uint8] = order[place].astype(np.uint8)
+    index = np.searchsorted(known[order], codes).clip(max=255)
+    indices: NDArray[np.uint8] = order[index].astype(np.uint8)
     if (known[indices] != codes).any():
         colour = painted[np.nonzero(known[indices] != codes)][0]
         raise DataError(f"`{path}` has the colour {tuple(map(int, colour))}, which is none of VOC's")
@@ -63,16 +64,16 @@ def class_names(source: Path, given: str, labels: list[Path]) -> tuple[str, ...]
         try:
             indices = read_indices(path)
         except DataError:
-            continue  # the image is left out when its turn comes
+            continue  # the image is skipped when it is imported
         top = max(top, int(indices[indices != VOID].max(initial=0)))
     return tuple(f"class_{index}" for index in range(top + 1))
 
 
 def require_named(path: Path, labels: NDArray[np.uint8], classes: Sequence[str]) -> None:
-    """Refuse a label image [H, W] with more classes than are named.
+    """Require a name for every class of a label image [H, W].
 
     Raises:
-        DataError: it has; the message says how to name them.
+        DataError: it has more classes; the message shows how to name them.
     """
     top = int(labels[labels != VOID].max(initial=0))
     if top >= len(classes):
@@ -82,14 +83,43 @@ def require_named(path: Path, labels: NDArray[np.uint8], classes: Sequence[str])
 
 
 def split_lists(source: Path) -> dict[str, str]:
-    """Return `train` or `test` by stem from `ImageSets/[Segmentation|Main]/{train,val,test}.txt`; empty where there are none.
+    """Return `train` or `test` by stem from `ImageSets/[Segmentation|Main]/{train,val,test}.txt`; empty without lists.
 
-    `test.txt` is the test set, `val.txt` where there is none; with both, `val` goes to the training set.
+    `test.txt` is the test set, or `val.txt` without one; with both, `val` goes to the training set.
     """
     for folder in (source / "ImageSets" / "Segmentation", source / "ImageSets" / "Main", source / "ImageSets"):
         lists = {name: folder / f"{name}.txt" for name in ("train", "val", "test")}
-        there = {name: stems_in(path) for name, path in lists.items() if path.is_file()}
-        if "train" in there and len(there) > 1:
-            held_out = "test" if "test" in there else "val"
-            return {stem: "test" if name == held_out else "train" for name, stems in there.items() for stem in stems}
+        present = {name: stems_in(path) for name, path in lists.items() if path.is_file()}
+        if "train" in present and len(present) > 1:
+            held_out = "test" if "test" in present else "val"
+            return {stem: "test" if name == held_out else "train" for name, stems in present.items() for stem in stems}
     return {}
+
+
+def object_edges(objects: NDArray[Any], width: int = 1) -> NDArray[np.bool_]:
+    """Return where objects meet, bool [H, W]: pixels within `width` steps up, down, left or right of another object.
+
+    An object is a set of equal values in `objects` [H, W]. The LayerGAN paper (section 3.1) adds such edges to its class
+    maps, which separate touching objects of one class into regions with a mean temperature each.
+    """
+    edge = np.zeros(objects.shape, bool)
+    for axis in (0, 1):
+        for step in range(1, min(width, objects.shape[axis] - 1) + 1):
+            before, after = np.moveaxis(objects, axis, 0)[:-step], np.moveaxis(objects, axis, 0)[step:]
+            edges = np.moveaxis(edge, axis, 0)
+            edges[:-step] |= before != after
+            edges[step:] |= before != after
+    return edge
+
+
+def with_edges(labels: NDArray[Any], objects: NDArray[Any], *, index: int, width: int = 1) -> NDArray[np.uint8]:
+    """Return labels [H, W] in which the outlines of `objects` have the class `index`.
+
+    An object that consists of its outline keeps its class, since its temperature would be lost otherwise.
+    """
+    edge = object_edges(objects, width)
+    for value in np.unique(objects[edge]):
+        inside = objects == value
+        if edge[inside].all():
+            edge &= ~inside
+    return np.where(edge, index, labels).astype(np.uint8)

@@ -1,12 +1,27 @@
-"""Synthetic road scenes, seen once in visible light and once in thermal infrared."""
+"""Synthetic road scenes, rendered once in visible light and once in thermal infrared."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from zoo.hookspec import Component, Contract, Weights, hookimpl
+from zoo.hookspec import Component, Contract, Positive, Weights, hookimpl
 
-from .config import ScenesConfig
+
+@dataclass(frozen=True, kw_only=True)
+class ScenesConfig:
+    """Options of the scenes; an image depends only on these numbers, its split and its index."""
+
+    seed: int = 0
+    """Seed of every random stream."""
+    train: Positive = 120
+    """Pairs in the training split."""
+    test: Positive = 20
+    """Pairs in the test split."""
+    size: Positive = 128
+    """Height and width of the images in pixels; the street is the same at every size."""
+    night: float = 0.3
+    """Share of the images taken at night, 0 to 1."""
 
 
 @hookimpl
@@ -31,7 +46,7 @@ def zoo_weights() -> Iterable[Weights]:
     return [
         Weights(
             name="pix2pix-scenes",
-            summary="pix2pix with a narrow ResNet-6; knows synthetic streets only",
+            summary="pix2pix with a narrow ResNet-6; trained only on synthetic scenes",
             train=(
                 "zoo bench --method pix2pix --gen resnet6:width=24,norm=instance,dropout=false --disc patchgan:width=32 "
                 "--data scenes:train=480 --size 128 --steps 3000"

@@ -1,12 +1,11 @@
-"""Paints a vehicle: side outlines drawn out to its width, then glass, wheels, lamps and the shadow under it."""
+"""Paints a vehicle: side outlines extruded to its width, then glass, wheels, lamps and the shadow under it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import cos, sin, tau
 
-from .camera import Point
-from .canvas import BLACK, Canvas, Colour, Surface, tinted
+from .canvas import BLACK, Canvas, Colour, Point, Surface, tinted
 from .climate import ASPHALT, GLASS, METAL, RUBBER, Climate
 from .vehicles import Body, Model, Pose, Vehicle
 

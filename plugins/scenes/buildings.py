@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera import NEAR, Point
-from .canvas import Canvas, Colour, Surface, tinted
+from .canvas import NEAR, Canvas, Colour, Point, Surface, tinted
 from .climate import CONCRETE, GLASS, MASONRY, METAL, Climate
 
 WALLS: tuple[Colour, ...] = (
@@ -18,7 +17,7 @@ WALLS: tuple[Colour, ...] = (
 ROOFS: tuple[Colour, ...] = ((.45, .2, .15), (.3, .28, .28), (.36, .26, .2), (.5, .32, .25))  # fmt: skip
 AWNINGS: tuple[Colour, ...] = ((0.7, 0.12, 0.12), (0.12, 0.35, 0.2), (0.15, 0.25, 0.5), (0.8, 0.65, 0.2))
 Rooms = NDArray[np.float64]
-"""Two draws for each room behind a window: whether it is in use, and how warm it is."""
+"""Two random numbers for each room behind a window: whether it is in use, and how warm it is."""
 FLOOR = 3.1
 """Metres from floor to floor."""
 FINE = 32.0
@@ -56,7 +55,7 @@ class Building:
 
 
 def sample_building(rng: np.random.Generator, side: int, setback: float, start: float, climate: Climate) -> Building:
-    """Draw a building whose near end stands at depth `start`."""
+    """Sample a building whose near end is at depth `start`."""
     house = bool(rng.random() < 0.35)
     glassy = not house and bool(rng.random() < 0.2)
     cold = max(20.0 - climate.air, 0.0)

@@ -1,20 +1,27 @@
-"""A canvas that remembers which surface is seen at each pixel; light and heat are worked out once all is painted.
+"""The camera, and a canvas that stores which surface each pixel shows; light and heat are computed after painting.
 
-One call paints a polygon in every modality at once: the canvas keeps the polygon's number, and a table keeps its
-colour, temperature, class and object.
+The street runs along +z away from the camera, x points right, y up, the ground is y = 0. A bend shifts x by bend * z^2.
+One call paints a polygon in every modality at once: the canvas stores the polygon's number, and a table its colour,
+temperature, class and object.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from .camera import Camera, Point, Spot
+Point = tuple[float, float, float]
+"""x, y, z in metres."""
+Spot = tuple[float, float]
+"""Column and row as fractions of the picture's width and height, (0, 0) top left."""
 
+NEAR = 0.4
+"""Nothing nearer than this (metres) is painted."""
 Floats = NDArray[np.floating]
 """An array of light or degrees, float32 in practice."""
 Colour = tuple[float, float, float]
@@ -23,6 +30,47 @@ Colour = tuple[float, float, float]
 BLACK: Colour = (0.0, 0.0, 0.0)
 SKY, ROAD = 0, 1
 """The first two objects of every canvas."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Camera:
+    """A pinhole camera on a vehicle, level, with a shifted sensor in place of pan and tilt."""
+
+    x: float
+    """Metres right of the street's middle."""
+    height: float
+    """Metres above the ground."""
+    focal: float
+    """Focal length in picture widths."""
+    column: float
+    """Vanishing point of the street, fraction of the width."""
+    horizon: float
+    """PaintedPolygon of the horizon, fraction of the height."""
+    bend: float = 0.0
+    """Sideways curve of the street in metres per square metre of depth."""
+
+    def project(self, points: Sequence[Point]) -> list[Spot]:
+        """Return where a polygon's corners fall; parts nearer than `NEAR` are cut off, so the count may change."""
+        f, h = self.focal, self.height
+        return [
+            (self.column + f * (x - self.x + self.bend * z * z) / z, self.horizon - f * (y - h) / z)
+            for x, y, z in _clip(points)
+        ]
+
+
+def _clip(points: Sequence[Point]) -> Sequence[Point]:
+    if min([z for _, _, z in points]) >= NEAR:
+        return points
+    kept: list[Point] = []
+    before = points[-1]
+    for point in points:
+        if (point[2] >= NEAR) != (before[2] >= NEAR):
+            t = (NEAR - before[2]) / (point[2] - before[2])
+            kept.append((before[0] + t * (point[0] - before[0]), before[1] + t * (point[1] - before[1]), NEAR))
+        if point[2] >= NEAR:
+            kept.append(point)
+        before = point
+    return kept
 
 
 class Surface(NamedTuple):
@@ -45,8 +93,8 @@ def tinted(surface: Surface, shade: float, warmer: float = 0.0) -> Surface:
     return surface._replace(colour=(r, g, b), celsius=surface.celsius + warmer)
 
 
-class Row(NamedTuple):
-    """One painted polygon in the canvas's table."""
+class PaintedPolygon(NamedTuple):
+    """One entry of the canvas's table."""
 
     surface: Surface
     thing: int
@@ -65,7 +113,7 @@ class Canvas:
         self.camera, self.sun, self.pixels = camera, sun, pixels
         self.labels: list[str] = ["sky", "road"]
         """Class name of each object, by its number."""
-        self.rows: list[Row] = [Row(sky, SKY, 0.0, 1.0, 1e4)]
+        self.rows: list[PaintedPolygon] = [PaintedPolygon(sky, SKY, 0.0, 1.0, 1e4)]
         self._seen = Image.new("I", (pixels, pixels), 0)
         self._shade, self._cool = (Image.new("L", (pixels, pixels), 0) for _ in range(2))
         self._pen, self._shade_pen, self._cool_pen = (
@@ -78,25 +126,25 @@ class Canvas:
         return len(self.labels) - 1
 
     def face(self, points: Sequence[Point], surface: Surface, thing: int) -> None:
-        """Paint a flat polygon, which the sun lights as its normal stands to it."""
+        """Paint a flat polygon, lit by the sun according to its normal."""
         spots = self._spots(points)
         if spots:
-            self._fill(spots, Row(surface, thing, *self._exposure(points), _depth(points)))
+            self._fill(spots, PaintedPolygon(surface, thing, *self._exposure(points), _depth(points)))
 
     def sprite(self, points: Sequence[Point], surface: Surface, thing: int, lit: float) -> None:
-        """Paint a polygon that stands for something round (leaves, clothes) and is `lit` so far by the sun."""
+        """Paint a polygon that represents something round (leaves, clothes), with a given share of sunlight."""
         spots = self._spots(points)
         if spots:
-            self._fill(spots, Row(surface, thing, lit, 0.6, _depth(points)))
+            self._fill(spots, PaintedPolygon(surface, thing, lit, 0.6, _depth(points)))
 
     def ground(self, points: Sequence[Point], surface: Surface) -> None:
         """Paint a polygon that lies on the ground, where shadows fall."""
         spots = self._spots(points)
         if spots:
-            self._fill(spots, Row(surface, ROAD, max(self.sun[1], 0.0), 1.0, 0.0))
+            self._fill(spots, PaintedPolygon(surface, ROAD, max(self.sun[1], 0.0), 1.0, 0.0))
 
     def cast(self, points: Sequence[Point], *, standing: bool) -> None:
-        """Throw the shadow of a solid onto the ground; one that has long stood there has cooled it as well."""
+        """Cast the shadow of a solid onto the ground; a standing one has cooled the ground too."""
         if self.sun[1] <= 0:
             return
         slope_x, slope_z = self.sun[0] / self.sun[1], self.sun[2] / self.sun[1]
@@ -124,7 +172,7 @@ class Canvas:
         outside = max(columns) < 0 or min(columns) > size or max(rows) < 0 or min(rows) > size
         return [] if outside else spots
 
-    def _fill(self, spots: list[Spot], row: Row) -> None:
+    def _fill(self, spots: list[Spot], row: PaintedPolygon) -> None:
         self._pen.polygon(spots, fill=len(self.rows))
         self.rows.append(row)
 

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .camera import Point
-from .canvas import BLACK, Colour, Surface
+from .canvas import BLACK, Colour, Point, Surface
 
 
 class Matter(NamedTuple):
@@ -65,7 +64,7 @@ class Climate:
 
 
 def sample_climate(rng: np.random.Generator, night_share: float) -> Climate:
-    """Draw the conditions of one picture."""
+    """Sample the conditions of one picture."""
     night = bool(rng.random() < night_share)
     clear, season = float(rng.beta(1.2, 0.8)), float(rng.random())
     air = 21.0 - 13.0 * season - 8.0 * night + float(np.clip(rng.normal(0.0, 2.0), -4, 4))

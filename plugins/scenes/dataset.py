@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import UsageError
 
-from .config import ScenesConfig
+from . import ScenesConfig
 from .render import CLASSES, Split, render
 from .sensors import THERMAL_RANGE
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Scenes:
-    """Synthetic road scenes, made on the spot from a seed.
+    """Synthetic road scenes, rendered from a seed.
 
     Raises:
         UsageError: a count, the size or the share of nights is out of its range.
@@ -25,7 +25,7 @@ class Scenes:
     def __init__(self, config: ScenesConfig) -> None:
         if config.train < 0 or config.test < 0 or config.size < 16 or not 0 <= config.night <= 1 or config.seed < 0:
             raise UsageError(
-                f"scenes cannot be drawn with {config}",
+                f"scenes cannot be rendered with {config}",
                 "Counts and seed are 0 or more, size at least 16, night from 0 to 1",
             )
         self.config = config
@@ -34,10 +34,13 @@ class Scenes:
         """Render and write both splits.
 
         Raises:
-            UsageError: a source folder was given; there is nothing to import.
+            UsageError: a source folder was given; the set needs none.
         """
         if source is not None:
-            raise UsageError(f"scenes is drawn from a seed, but was given the folder {source}", "Leave the folder out")
+            raise UsageError(
+                f"scenes is rendered from a seed and takes no source folder, but {source} was given",
+                "Leave the folder out",
+            )
         low, high = THERMAL_RANGE
         writer.describe(
             name="scenes",

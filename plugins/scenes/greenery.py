@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .camera import Point
-from .canvas import Canvas, Colour, tinted
+from .canvas import Canvas, Colour, Point, tinted
 from .climate import BARK, LEAVES, Climate
 
 GREENS: tuple[Colour, ...] = ((0.22, 0.4, 0.14), (0.3, 0.45, 0.16), (0.16, 0.33, 0.14), (0.36, 0.45, 0.2))
@@ -32,7 +31,7 @@ class Tree:
 
 
 def sample_tree(rng: np.random.Generator, climate: Climate, x: float, z: float) -> Tree:
-    """Draw a tree at (x, z)."""
+    """Sample a tree at (x, z)."""
     tinted = bool(rng.random() < climate.autumn)
     palette = AUTUMN if tinted else GREENS
     return Tree(

@@ -1,4 +1,4 @@
-"""What stands where: draws a street, its buildings, trees, traffic and people, and paints them from far to near."""
+"""Samples a street with its buildings, trees, traffic and people, and paints them from far to near."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 
 from .bodywork import paint_vehicle
 from .buildings import paint_building, sample_building
-from .camera import Camera, Point
-from .canvas import Canvas
+from .canvas import Camera, Canvas, Point
 from .climate import Climate
 from .greenery import paint_hills, paint_tree, sample_tree
 from .people import paint_person, sample_person
@@ -34,7 +33,7 @@ Standing = list[tuple[float, Callable[[], None]]]
 
 
 def sample_camera(rng: np.random.Generator, street: Street) -> Camera:
-    """Draw a camera that sits in a vehicle in the right lane, looking down the street."""
+    """Sample a camera that sits in a vehicle in the right lane, looking down the street."""
     return Camera(
         x=LANE * 0.5 + float(rng.normal(0.0, 0.3)),
         height=float(rng.uniform(1.45, 2.1)),
@@ -70,7 +69,7 @@ def _from_far(things: Standing) -> None:
 
 
 def _plots(canvas: Canvas, climate: Climate, street: Street, side: int, rng: np.random.Generator) -> Standing:
-    """Draw one side's row of buildings and gardens."""
+    """Sample one side's row of buildings and gardens."""
     plots: Standing = []
     setback, z = street.edge + float(rng.choice([0.0, 0.0, 1.5, 4.0])), -8.0
     while z < 110:
@@ -90,7 +89,7 @@ def _plots(canvas: Canvas, climate: Climate, street: Street, side: int, rng: np.
 
 
 def _traffic(canvas: Canvas, climate: Climate, street: Street, rng: np.random.Generator) -> Standing:
-    """Draw the vehicles: those on the move in each lane, the parked ones, and one that crosses the junction."""
+    """Sample the vehicles: those on the move in each lane, the parked ones, and one that crosses the junction."""
     things: Standing = []
 
     def put(label: str, x: float, near: float, heading: tuple[float, float], *, parked: bool = False) -> float:
@@ -124,7 +123,7 @@ def _traffic(canvas: Canvas, climate: Climate, street: Street, rng: np.random.Ge
 
 
 def _walkers(canvas: Canvas, climate: Climate, street: Street, rng: np.random.Generator) -> Standing:
-    """Draw the people on the pavements, on the zebra crossing, and those who cross without one."""
+    """Sample the people on the pavements, on the zebra crossing, and those who cross without one."""
     spots: list[tuple[float, float]] = []
     for side in (-1, 1):
         for _ in range(int(rng.poisson(3.0))):
@@ -140,7 +139,7 @@ def _walkers(canvas: Canvas, climate: Climate, street: Street, rng: np.random.Ge
 
 
 def _lamps(street: Street, rng: np.random.Generator) -> list[tuple[float, float, int]]:
-    """Draw where the street lamps stand: x, z and side."""
+    """Sample where the street lamps stand: x, z and side."""
     lamps: list[tuple[float, float, int]] = []
     for side in (-1, 1):
         start, pitch = float(rng.uniform(6, 18)), float(rng.uniform(20, 28))
@@ -151,7 +150,7 @@ def _lamps(street: Street, rng: np.random.Generator) -> list[tuple[float, float,
 def _greenery(
     canvas: Canvas, climate: Climate, street: Street, lamps: list[tuple[float, float, int]], rng: np.random.Generator
 ) -> Standing:
-    """Draw the trees of an avenue, one behind each lamp; some streets have none."""
+    """Sample the trees of an avenue, one behind each lamp; some streets have none."""
     if rng.random() < 0.45:
         return []
     spots = [(x + 0.4 * side, z + 8.0) for x, z, side in lamps if not _in_junction(street, z + 8.0)]
@@ -159,7 +158,7 @@ def _greenery(
 
 
 def _signs(canvas: Canvas, climate: Climate, street: Street, rng: np.random.Generator) -> Standing:
-    """Draw the junction's traffic light and perhaps a traffic sign."""
+    """Sample the junction's traffic light and perhaps a traffic sign."""
     things: Standing = []
     if street.junction is not None:
         x, z = street.half + 0.45, street.junction - 0.4

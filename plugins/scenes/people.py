@@ -1,4 +1,4 @@
-"""Pedestrians, drawn as flat figures that face the camera or walk past it."""
+"""Pedestrians, painted as flat figures that face the camera or walk past it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from math import copysign, cos, sin, tau
 
 import numpy as np
 
-from .camera import Point
-from .canvas import Canvas, Colour, Surface, tinted
+from .canvas import Canvas, Colour, Point, Surface, tinted
 from .climate import Climate
 
 SKIN: tuple[Colour, ...] = ((0.92, 0.75, 0.62), (0.78, 0.58, 0.44), (0.55, 0.38, 0.28), (0.36, 0.24, 0.18))
@@ -41,7 +40,7 @@ class Person:
 
 
 def sample_person(rng: np.random.Generator, x: float, z: float) -> Person:
-    """Draw a pedestrian standing at (x, z)."""
+    """Sample a pedestrian standing at (x, z)."""
 
     def pick(colours: tuple[Colour, ...]) -> Colour:
         return colours[int(rng.integers(len(colours)))]

@@ -8,12 +8,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from . import ScenesConfig
 from .canvas import Canvas, Surface
 from .climate import sample_climate
-from .config import ScenesConfig
 from .layout import paint_scene, sample_camera
 from .sensors import expose, measure
-from .shading import View, shade, warm
+from .shading import CanvasArrays, shade, warm
 from .street import sample_street
 
 Split = Literal["train", "test"]
@@ -72,7 +72,7 @@ def render(config: ScenesConfig, index: int, split: Split = "train") -> Scene:
     lanterns = paint_scene(canvas, climate, street, rng)
 
     sensor = np.random.default_rng([*stream, 1])
-    view = View(canvas, samples, np.random.default_rng([*stream, 2]))
+    view = CanvasArrays(canvas, samples, np.random.default_rng([*stream, 2]))
     visible = expose(shade(view, climate, lanterns), climate.night, sensor)
     celsius, thermal = measure(warm(view, climate), config.seed, sensor)
 

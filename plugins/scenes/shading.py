@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .camera import Point
-from .canvas import ROAD, SKY, Canvas, Floats
+from .canvas import ROAD, SKY, Canvas, Floats, Point
 from .climate import Climate
 from .sensors import blur
 
@@ -18,8 +17,8 @@ TILE = 128
 """Side of a texture."""
 
 
-class View:
-    """What the canvas saw, as arrays; `samples` canvas pixels make one side of a picture's pixel."""
+class CanvasArrays:
+    """The canvas as arrays; `samples` canvas pixels make one side of a picture's pixel."""
 
     def __init__(self, canvas: Canvas, samples: int, rng: np.random.Generator) -> None:
         self.camera, self.samples, rows = canvas.camera, samples, canvas.rows
@@ -91,12 +90,12 @@ def _lookup(tile: Floats, x: Floats, y: Floats) -> Floats:
     return np.asarray(upper * (1 - t) + lower * t, np.float32)
 
 
-def shade(view: View, climate: Climate, lanterns: list[Point]) -> Floats:
+def shade(view: CanvasArrays, climate: Climate, lanterns: list[Point]) -> Floats:
     """Return linear light [H, W, 3]."""
     return _night(view, lanterns) if climate.night else _day(view, climate)
 
 
-def warm(view: View, climate: Climate) -> Floats:
+def warm(view: CanvasArrays, climate: Climate) -> Floats:
     """Return scene temperatures [H, W] in degrees Celsius, without the lens."""
     sunny = view.heating * view.lit
     celsius = (view.celsius + sunny)[view.seen] - sunny[view.seen] * view.cool + 5 * view.texture
@@ -116,7 +115,7 @@ def average(image: Floats, samples: int) -> Floats:
     return np.asarray(cells.mean(axis=(1, 3)), np.float32)
 
 
-def _day(view: View, climate: Climate) -> Floats:
+def _day(view: CanvasArrays, climate: Climate) -> Floats:
     ambient = np.array([0.42, 0.46, 0.53], np.float32) * (1.45 - 0.55 * climate.clear)
     direct = np.array([1.25, 1.17, 1.0], np.float32) * climate.sunshine
     diffuse = view.colour * ambient * (0.5 + 0.5 * view.open)[:, None]
@@ -130,7 +129,7 @@ def _day(view: View, climate: Climate) -> Floats:
     return average(np.minimum(light, 1.3), view.samples)
 
 
-def _night(view: View, lanterns: list[Point]) -> Floats:
+def _night(view: CanvasArrays, lanterns: list[Point]) -> Floats:
     moon = np.array([0.016, 0.019, 0.03], np.float32) * (0.5 + 0.5 * view.open)[:, None]
     light = view.colour[view.seen] * _enlarge(_lamplight(view, lanterns), view.samples)
     light *= (1 + np.clip(view.texture, -0.6, 0.8))[..., None]
@@ -144,7 +143,7 @@ def _night(view: View, lanterns: list[Point]) -> Floats:
     return np.asarray(average(light, view.samples) + 0.35 * near + 0.25 * wide, np.float32)
 
 
-def _day_sky(view: View, climate: Climate) -> tuple[Floats, Floats]:
+def _day_sky(view: CanvasArrays, climate: Climate) -> tuple[Floats, Floats]:
     """Return the colour at the horizon [3], which haze takes on, and the sky [H, W, 3]."""
     row, column, _ = view.coarse()
     clear, camera = climate.clear, view.camera
@@ -153,7 +152,7 @@ def _day_sky(view: View, climate: Climate) -> tuple[Floats, Floats]:
     zenith, horizon = blue * clear + grey * (1 - clear), pale * clear + dull * (1 - clear)
     sky = horizon + (zenith - horizon) * _elevation(view)[..., None] ** 0.8
     sky = sky + 0.85 * _cover(view, climate)[..., None] * (0.66 + 0.3 * clear - sky)
-    if climate.sun[2] > 0:  # the sun stands ahead of the camera
+    if climate.sun[2] > 0:  # the sun is in front of the camera
         x = camera.column + camera.focal * climate.sun[0] / climate.sun[2]
         y = camera.horizon - camera.focal * climate.sun[1] / climate.sun[2]
         near = np.exp(-((column - x) ** 2 + (row - y) ** 2) / 0.05)[..., None]
@@ -161,19 +160,19 @@ def _day_sky(view: View, climate: Climate) -> tuple[Floats, Floats]:
     return horizon, sky
 
 
-def _cover(view: View, climate: Climate) -> Floats:
+def _cover(view: CanvasArrays, climate: Climate) -> Floats:
     """Return cloud cover [H, W], 0 to 1."""
     return np.asarray(np.clip(0.6 * view.clouds() + 0.75 - 0.95 * climate.clear, 0, 1), np.float32)
 
 
-def _elevation(view: View) -> Floats:
+def _elevation(view: CanvasArrays) -> Floats:
     """Return height above the horizon [H, W]: 0 there and below, 1 at the picture's upper edge."""
     row, column, _ = view.coarse()
     up = np.clip((view.camera.horizon - row) / view.camera.horizon, 0, 1)
     return np.asarray(np.broadcast_to(up, (up.size, column.size)), np.float32)
 
 
-def _lamplight(view: View, lanterns: list[Point]) -> Floats:
+def _lamplight(view: CanvasArrays, lanterns: list[Point]) -> Floats:
     """Return the light [H, W, 3] of street lamps and of the camera vehicle's own headlights."""
     _, column, z = view.coarse()
     x = view.across(column, z)

@@ -1,4 +1,4 @@
-"""The ground (road, markings, pavements, junction) and what stands beside it: lamps, signs, traffic lights."""
+"""The ground (road, markings, pavements, junction) and what lines it: lamps, signs, traffic lights."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .camera import Point
-from .canvas import BLACK, Canvas, Colour, Surface, tinted
+from .canvas import BLACK, Canvas, Colour, Point, Surface, tinted
 from .climate import ASPHALT, CONCRETE, GRASS, METAL, PAINT_LINE, Climate
 
 CUTS = (0.4, 4.0, 7.0, 11.0, 16.0, 23.0, 32.0, 45.0, 62.0, 85.0, 120.0, 180.0, 300.0)
@@ -50,7 +49,7 @@ JUNCTION_WIDTH = 8.0
 
 
 def sample_street(rng: np.random.Generator) -> Street:
-    """Draw the plan of a street."""
+    """Sample the plan of a street."""
     grey = float(rng.uniform(0.33, 0.48))
     junction = float(rng.uniform(10, 22)) if rng.random() < 0.5 else None
     alone = float(rng.uniform(6, 11)) if rng.random() < 0.4 else None
@@ -112,7 +111,7 @@ def strip(
 
 
 def lantern(x: float, z: float, side: int) -> Point:
-    """Return where the lantern of a street lamp at (x, z) hangs."""
+    """Return the position of the lantern of a street lamp at (x, z)."""
     return (x - 1.8 * side, 6.5, z)
 
 

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .camera import Point
-from .canvas import Colour
+from .canvas import Colour, Point
 
 Outline = tuple[tuple[float, float], ...]
 """Corners (metres from the rear, metres above the ground)."""
@@ -115,7 +114,7 @@ class Vehicle:
 
 @dataclass(frozen=True, kw_only=True)
 class Pose:
-    """Where a vehicle of some length stands."""
+    """Position and heading of a vehicle."""
 
     x: float
     z: float
@@ -132,7 +131,7 @@ class Pose:
 
 
 def sample_vehicle(rng: np.random.Generator, label: str, *, parked: bool) -> Vehicle:
-    """Draw a vehicle of class `label`; a parked one may still be warm from its trip."""
+    """Sample a vehicle of class `label`; a parked one may still be warm from its trip."""
     models = MODELS[label]
     lingering = rng.uniform(0.0, 0.6) * (rng.random() < 0.35)
     warmth = float(lingering if parked else rng.uniform(0.6, 1.0))

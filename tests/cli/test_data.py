@@ -1,4 +1,4 @@
-"""`zoo data import`, `zoo data check` and `zoo data sample`, as typed."""
+"""`zoo data import`, `zoo data check` and `zoo data sample`, on the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from zoo.cli.data import app
 from zoo.errors import DataError, UsageError
 
-HEALTHY = "no fault found in 4 images (0 pairs judged for registration)"
+GOOD = "no problem found in 4 images (registration checked in 0 pairs)"
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_check_exits_0_when_all_is_well_and_1_with_errors(source: Path, tmp_path
     runner, dst = CliRunner(), tmp_path / "dst"
     runner.invoke(app, ["import", "aligned", str(source), str(dst)])
     good = runner.invoke(app, ["check", str(dst)])
-    assert (good.exit_code, good.stdout) == (0, f"{dst}: ok\nhealth: {HEALTHY}\n")
+    assert (good.exit_code, good.stdout) == (0, f"{dst}: ok\ndata quality: {GOOD}\n")
     (dst / "train/thermal/0.png").unlink()
     bad = runner.invoke(app, ["check", str(dst)])
     assert bad.exit_code == 1
@@ -66,48 +66,49 @@ def test_check_exits_0_when_all_is_well_and_1_with_errors(source: Path, tmp_path
     assert answer["problems"][0]["severity"] == "error"
 
 
-def test_importing_a_set_that_is_made_on_the_spot_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="scenes is made on the spot"):
+def test_importing_a_generated_set_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="scenes is generated and needs no import"):
         CliRunner().invoke(app, ["import", "scenes", "x", str(tmp_path / "dst")], catch_exceptions=False)
 
 
-def test_the_health_is_in_dataset_json_after_an_import_and_leaves_the_fingerprint_alone(
+def test_the_data_quality_is_in_dataset_json_after_an_import_and_leaves_the_fingerprint_alone(
     source: Path, tmp_path: Path
 ) -> None:
     runner = CliRunner()
     runner.invoke(app, ["import", "aligned", str(source), str(tmp_path / "a")])
-    runner.invoke(app, ["import", "aligned", str(source), str(tmp_path / "b"), "--no-health"])
-    with_health, without = (json.loads((tmp_path / name / "dataset.json").read_text()) for name in "ab")
-    assert (with_health["health"]["images"], without["health"]) == (4, None)
-    assert with_health["fingerprint"] == without["fingerprint"]
+    runner.invoke(app, ["import", "aligned", str(source), str(tmp_path / "b"), "--no-quality"])
+    with_quality, without = (json.loads((tmp_path / name / "dataset.json").read_text()) for name in "ab")
+    assert (with_quality["health"]["images"], without["health"]) == (4, None)
+    assert with_quality["fingerprint"] == without["fingerprint"]
 
 
-def test_check_writes_the_health_only_when_asked(source: Path, tmp_path: Path) -> None:
+def test_check_stores_the_data_quality_only_with_write(source: Path, tmp_path: Path) -> None:
     runner, dst = CliRunner(), tmp_path / "dst"
-    runner.invoke(app, ["import", "aligned", str(source), str(dst), "--no-health"])
+    runner.invoke(app, ["import", "aligned", str(source), str(dst), "--no-quality"])
     before = (dst / "dataset.json").read_bytes()
     flat = dst / "test/thermal/1.png"
     Image.fromarray(np.full((4, 5), 7, np.uint8)).save(flat)
     seen = runner.invoke(app, ["check", str(dst)])
     assert seen.exit_code == 0
     assert f"warning: `{flat}` has no contrast\n" in seen.stdout
-    assert seen.stdout.endswith("health: 1 thermal images constant\n")
+    assert seen.stdout.endswith("data quality: 1 thermal images constant\n")
     assert (dst / "dataset.json").read_bytes() == before
     runner.invoke(app, ["check", str(dst), "--write"])
     assert json.loads((dst / "dataset.json").read_text())["health"]["constant"] == 1
     assert json.loads(runner.invoke(app, ["check", str(dst), "--json"]).stdout)["health"]["constant"] == 1
-    assert "health:" not in runner.invoke(app, ["check", str(dst), "--no-health"]).stdout
+    for flag in ("--no-quality", "--no-health"):  # the second is the former name
+        assert "data quality:" not in runner.invoke(app, ["check", str(dst), flag]).stdout
     with pytest.raises(UsageError, match="does not measure it"):
-        runner.invoke(app, ["check", str(dst), "--write", "--no-health"], catch_exceptions=False)
+        runner.invoke(app, ["check", str(dst), "--write", "--no-quality"], catch_exceptions=False)
 
 
-def test_sample_draws_from_both_splits(source: Path, tmp_path: Path) -> None:
+def test_sample_takes_images_of_both_splits(source: Path, tmp_path: Path) -> None:
     runner, dst = CliRunner(), tmp_path / "dst"
     runner.invoke(app, ["import", "aligned", str(source), str(dst)])
     words = ["sample", str(dst), str(tmp_path / "small"), "--train", "2", "--test", "1", "--seed", "3"]
     result = runner.invoke(app, words)
-    assert result.stdout == f"{tmp_path / 'small'}: src, 2 train, 1 test pairs, drawn with seed 3\n"
-    with pytest.raises(UsageError, match="500 train pairs were asked for"):
+    assert result.stdout == f"{tmp_path / 'small'}: src, 2 train, 1 test pairs, sampled with seed 3\n"
+    with pytest.raises(UsageError, match="500 train pairs were requested"):
         runner.invoke(app, ["sample", str(dst), str(tmp_path / "large")], catch_exceptions=False)
 
 

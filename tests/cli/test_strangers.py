@@ -90,7 +90,7 @@ def test_file_names_of_a_dataset(show, dataset):
     (dataset / "train" / "visible" / f"{NAME}.png").write_bytes(b"none")
     assert "x%1B]52;c" in show("data", "check", str(dataset))
     assert "x%1B]52;c" in show("bench", "--data", str(dataset), "--method", "grey_copy", "--size", "32", "--steps", "1")
-    report = json.loads(show("data", "check", str(dataset), "--json", "--no-health"))
+    report = json.loads(show("data", "check", str(dataset), "--json", "--no-quality"))
     assert any("x%1B]52;c" in problem["path"] for problem in report["problems"])
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,14 @@ def test_the_import_rules_hold():
         [Path(sys.executable).with_name("lint-imports")], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_plugins_may_import_the_frozen_data_modules_only():
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    forbidden = set(next(rule for rule in rules if rule["name"].startswith("Plugins import only"))["forbidden_modules"])
+    frozen = set(json.loads(Path(__file__).with_name("api.json").read_text())["modules"])
+    modules = {f"zoo.data.{path.stem}" for path in (ROOT / "zoo/data").glob("*.py") if path.stem != "__init__"}
+    assert modules - forbidden == {name for name in frozen if name.startswith("zoo.data.")}
 
 
 def test_no_file_of_the_core_names_a_plugins_package():

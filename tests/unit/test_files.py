@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoo import files
-from zoo.data.publish import NewFolder
+from zoo.data.atomic_folder import AtomicFolder
 from zoo.errors import UsageError, ZooError
 from zoo.files import (
     beside,
@@ -59,7 +59,7 @@ def test_names_as_long_as_the_file_system_takes_can_be_written(tmp_path, name):
 
 
 def test_a_new_folder_may_have_a_long_name(tmp_path):
-    new = NewFolder(tmp_path / ("x" * 255))
+    new = AtomicFolder(tmp_path / ("x" * 255))
     new.create()
     new.publish()
     assert (tmp_path / ("x" * 255)).is_dir()

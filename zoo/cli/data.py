@@ -5,21 +5,29 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from zoo.contracts import Dataset
     from zoo.data.check import Problem
-    from zoo.data.layout import DatasetInfo, Health
+    from zoo.data.layout import DataQuality, DatasetInfo
 
-app = typer.Typer(help="Import datasets into zoo's layout, check them, and draw smaller ones.", no_args_is_help=True)
+app = typer.Typer(help="Import datasets into zoo's layout, check them, and sample smaller ones.", no_args_is_help=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
-HealthOption = Annotated[
-    bool, typer.Option("--health/--no-health", help="Measure registration, repeated and flat images; takes longer.")
+QualityOption = Annotated[
+    bool,
+    typer.Option(
+        "--quality/--no-quality",
+        help="Check data quality: registration, repeated, clipped and flat images; takes longer.",
+    ),
+]
+OldQualityOption = Annotated[
+    bool, typer.Option("--health/--no-health", hidden=True, help="Former name of --quality/--no-quality.")
 ]
 
 _SHOWN = 10
@@ -30,17 +38,18 @@ def import_(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="Layout of the source; `zoo list dataset` shows all.")],
     src: Annotated[Path, typer.Argument(metavar="SRC", help="Folder to import; it is only read.")],
     dst: Annotated[Path, typer.Argument(metavar="DST", help="Folder to make.")],
-    health: HealthOption = True,
+    quality: QualityOption = True,
+    health: OldQualityOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring a public dataset into zoo's layout; what cannot be used is left out and named."""
+    """Import a public dataset into zoo's layout; files that cannot be used are skipped and named."""
     from rich.console import Console
 
-    from zoo.data.names import plain
+    from zoo.data.layout import printable
     from zoo.data.writer import materialize
 
     dataset = _importer(kind)
-    _quiet()
+    _silence_pillow()
     with Console(stderr=True).status("importing") as status:
         info = materialize(
             dataset, dst, src, progress=lambda done, out: status.update(f"importing: {done} written, {out} left out")
@@ -48,61 +57,59 @@ def import_(
     for item in info.left_out[:_SHOWN]:
         print(f"left out {item.name}: {item.reason}", file=sys.stderr)
     if len(info.left_out) > _SHOWN:
-        print(
-            f"left out {len(info.left_out) - _SHOWN} more; {plain(f'{dst}')}/dataset.json names them all",
-            file=sys.stderr,
-        )
+        where = f"{printable(str(dst))}/dataset.json"
+        print(f"left out {len(info.left_out) - _SHOWN} more; {where} names them all", file=sys.stderr)
     for note in info.notes:
         print(f"note: {note}", file=sys.stderr)
-    info = _with_health(dst, info) if health else info
-    if as_json:
-        _print_json(info)
-        return
-    print(f"{plain(str(dst))}: {info.name}, {_counts(info)}, {len(info.left_out)} left out")
+    ending = f", {len(info.left_out)} left out"
+    _report_new(dst, info, ending, quality=quality and health, as_json=as_json)
 
 
 @app.command("check")
 def check(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset folder.")],
-    health: HealthOption = True,
+    quality: QualityOption = True,
+    health: OldQualityOption = True,
     write: Annotated[
-        bool, typer.Option("--write", help="Put the health into dataset.json, from where tables take it.")
+        bool,
+        typer.Option("--write", help="Store the data quality results in dataset.json, from which tables read them."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Decode every file of a dataset and name what is wrong; exits 1 if a training would be stopped."""
+    """Decode every file of a dataset and name the problems; exits 1 if a training would stop."""
+    from zoo.cli.output import print_json
     from zoo.data.check import check as find_problems
-    from zoo.data.health import write_health
-    from zoo.data.names import plain
+    from zoo.data.layout import printable
+    from zoo.data.quality import write_quality
     from zoo.errors import DataError, UsageError
 
-    if write and not health:
-        raise UsageError("--write stores the health, and --no-health does not measure it", "Leave one of them out")
-    _quiet()
+    quality = quality and health
+    if write and not quality:
+        raise UsageError(
+            "--write stores the data quality, and --no-quality does not measure it", "Leave one of them out"
+        )
+    _silence_pillow()
     problems = find_problems(directory)
     found = None
-    if health:
-        with suppress(DataError):  # the check has named why the folder cannot be read
-            found, warnings = _examine(directory)
+    if quality:
+        with suppress(DataError):  # the check has named the reason
+            found, warnings = _measure(directory)
             problems += warnings
     if write and found:
-        write_health(directory, found)
+        write_quality(directory, found)
     count = Counter(problem.severity for problem in problems)
     if as_json:
-        rows = [{"path": plain(str(p.path)), "what": plain(p.what), "severity": p.severity} for p in problems]
-        _print_json({"ok": not count["error"], "problems": rows, "health": found})
+        rows = [{"path": printable(str(p.path)), "what": printable(p.what), "severity": p.severity} for p in problems]
+        print_json({"ok": not count["error"], "problems": rows, "health": found})
     else:
         for problem in problems:
             print(f"{problem.severity}: {problem}")
         numbers = [f"{count[s]} {s}{'s' * (count[s] != 1)}" for s in ("error", "warning") if count[s]]
-        print(f"{plain(str(directory))}: {', '.join(numbers) or 'ok'}")
+        print(f"{printable(str(directory))}: {', '.join(numbers) or 'ok'}")
         if found:
-            print(f"health: {found.summary}")
+            print(f"data quality: {found.summary}")
             if not write:
-                print(
-                    "the health is not stored; --write puts it into dataset.json, from where tables take it",
-                    file=sys.stderr,
-                )
+                print("not stored; use --write to store it in dataset.json, from which tables read it", file=sys.stderr)
     if count["error"]:
         raise typer.Exit(1)
 
@@ -111,52 +118,51 @@ def check(
 def sample(
     src: Annotated[Path, typer.Argument(metavar="SRC", help="Dataset folder; it is only read.")],
     dst: Annotated[Path, typer.Argument(metavar="DST", help="Folder to make.")],
-    train: Annotated[int, typer.Option(help="Training images to draw; the papers' 500.")] = 500,
-    test: Annotated[int, typer.Option(help="Test images to draw; the papers' 20.")] = 20,
-    seed: Annotated[int, typer.Option(help="Another seed draws other images.")] = 0,
-    health: HealthOption = True,
+    train: Annotated[int, typer.Option(help="Number of training images; the papers use 500.")] = 500,
+    test: Annotated[int, typer.Option(help="Number of test images; the papers use 20.")] = 20,
+    seed: Annotated[int, typer.Option(help="Seed of the random sample.")] = 0,
+    quality: QualityOption = True,
+    health: OldQualityOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw a smaller dataset from each split of a larger one; the same seed draws the same images everywhere."""
-    from zoo.data.draw import draw
+    """Sample a smaller dataset from each split of a larger one; a seed gives the same images on every machine."""
+    from zoo.data.subset import sample_subset
 
-    info = draw(src, dst, train=train, test=test, seed=seed)
-    info = _with_health(dst, info) if health else info
+    info = sample_subset(src, dst, train=train, test=test, seed=seed)
+    _report_new(dst, info, f", sampled with seed {seed}", quality=quality and health, as_json=as_json)
+
+
+def _report_new(directory: Path, info: DatasetInfo, ending: str, *, quality: bool, as_json: bool) -> None:
+    """Measure and store the quality of a new dataset, and print the dataset's name and counts, or its info as JSON."""
+    from zoo.cli.output import print_json
+    from zoo.data.layout import printable
+    from zoo.data.quality import write_quality
+
+    if quality:
+        found, problems = _measure(directory)
+        write_quality(directory, found)
+        info = replace(info, health=found)
+        if problems:
+            print(f"data quality: {found.summary}; to list them, run: zoo data check {directory}", file=sys.stderr)
     if as_json:
-        _print_json(info)
+        print_json(info)
         return
-    print(f"{dst}: {info.name}, {_counts(info)}, drawn with seed {seed}")
+    counts = ", ".join(f"{count} {split}" for split, count in info.splits.items())
+    kind = "pairs" if info.pairs else "visible images, unpaired"
+    print(f"{printable(str(directory))}: {info.name}, {counts} {kind}{ending}")
 
 
-def _with_health(directory: Path, info: DatasetInfo) -> DatasetInfo:
-    """Measure a new dataset's health, write it down, and say on stderr what was found."""
-    from dataclasses import replace
-
-    from zoo.data.health import write_health
-
-    health, problems = _examine(directory)
-    write_health(directory, health)
-    if problems:
-        print(f"health: {health.summary}; to see each, run: zoo data check {directory}", file=sys.stderr)
-    return replace(info, health=health)
-
-
-def _examine(directory: Path) -> tuple[Health, list[Problem]]:
+def _measure(directory: Path) -> tuple[DataQuality, list[Problem]]:
     from rich.console import Console
 
-    from zoo.data.health import examine
+    from zoo.data.quality import measure_quality
 
-    with Console(stderr=True).status("measuring health") as status:
-        return examine(directory, lambda done, of: status.update(f"measuring health: {done} of {of}"))
-
-
-def _counts(info: DatasetInfo) -> str:
-    counts = ", ".join(f"{count} {split}" for split, count in info.splits.items())
-    return f"{counts} {'pairs' if info.pairs else 'visible images, unpaired'}"
+    with Console(stderr=True).status("checking data quality") as status:
+        return measure_quality(directory, lambda done, of: status.update(f"checking data quality: {done} of {of}"))
 
 
-def _quiet() -> None:
-    """Keep Pillow's own warnings of damaged files off the terminal: what matters of them is reported."""
+def _silence_pillow() -> None:
+    """Hide Pillow's warnings of damaged files, which zoo reports itself."""
     import warnings
 
     warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -169,14 +175,6 @@ def _importer(kind: str) -> Dataset:
 
     choice = get_registry().find("dataset", kind)
     if "source" not in choice.contract.needs:
-        raise UsageError(
-            f"dataset {choice.name} is made on the spot and imports nothing", f"Use it as it is: --data {kind}"
-        )
+        raise UsageError(f"dataset {choice.name} is generated and needs no import", f"Use it directly: --data {kind}")
     dataset: Dataset = build(choice)
     return dataset
-
-
-def _print_json(data: Any) -> None:
-    from zoo.cli.output import print_json
-
-    print_json(data)

@@ -13,13 +13,13 @@ from zoo.data.layout import (
     FOLDERS,
     SPLITS,
     DatasetInfo,
-    Entry,
+    StemFiles,
     files_by_stem,
     fingerprint,
     list_split,
+    printable,
     read_info,
 )
-from zoo.data.names import plain
 from zoo.data.temperatures import read_temperatures
 from zoo.errors import DataError
 
@@ -46,7 +46,7 @@ class Problem:
     """An error stops every training on the dataset; a warning does not."""
 
     def __str__(self) -> str:
-        return plain(f"`{self.path}` {self.what}")
+        return printable(f"`{self.path}` {self.what}")
 
 
 def check(root: Path) -> list[Problem]:
@@ -67,14 +67,14 @@ def check(root: Path) -> list[Problem]:
 
 
 def verify_pairs(root: Path, split: str) -> list[Problem]:
-    """Return the problems that would stop a training, found quickly: from file lists, headers and file ends.
+    """Return the problems that would stop a training, from file lists, headers and file ends only.
 
     Names a missing or empty folder, a missing partner, a truncated file and images of different sizes.
 
     Raises:
         DataError: `root` is not a dataset folder.
     """
-    return list(_split_problems(root, split, read_info(root), _glance))
+    return list(_split_problems(root, split, read_info(root), _read_header))
 
 
 def require_usable(root: Path, splits: Iterable[str] = SPLITS) -> None:
@@ -90,39 +90,41 @@ def require_usable(root: Path, splits: Iterable[str] = SPLITS) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Look:
-    """What one look at a file gave: why it cannot be used, or its facts."""
+class _FileFacts:
+    """Facts of one file, or why it cannot be used."""
 
     error: str = ""
     size: tuple[int, ...] = ()
     bits: int = 0
-    """Bits of a value; 0 if the look did not go so far."""
+    """Bits of a value; 0 if only the header was read."""
     top: int = 0
     """Largest label."""
 
 
-def _glance(kind: str, path: Path) -> _Look:
-    """Look at the header and the end of a file; decode it only if it does not end as its suffix promises."""
+def _read_header(kind: str, path: Path) -> _FileFacts:
+    """Read the header and the end of a file; decode it only if it does not end as files of its suffix do."""
     try:
         size = header_size(path)
         end = _ENDS.get(path.suffix.lower())
         if path.suffix.lower() != ".npy" and (end is None or not _ends_with(path, end)):
             _READERS[kind](path)
-        return _Look(size=size)
+        return _FileFacts(size=size)
     except DataError as error:
-        return _Look(error=_without_path(error, path))
+        return _FileFacts(error=_without_path(error, path))
 
 
-def _decode(kind: str, path: Path) -> _Look:
+def _decode(kind: str, path: Path) -> _FileFacts:
     try:
         pixels = _READERS[kind](path)
     except DataError as error:
-        return _Look(error=_without_path(error, path))
+        return _FileFacts(error=_without_path(error, path))
     top = int(pixels.max()) if kind == "labels" else 0
-    return _Look(size=pixels.shape[:2], bits=8 * pixels.dtype.itemsize, top=top)
+    return _FileFacts(size=pixels.shape[:2], bits=8 * pixels.dtype.itemsize, top=top)
 
 
-def _split_problems(root: Path, split: str, info: DatasetInfo, look: Callable[[str, Path], _Look]) -> Iterator[Problem]:
+def _split_problems(
+    root: Path, split: str, info: DatasetInfo, read: Callable[[str, Path], _FileFacts]
+) -> Iterator[Problem]:
     folder = root / split
     try:
         entries = list_split(root, split)
@@ -137,7 +139,7 @@ def _split_problems(root: Path, split: str, info: DatasetInfo, look: Callable[[s
         return
     optional = [kind for kind in ("labels", "celsius") if any(getattr(entry, kind) for entry in entries)]
     with ThreadPoolExecutor() as pool:
-        for problems in pool.map(lambda entry: list(_entry_problems(folder, entry, info, optional, look)), entries):
+        for problems in pool.map(lambda entry: list(_entry_problems(folder, entry, info, optional, read)), entries):
             yield from problems
     unknown = {name for row in temperatures.values() for name in row} - set(info.classes)
     if unknown:
@@ -146,7 +148,7 @@ def _split_problems(root: Path, split: str, info: DatasetInfo, look: Callable[[s
 
 
 def _entry_problems(
-    folder: Path, entry: Entry, info: DatasetInfo, optional: Sequence[str], look: Callable[[str, Path], _Look]
+    folder: Path, entry: StemFiles, info: DatasetInfo, optional: Sequence[str], read: Callable[[str, Path], _FileFacts]
 ) -> Iterator[Problem]:
     present = {kind: path for kind in FOLDERS if (path := getattr(entry, kind)) is not None}
     first = next(iter(present.values()))
@@ -154,37 +156,43 @@ def _entry_problems(
     for kind in wanted:
         if kind not in present:
             yield Problem(path=first, what=f"has no partner in {folder.name}/{kind}")
-    seen = {kind: look(kind, path) for kind, path in present.items()}
-    for kind, facts in seen.items():
+    facts_of = {kind: read(kind, path) for kind, path in present.items()}
+    for kind, facts in facts_of.items():
         if facts.error:
             yield Problem(path=present[kind], what=facts.error)
         elif kind == "thermal" and facts.bits and facts.bits != info.thermal_bits:
-            yield Problem(path=present[kind], what=f"has {facts.bits} bits, but dataset.json says {info.thermal_bits}")
+            yield Problem(
+                path=present[kind], what=f"has {facts.bits} bits, but dataset.json states {info.thermal_bits}"
+            )
         elif kind == "labels" and facts.top > 0 and facts.top >= len(info.classes):
             yield Problem(path=present[kind], what=f"has label {facts.top}, but there are {len(info.classes)} classes")
-    sizes = {kind: facts.size for kind, facts in seen.items() if not facts.error and (info.pairs or kind != "thermal")}
+    sizes = {
+        kind: facts.size for kind, facts in facts_of.items() if not facts.error and (info.pairs or kind != "thermal")
+    }
     if len(set(sizes.values())) > 1:
         text = ", ".join(f"{kind} {'x'.join(map(str, size))}" for kind, size in sizes.items())
         yield Problem(path=first, what=f"differs in size from its partners: {text} (height x width)")
 
 
 def _info_problems(root: Path, info: DatasetInfo) -> Iterator[Problem]:
-    """Hold what `dataset.json` says against what is there."""
+    """Compare `dataset.json` with the files."""
     path = root / "dataset.json"
     try:
         splits = {split: list_split(root, split) for split in SPLITS}
         found = fingerprint(root, info)
     except DataError:
-        return  # named already
+        return  # reported above
     for split, entries in splits.items():
         count = sum(entry.visible is not None for entry in entries)
         if info.splits.get(split, 0) != count:
-            yield Problem(path=path, what=f"says {info.splits.get(split, 0)} images in {split}, but there are {count}")
-        for kind, said in (("labels", bool(info.classes)), ("celsius", info.celsius)):
-            there = any(getattr(entry, kind) for entry in entries)
-            if said and not there and count:
+            yield Problem(
+                path=path, what=f"states {info.splits.get(split, 0)} images in {split}, but there are {count}"
+            )
+        for kind, described in (("labels", bool(info.classes)), ("celsius", info.celsius)):
+            present = any(getattr(entry, kind) for entry in entries)
+            if described and not present and count:
                 yield Problem(path=path, what=f"describes {kind}, but there are none in {split}")
-            if there and not said:
+            if present and not described:
                 yield Problem(path=path, what=f"does not describe the {kind} that are in {split}")
     if info.fingerprint and info.fingerprint != found:
         yield Problem(path=path, what="is older than the files: their fingerprint has changed", severity="warning")

@@ -1,4 +1,4 @@
-"""A split decoded into arrays of one square size, in memory or wherever else the arrays lie. Imports no torch."""
+"""A split decoded into arrays of one square size, in memory or in files. Imports no torch."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from PIL import Image
 from zoo.data.check import require_usable
 from zoo.data.images import read_celsius, read_labels, read_thermal, read_visible
 from zoo.data.layout import DatasetInfo, list_split, read_info
-from zoo.data.temperatures import mean_by_object
+from zoo.data.temperatures import mean_by_object, read_temperatures
 from zoo.errors import DataError
 
 Array = NDArray[Any]
-Make = Callable[[str, tuple[int, ...], DTypeLike], Array]
-"""Makes an array of a name, shape and type, to be filled."""
+MakeArray = Callable[[str, tuple[int, ...], DTypeLike], Array]
+"""Returns an empty array of a name, shape and type."""
 
-AHEAD = 64
-"""Images in the hands of the decoding threads at once: what bounds their memory."""
+PREFETCH = 64
+"""Number of images decoded in parallel or waiting, which bounds the memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class ArrayFiles:
     """The files of one array and how they are read."""
 
     paths: tuple[Path, ...]
@@ -45,7 +45,7 @@ class Kind:
         return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SplitFiles:
     """A split before it is decoded."""
 
@@ -53,12 +53,14 @@ class SplitFiles:
     stems: tuple[str, ...]
     """Stems of the visible images, in order."""
     size: int
-    kinds: Mapping[str, Kind]
+    files: Mapping[str, ArrayFiles]
     """`visible` and `thermal`, and where the split has them `labels` and `celsius`."""
+    temperatures: NDArray[np.float32] | None
+    """Mean degrees [n, classes] of a class in an image, NaN where it does not occur; None without `temperature.csv`."""
 
     @classmethod
     def find(cls, root: Path, split: str, size: int) -> SplitFiles:
-        """List a split's files after a quick look at each.
+        """List a split's files after checking their headers.
 
         Raises:
             DataError: the folder is no dataset, or a file of the split cannot be used.
@@ -67,27 +69,36 @@ class SplitFiles:
         require_usable(root, (split,))
         entries = list_split(root, split)
         visible = [entry for entry in entries if entry.visible is not None]
+        thermal = [entry.thermal for entry in entries if entry.thermal]
+        thermal_type = np.uint8 if info.thermal_bits == 8 else np.float32
         bicubic, nearest = Image.Resampling.BICUBIC, Image.Resampling.NEAREST
-        thermal = np.uint8 if info.thermal_bits == 8 else np.float32
         found = {
-            "visible": _kind((e.visible for e in visible), read_visible, bicubic, size, np.uint8, 3),
-            "thermal": _kind(
-                (e.thermal for e in entries if e.thermal), partial(_thermal, info), bicubic, size, thermal
-            ),
-            "labels": _kind((e.labels for e in visible), read_labels, nearest, size, np.uint8),
-            "celsius": _kind((e.celsius for e in visible), read_celsius, bicubic, size, np.float32),
+            "visible": _array_files((e.visible for e in visible), read_visible, bicubic, (size, size, 3), np.uint8),
+            "thermal": _array_files(thermal, partial(_read_thermal, info), bicubic, (size, size), thermal_type),
+            "labels": _array_files((e.labels for e in visible), read_labels, nearest, (size, size), np.uint8),
+            "celsius": _array_files((e.celsius for e in visible), read_celsius, bicubic, (size, size), np.float32),
         }
-        kinds = {name: kind for name, kind in found.items() if kind}
-        return cls(info=info, stems=tuple(entry.stem for entry in visible), size=size, kinds=kinds)
+        stems = tuple(entry.stem for entry in visible)
+        table = read_temperatures(root, split)
+        rows = [[table.get(stem, {}).get(name, float("nan")) for name in info.classes] for stem in stems]
+        return cls(
+            info=info,
+            stems=stems,
+            size=size,
+            files={name: files for name, files in found.items() if files},
+            temperatures=np.array(rows, np.float32) if table else None,
+        )
 
     @property
     def bytes(self) -> int:
         """Size of all arrays that `decode` makes."""
-        made = self.kinds["thermal"].bytes // np.dtype(self.kinds["thermal"].dtype).itemsize * 4
-        return sum(kind.bytes for kind in self.kinds.values()) + made * (self._reads_degrees + self._segments)
+        floats = int(np.prod(self.files["thermal"].shape)) * 4
+        return sum(files.bytes for files in self.files.values()) + floats * (
+            self._thermal_is_celsius + self._has_objects
+        )
 
-    def decode(self, make: Make) -> dict[str, Array]:
-        """Decode and resize every file into the arrays that `make` gives, aspect ignored, as the papers' code does.
+    def decode(self, make: MakeArray) -> dict[str, Array]:
+        """Decode and resize every file into the arrays of `make`, aspect ignored, as the papers' code does.
 
         Returns:
             `visible` uint8 [n, size, size, 3]; `thermal` uint8 or float32 [n, size, size], as stored in the files; where the
@@ -97,57 +108,60 @@ class SplitFiles:
             DataError: a file cannot be used.
         """
         arrays = {}
-        for name, kind in self.kinds.items():
-            array = arrays[name] = make(name, kind.shape, kind.dtype)
-            for number, pixels in enumerate(_decoded(kind, self.size)):
-                array[number] = pixels
-        if self._reads_degrees:
+        for name, files in self.files.items():
+            array = arrays[name] = make(name, files.shape, files.dtype)
+            for index, pixels in enumerate(_decoded(files, self.size)):
+                array[index] = pixels
+        if self._thermal_is_celsius:
             thermal = arrays["thermal"]
             celsius = arrays["celsius"] = make("celsius", thermal.shape, np.float32)
-            for number, pixels in enumerate(thermal):
-                celsius[number] = _degrees(pixels, self.info)
-        if self._segments:
+            low, high = self.info.stored_range
+            scale = np.float32((self.info.thermal_high - self.info.thermal_low) / (high - low))
+            for index, values in enumerate(thermal):
+                celsius[index] = (
+                    np.float32(self.info.thermal_low) + (values.astype(np.float32) - np.float32(low)) * scale
+                )
+        if self._has_objects:
             labels, celsius = arrays["labels"], arrays["celsius"]
             means = arrays["object_celsius"] = make("object_celsius", celsius.shape, np.float32)
-            for number in range(len(labels)):
-                means[number] = mean_by_object(labels[number], celsius[number])
+            for index in range(len(labels)):
+                means[index] = mean_by_object(labels[index], celsius[index])
         return arrays
 
     @property
-    def _reads_degrees(self) -> bool:
+    def _thermal_is_celsius(self) -> bool:
         """Whether the thermal files themselves hold degrees."""
-        return "celsius" not in self.kinds and "celsius" in self.info.offers
+        return "celsius" not in self.files and "celsius" in self.info.offers
 
     @property
-    def _segments(self) -> bool:
-        has_degrees = "celsius" in self.kinds or self._reads_degrees
-        return "labels" in self.kinds and has_degrees and self.info.thermal_range is not None
+    def _has_objects(self) -> bool:
+        has_degrees = "celsius" in self.files or self._thermal_is_celsius
+        return "labels" in self.files and has_degrees and self.info.thermal_range is not None
 
 
-def _kind(
+def _array_files(
     paths: Iterable[Path | None],
     read: Callable[[Path], Array],
     method: Image.Resampling,
-    size: int,
+    shape: tuple[int, ...],
     dtype: DTypeLike,
-    *channels: int,
-) -> Kind | None:
-    """Return the files of an array, or None where there are none, or some are missing."""
+) -> ArrayFiles | None:
+    """Return the files of an array of images of a shape, or None if there are none or some are missing."""
     found = tuple(paths)
-    whole = tuple(path for path in found if path is not None)
-    if not whole or len(whole) < len(found):
+    present = tuple(path for path in found if path is not None)
+    if not present or len(present) < len(found):
         return None
-    return Kind(paths=whole, read=read, method=method, shape=(len(whole), size, size, *channels), dtype=dtype)
+    return ArrayFiles(paths=present, read=read, method=method, shape=(len(present), *shape), dtype=dtype)
 
 
-def _decoded(kind: Kind, size: int) -> Iterator[Array]:
-    """Yield every image of a kind at its size, in order, a few ahead of who takes them."""
+def _decoded(files: ArrayFiles, size: int) -> Iterator[Array]:
+    """Yield every image at its size, in order, and decode the next ones in the background."""
     with ThreadPoolExecutor() as pool:
         waiting: deque[Future[Array]] = deque()
         try:
-            for path in kind.paths:
-                waiting.append(pool.submit(_read, kind, path, size))
-                if len(waiting) >= AHEAD:
+            for path in files.paths:
+                waiting.append(pool.submit(_read_resized, files, path, size))
+                if len(waiting) >= PREFETCH:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -156,27 +170,17 @@ def _decoded(kind: Kind, size: int) -> Iterator[Array]:
                 future.cancel()
 
 
-def _read(kind: Kind, path: Path, size: int) -> Array:
-    return _resize(kind.read(path), size, kind.method)
-
-
-def _resize(pixels: Array, size: int, method: Image.Resampling) -> Array:
-    """Resize [H, W] or [H, W, 3] to a square; uint16 and float images keep their precision as float32."""
+def _read_resized(files: ArrayFiles, path: Path, size: int) -> Array:
+    """Return a file resized to a square; uint16 and float images keep their precision as float32."""
+    pixels = files.read(path)
     if pixels.dtype != np.uint8:
         pixels = pixels.astype(np.float32)
-    return np.array(Image.fromarray(pixels).resize((size, size), method))
+    return np.array(Image.fromarray(pixels).resize((size, size), files.method))
 
 
-def _thermal(info: DatasetInfo, path: Path) -> Array:
+def _read_thermal(info: DatasetInfo, path: Path) -> Array:
     pixels = read_thermal(path)
     if 8 * pixels.dtype.itemsize != info.thermal_bits:  # else 8-bit and 16-bit values would share one scale
-        found = f"`{path}` has {8 * pixels.dtype.itemsize} bits, but dataset.json says {info.thermal_bits}"
+        found = f"`{path}` has {8 * pixels.dtype.itemsize} bits, but dataset.json states {info.thermal_bits}"
         raise DataError(found, "Convert it or correct dataset.json")
     return pixels
-
-
-def _degrees(thermal: Array, info: DatasetInfo) -> Array:
-    """Return stored thermal numbers as degrees Celsius, for sets whose thermal files hold degrees."""
-    low, high = info.stored_range
-    scale = np.float32((info.thermal_high - info.thermal_low) / (high - low))
-    return np.float32(info.thermal_low) + (thermal.astype(np.float32) - np.float32(low)) * scale

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from zoo.data.opening import FIX, decode, opened, reason, unreadable
+from zoo.data.opening import FIX, decode_image, error_text, open_image, unreadable_image
 from zoo.errors import DataError
 from zoo.layers.pixels import LUMA
 
@@ -28,7 +28,7 @@ MAX_PIXELS = 178_956_970
 """Largest number of values in an array file, the same as Pillow's limit for images; a damaged header may claim any number."""
 
 _NPY = b"\x93NUMPY"  # how an array file begins
-_noted: set[int] = set()
+_logged: set[int] = set()
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def read_visible(path: Path, *, any_size: bool = False) -> NDArray[np.uint8]:
     Raises:
         DataError: the file is missing, truncated, no image, or too large.
     """
-    image = decode(path, any_size=any_size)
+    image = decode_image(path, any_size=any_size)
     return to_rgb(image, f"`{path}`") if isinstance(image, Image.Image) else to_bytes(image)
 
 
@@ -51,7 +51,7 @@ def to_rgb(image: Image.Image, name: str = "the picture") -> NDArray[np.uint8]:
     """Return a picture as RGB, uint8 [H, W, 3], upright by its EXIF orientation; 16-bit grey is scaled by `to_bytes`.
 
     Raises:
-        DataError: it cannot be decoded, or its pixels are floats or 32-bit integers, whose range is not known.
+        DataError: it cannot be decoded, or its pixels are floats or 32-bit integers of unknown range.
     """
     try:
         if image.getexif().get(ORIENTATION, 1) != 1:
@@ -63,7 +63,7 @@ def to_rgb(image: Image.Image, name: str = "the picture") -> NDArray[np.uint8]:
                 image = image.convert("RGBA")
             return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     except Exception as error:  # a file that was opened and not yet decoded
-        raise DataError(f"{name} cannot be decoded: {reason(error)}", FIX) from error
+        raise DataError(f"{name} cannot be decoded: {error_text(error)}", FIX) from error
     raise DataError(f"{name} has pixels of type {image.mode}, whose range is not known", "Save it as 8-bit RGB")
 
 
@@ -75,32 +75,32 @@ def to_bytes(counts: Array) -> NDArray[np.uint8]:
     """
     high = int(counts.max())
     bits = next(bits for bits in COUNTS if high < 2**bits)
-    if bits < COUNTS[-1] and high and bits not in _noted:
-        _noted.add(bits)
+    if bits < COUNTS[-1] and high and bits not in _logged:
+        _logged.add(bits)
         log.warning(
-            "16-bit visible images whose values end below %d are read as %d-bit: %d becomes white",
+            "16-bit visible images with all values below %d are read as %d-bit: %d becomes white",
             2**bits, bits, 2**bits - 1,
         )  # fmt: skip
     return (counts >> (bits - 8)).astype(np.uint8)
 
 
 def read_thermal(path: Path) -> Array:
-    """Return a thermal image, [H, W], as uint8, uint16 or float32, with every bit that the file holds.
+    """Return a thermal image, [H, W], as uint8, uint16 or float32, in the depth of the file.
 
-    A colour file is accepted if it is grey in fact (thermal JPEGs often have three equal channels). NPY files may be [H, W, 1].
+    A colour file is accepted if it is grey (thermal JPEGs often have three equal channels). NPY files may be [H, W, 1].
 
     Raises:
-        DataError: the file is missing, truncated, of an unsupported type, or painted in false colours.
+        DataError: the file is missing, truncated, of an unsupported type, or in false colours.
     """
     if path.suffix.lower() == ".npy":
         return _read_npy(path)
-    image = decode(path)
+    image = decode_image(path)
     try:
         return _one_channel_of(image, path)
     except DataError:
         raise
     except Exception as error:
-        raise unreadable(path, error) from error
+        raise unreadable_image(path, error) from error
 
 
 def _one_channel_of(image: Image.Image | NDArray[np.uint16], path: Path) -> Array:
@@ -127,7 +127,7 @@ def read_labels(path: Path, *, any_size: bool = False) -> NDArray[np.uint8]:
     Raises:
         DataError: the file is missing, truncated, too large, or not an 8-bit image of one channel.
     """
-    image = decode(path, any_size=any_size)
+    image = decode_image(path, any_size=any_size)
     if not isinstance(image, Image.Image):
         raise DataError(f"labels `{path}` have colours of 16 bits", "Save class indices as 8-bit grey PNG")
     return label_indices(image, f"`{path}`")
@@ -144,7 +144,7 @@ def label_indices(image: Image.Image, name: str = "of the picture") -> NDArray[n
     try:
         return np.asarray(image)
     except Exception as error:  # a file that was opened and not yet decoded
-        raise DataError(f"labels {name} cannot be decoded: {reason(error)}", FIX) from error
+        raise DataError(f"labels {name} cannot be decoded: {error_text(error)}", FIX) from error
 
 
 def read_celsius(path: Path) -> NDArray[np.float32]:
@@ -184,11 +184,11 @@ def header_size(path: Path) -> tuple[int, int]:
         if path.suffix.lower() == ".npy":
             height, width = one_channel(np.load(path, mmap_mode="r", allow_pickle=False)).shape
             return height, width
-        with opened(path, any_size=True) as image:
+        with open_image(path, any_size=True) as image:
             width, height = image.size
             turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
     except Exception as error:
-        raise unreadable(path, error) from error
+        raise unreadable_image(path, error) from error
     return (width, height) if turned else (height, width)
 
 
@@ -202,10 +202,10 @@ def stored_bits(path: Path) -> int:
         if path.suffix.lower() == ".npy":
             dtype = np.load(path, mmap_mode="r", allow_pickle=False).dtype
             return 32 if dtype.kind == "f" else 8 * dtype.itemsize
-        with opened(path, any_size=True) as image:
+        with open_image(path, any_size=True) as image:
             return 16 if image.mode.startswith("I;16") else 32 if image.mode == "F" else 8
     except Exception as error:
-        raise unreadable(path, error) from error
+        raise unreadable_image(path, error) from error
 
 
 def one_channel(array: Array) -> Array:
@@ -216,9 +216,9 @@ def one_channel(array: Array) -> Array:
 def _read_npy(path: Path) -> Array:
     try:
         with path.open("rb") as file:
-            if file.read(len(_NPY)) != _NPY:  # NumPy would take it for a pickle, and advise to execute it
+            if file.read(len(_NPY)) != _NPY:  # NumPy would read it as a pickle, and advise to execute it
                 raise DataError(f"image `{path}` cannot be decoded: it is not an NPY file", FIX)
-        # Mapping reserves no memory for what a header claims, and refuses a claim that the file does not hold.
+        # Mapping allocates no memory by the header's claim, and fails if the file is shorter.
         array = np.load(path, mmap_mode="r", allow_pickle=False)
         array = one_channel(array) if isinstance(array, np.ndarray) else array
         if not isinstance(array, np.ndarray) or array.ndim != 2 or array.size == 0:
@@ -233,7 +233,7 @@ def _read_npy(path: Path) -> Array:
     except DataError:
         raise
     except Exception as error:
-        raise unreadable(path, error) from error
+        raise unreadable_image(path, error) from error
 
 
 def _finite(array: NDArray[np.float32], path: Path) -> NDArray[np.float32]:

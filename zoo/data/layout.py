@@ -1,4 +1,4 @@
-"""The one dataset layout: what a folder holds and what `dataset.json` says of it. Imports no torch, numpy or pillow.
+"""The dataset layout: the files of a folder, the fields of `dataset.json`, and names of files. Imports no torch, numpy or pillow.
 
 ROOT/dataset.json                        DatasetInfo
 ROOT/{train,test}/visible/STEM.png       what an ordinary camera sees
@@ -11,7 +11,8 @@ ROOT/{train,test}/temperature.csv        optional `stem,class,celsius`: mean deg
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+import unicodedata
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,12 +28,11 @@ TEMPERATURE_FILE = "temperature.csv"
 FOLDERS = {"visible": IMAGE_SUFFIXES, "thermal": THERMAL_SUFFIXES, "labels": (".png",), "celsius": (".npy",)}
 
 Unit = Literal["grey", "celsius"]
-_ANEW = "import the dataset into a new folder: zoo data import KIND SRC DST"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A file of the source that an importer did not bring along."""
+    """A file of the source that an importer skipped."""
 
     name: str
     """Its path inside the source."""
@@ -40,36 +40,40 @@ class LeftOut:
     """Why, in one line."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Health:
-    """How fit a dataset is, in counts; `zoo.data.health` measures it, and tables show `summary`."""
+class DataQuality(msgspec.Struct, frozen=True, kw_only=True):
+    """Results of the data quality checks of a dataset, in counts; `zoo.data.quality` measures them, tables show `summary`."""
 
     images: int
-    """Visible images that were looked at."""
-    judged: int = 0
-    """Pairs whose registration could be told from their edges."""
+    """Number of visible images checked."""
+    checked: int = msgspec.field(default=0, name="judged")
+    """Number of pairs with edges enough to check their registration."""
     misregistered: int = 0
-    """Pairs of these whose two images are shifted against each other."""
+    """Number of checked pairs whose two images are shifted against each other."""
     shift: float = 0.0
-    """Median shift of the judged pairs in pixels, as far as it is known to about a pixel."""
+    """Median shift of the checked pairs in pixels, accurate to about a pixel."""
     repeated: int = 0
-    """Test images that the training split shows too."""
+    """Number of test images that the training split contains too."""
     clipped: int = 0
-    """Thermal images of which a large part lies at or beyond an end of the thermal range."""
+    """Number of thermal images of which a large part lies at or beyond an end of the thermal range."""
     constant: int = 0
-    """Thermal images without contrast."""
+    """Number of thermal images without contrast."""
     mismatched: int = 0
-    """Files that do not hold what their folder says: labels in other colours, a thermal image in place of the visible."""
+    """Number of files in the wrong place: labels in other colours, a thermal image in place of the visible."""
     unreadable: int = 0
-    """Files that cannot be decoded."""
+    """Number of files that cannot be decoded."""
     fingerprint: str = ""
     """The dataset's fingerprint when this was measured."""
 
     @property
+    def judged(self) -> int:
+        """Former name of `checked`."""
+        return self.checked
+
+    @property
     def summary(self) -> str:
-        """What a table says of the dataset, in one line."""
+        """The problems found, in one line."""
         counts = {
-            f"of {self.judged} judged pairs misregistered": self.misregistered,
+            f"of {self.checked} checked pairs misregistered": self.misregistered,
             "test images repeated in training": self.repeated,
             "thermal images clipped": self.clipped,
             "thermal images constant": self.constant,
@@ -78,26 +82,30 @@ class Health:
         }
         found = [f"{count} {what}" for what, count in counts.items() if count]
         return (
-            ", ".join(found) or f"no fault found in {self.images} images ({self.judged} pairs judged for registration)"
+            ", ".join(found)
+            or f"no problem found in {self.images} images (registration checked in {self.checked} pairs)"
         )
+
+
+Health = DataQuality  # former name, for one release
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetInfo:
-    """What `dataset.json` says of a dataset."""
+    """The content of `dataset.json`."""
 
     name: str
     """Short name, as shown in tables."""
     source: str = ""
     """Where the images come from: paper, address, or how they were made."""
     license: str = ""
-    """What the publishers allow; empty where they state nothing."""
+    """The publishers' license; empty if they state none."""
     citation: str = ""
     """How to cite it."""
     splits: dict[str, int]
     """Number of pairs by split; of visible images where the set is unpaired."""
     pairs: bool = True
-    """Whether the same stem in `visible` and `thermal` is the same view."""
+    """Whether images of one stem in `visible` and `thermal` show the same scene."""
     classes: tuple[str, ...] = ()
     """Class names of the label indices 0, 1, ...; empty without labels."""
     celsius: bool = False
@@ -113,21 +121,21 @@ class DatasetInfo:
     class_temperatures: dict[str, float] = field(default_factory=dict)
     """Mean degrees Celsius of each class over the training images that show it; a class that never occurs is absent."""
     left_out: tuple[LeftOut, ...] = ()
-    """What the importer did not bring along, and why."""
+    """Files that the importer skipped, with reasons."""
     notes: tuple[str, ...] = ()
-    """What the importer decided by itself, one sentence each."""
+    """Decisions of the importer, one sentence each."""
     fingerprint: str = ""
     """`fingerprint(root)` at the time of writing."""
     drawn: str = ""
-    """How `zoo data sample` drew this set from another; empty for a whole one."""
-    health: Health | None = None
-    """What `zoo.data.health` found, or None where it was not measured; no part of the fingerprint."""
+    """How `zoo data sample` made this subset of another dataset; empty for a whole one."""
+    health: DataQuality | None = None
+    """Results of the data quality checks, or None where they were not run; no part of the fingerprint."""
 
     @property
     def offers(self) -> frozenset[str]:
         """Features that a recipe may need: `pairs`, `labels`, `celsius`, `temperatures`, `thermal_segmentation`.
 
-        The last two are given to networks in the thermal range, and so only where that is known in degrees.
+        Networks receive the last two in the thermal range, so these need a range in degrees.
         """
         has_celsius = self.celsius or (self.unit == "celsius" and self.pairs)
         in_range = bool(self.classes) and has_celsius and self.thermal_range is not None
@@ -149,8 +157,7 @@ class DatasetInfo:
     def stored_range(self) -> tuple[float, float]:
         """Stored numbers that networks see as -1 and 1.
 
-        Grey files and float files hold the unit itself; integer files of degrees spread low to high over all their
-        levels, so that 8 or 16 bits lose as little as they can.
+        Grey files and float files hold the unit itself; integer files of degrees spread the range over all their levels.
         """
         if self.unit == "celsius" and self.thermal_bits < 32:
             return 0.0, float(2**self.thermal_bits - 1)
@@ -158,8 +165,8 @@ class DatasetInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """The files of one stem; a file that is not there is None."""
+class StemFiles:
+    """The files of one stem; a missing file is None."""
 
     stem: str
     visible: Path | None = None
@@ -168,8 +175,11 @@ class Entry:
     celsius: Path | None = None
 
 
+Entry = StemFiles  # former name, for one release
+
+
 def read_info(root: Path) -> DatasetInfo:
-    """Return what `root/dataset.json` says.
+    """Return the content of `root/dataset.json`.
 
     Raises:
         DataError: there is no such folder, it is empty, or its `dataset.json` is missing or damaged.
@@ -187,16 +197,29 @@ def read_info(root: Path) -> DatasetInfo:
     try:
         info = msgspec.json.decode(path.read_bytes(), type=DatasetInfo)
     except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
-        raise DataError(f"`{path}` cannot be read: {error}", f"Correct the file, or {_ANEW}") from error
-    if not info.thermal_low < info.thermal_high:
         raise DataError(
-            f"`{path}` has thermal_low {info.thermal_low:g}, which is not below thermal_high {info.thermal_high:g}",
-            "Correct the two numbers",
-        )
+            f"`{path}` cannot be read: {error}",
+            "Correct the file, or import the dataset into a new folder: zoo data import KIND SRC DST",
+        ) from error
+    if not info.thermal_low < info.thermal_high:
+        ends = f"thermal_low {info.thermal_low:g} is not below thermal_high {info.thermal_high:g}"
+        raise DataError(f"in `{path}` {ends}", "Correct the two numbers")
     return info
 
 
-def list_split(root: Path, split: str) -> list[Entry]:
+def encode_info(info: DatasetInfo) -> bytes:
+    """Return the content of `dataset.json`."""
+    return msgspec.json.format(msgspec.json.encode(info), indent=2) + b"\n"
+
+
+def write_info(root: Path, info: DatasetInfo) -> DatasetInfo:
+    """Write `root/dataset.json` with the fingerprint of the files, and return what was written."""
+    info = replace(info, fingerprint=fingerprint(root, info))
+    (root / INFO_FILE).write_bytes(encode_info(info))
+    return info
+
+
+def list_split(root: Path, split: str) -> list[StemFiles]:
     """Return every stem of a split's visible and thermal images with the files that go with it, sorted by stem.
 
     Raises:
@@ -204,7 +227,7 @@ def list_split(root: Path, split: str) -> list[Entry]:
     """
     found = {kind: files_by_stem(root / split / kind, suffixes) for kind, suffixes in FOLDERS.items()}
     stems = sorted(found["visible"].keys() | found["thermal"].keys())
-    return [Entry(stem=stem, **{kind: files.get(stem) for kind, files in found.items()}) for stem in stems]
+    return [StemFiles(stem=stem, **{kind: files.get(stem) for kind, files in found.items()}) for stem in stems]
 
 
 def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
@@ -221,7 +244,7 @@ def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
             continue
         if path.stem in files:
             raise DataError(
-                f"`{path}` and `{files[path.stem].name}` beside it have the same stem",
+                f"`{path}` and `{files[path.stem].name}` in its folder have the same stem",
                 "Rename one of the two, or move it out of the folder",
             )
         files[path.stem] = path
@@ -229,10 +252,9 @@ def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
 
 
 def fingerprint(root: Path, info: DatasetInfo | None = None) -> str:
-    """Return the SHA-256 over all that a training sees: names and contents of the files, and how values are scaled.
+    """Return the SHA-256 of everything that a training uses: names and contents of the files, and the scale of values.
 
-    `info` is read from `root` unless given. What only people read (source, license, citation) does not count, nor do
-    files that the layout does not know.
+    `info` is read from `root` unless given. Source, license, citation and other files do not count.
     """
     info = info or read_info(root)
     digest = hashlib.sha256()
@@ -246,10 +268,32 @@ def fingerprint(root: Path, info: DatasetInfo | None = None) -> str:
 
 
 def _files(root: Path) -> list[Path]:
-    files: list[Path] = []
+    files = [root / split / TEMPERATURE_FILE for split in SPLITS]
     for split in SPLITS:
         for entry in list_split(root, split):
-            paths = (entry.visible, entry.thermal, entry.labels, entry.celsius)
-            files += [path for path in paths if path is not None]
-        files += [path for path in [root / split / TEMPERATURE_FILE] if path.is_file()]
-    return sorted(files, key=lambda path: path.relative_to(root).as_posix())
+            files += [path for kind in FOLDERS if (path := getattr(entry, kind))]
+    return sorted((path for path in files if path.is_file()), key=lambda path: path.relative_to(root).as_posix())
+
+
+def printable(text: str) -> str:
+    """Return a file name with control characters and bytes that are not UTF-8 written as `%XX`, in Unicode's composed form (NFC).
+
+    Archives of other systems unpack to names in other encodings (GBK, Shift JIS), which neither JSON nor a terminal accepts.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    codes = {letter: letter.encode(errors="surrogateescape") for letter in composed if _needs_escape(letter)}
+    return "".join("".join(f"%{byte:02X}" for byte in codes.get(letter, b"")) or letter for letter in composed)
+
+
+def printable_stem(path: Path | str) -> str:
+    """Return the stem under which an image is stored; see `printable`."""
+    return printable(Path(path).stem)
+
+
+def is_printable(text: str) -> bool:
+    """Return whether a name has no control character and no byte that is not UTF-8."""
+    return not any(map(_needs_escape, text))
+
+
+def _needs_escape(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")  # control, surrogate, line and paragraph separator

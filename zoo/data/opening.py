@@ -22,22 +22,22 @@ _GREY_BYTES = "RGBA"
 _BITS, _PLANES = 258, 284
 """Tags of TIFF: bits of each channel, and how the channels are stored."""
 _PILLOW = threading.Lock()
-"""Held while Pillow's own limit of pixels, which is global, is lifted."""
+"""Lock around changes of Pillow's global limit of pixels."""
 
 
-def decode(path: Path, *, any_size: bool = False) -> Image.Image | NDArray[np.uint16]:
+def decode_image(path: Path, *, any_size: bool = False) -> Image.Image | NDArray[np.uint16]:
     """Return an image, upright; colours of 16 bits, of which Pillow keeps the upper byte only, as uint16 [H, W, 3].
 
-    Pillow's decoders raise whatever a damaged file leads them to, so that every error is the file's.
+    Damaged files make Pillow raise anything, so every error becomes a `DataError`.
     """
     try:
-        with opened(path, any_size=any_size) as image:
+        with open_image(path, any_size=any_size) as image:
             lower_tiles = _lower_bytes(image, path)
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
         if not lower_tiles:
             return image
-        with opened(path, any_size=any_size) as lower:
+        with open_image(path, any_size=any_size) as lower:
             cast(ImageFile, lower).tile = lower_tiles
             lower.load()
             ImageOps.exif_transpose(lower, in_place=True)
@@ -49,11 +49,11 @@ def decode(path: Path, *, any_size: bool = False) -> Image.Image | NDArray[np.ui
     except DataError:
         raise
     except Exception as error:
-        raise unreadable(path, error) from error
+        raise unreadable_image(path, error) from error
 
 
 @contextmanager
-def opened(path: Path, *, any_size: bool) -> Iterator[Image.Image]:
+def open_image(path: Path, *, any_size: bool) -> Iterator[Image.Image]:
     """Open an image file and read its header.
 
     Raises:
@@ -70,7 +70,7 @@ def opened(path: Path, *, any_size: bool) -> Iterator[Image.Image]:
             raise DataError(
                 f"image `{path}` has {image.width}x{image.height} pixels, more than the {2 * limit // 10**6} million that are "
                 "decoded at once",
-                "To translate it, use --tile 1024 (in Python tile=1024); for a dataset, save it smaller",
+                "To translate it, use `tile`=1024; for a dataset, save it smaller",
             )
         yield image
 
@@ -79,7 +79,7 @@ def _lower_bytes(image: Image.Image, path: Path) -> list[Any]:
     """Return tiles of a file of several 16-bit channels by which Pillow decodes the lower bytes; none for other files.
 
     Raises:
-        DataError: a TIFF has its 16-bit channels one after the other, which Pillow takes for 8 bits.
+        DataError: a TIFF stores its 16-bit channels in separate planes, which Pillow reads as 8 bits.
     """
     tags: Any = getattr(image, "tag_v2", {})
     if tags.get(_PLANES) == 2 and max(tags.get(_BITS, (8,))) > 8:
@@ -98,7 +98,7 @@ def _lower_bytes(image: Image.Image, path: Path) -> list[Any]:
     return tiles
 
 
-def unreadable(path: Path, error: BaseException) -> DataError:
+def unreadable_image(path: Path, error: BaseException) -> DataError:
     """Return the error of a file that is missing or cannot be decoded."""
     if isinstance(error, FileNotFoundError):
         found = "is a link to a file that does not exist" if path.is_symlink() else "does not exist"
@@ -106,15 +106,15 @@ def unreadable(path: Path, error: BaseException) -> DataError:
     if isinstance(error, UnidentifiedImageError):
         if path.stat().st_size:
             return DataError(
-                f"image `{path}` cannot be decoded: it is of no known format", "Save it as 8-bit PNG, or leave it out"
+                f"image `{path}` cannot be decoded: unknown format", "Save it as 8-bit PNG, or leave it out"
             )
         return DataError(f"image `{path}` cannot be decoded: it is empty", FIX)
-    what = reason(error).replace(repr(str(path)), "the file")  # as Pillow quotes it
+    what = error_text(error).replace(repr(str(path)), "the file")  # as Pillow quotes it
     return DataError(f"image `{path}` cannot be decoded: {what}", FIX)
 
 
-def reason(error: BaseException) -> str:
-    """Return what an error says in one line."""
+def error_text(error: BaseException) -> str:
+    """Return an error's text in one line."""
     if isinstance(error, MemoryError):
         return "it needs more memory than there is"
     return " ".join(str(error).split()) or type(error).__name__

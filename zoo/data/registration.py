@@ -1,4 +1,4 @@
-"""How far a thermal image is shifted against its visible one, told from the directions of their edges. Imports no torch.
+"""How far a thermal image is shifted against its visible one, estimated from the directions of their edges. Imports no torch.
 
 Brightness has no relation between the two spectra, but outlines run the same way in both. Every pixel votes with the
 direction of its gradient, doubled so that dark-on-bright and bright-on-dark agree (normalized gradient fields: Haber and
@@ -18,14 +18,14 @@ from PIL import Image
 
 Array = NDArray[Any]
 
-# Both images are brought to this longer side: larger ones are slower and, on RoadScene, no surer.
+# Both images are brought to this longer side: larger ones are slower and, on RoadScene, not more accurate.
 _SIDE = 320
 _SIGMAS = (0.7, 1.4)  # widths of the derivative filters in pixels; what both find is seldom noise
-_REACH = 24  # largest shift looked for, in pixels of the reduced images
+_REACH = 24  # largest shift searched, in pixels of the reduced images
 _MIN_SIDE = 48  # smaller images have too few edges
-# Height of the peak over the median of its surroundings, in their robust standard deviations. Chosen on RoadScene, and so not
-# known to hold as well elsewhere: of its pairs shifted by 12 pixels 787 of 805 reach it and are reported, 18 stay unjudged; of
-# visible images beside mere noise 5 of 300 are reported.
+# Height of the peak over the median of its surroundings, in their robust standard deviations. Chosen on RoadScene, and not
+# validated elsewhere: of its pairs shifted by 12 pixels 787 of 805 reach it and are reported, 18 stay unchecked; of
+# visible images paired with noise 5 of 300 are reported.
 _SURE = 3.6
 
 
@@ -47,13 +47,12 @@ class Shift:
 
     @property
     def sure(self) -> bool:
-        """Whether the edges of the two images agree clearly enough to tell."""
+        """Whether the edges of the two images agree clearly."""
         return self.score >= _SURE
 
 
-def tolerance(shape: tuple[int, ...]) -> float:
-    """Return the shift in pixels that an aligned pair of this height and width may show: 1.25 % of the longer side, 6 at
-    least.
+def aligned_shift_limit(shape: tuple[int, ...]) -> float:
+    """Return the largest shift in pixels of an aligned pair of this height and width: 1.25 % of the longer side, at least 6.
 
     In RoadScene, whose publishers aligned it by hand, shifts reach 5 pixels of about 500.
     """
@@ -77,7 +76,7 @@ def estimate_shift(visible: Array, thermal: Array) -> Shift | None:
 
 
 def edge_agreement(visible: Array, thermal: Array, within: float) -> float | None:
-    """Return how well the edges of a pair agree where it lies, in standard deviations, or None without edges to compare.
+    """Return how well the edges of a pair agree unshifted, in standard deviations, or None without edges to compare.
 
     Args:
         visible: [H, W, 3] or [H, W], any number type.

@@ -1,4 +1,4 @@
-"""Which images a training step sees: a pure function of the seed and the step, so that resuming needs nothing saved."""
+"""The images of each training step: a pure function of seed and step, so that resuming needs no saved state."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from zoo.errors import UsageError
 class BatchSampler:
     """The order of a training's images.
 
-    Every epoch is a new permutation of the visible images, cut into full batches (the remainder of fewer than `batch`
-    images is passed over and falls on others in the next epoch). Unpaired, the thermal images of a step are drawn at
-    random with replacement, as in Zhu et al., "CycleGAN" (ICCV 2017).
+    Every epoch is a new permutation of the visible images, cut into full batches (a remainder of fewer than `batch`
+    images is dropped). Unpaired, the thermal images of a step are sampled with replacement, as in Zhu et al., "CycleGAN"
+    (ICCV 2017).
 
     Raises:
         UsageError: there are fewer images than a batch needs.
@@ -32,12 +32,12 @@ class BatchSampler:
 
     def __post_init__(self) -> None:
         if self.batch < 1:
-            raise UsageError(f"batch {self.batch} is not a positive number", "Choose a batch of 1 or more")
+            raise UsageError(f"`batch` is {self.batch}, not a positive number", "Use a `batch` of 1 or more")
         if self.n_visible < self.batch or self.n_thermal < 1:
             raise UsageError(
-                f"a batch of {self.batch} was asked for, but the split has {self.n_visible} visible and "
+                f"a batch of {self.batch} was requested, but the split has {self.n_visible} visible and "
                 f"{self.n_thermal} thermal images",
-                "Choose a smaller batch or a larger dataset",
+                "Use a smaller `batch` or a larger dataset",
             )
         if self.paired and self.n_visible != self.n_thermal:
             raise UsageError(f"{self.n_visible} visible and {self.n_thermal} thermal images cannot be pairs")
@@ -50,10 +50,10 @@ class BatchSampler:
     def indices(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the visible and the thermal images of a step (from 0), int64 [batch] on the CPU.
 
-        Paired, both are the same tensor, by which `PairStore.sample` knows to crop them alike.
+        Paired, both are the same tensor, so that `PairStore.sample` crops both images alike.
         """
-        epoch, place = divmod(step, self.steps_per_epoch)
-        visible = _permutation(self.seed, epoch, self.n_visible)[place * self.batch : (place + 1) * self.batch].clone()
+        epoch, index = divmod(step, self.steps_per_epoch)
+        visible = _permutation(self.seed, epoch, self.n_visible)[index * self.batch : (index + 1) * self.batch].clone()
         if self.paired:
             return visible, visible
         return visible, torch.randint(self.n_thermal, (self.batch,), generator=_stream(self.seed, "thermal", step))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
-from numpy.typing import DTypeLike
 from torch import Tensor
 
 from zoo.contracts import Batch
 from zoo.data.decoding import Array, SplitFiles
 from zoo.data.layout import DatasetInfo
-from zoo.data.temperatures import read_temperatures
 from zoo.layers.pixels import from_bytes, to_range
+
+Windows = tuple[Tensor, Tensor, Tensor]
+"""Indices of images [N], rows [N, crop, 1] and columns [N, 1, crop] of a batch."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,19 +34,17 @@ class PairStore:
     """uint8 [n_visible, size, size, 3]."""
     thermal: Tensor
     """uint8 or float32 [n_thermal, size, size], as stored in the files."""
-    labels: Tensor | None
+    labels: Tensor | None = None
     """uint8 [n_visible, size, size]."""
-    celsius: Tensor | None
+    celsius: Tensor | None = None
     """float32 [n_visible, size, size], degrees."""
-    temperatures: Tensor | None
+    temperatures: Tensor | None = None
     """float32 [n_visible, classes], mean degrees of a class in a whole image, NaN where it does not occur."""
-    object_celsius: Tensor | None
+    object_celsius: Tensor | None = None
     """float32 [n_visible, size, size], degrees: every object at its mean in the whole image."""
 
     @classmethod
-    def open(
-        cls, root: Path, split: str, *, size: int, device: torch.device | str, thermal_channels: int = 1
-    ) -> PairStore:
+    def open(cls, root: Path, split: str, *, size: int, device: torch.device | str, thermal_channels: int = 1) -> Self:
         """Decode a split and resize it to size x size, aspect ignored, as the CycleGAN and pix2pix code does.
 
         Visible and thermal images and degrees are resized bicubically with antialiasing, 16-bit and float thermal ones
@@ -54,36 +53,28 @@ class PairStore:
         Raises:
             DataError: the folder is no dataset, or a file of the split cannot be used.
         """
-        files = SplitFiles.find(root, split, size)
-        return cls.of(files, files.decode(_in_memory), root, split, device=device, thermal_channels=thermal_channels)
+        return cls.load(SplitFiles.find(root, split, size), device=device, thermal_channels=thermal_channels)
 
     @classmethod
-    def of(
-        cls,
-        files: SplitFiles,
-        arrays: Mapping[str, Array],
-        root: Path,
-        split: str,
-        *,
-        device: torch.device | str,
-        thermal_channels: int,
-    ) -> PairStore:
-        """Return the store of a split's decoded arrays (`SplitFiles.decode`), moved to a device."""
-        tensors = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-        info, place = files.info, tensors["visible"].device
+    def load(cls, files: SplitFiles, *, device: torch.device | str, thermal_channels: int) -> Self:
+        """Decode a split's files; see `open`."""
         return cls(
-            info=info,
+            info=files.info,
             stems=files.stems,
             size=files.size,
-            device=place,
+            device=torch.empty(0, device=device).device,  # with its number
             thermal_channels=thermal_channels,
-            visible=tensors["visible"],
-            thermal=tensors["thermal"],
-            labels=tensors.get("labels"),
-            celsius=tensors.get("celsius"),
-            temperatures=_temperatures(root, split, info, files.stems, place),
-            object_celsius=tensors.get("object_celsius"),
+            temperatures=None if files.temperatures is None else cls._tensor(files.temperatures, device),
+            **{name: cls._tensor(array, device) for name, array in cls._decode(files).items()},
         )
+
+    @classmethod
+    def _decode(cls, files: SplitFiles) -> dict[str, Array]:
+        return files.decode(lambda name, shape, dtype: np.empty(shape, dtype))
+
+    @classmethod
+    def _tensor(cls, array: Array, device: torch.device | str) -> Tensor:
+        return torch.from_numpy(array).to(device)
 
     @property
     def paired(self) -> bool:
@@ -121,7 +112,7 @@ class PairStore:
         flip: bool = True,
         part: slice = slice(None),
     ) -> Batch:
-        """Return randomly cropped and, one time in two, mirrored images; no step of it waits for the device.
+        """Return randomly cropped and, with probability 0.5, mirrored images, without waiting for the device.
 
         Args:
             visible_index: int64 [N].
@@ -131,7 +122,7 @@ class PairStore:
             aligned: whether both images of a pair get the same crop and mirroring; by default where both indices are
                 the same tensor.
             flip: whether images are mirrored at all.
-            part: which of the N are returned, with the crops that they have among the N.
+            part: the slice of the N to return; random numbers are the same as for all N.
 
         Returns:
             `visible` [N, 3, crop, crop] and `thermal` [N, thermal_channels, crop, crop] in [-1, 1]; where the dataset
@@ -139,7 +130,7 @@ class PairStore:
             as the visible image, and `temperatures` [N, classes] of the whole visible image.
 
         Raises:
-            ValueError: aligned pairs were asked of an unpaired set, or the crop is larger than the images.
+            ValueError: aligned pairs are requested from an unpaired set, or the crop is larger than the images.
         """
         aligned = visible_index is thermal_index if aligned is None else aligned
         if aligned and not self.paired:
@@ -153,57 +144,52 @@ class PairStore:
     def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
         """Return whole images, [N, ., size, size], by index, int64 [N].
 
-        `thermal_index` chooses other thermal images than the pairs'; without it an unpaired set gives none.
+        `thermal_index` chooses other thermal images; without it an unpaired set returns none.
         """
         span = torch.arange(self.size, device=self.device)
-        where = (self._on_device(index), span[None, :, None], span[None, None, :])
+        rows, columns = span[None, :, None], span[None, None, :]
+        where = (self._send_index(index), rows, columns)
         if thermal_index is not None:
-            return self._batch(where, (self._on_device(thermal_index), *where[1:]))
+            return self._batch(where, (self._send_index(thermal_index), rows, columns))
         return self._batch(where, where if self.paired else None)
 
-    def _windows(
-        self, index: Tensor, crop: int, rng: torch.Generator, part: slice, *, flip: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return [N, 1, 1] images, [N, crop, 1] rows and [N, 1, crop] columns of random, perhaps mirrored windows."""
+    def _windows(self, index: Tensor, crop: int, rng: torch.Generator, part: slice, *, flip: bool) -> Windows:
+        """Return random, perhaps mirrored windows."""
         n = index.shape[0]
         top = torch.randint(self.size - crop + 1, (n, 1), generator=rng, device=self.device)
         left = torch.randint(self.size - crop + 1, (n, 1), generator=rng, device=self.device)
         mirrored = torch.rand((n, 1), generator=rng, device=self.device) < (0.5 if flip else 0.0)
         span = torch.arange(crop, device=self.device)
         columns = left + torch.where(mirrored, crop - 1 - span, span)
-        return self._on_device(index[part]), (top + span)[part, :, None], columns[part, None, :]
+        return self._send_index(index[part]), (top + span)[part, :, None], columns[part, None, :]
 
-    def _on_device(self, index: Tensor) -> Tensor:
-        return index.to(self.device, non_blocking=True)[:, None, None]  # a blocking copy would wait for the device
-
-    def _batch(
-        self, where: tuple[Tensor, Tensor, Tensor], thermal_where: tuple[Tensor, Tensor, Tensor] | None
-    ) -> Batch:
-        batch = {"visible": from_bytes(self.visible[where].permute(0, 3, 1, 2)).contiguous()}
+    def _batch(self, where: Windows, thermal_where: Windows | None) -> Batch:
+        batch = {"visible": from_bytes(self._pixels(self.visible, where).permute(0, 3, 1, 2)).contiguous()}
         if thermal_where is not None:
             low, high = self.info.stored_range
-            thermal = self.thermal[thermal_where].float().sub(low).mul(2 / (high - low)).sub(1).clamp(-1, 1)
+            thermal = (
+                self._pixels(self.thermal, thermal_where).float().sub(low).mul(2 / (high - low)).sub(1).clamp(-1, 1)
+            )
             batch["thermal"] = thermal[:, None].repeat(1, self.thermal_channels, 1, 1)
         if self.labels is not None:
-            batch["labels"] = self.labels[where].long()
+            batch["labels"] = self._pixels(self.labels, where).long()
         if self.celsius is not None:
-            batch["celsius"] = self.celsius[where][:, None]
+            batch["celsius"] = self._pixels(self.celsius, where)[:, None]
         if self.object_celsius is not None and self.info.thermal_range is not None:
-            batch["thermal_segmentation"] = to_range(self.object_celsius[where][:, None], self.info.thermal_range)
+            means = self._pixels(self.object_celsius, where)[:, None]
+            batch["thermal_segmentation"] = to_range(means, self.info.thermal_range)
         if self.temperatures is not None:
-            batch["temperatures"] = self.temperatures[where[0][:, 0, 0]]
+            batch["temperatures"] = self._images(self.temperatures, where[0])
         return batch
 
+    def _send_index(self, index: Tensor) -> Tensor:
+        return index.to(self.device, non_blocking=True)  # a blocking copy would wait for the device
 
-def _in_memory(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
-    return np.empty(shape, dtype)
+    def _images(self, tensor: Tensor, index: Tensor) -> Tensor:
+        """Return the entries of a tensor by index [N], on the device."""
+        return tensor[index]
 
-
-def _temperatures(
-    root: Path, split: str, info: DatasetInfo, stems: Sequence[str], device: torch.device
-) -> Tensor | None:
-    table = read_temperatures(root, split)
-    if not table:
-        return None
-    rows = [[table.get(stem, {}).get(name, float("nan")) for name in info.classes] for stem in stems]
-    return torch.tensor(rows, dtype=torch.float32, device=device)
+    def _pixels(self, tensor: Tensor, where: Windows) -> Tensor:
+        """Return the windows of images, [N, crop, crop, ...], on the device."""
+        index, rows, columns = where
+        return tensor[index[:, None, None], rows, columns]

@@ -16,17 +16,17 @@ from zoo.errors import DataError
 
 COLUMNS = ("stem", "class", "celsius")
 
-Row = tuple[str, str, float]
+ClassMean = tuple[str, str, float]
 """Stem, class name, mean degrees Celsius; a class that an image does not show has no row."""
 
 
-def measure(labels: NDArray[Any], celsius: NDArray[Any]) -> dict[int, float]:
-    """Return the mean degrees of each class index that occurs, from label and degree maps [H, W]."""
+def class_means(labels: NDArray[Any], celsius: NDArray[Any]) -> dict[int, float]:
+    """Return the mean degrees of each class index in an image, from label and degree maps [H, W]."""
     return {int(index): float(celsius[labels == index].mean(dtype=np.float64)) for index in np.unique(labels)}
 
 
 def mean_by_object(labels: NDArray[Any], celsius: NDArray[Any]) -> NDArray[np.float32]:
-    """Return degrees [H, W] in which every object is at its mean over its area, from label and degree maps [H, W].
+    """Return degrees [H, W] in which every object has its mean, from label and degree maps [H, W].
 
     An object is a region of one class whose pixels touch at their sides.
     """
@@ -42,7 +42,7 @@ def mean_by_object(labels: NDArray[Any], celsius: NDArray[Any]) -> NDArray[np.fl
     return means[objects].astype(np.float32)
 
 
-def mean_by_class(rows: Iterable[Row], classes: Sequence[str]) -> dict[str, float]:
+def mean_by_class(rows: Iterable[ClassMean], classes: Sequence[str]) -> dict[str, float]:
     """Return the mean of each class over the images that show it; a class that none shows is absent."""
     values: dict[str, list[float]] = {name: [] for name in classes}
     for _, name, degrees in rows:
@@ -50,12 +50,11 @@ def mean_by_class(rows: Iterable[Row], classes: Sequence[str]) -> dict[str, floa
     return {name: float(np.mean(several)) for name, several in values.items() if several}
 
 
-def write_temperatures(root: Path, split: str, rows: Sequence[Row]) -> None:
+def write_temperatures(root: Path, split: str, rows: Sequence[ClassMean]) -> None:
     """Write a split's `temperature.csv`, or none where there are no rows."""
     if rows:
-        with (root / split / TEMPERATURE_FILE).open(
-            "w", newline="", encoding="utf-8", errors="surrogateescape"
-        ) as file:
+        path = root / split / TEMPERATURE_FILE
+        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             csv.writer(file).writerows([COLUMNS, *rows])
 
 

@@ -1,7 +1,8 @@
-"""Writes a dataset folder whole or not at all. Imports no torch."""
+"""Writes a dataset folder completely or not at all. Imports no torch."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -9,32 +10,29 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoo.data.fitting import Common, bits_of, nothing_usable, require_fitting, require_splits, require_visible
+from zoo.data import fitting
+from zoo.data.atomic_folder import AtomicFolder, require_apart
 from zoo.data.images import one_channel
-from zoo.data.layout import FOLDERS, INFO_FILE, SPLITS, DatasetInfo, LeftOut, Unit, fingerprint, read_info
-from zoo.data.names import is_plain, plain
-from zoo.data.publish import NewFolder, require_apart
-from zoo.data.span import Span
-from zoo.data.temperatures import Row, mean_by_class, measure, write_temperatures
+from zoo.data.layout import FOLDERS, SPLITS, DatasetInfo, LeftOut, Unit, printable, read_info, write_info
+from zoo.data.temperatures import class_means, mean_by_class, write_temperatures
 from zoo.errors import DataError, SourceError
 
 if TYPE_CHECKING:
     from zoo.contracts import Dataset
 
 Array = NDArray[Any]
-Progress = Callable[[int, int], None]
-"""Called after every image with the numbers of images written and left out so far."""
+OnImage = Callable[[int, int], None]
+"""Called after every image with the number of images written and left out so far."""
 
 
 def materialize(
-    dataset: Dataset, dst: Path, source: Path | None = None, progress: Progress | None = None
+    dataset: Dataset, dst: Path, source: Path | None = None, progress: OnImage | None = None
 ) -> DatasetInfo:
-    """Write a dataset component in zoo's layout to `dst` and return what its `dataset.json` says.
+    """Write a dataset component in zoo's layout to `dst` and return the content of its `dataset.json`.
 
     Raises:
         DataError: the source is not in the published layout, `dst` is not empty, or one of the two holds the other.
@@ -46,33 +44,33 @@ def materialize(
     with DatasetWriter(dst, progress=progress) as writer:
         try:
             dataset.write(writer, source)
-        except OSError as error:  # what the writer writes has errors of its own
-            name = plain(str(error.filename or source))
+        except OSError as error:  # the writer raises other errors
+            name = printable(str(error.filename or source))
             raise SourceError(f"`{name}` cannot be read: {error.strerror or error}", "Check its permissions") from error
         writer.require_splits()
     return read_info(dst)
 
 
 class DatasetWriter:
-    """Builds a dataset in a hidden folder beside `dst` and publishes it when the `with` block ends well.
+    """Builds a dataset in a hidden folder beside `dst` and publishes it when the `with` block ends without an error.
 
     An error inside the block leaves nothing behind. Entering raises `DataError` if `dst` exists and is not empty;
     entering and writing raise `ZooError` if the place cannot be written or the disk is full.
     """
 
-    def __init__(self, dst: Path, *, progress: Progress | None = None) -> None:
-        self._folder = NewFolder(dst)
+    def __init__(self, dst: Path, *, progress: OnImage | None = None) -> None:
+        self._folder = AtomicFolder(dst)
         self._progress = progress
         self._described = DatasetInfo(name=dst.name, splits={})
-        self._common: Common | None = None
+        self._traits: fitting.SharedTraits | None = None
         self._stems = {(split, kind): set[str]() for split in SPLITS for kind in ("visible", "thermal")}
-        # Classes measured from labels are numbers until the end, when their names are known for certain.
+        # Classes measured from labels are indices until the end, when their names are final.
         self._temperatures: dict[str, list[tuple[str, str | int, float]]] = {split: [] for split in SPLITS}
         self._top_label = (-1, "")
         self._left_out: list[LeftOut] = []
         self._notes: list[str] = []
         self._ends: tuple[float | None, float | None] = None, None
-        self._span = Span()
+        self._range = fitting.ThermalRange()
 
     def __enter__(self) -> Self:
         self._folder.create()
@@ -99,7 +97,7 @@ class DatasetWriter:
         thermal_high: float | None = None,
         unit: Unit = "grey",
     ) -> None:
-        """Say what the dataset is, before or after its images are added; see `zoo.data.layout.DatasetInfo`.
+        """Describe the dataset, before or after its images are added; see `zoo.data.layout.DatasetInfo`.
 
         Ends of the thermal range that are not given are 0 and 255 for 8-bit thermal images, and for others the lowest and the
         highest value of the training images, which is logged.
@@ -108,7 +106,7 @@ class DatasetWriter:
             raise SourceError(f"thermal_low {thermal_low:g} of {name} is not below thermal_high {thermal_high:g}")
         self._ends = thermal_low, thermal_high
         self._described = DatasetInfo(
-            name=plain(name),
+            name=printable(name),
             source=source,
             license=license,
             citation=citation,
@@ -143,19 +141,19 @@ class DatasetWriter:
         Raises:
             DataError: sizes or types do not fit, or the stem was used before; the pair is then not written.
         """
-        require_visible(visible, stem)
+        fitting.require_visible(visible, stem)
         thermal = one_channel(thermal)
         labels = None if labels is None else one_channel(labels)
         celsius = None if celsius is None else one_channel(celsius)
-        bits = bits_of(thermal, stem)
-        require_fitting({"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius}, stem)
+        bits = fitting.thermal_bits(thermal, stem)
+        fitting.require_fitting({"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius}, stem)
         if labels is not None and self._described.classes:
-            self._require_known(int(labels.max()), stem)
-        image = Common(paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None)
+            fitting.require_class(int(labels.max()), stem, self._described.classes)
+        image = fitting.SharedTraits(paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None)
         self._accept(split, ("visible", "thermal"), stem, image)
         self._save(split, "visible", stem, visible)
         self._save(split, "thermal", stem, thermal)
-        self._span.include(split, stem, thermal)
+        self._range.include(split, stem, thermal)
         if labels is not None:
             self._save(split, "labels", stem, labels.astype(np.uint8))
             self._top_label = max(self._top_label, (int(labels.max()), stem))
@@ -163,7 +161,7 @@ class DatasetWriter:
             self._save(split, "celsius", stem, celsius if celsius.dtype == np.float16 else celsius.astype(np.float32))
         degrees: Mapping[str, float] | Mapping[int, float] = temperatures or {}
         if temperatures is None and labels is not None and celsius is not None:
-            degrees = measure(labels, celsius)
+            degrees = class_means(labels, celsius)
         self._temperatures[split] += [(stem, c, float(value)) for c, value in degrees.items() if math.isfinite(value)]
         self._report()
 
@@ -173,8 +171,8 @@ class DatasetWriter:
         Raises:
             DataError: its type does not fit, or the stem was used before.
         """
-        require_visible(visible, stem)
-        self._accept(split, ("visible",), stem, Common(paired=False))
+        fitting.require_visible(visible, stem)
+        self._accept(split, ("visible",), stem, fitting.SharedTraits(paired=False))
         self._save(split, "visible", stem, visible)
         self._report()
 
@@ -185,26 +183,28 @@ class DatasetWriter:
             DataError: its type does not fit, or the stem was used before.
         """
         thermal = one_channel(thermal)
-        self._accept(split, ("thermal",), stem, Common(paired=False, bits=bits_of(thermal, stem)))
+        self._accept(
+            split, ("thermal",), stem, fitting.SharedTraits(paired=False, bits=fitting.thermal_bits(thermal, stem))
+        )
         self._save(split, "thermal", stem, thermal)
-        self._span.include(split, stem, thermal)
+        self._range.include(split, stem, thermal)
         self._report()
 
     def skip(self, name: str, reason: str) -> None:
-        """Note that the file `name` of the source is left out, and why, in one line."""
-        self._left_out.append(LeftOut(name=plain(name), reason=plain(" ".join(reason.split()))))
+        """Record that the file `name` of the source is left out, and why, in one line."""
+        self._left_out.append(LeftOut(name=printable(name), reason=printable(" ".join(reason.split()))))
         self._report()
 
     def note(self, decision: str) -> None:
-        """Note what the importer decided by itself, in one sentence."""
-        self._notes.append(plain(decision))
+        """Record a decision of the importer, in one sentence."""
+        self._notes.append(printable(decision))
 
     def stems(self, split: str, kind: str = "visible") -> list[str]:
         """Return the stems that were written to a split's `visible` or `thermal` images, sorted."""
         return sorted(self._stems[split, kind])
 
     def hold_out(self, stems: Collection[str]) -> None:
-        """Move pairs from the training set to the test set, for importers that draw it from what could be decoded.
+        """Move pairs from the training set to the test set, for importers that sample it from the pairs that could be decoded.
 
         Raises:
             DataError: a stem is not in the training set, or is in the test set already.
@@ -213,50 +213,36 @@ class DatasetWriter:
             if stem not in self._stems["train", "visible"] or stem in self._stems["test", "visible"]:
                 raise DataError(f"`{stem}` cannot be held out: it is not a pair of the training set alone")
         with self._folder.writing() as root:
-            for kind in FOLDERS:
-                for path in [
-                    root / "train" / kind / f"{stem}{suffix}" for stem in stems for suffix in (".png", ".npy")
-                ]:
-                    if path.is_file():
-                        (root / "test" / kind).mkdir(parents=True, exist_ok=True)
-                        path.rename(root / "test" / kind / path.name)
+            for kind, stem, suffix in itertools.product(FOLDERS, stems, (".png", ".npy")):
+                path = root / "train" / kind / f"{stem}{suffix}"
+                if path.is_file():
+                    (root / "test" / kind).mkdir(parents=True, exist_ok=True)
+                    path.rename(root / "test" / kind / path.name)
         for kind in ("visible", "thermal"):
             self._stems["train", kind] -= set(stems)
             self._stems["test", kind] |= set(stems)
-        self._span.hold_out(stems)
+        self._range.hold_out(stems)
         rows = self._temperatures["train"]
         self._temperatures["test"] += [row for row in rows if row[0] in stems]
         self._temperatures["train"] = [row for row in rows if row[0] not in stems]
 
     def require_splits(self) -> None:
-        """Refuse a dataset that could not be trained or tested on.
+        """Require images in both splits.
 
         Raises:
             SourceError: no image was written, or none to a split.
         """
-        require_splits(self._stems, self._left_out)
+        fitting.require_splits(self._stems, self._left_out)
 
-    def _accept(self, split: str, kinds: tuple[str, ...], stem: str, image: Common) -> None:
-        """Take an image's name and type if they fit the earlier ones, and else change nothing."""
+    def _accept(self, split: str, kinds: tuple[str, ...], stem: str, image: fitting.SharedTraits) -> None:
+        """Record an image's name and traits; where they do not fit the earlier ones, raise and change nothing."""
         if split not in SPLITS:
             raise DataError(f"split `{split}` of `{stem}` is not one of {', '.join(SPLITS)}")
-        if not stem or stem.startswith(".") or any(character in stem for character in "/\\") or not is_plain(stem):
-            raise DataError(f"`{plain(stem)}` cannot be the stem of a file name")
-        if len(stem.encode()) > self._folder.name_bytes - len(".png"):
-            raise DataError(f"the name is longer than {self._folder.name_bytes} bytes, which the disk does not take")
+        fitting.require_stem(stem, self._folder.name_bytes)
         for kind in kinds:
             if stem in self._stems[split, kind]:
                 raise DataError(f"the stem `{stem}` occurs twice in {split}/{kind}")
-        common = self._common or image
-        if image.paired != common.paired:
-            raise DataError(f"`{stem}`: a dataset holds pairs or single images, not both")
-        if image.bits and common.bits and image.bits != common.bits:
-            raise DataError(f"thermal `{stem}` has {image.bits} bits, earlier images have {common.bits}")
-        for name in ("labels", "celsius"):
-            if getattr(image, name) != getattr(common, name):
-                has = "has" if getattr(image, name) else "lacks"
-                raise DataError(f"`{stem}` {has} {name}, unlike earlier images")
-        self._common = replace(common, bits=common.bits or image.bits)
+        self._traits = fitting.merge_traits(self._traits, image, stem)
         for kind in kinds:
             self._stems[split, kind].add(stem)
 
@@ -271,46 +257,29 @@ class DatasetWriter:
                 image.save(root / split / kind / f"{stem}.png", compress_level=1)
 
     def _finish(self) -> None:
-        common = self._common
-        if common is None:
-            raise nothing_usable("image", self._left_out)
-        rows = {split: self._named_temperatures(split) for split in SPLITS}
-        low, high = self._span.range_of(self._described.name, *self._ends, common.bits)
+        traits = self._traits
+        if traits is None:
+            raise fitting.nothing_usable("image", self._left_out)
+        classes = self._described.classes
+        rows = {split: fitting.name_classes(self._temperatures[split], classes, self._top_label) for split in SPLITS}
+        low, high = self._range.resolve(self._described.name, *self._ends, traits.bits)
         info = replace(
             self._described,
             splits={split: len(self._stems[split, "visible"]) for split in SPLITS},
-            pairs=common.paired,
-            celsius=common.celsius,
-            thermal_bits=common.bits or 8,
+            pairs=traits.paired,
+            celsius=traits.celsius,
+            thermal_bits=traits.bits or 8,
             thermal_low=low,
             thermal_high=high,
-            class_temperatures=mean_by_class(rows["train"], self._described.classes),
+            class_temperatures=mean_by_class(rows["train"], classes),
             left_out=tuple(self._left_out),
             notes=tuple(self._notes),
         )
         with self._folder.writing() as root:
             for split in SPLITS:
                 write_temperatures(root, split, rows[split])
-            info = replace(info, fingerprint=fingerprint(root, info))
-            (root / INFO_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(info), indent=2) + b"\n")
+            write_info(root, info)
         self._folder.publish()
-
-    def _named_temperatures(self, split: str) -> list[Row]:
-        """Return a split's temperatures by class name, after holding labels and names against the described classes."""
-        classes = self._described.classes
-        top, stem = self._top_label
-        self._require_known(top, stem)
-        if classes and top < 0:
-            raise DataError(f"{len(classes)} classes are described, but no image has labels")
-        rows = [(stem, classes[c] if isinstance(c, int) else c, value) for stem, c, value in self._temperatures[split]]
-        for stem, name, _ in rows:
-            if name not in classes:
-                raise DataError(f"`{stem}` has a temperature for `{name}`, which is none of the described classes")
-        return rows
-
-    def _require_known(self, label: int, stem: str) -> None:
-        if label >= len(self._described.classes):
-            raise DataError(f"`{stem}` has label {label}, but {len(self._described.classes)} classes are described")
 
     def _report(self) -> None:
         if self._progress is not None:

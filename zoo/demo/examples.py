@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.data.layout import Entry, list_split
+from zoo.data.layout import StemFiles, list_split
 from zoo.errors import ZooError
 from zoo.recipe import Recipe
 from zoo.registry import get_registry
@@ -21,7 +21,7 @@ def can_be_made(recipe: Recipe) -> bool:
     return bool(recipe.data.config) and choice.has("train") and choice.has("test")
 
 
-def examples(recipe: Recipe) -> list[Entry]:
+def examples(recipe: Recipe) -> list[StemFiles]:
     """Return test pictures of a recipe's synthetic set, which the training did not see.
 
     Raises:

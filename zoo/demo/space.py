@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.data.publish import NewFolder
+from zoo.data.atomic_folder import AtomicFolder
 from zoo.errors import UsageError
 from zoo.hub.addresses import repository
 from zoo.hub.catalog import find_weights
@@ -65,7 +65,7 @@ def write_space(folder: Path, source: str, name: str, access: Access) -> list[Pa
     config = read_config(located.folder, located.file)
     found = pinned(source, located)
     title = f"{name}: visible to thermal"
-    new = NewFolder(folder)
+    new = AtomicFolder(folder)
     new.create()
     try:
         with new.writing() as building:

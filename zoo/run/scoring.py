@@ -20,7 +20,7 @@ from zoo.composition import digest
 from zoo.contracts import Batch, Method, SetMetric
 from zoo.data.layout import DatasetInfo
 from zoo.data.store import PairStore
-from zoo.data.streaming import StreamedStore, open_split
+from zoo.data.streaming import open_split
 from zoo.evaluate.celsius import score_celsius
 from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.evaluate.score import AnyMetric, Sample, evaluate, evaluate_unpaired
@@ -181,7 +181,7 @@ def _celsius(job: Job, method: Method, info: DatasetInfo, device: torch.device) 
         return score_celsius(method, store, classes=info.classes, thermal_range=info.thermal_range, device=device)
 
 
-def _test_split(job: Job, method: Method, device: torch.device) -> PairStore | StreamedStore:
+def _test_split(job: Job, method: Method, device: torch.device) -> PairStore:
     """Return the test images, and bring the method into the state in which it translates them."""
     recipe = job.recipe
     method.to(device).train(method.test_mode == "train")

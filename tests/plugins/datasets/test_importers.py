@@ -21,9 +21,9 @@ from zoo.errors import DataError
 from zoo.hookspec import Component
 from zoo_plugins.datasets import zoo_components
 from zoo_plugins.datasets.aligned import SideBySide
-from zoo_plugins.datasets.config import AlignedConfig, CycleGANConfig, RoadSceneConfig
+from zoo_plugins.datasets.config import NoOptions, RoadSceneConfig
 from zoo_plugins.datasets.cyclegan import CycleGANFolders
-from zoo_plugins.datasets.roadscene import RoadScene
+from zoo_plugins.datasets.public_pairs import RoadScene
 
 REAL = Path(__file__).parents[3].parent / "shared" / "data" / "roadscene"
 
@@ -176,7 +176,7 @@ def unpaired(tmp_path: Path) -> Path:
 
 def test_cyclegan_folders_become_an_unpaired_set(unpaired: Path) -> None:
     (unpaired / "trainA/bad.jpg").write_bytes(b"x")
-    info = materialize(CycleGANFolders(CycleGANConfig()), unpaired.parent / "dst", unpaired)
+    info = materialize(CycleGANFolders(NoOptions()), unpaired.parent / "dst", unpaired)
     assert (info.name, info.pairs, info.splits) == ("horses", False, {"train": 3, "test": 2})
     assert (info.thermal_low, info.thermal_high) == (0, 255)
     entries = list_split(unpaired.parent / "dst", "train")
@@ -192,7 +192,7 @@ def test_16_bit_counts_are_scaled_to_the_span_of_the_training_images(unpaired: P
         _save(unpaired / f"trainB/{i}.TIFF", np.linspace(low, high, 48).round().astype(np.uint16).reshape(6, 8))
     _save(unpaired / "testB/0.png", np.full((6, 8), 60000, np.uint16))
     _save(unpaired / "trainB/x.png", _noise(0)[..., 0])
-    info = materialize(CycleGANFolders(CycleGANConfig()), unpaired.parent / "dst", unpaired)
+    info = materialize(CycleGANFolders(NoOptions()), unpaired.parent / "dst", unpaired)
     assert (info.thermal_bits, info.thermal_low, info.thermal_high) == (16, 21000, 25000)
     assert "8 bits, most files 16" in _left_out(info)["trainB/x.png"]
 
@@ -205,12 +205,12 @@ def test_side_by_side_images_are_cut_into_pairs(tmp_path: Path, held_out: str) -
             _save(tmp_path / f"maps/{folder}/{i}.png", np.concatenate([left, right], axis=1))
     _save(tmp_path / "maps/train/odd.png", _noise(0, 6, 7))
     _save(tmp_path / "maps/train/colour.png", _noise(0, 6, 8))
-    info = materialize(SideBySide(AlignedConfig()), tmp_path / "dst", tmp_path / "maps")
+    info = materialize(SideBySide(NoOptions()), tmp_path / "dst", tmp_path / "maps")
     assert (info.name, info.pairs, info.splits) == ("maps", True, {"train": 2, "test": 1})
     (entry,) = list_split(tmp_path / "dst", "test")
     np.testing.assert_array_equal(read_visible(entry.visible), left)
     np.testing.assert_array_equal(read_thermal(entry.thermal), right[..., 0])
-    assert "no two halves" in _left_out(info)["train/odd.png"]
+    assert "cannot be cut into two equal halves" in _left_out(info)["train/odd.png"]
     assert "false colours" in _left_out(info)["train/colour.png"]
 
 

@@ -17,7 +17,7 @@ from zoo.data.layout import DatasetInfo, list_split
 from zoo.data.writer import materialize
 from zoo.errors import DataError
 from zoo_plugins.datasets.aligned import SideBySide
-from zoo_plugins.datasets.config import AlignedConfig, PairsConfig
+from zoo_plugins.datasets.config import NoOptions, PairsConfig
 from zoo_plugins.datasets.pairs import Pairs
 
 NAMES = [
@@ -38,7 +38,7 @@ def _pair(visible: Path, thermal: Path, stem: str) -> None:
 
 
 def _import(kind: str, source: Path, **options: object) -> DatasetInfo:
-    dataset = SideBySide(AlignedConfig()) if kind == "aligned" else Pairs(PairsConfig(**options))
+    dataset = SideBySide(NoOptions()) if kind == "aligned" else Pairs(PairsConfig(**options))
     return materialize(dataset, source.parent / f"dst{len(list(source.parent.iterdir()))}", source)
 
 

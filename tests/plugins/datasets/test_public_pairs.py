@@ -13,12 +13,8 @@ from zoo.data.images import read_labels, read_thermal, read_visible
 from zoo.data.layout import DatasetInfo, list_split
 from zoo.data.writer import materialize
 from zoo.errors import DataError
-from zoo_plugins.datasets.config import KAISTConfig, LLVIPConfig, M3FDConfig, MSRSConfig, OSUConfig
-from zoo_plugins.datasets.kaist import KAIST
-from zoo_plugins.datasets.llvip import LLVIP
-from zoo_plugins.datasets.m3fd import M3FD
-from zoo_plugins.datasets.msrs import CLASSES, MSRS
-from zoo_plugins.datasets.osu import OSU
+from zoo_plugins.datasets.config import KAISTConfig, M3FDConfig, MSRSConfig, NoOptions, OSUConfig
+from zoo_plugins.datasets.public_pairs import CLASSES, KAIST, LLVIP, M3FD, MSRS, OSU
 
 RNG = np.random.default_rng(0)
 
@@ -108,7 +104,7 @@ def test_llvip_keeps_its_split(tmp_path: Path) -> None:
     _pairs(tmp_path / "src/visible/test", tmp_path / "src/infrared/test", ["190001.jpg"])
     (tmp_path / "src/Annotations").mkdir()
     said = _spoil(tmp_path / "src/visible/train", tmp_path / "src/infrared/train", names, ".png")
-    info = materialize(LLVIP(LLVIPConfig()), tmp_path / "dst", tmp_path / "src")
+    info = materialize(LLVIP(NoOptions()), tmp_path / "dst", tmp_path / "src")
     assert info.splits == {"train": 4, "test": 1}
     assert "010004" in _stems(tmp_path / "dst", "train")
     _hold(info, said)

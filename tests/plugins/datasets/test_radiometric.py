@@ -14,11 +14,11 @@ from PIL import ExifTags, Image
 from zoo.data.check import check
 from zoo.data.images import read_thermal, read_visible
 from zoo.data.layout import DatasetInfo, list_split
-from zoo.data.radiometric import camera_of, read_flir_jpeg
 from zoo.data.registration import estimate_shift
 from zoo.data.writer import materialize
 from zoo.errors import DataError, UsageError
 from zoo_plugins.datasets.config import RadiometricConfig
+from zoo_plugins.datasets.flir_jpeg import camera_of, read_flir_jpeg
 from zoo_plugins.datasets.radiometric import Radiometric
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data"

@@ -14,8 +14,7 @@ from PIL import Image
 from zoo.contracts import Dataset
 from zoo.data.writer import materialize
 from zoo.errors import UsageError
-from zoo_plugins.scenes import zoo_components
-from zoo_plugins.scenes.config import ScenesConfig
+from zoo_plugins.scenes import ScenesConfig, zoo_components
 from zoo_plugins.scenes.dataset import Scenes
 from zoo_plugins.scenes.render import CLASSES, render
 from zoo_plugins.scenes.sensors import THERMAL_RANGE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo_plugins.scenes.config import ScenesConfig
+from zoo_plugins.scenes import ScenesConfig
 from zoo_plugins.scenes.render import CLASSES, Scene, render
 from zoo_plugins.scenes.sensors import FIXED_PATTERN, NETD, THERMAL_RANGE
 

@@ -116,14 +116,14 @@ def test_labels_out_of_range_are_found(make_pairs) -> None:
 def test_a_wrong_bit_depth_is_found(make_pairs) -> None:
     root = make_pairs()
     Image.fromarray(np.full((6, 8), 900, np.uint16)).save(root / "train/thermal/train0.png")
-    assert "has 16 bits, but dataset.json says 8" in str(check(root)[0])
+    assert "has 16 bits, but dataset.json states 8" in str(check(root)[0])
 
 
-def test_what_dataset_json_says_is_held_against_the_files(make_pairs) -> None:
+def test_dataset_json_is_compared_with_the_files(make_pairs) -> None:
     root = make_pairs(labels=True)
     _edit(root, splits={"train": 7, "test": 2}, celsius=False)
     text = "\n".join(map(str, check(root)))
-    assert "says 7 images in train, but there are 3" in text
+    assert "states 7 images in train, but there are 3" in text
     assert "does not describe the celsius that are in test" in text
 
 

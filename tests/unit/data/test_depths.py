@@ -26,8 +26,8 @@ EIGHT[0, 0] = 255
 
 
 @pytest.fixture(autouse=True)
-def _nothing_noted(monkeypatch):
-    monkeypatch.setattr(images, "_noted", set())
+def _nothing_logged(monkeypatch):
+    monkeypatch.setattr(images, "_logged", set())
 
 
 def png16(path: Path, pixels: np.ndarray) -> Path:
@@ -71,7 +71,7 @@ def test_the_chosen_range_is_said_once(caplog: pytest.LogCaptureFixture) -> None
             to_bytes(np.array([[0, 4095]], np.uint16))
             to_bytes(np.array([[0, 65535]], np.uint16))
     assert caplog.messages == [
-        "16-bit visible images whose values end below 4096 are read as 12-bit: 4095 becomes white"
+        "16-bit visible images with all values below 4096 are read as 12-bit: 4095 becomes white"
     ]
 
 
@@ -142,7 +142,7 @@ def test_a_stated_range_and_8_bits_stay_as_they_are(tmp_path: Path, caplog: pyte
 def test_an_image_above_pillows_limit_is_refused_with_the_way_out_or_read(tmp_path: Path, monkeypatch, reader) -> None:
     Image.fromarray(EIGHT[..., 0]).save(tmp_path / "a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
-    with pytest.raises(DataError, match=r"a\.png` has 9x6 pixels, more than .*use --tile 1024") as caught:
+    with pytest.raises(DataError, match=r"a\.png` has 9x6 pixels, more than .*use `tile`=1024") as caught:
         reader(tmp_path / "a.png")
     assert "replace" not in str(caught.value).lower()
     assert reader(tmp_path / "a.png", any_size=True).shape[:2] == (6, 9)
@@ -171,10 +171,10 @@ def test_of_several_frames_the_first_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_visible(tmp_path / "a.png"), EIGHT[..., :3])
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"", "it is empty"), (b"not an image", "it is of no known format")])
-def test_what_is_no_image_is_said_without_its_name_twice(tmp_path: Path, content: bytes, told: str) -> None:
+@pytest.mark.parametrize(("content", "reason"), [(b"", "it is empty"), (b"not an image", "unknown format")])
+def test_what_is_no_image_is_said_without_its_name_twice(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "a\x1b]52.png"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=told) as caught:
+    with pytest.raises(DataError, match=reason) as caught:
         read_visible(path)
     assert str(caught.value).count("52.png") == 1

@@ -8,7 +8,7 @@ import unicodedata
 import msgspec
 import pytest
 
-from zoo.data.names import is_plain, plain, plain_stem
+from zoo.data.layout import is_printable, printable, printable_stem
 
 
 @pytest.mark.parametrize(
@@ -21,12 +21,14 @@ from zoo.data.names import is_plain, plain, plain_stem
     ],
 )
 def test_foreign_bytes_and_control_characters_are_written_as_percent_codes(name: bytes, want: str) -> None:
-    assert plain(os.fsdecode(name)) == want
-    assert is_plain(want)
+    assert printable(os.fsdecode(name)) == want
+    assert is_printable(want)
     assert msgspec.json.decode(msgspec.json.encode(want)) == want
-    assert is_plain(os.fsdecode(name)) == (want == os.fsdecode(name))
+    assert is_printable(os.fsdecode(name)) == (want == os.fsdecode(name))
 
 
 def test_composed_and_decomposed_letters_are_one_stem() -> None:
     composed = "\u00e9"
-    assert plain_stem(f"{unicodedata.normalize('NFD', composed)}.png") == plain_stem(f"{composed}.jpg") == composed
+    assert (
+        printable_stem(f"{unicodedata.normalize('NFD', composed)}.png") == printable_stem(f"{composed}.jpg") == composed
+    )

@@ -49,7 +49,7 @@ def test_streamed_batches_are_those_from_memory(make_pairs, aligned, part):
         batches = [store.sample(index, others, crop=5, rng=rng, aligned=aligned, part=part) for _ in range(3)]
         drawn.append((batches, rng.get_state()))
     (first, left), (second, also_left) = drawn
-    assert torch.equal(left, also_left), "they drew different numbers"
+    assert torch.equal(left, also_left), "the stores used different random numbers"
     assert {"labels", "celsius", "temperatures", "thermal_segmentation"} <= first[0].keys()
     for a, b in zip(first, second, strict=True):
         assert len(a["visible"]) == len(index[part])

@@ -247,7 +247,7 @@ def test_held_out_pairs_move_with_all_their_files(tmp_path: Path) -> None:
 
 
 class _Source:
-    """A dataset component that does as it is told."""
+    """A dataset component that runs a given function."""
 
     def __init__(self, act) -> None:
         self.act = act

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
+import msgspec
 import pytest
 
-from zoo.data.health import examine, write_health
-from zoo.data.layout import Health, fingerprint, read_info
+from zoo.data.layout import DataQuality, fingerprint, read_info
+from zoo.data.quality import measure_quality, write_quality
 from zoo.recipe import DataRef
 from zoo.report.render import FORMATS
 from zoo.report.table_results import fill
@@ -34,7 +35,7 @@ def run(pairs, tmp_path, make_record):
 def test_a_health_measured_after_the_run_is_found(run):
     folder, root, record = run
     assert known_health([(folder, record)]) == ""
-    write_health(root, examine(root)[0])
+    write_quality(root, measure_quality(root)[0])
     assert known_health([(folder, record)]) == read_info(root).health.summary != ""
 
 
@@ -47,9 +48,9 @@ def test_the_record_s_own_summary_stands_where_the_dataset_is_gone(run):
 
 def test_the_health_of_other_contents_is_none(run):
     _, root, record = run
-    info = replace(read_info(root), health=Health(images=9, constant=1, fingerprint="of other files"))
+    info = replace(read_info(root), health=DataQuality(images=9, constant=1, fingerprint="of other files"))
     assert summary_of(info, record.recipe.data.fingerprint) == ""
-    own = replace(info.health, fingerprint=record.recipe.data.fingerprint)
+    own = msgspec.structs.replace(info.health, fingerprint=record.recipe.data.fingerprint)
     assert summary_of(replace(info, health=own), record.recipe.data.fingerprint) == "1 thermal images constant"
 
 

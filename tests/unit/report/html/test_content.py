@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from zoo.composition import compose
-from zoo.data.layout import DatasetInfo, Health, LeftOut
+from zoo.data.layout import DataQuality, DatasetInfo, LeftOut
 from zoo.model_folder import ModelConfig
 from zoo.recipe import Part
 from zoo.report.html.commands import row_command
@@ -43,14 +43,14 @@ def test_a_dataset_is_shown_with_its_health_and_what_was_left_out(tmp_path, sour
     recipe = compose(generator="resnet6:width=4", data=source, size=32, steps=2)
     folder = write_cell(tmp_path / "a", record(recipe))
     left_out = (LeftOut(name="a.jpg", reason="no partner"), LeftOut(name="b.jpg", reason="no partner"))
-    health = Health(images=9, judged=6, misregistered=5, repeated=3)
+    health = DataQuality(images=9, checked=6, misregistered=5, repeated=3)
     info = DatasetInfo(name="blocks", source="made by hand", splits={"test": 3}, left_out=left_out, health=health)
     write_json(folder / "config.json", ModelConfig(recipe=recipe, dataset=info, plugins={}))
     (folder / "model.safetensors").touch()
     page = page_of(tmp_path)
     for text in ("CC0", "6 train, 3 test", recipe.data.fingerprint[:12], "made by hand", "2 files: no partner"):
         assert text in page.text
-    assert "5 of 6 judged pairs misregistered, 3 test images repeated in training" in page.text
+    assert "5 of 6 checked pairs misregistered, 3 test images repeated in training" in page.text
 
 
 def test_scores_under_another_protocol_stand_in_a_column_of_their_own(

@@ -1,4 +1,4 @@
-"""What is planted is reported, and nothing else: on drawn pairs and, where they are, on real ones."""
+"""What is planted is reported, and nothing else: on synthetic pairs and, where they are, on real ones."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import io
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
 
+from zoo.data import layout
 from zoo.data.check import check, require_usable
-from zoo.data.health import examine, perceptual_hash, write_health
 from zoo.data.images import read_thermal, read_visible
-from zoo.data.layout import DatasetInfo, Health, fingerprint, read_info
-from zoo.data.registration import estimate_shift, tolerance
+from zoo.data.layout import DataQuality, DatasetInfo, fingerprint, read_info
+from zoo.data.quality import measure_quality, perceptual_hash, write_quality
+from zoo.data.registration import aligned_shift_limit, estimate_shift
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError
 
@@ -74,8 +76,8 @@ def _planted(root: Path, train: dict[str, Pair], test: dict[str, Pair], seed: in
     return set(shifted), set(repeated)
 
 
-def _reported(root: Path) -> tuple[Health, dict[str, set[str]]]:
-    health, problems = examine(root)
+def _reported(root: Path) -> tuple[DataQuality, dict[str, set[str]]]:
+    health, problems = measure_quality(root)
     assert {problem.severity for problem in problems} <= {"warning"}
     words = ("is shifted by", "training sees this test image", "no contrast", "is clipped", "is a copy", "paints class")
     found = {word: {p.path.stem for p in problems if word in p.what} for word in words}
@@ -89,8 +91,8 @@ def test_five_shifted_pairs_and_five_repeated_frames_are_reported_exactly_so(tmp
     shifted, repeated = _planted(tmp_path / "set", train, test, seed=0)
     health, found = _reported(tmp_path / "set")
     assert found == {"is shifted by": shifted, "training sees this test image": repeated}
-    assert (health.images, health.judged, health.misregistered, health.repeated) == (50, 50, 5, 5)
-    assert health.summary == "5 of 50 judged pairs misregistered, 5 test images repeated in training"
+    assert (health.images, health.checked, health.misregistered, health.repeated) == (50, 50, 5, 5)
+    assert health.summary == "5 of 50 checked pairs misregistered, 5 test images repeated in training"
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the RoadScene images are not here")
@@ -110,7 +112,7 @@ def test_on_real_pairs_only_what_was_planted_is_reported(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="the RoadScene images are not here")
-def test_real_pairs_as_published_are_found_healthy(tmp_path: Path) -> None:
+def test_real_pairs_as_published_have_no_problem(tmp_path: Path) -> None:
     with DatasetWriter(tmp_path / "set") as writer:
         for place, path in enumerate(sorted((REAL / "cropinfrared").iterdir())):
             split = "test" if place % 8 == 0 else "train"
@@ -119,7 +121,7 @@ def test_real_pairs_as_published_are_found_healthy(tmp_path: Path) -> None:
             )
     health, found = _reported(tmp_path / "set")
     assert found == {}
-    assert health.judged > 150
+    assert health.checked > 150
 
 
 @pytest.mark.parametrize("by", DIRECTIONS)
@@ -136,7 +138,7 @@ def test_a_large_image_is_measured_in_its_own_pixels() -> None:
     shift = estimate_shift(visible, _moved(thermal, 60, 0))
     assert shift is not None
     assert (shift.x, shift.y) == pytest.approx((60, 0), abs=5)
-    assert tolerance(thermal.shape) == pytest.approx(0.0125 * 1000)
+    assert aligned_shift_limit(thermal.shape) == pytest.approx(0.0125 * 1000)
 
 
 def test_noise_has_no_registration_and_a_flat_or_tiny_image_none_either() -> None:
@@ -152,7 +154,7 @@ def test_noise_has_no_registration_and_a_flat_or_tiny_image_none_either() -> Non
     assert estimate_shift(*(image[:40, :40] for image in _scene(0))) is None
 
 
-def test_hashes_know_a_worn_copy_and_no_other_picture() -> None:
+def test_hashes_match_a_worn_copy_and_no_other_picture() -> None:
     rng = np.random.default_rng(0)
     images = [_scene(i)[1] for i in range(30)]
     hashes = [perceptual_hash(image) for image in images]
@@ -204,21 +206,31 @@ def test_an_unpaired_set_is_searched_for_repeated_images_on_either_side(tmp_path
         writer.add_thermal("test", "t9", _scene(1)[1])
     health, found = _reported(tmp_path / "set")
     assert found == {"training sees this test image": {"v9", "t9"}}
-    assert health.judged == 0
+    assert health.checked == 0
 
 
-def test_health_is_written_without_changing_the_fingerprint(make_pairs) -> None:
+def test_the_results_are_written_without_changing_the_fingerprint(make_pairs) -> None:
     root = make_pairs()
     before, mark = json.loads((root / "dataset.json").read_text()), fingerprint(root)
-    health, _ = examine(root)
-    write_health(root, health)
+    health, _ = measure_quality(root)
+    write_quality(root, health)
     after = json.loads((root / "dataset.json").read_text())
     assert fingerprint(root) == mark == health.fingerprint
     assert read_info(root).health == health
     assert {key for key in after if after[key] != before.get(key)} == {"health"}
 
 
-def test_a_dataset_json_of_before_has_no_health() -> None:
+def test_results_of_release_0_1_are_read_and_written_under_their_names() -> None:
+    old = b'{"name": "old", "splits": {}, "health": {"images": 9, "judged": 6, "misregistered": 5}}'
+    quality = msgspec.json.decode(old, type=DatasetInfo).health
+    assert quality == DataQuality(images=9, checked=6, misregistered=5)
+    assert quality.summary == "5 of 6 checked pairs misregistered"
+    assert msgspec.to_builtins(quality)["judged"] == 6
+    assert layout.Health is DataQuality and quality.judged == 6  # former names
+    assert layout.Entry is layout.StemFiles
+
+
+def test_a_dataset_json_without_results_is_read() -> None:
     assert DatasetInfo(name="old", splits={}).health is None
 
 
@@ -228,7 +240,7 @@ def test_label_images_beyond_the_limit_are_named_by_the_check_and_end_nothing(
     root = make_pairs(labels=True)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     Image.new("P", (64, 64)).save(root / "train/labels/train0.png")
-    health, _ = examine(root)
+    health, _ = measure_quality(root)
     assert health.images == 5
     assert any("million" in str(problem) for problem in check(root))
     with pytest.raises(DataError, match=r"train0\.png"):

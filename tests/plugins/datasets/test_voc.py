@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zoo.data.objects import outlines, with_edges
 from zoo.data.temperatures import mean_by_object
+from zoo_plugins.datasets.voc import object_edges, with_edges
 
 
 @pytest.mark.parametrize("width", [1, 2, 3])
 def test_outlines_are_the_pixels_near_another_object(width: int) -> None:
     objects = np.random.default_rng(0).integers(0, 3, (6, 7)).repeat(4, axis=0).repeat(4, axis=1)
-    got = outlines(objects, width)
+    got = object_edges(objects, width)
     for y, x in np.ndindex(objects.shape):
         near = [(y + d, x) for d in range(-width, width + 1)] + [(y, x + d) for d in range(-width, width + 1)]
         inside = [(a, b) for a, b in near if 0 <= a < objects.shape[0] and 0 <= b < objects.shape[1]]

@@ -1,4 +1,4 @@
-"""A new folder that appears whole or not at all. Imports no torch."""
+"""A new folder that appears complete or not at all. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from zoo.data.names import plain
+from zoo.data.layout import printable
 from zoo.errors import DataError
 from zoo.files import beside, cannot_write
 
 
-class NewFolder:
-    """A hidden folder beside `dst`, to be filled and then published under that name by one rename.
+class AtomicFolder:
+    """A hidden folder beside `dst`, which `publish` renames to `dst` when it is complete.
 
     Raises (from every method):
         DataError: `dst` exists and is not an empty folder.
@@ -25,15 +25,15 @@ class NewFolder:
 
     def __init__(self, dst: Path) -> None:
         self.dst = dst.absolute()
-        with suppress(OSError):  # `create` says what is wrong with the name
+        with suppress(OSError):  # `create` reports the error
             self.dst = dst.resolve() if dst.is_symlink() else self.dst  # a rename does not follow links
         self._building = beside(self.dst, ".partial")
 
     def create(self) -> None:
-        """Make the hidden folder, and the folders that `dst` is to lie in."""
+        """Make the hidden folder, and the parents of `dst`."""
         with self.writing():
             with suppress(FileNotFoundError):
-                os.lstat(self.dst)  # a name that the system does not take is refused before any work
+                os.lstat(self.dst)  # an invalid name fails before any work
             if os.path.lexists(self.dst) and (not self.dst.is_dir() or any(self.dst.iterdir())):
                 raise self._exists()
             self.dst.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ class NewFolder:
             try:
                 self._building.replace(self.dst)
             except OSError as error:
-                if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):  # someone was faster
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):  # another process made it
                     raise self._exists() from error
                 raise
 
@@ -81,10 +81,10 @@ def free_name(path: Path) -> Path:
 
 
 def require_apart(source: Path, dst: Path) -> None:
-    """Refuse a destination that is the source, lies in it, or is a folder with files that holds it.
+    """Require a destination that is not the source, not inside it, and not a folder with files around it.
 
     Raises:
-        DataError: the message says which; it advises another name.
+        DataError: it is; the hint names another folder.
     """
     whole, target = source.resolve(), dst.resolve()
     if whole == target:
@@ -95,4 +95,4 @@ def require_apart(source: Path, dst: Path) -> None:
         found = f"`{dst}` holds the folder to import from, `{source}`"
     else:
         return
-    raise DataError(plain(found), f"Choose a new folder beside it, e.g. {plain(str(free_name(whole)))}")
+    raise DataError(printable(found), f"Choose a new folder beside it, e.g. {printable(str(free_name(whole)))}")

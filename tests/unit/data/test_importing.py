@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from zoo.data.splitting import blocks, by_digest, hold_out_sequences, hold_out_share
+from zoo.data.importing import block_names, by_digest, hold_out_sequences, hold_out_share
 from zoo.errors import DataError
 
 
@@ -33,7 +33,7 @@ def test_one_sequence_cannot_be_split() -> None:
 
 
 def test_blocks_are_runs_of_neighbours() -> None:
-    runs = blocks([f"{i:03}" for i in range(25)], 10)
+    runs = block_names([f"{i:03}" for i in range(25)], 10)
     assert [sum(run == each for run in runs.values()) for each in sorted(set(runs.values()))] == [10, 10, 5]
     assert runs["000"] == runs["009"] != runs["010"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.data.publish import NewFolder, free_name, require_apart
+from zoo.data.atomic_folder import AtomicFolder, free_name, require_apart
 from zoo.errors import DataError, ZooError
 
 
@@ -45,7 +45,7 @@ def test_the_advised_name_is_free(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["n" * 255, "é" * 127])
 def test_a_name_as_long_as_the_system_allows_can_be_published(tmp_path: Path, name: str) -> None:
-    folder = NewFolder(tmp_path / name)
+    folder = AtomicFolder(tmp_path / name)
     folder.create()
     folder.publish()
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -53,14 +53,14 @@ def test_a_name_as_long_as_the_system_allows_can_be_published(tmp_path: Path, na
 
 def test_a_longer_name_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(ZooError, match="too long"):
-        NewFolder(tmp_path / ("n" * 256)).create()
+        AtomicFolder(tmp_path / ("n" * 256)).create()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_to_an_empty_folder_is_filled_and_one_to_nothing_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    folder = NewFolder(tmp_path / "link")
+    folder = AtomicFolder(tmp_path / "link")
     folder.create()
     with folder.writing() as root:
         (root / "file").write_text("x")

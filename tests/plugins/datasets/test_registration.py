@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from zoo.data.geometry import View, central_view, crop_to_view, read_homography, warp, width_of_view
 from zoo.errors import DataError
+from zoo_plugins.datasets.registration import CropBox, central_box, crop_to_box, read_homography, visible_share, warp
 
 
 def _smooth(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
@@ -66,14 +66,14 @@ def test_what_is_no_homography_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_fields_of_view_give_the_share_of_the_width() -> None:
-    assert width_of_view(60, 60) == pytest.approx(1)
-    assert width_of_view(45.0, 52.8) == pytest.approx(0.41421356 / 0.49642, abs=1e-4)
+    assert visible_share(60, 60) == pytest.approx(1)
+    assert visible_share(45.0, 52.8) == pytest.approx(0.41421356 / 0.49642, abs=1e-4)
 
 
-def test_a_central_view_has_the_thermal_aspect_and_fits() -> None:
-    view = central_view((1024, 1280), (512, 640), 0.5)
+def test_a_central_box_has_the_thermal_aspect_and_fits() -> None:
+    view = central_box((1024, 1280), (512, 640), 0.5)
     assert (view.left, view.top, view.right, view.bottom) == pytest.approx((0.25, 0.25, 0.75, 0.75))
-    tall = central_view((500, 1000), (640, 512), 1.0)
+    tall = central_box((500, 1000), (640, 512), 1.0)
     assert (tall.top, tall.bottom) == (0, 1)
     assert (tall.right - tall.left) * 1000 / 500 == pytest.approx(512 / 640)
 
@@ -81,9 +81,9 @@ def test_a_central_view_has_the_thermal_aspect_and_fits() -> None:
 def test_a_crop_shows_the_view() -> None:
     visible = np.zeros((100, 200, 3), np.uint8)
     visible[20:60, 50:150] = 200
-    got = crop_to_view(visible, View(left=0.25, top=0.2, right=0.75, bottom=0.6), (20, 50))
+    got = crop_to_box(visible, CropBox(left=0.25, top=0.2, right=0.75, bottom=0.6), (20, 50))
     assert got.shape == (20, 50, 3)
     assert (got[1:-1, 2:-2] > 180).all()
-    assert (crop_to_view(visible, View(left=0.3, top=0.25, right=0.7, bottom=0.55), (10, 20)) == 200).all()
-    with pytest.raises(DataError, match="does not lie in the image"):
-        View(left=0.5, top=0, right=1.2, bottom=1)
+    assert (crop_to_box(visible, CropBox(left=0.3, top=0.25, right=0.7, bottom=0.55), (10, 20)) == 200).all()
+    with pytest.raises(DataError, match="exceeds the image"):
+        CropBox(left=0.5, top=0, right=1.2, bottom=1)
