@@ -1,4 +1,4 @@
-"""Scores of translated thermal images: pixel by pixel, by structure, by networks, in degrees, as sets. Imports no torch."""
+"""Metrics of translated thermal images: per pixel, structural, learned, in degrees, and of sets. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from zoo.hookspec import Component, Contract, hookimpl
 from .config import (
     DISTANCE,
     SYMMETRIC,
-    FIDConfig,
-    KIDConfig,
+    ExtractorConfig,
     LPIPSConfig,
-    MAECelsiusConfig,
     MAEConfig,
     MSSSIMConfig,
     PSNRConfig,
@@ -24,12 +22,12 @@ SMALL_EXTRACTOR = {"extractor": "test_resnet", "weights": "random"}
 
 @hookimpl
 def zoo_components() -> Iterable[Component]:
-    """Return the metrics' rows."""
+    """Return the metrics."""
     return [
         Component(
             kind="metric",
             name="psnr",
-            target="zoo_plugins.metrics.psnr:PSNR",
+            target="zoo_plugins.metrics.pixelwise:PSNR",
             config=PSNRConfig(),
             summary="Peak signal-to-noise ratio in dB, data range 1; identical images score the cap",
         ),
@@ -53,17 +51,17 @@ def zoo_components() -> Iterable[Component]:
         Component(
             kind="metric",
             name="mae",
-            target="zoo_plugins.metrics.mae:MAE",
+            target="zoo_plugins.metrics.pixelwise:MAE",
             config=MAEConfig(),
-            summary="Mean absolute error in grey levels of 256",
+            summary="Mean absolute error in 8-bit grey levels",
             contract=Contract(offers=SYMMETRIC, promises=DISTANCE | {"highest": 255.0}),
         ),
         Component(
             kind="metric",
             name="mae_celsius",
-            target="zoo_plugins.metrics.mae:MAECelsius",
-            config=MAECelsiusConfig(),
-            summary="Mean absolute error in degrees Celsius, on data that knows degrees",
+            target="zoo_plugins.metrics.pixelwise:MAECelsius",
+            config=MAEConfig(),
+            summary="Mean absolute error in degrees Celsius; calibrated data only",
             contract=Contract(needs=frozenset({"celsius"}), offers=SYMMETRIC, promises=DISTANCE),
         ),
         Component(
@@ -71,7 +69,7 @@ def zoo_components() -> Iterable[Component]:
             name="lpips",
             target="zoo_plugins.metrics.lpips:LPIPS",
             config=LPIPSConfig(),
-            summary="Perceptual distance by an ImageNet network",
+            summary="Perceptual distance of an ImageNet network's features",
             paper="Zhang et al., The unreasonable effectiveness of deep features as a perceptual metric, CVPR 2018",
             small={"network": "squeeze", "weights": "random"},
         ),
@@ -79,7 +77,7 @@ def zoo_components() -> Iterable[Component]:
             kind="metric",
             name="fid",
             target="zoo_plugins.metrics.fid:FID",
-            config=FIDConfig(),
+            config=ExtractorConfig(),
             summary="Frechet distance of features: pytorch-fid's Inception, or any network of timm",
             paper="Heusel et al., GANs trained by a two time-scale update rule converge to a local Nash equilibrium, NIPS 2017",
             contract=Contract(offers=SYMMETRIC, promises=DISTANCE),
@@ -89,7 +87,7 @@ def zoo_components() -> Iterable[Component]:
             kind="metric",
             name="kid",
             target="zoo_plugins.metrics.kid:KID",
-            config=KIDConfig(),
+            config=ExtractorConfig(),
             summary="Kernel distance of features, unbiased at any number of images",
             paper="Binkowski et al., Demystifying MMD GANs, ICLR 2018",
             contract=Contract(offers=SYMMETRIC),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoo.errors import UsageError, ZooError
-from zoo.report.table_plan import choose_measures, parse_data, plan_table, read_plan, write_plan
+from zoo.report.table_plan import choose_column_metrics, parse_data, plan_table, read_plan, write_plan
 from zoo.report.tables import load_table
 from zoo.run.grid import Axes
 
@@ -96,8 +96,10 @@ def test_a_damaged_plan_is_told(tmp_path):
 
 
 def test_metrics_asked_for_take_the_place_of_the_tables(table2):
-    assert [measure.spec for measure in choose_measures(table2)] == ["psnr", "ssim"]
-    measures = choose_measures(load_table("layergan_table1"), ["lpips", "fid:extractor=resnet18,weights=random", "fid"])
+    assert [measure.spec for measure in choose_column_metrics(table2)] == ["psnr", "ssim"]
+    measures = choose_column_metrics(
+        load_table("layergan_table1"), ["lpips", "fid:extractor=resnet18,weights=random", "fid"]
+    )
     assert [measure.spec for measure in measures] == ["fid:extractor=resnet18,weights=random", "fid"]
     assert "resnet18" in measures[0].instead
     assert "inception" in measures[0].instead

@@ -1,4 +1,4 @@
-"""The command that reproduces a row: the bench's, narrowed to the row where it is sure to mean the same recipe."""
+"""The command that reproduces a run: the recorded one, reduced to the run's parts if that gives the same recipe."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from zoo.run.record import Record
 from zoo.run.systems import fitted_parts, parts_text, recipe_parts
 
 AXES = {"--recipe": "recipe", "--method": "method", "--gen": "generator", "--disc": "discriminator"}
-"""Options of `zoo bench` that take several parts, and the part of a system that each names."""
+"""Options of `zoo bench` that accept several values, and the field of `System` for each."""
 
 
 def row_command(record: Record) -> str:
-    """Return the command that trains and scores this row alone, with as many seeds as the bench had.
+    """Return the command that trains and scores this run's system alone, with all seeds of the bench.
 
-    The parts are looked up as the bench did; where that gives another recipe today (a plugin is gone, a default
-    changed) or the command is none of `zoo bench` with parts, the recorded command is returned as it is.
+    If the parts give another recipe today (a plugin is not installed, a default changed), or the command is not a `zoo bench`
+    with parts, the recorded command is returned unchanged.
     """
     try:
         words = shlex.split(record.command)
@@ -36,13 +36,12 @@ def row_command(record: Record) -> str:
     if system is None:
         return record.command
     chosen = {option: getattr(system, part) for option, part in AXES.items()}
-    data = _data(given.get("--data", ""), record.recipe)
-    narrowed = {option: value for option, value in chosen.items() if value} | ({"--data": data} if data else {})
-    return shlex.join(_replaced(words, narrowed))
+    chosen["--data"] = _data(given.get("--data", ""), record.recipe)
+    return shlex.join(_replaced(words, {option: value for option, value in chosen.items() if value}))
 
 
 def _system(given: dict[str, str], recipe: Recipe) -> System | None:
-    """Return the combination of the named parts that is this recipe's, None where no combination is."""
+    """Return the combination of the given parts that is this recipe's, or None."""
     axes = tuple(given.get(option, "") for option in AXES)
     systems = _systems(axes, given.get("--preset", "quick"), given.get("--norm"), recipe.size)
     return systems.get(parts_text(recipe_parts(recipe)))
@@ -50,12 +49,12 @@ def _system(given: dict[str, str], recipe: Recipe) -> System | None:
 
 @lru_cache(maxsize=256)
 def _systems(axes: tuple[str, ...], preset: str, norm: str | None, size: int) -> dict[bytes, System]:
-    """Return the combinations that a bench names, by their parts at a size; the runs of a grid all ask for the same."""
+    """Return the combinations of a bench by their parts at a size; cached, since the runs of a grid share them."""
     recipes, methods, generators, discriminators = map(split_specs, axes)
-    named = Axes(recipes=recipes, methods=methods, generators=generators, discriminators=discriminators)
+    bench = Axes(recipes=recipes, methods=methods, generators=generators, discriminators=discriminators)
     registry = get_registry()
     found: dict[bytes, System] = {}
-    for system in named.systems():
+    for system in bench.systems():
         config = choose_system(registry, **asdict(system), preset=preset)
         parts = choose_parts(registry, config, norm)
         choose_preset(cast(PresetName, preset), config, parts["method"].contract.training)
@@ -64,7 +63,7 @@ def _systems(axes: tuple[str, ...], preset: str, norm: str | None, size: int) ->
 
 
 def _data(text: str, recipe: Recipe) -> str:
-    """Return the one dataset of several that can be the recipe's; empty where that is not sure or there is no choice."""
+    """Return the recipe's dataset among several; empty if it is ambiguous or the only one."""
     specs = split_specs(text)
     name = recipe.data.name
     fitting = [spec for spec in specs if name in (spec.partition(":")[0].rpartition("/")[2], Path(spec).name)]
@@ -75,7 +74,7 @@ def _options(words: Sequence[str]) -> dict[str, str]:
     """Return the values of the options after `bench`, written `--name value` or `--name=value`.
 
     Raises:
-        ValueError: the command is not of `zoo bench`, or runs a table.
+        ValueError: the command is not a `zoo bench` with parts.
     """
     after = words[words.index("bench") + 1 :]
     found: dict[str, str] = {}
@@ -84,20 +83,20 @@ def _options(words: Sequence[str]) -> dict[str, str]:
         if name.startswith("--"):
             found[name] = value if equals else following
     if "--table" in found:
-        raise ValueError("a table's rows are no product of parts")
+        raise ValueError("the rows of a table are not given by options")
     return found
 
 
-def _replaced(words: Sequence[str], narrowed: dict[str, str]) -> list[str]:
-    """Return the command with these options in the place of its own; what it does not name, it goes without."""
+def _replaced(words: Sequence[str], values: dict[str, str]) -> list[str]:
+    """Return the command with other values of the options that it has."""
     kept: list[str] = []
     skip = False
     for word in words:
         name, equals, _ = word.partition("=")
         if skip:
             skip = False
-        elif name in narrowed:
-            kept += [f"{name}={narrowed[name]}"] if equals else [name, narrowed[name]]
+        elif name in values:
+            kept += [f"{name}={values[name]}"] if equals else [name, values[name]]
             skip = not equals
         else:
             kept.append(word)

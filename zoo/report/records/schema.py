@@ -1,4 +1,4 @@
-"""The form of records, failures and plans: every field with its type and meaning, from the dataclasses themselves. No torch."""
+"""The schema of records, failures and plans: every field with type and meaning, from the dataclasses. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import msgspec
 
 from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.recipe import Budget, DataRef, Part, Recipe
-from zoo.report.table_plan import Measure, Plan, PlannedCell, RefusedRow
+from zoo.report.table_plan import ColumnMetric, RefusedRow, TablePlan, TableRun
 from zoo.run.record import SCHEMA, Failure, Record, Timing
 
 FILES: dict[str, tuple[type, ...]] = {
     "record.json": (Record, Recipe, Part, DataRef, Budget, Score, CelsiusErrors, Timing),
     "failure.json": (Failure,),
-    "tables/TABLE.json": (Plan, Measure, PlannedCell, RefusedRow),
+    "tables/TABLE.json": (TablePlan, ColumnMetric, TableRun, RefusedRow),
 }
-"""Files of a results folder, and the dataclasses that they are written from, the whole file's first."""
+"""Files of a results folder and their dataclasses, the outermost first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +30,12 @@ class Field:
     name: str
     type: str
     default: str
-    """As written in Python; empty for a field that must be there."""
+    """As written in Python; empty for a required field."""
     meaning: str
 
 
 def fields_of(form: type) -> list[Field]:
-    """Return a dataclass's fields, each with the string that stands under it."""
+    """Return a dataclass's fields, each with the docstring below it."""
     (body,) = ast.parse(textwrap.dedent(inspect.getsource(form))).body
     assert isinstance(body, ast.ClassDef)
     fields = []
@@ -84,7 +84,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _default(value: ast.expr | None) -> str:
-    """Return a field's default as written, and of `field(default_factory=list)` what the factory makes."""
+    """Return a field's default as written; for `field(default_factory=list)` its value, `[]`."""
     if isinstance(value, ast.Call):
         made = {"list": "[]", "dict": "{}"}
         return next((made.get(ast.unparse(word.value), "") for word in value.keywords), "")

@@ -97,7 +97,7 @@ def test_24_systems_are_drawn_differently():
 def test_curves_are_in_the_pages_ink_and_long_ones_are_averaged_down():
     steps = np.arange(100_000.0)
     curve = Curve(steps=steps, values=1 + np.exp(-steps / 1e4), style=style(0))
-    svg = curve_panel([curve], title="cycle_A", across="step")
+    svg = curve_panel([curve], title="cycle_A", xlabel="step")
     assert "currentColor" in svg and style(0).color in svg and "#010203" not in svg
     assert 'aria-label="cycle_A' in svg and "<?xml" not in svg and "<g id" not in svg
     assert len(svg) < 40_000
