@@ -22,7 +22,7 @@ from zoo.data.layout import list_split
 from zoo.data.writer import DatasetWriter
 from zoo.evaluate.results import Score
 from zoo.report.comparing import compare_systems, group_seeds
-from zoo.report.html import write_report
+from zoo.report.html.page import write_report
 from zoo.report.results import results_table
 from zoo.run.display import PlainDisplay
 from zoo.run.environment import provenance

@@ -6,16 +6,8 @@ from collections.abc import Iterable
 
 from zoo.hookspec import Component, Contract, hookimpl
 
-from .config import (
-    DISTANCE,
-    SYMMETRIC,
-    ExtractorConfig,
-    LPIPSConfig,
-    MAEConfig,
-    MSSSIMConfig,
-    PSNRConfig,
-    SSIMConfig,
-)
+from . import config
+from .config import DISTANCE, SYMMETRIC
 
 SMALL_EXTRACTOR = {"extractor": "test_resnet", "weights": "random"}
 
@@ -28,14 +20,14 @@ def zoo_components() -> Iterable[Component]:
             kind="metric",
             name="psnr",
             target="zoo_plugins.metrics.pixelwise:PSNR",
-            config=PSNRConfig(),
+            config=config.PSNRConfig(),
             summary="Peak signal-to-noise ratio in dB, data range 1; identical images score the cap",
         ),
         Component(
             kind="metric",
             name="ssim",
             target="zoo_plugins.metrics.ssim:SSIM",
-            config=SSIMConfig(),
+            config=config.SSIMConfig(),
             summary="Structural similarity, Gaussian 11x11 window, borders as MATLAB's ssim",
             paper="Wang et al., Image quality assessment: from error visibility to structural similarity, TIP 2004",
         ),
@@ -43,7 +35,7 @@ def zoo_components() -> Iterable[Component]:
             kind="metric",
             name="ms_ssim",
             target="zoo_plugins.metrics.ms_ssim:MSSSIM",
-            config=MSSSIMConfig(),
+            config=config.MSSSIMConfig(),
             summary="Structural similarity over five scales; images of 161 px or more",
             paper="Wang et al., Multiscale structural similarity for image quality assessment, Asilomar 2003",
             small={"scales": 2},
@@ -52,7 +44,7 @@ def zoo_components() -> Iterable[Component]:
             kind="metric",
             name="mae",
             target="zoo_plugins.metrics.pixelwise:MAE",
-            config=MAEConfig(),
+            config=config.MAEConfig(),
             summary="Mean absolute error in 8-bit grey levels",
             contract=Contract(offers=SYMMETRIC, promises=DISTANCE | {"highest": 255.0}),
         ),
@@ -60,7 +52,7 @@ def zoo_components() -> Iterable[Component]:
             kind="metric",
             name="mae_celsius",
             target="zoo_plugins.metrics.pixelwise:MAECelsius",
-            config=MAEConfig(),
+            config=config.MAEConfig(),
             summary="Mean absolute error in degrees Celsius; calibrated data only",
             contract=Contract(needs=frozenset({"celsius"}), offers=SYMMETRIC, promises=DISTANCE),
         ),
@@ -68,7 +60,7 @@ def zoo_components() -> Iterable[Component]:
             kind="metric",
             name="lpips",
             target="zoo_plugins.metrics.lpips:LPIPS",
-            config=LPIPSConfig(),
+            config=config.LPIPSConfig(),
             summary="Perceptual distance of an ImageNet network's features",
             paper="Zhang et al., The unreasonable effectiveness of deep features as a perceptual metric, CVPR 2018",
             small={"network": "squeeze", "weights": "random"},
@@ -77,7 +69,7 @@ def zoo_components() -> Iterable[Component]:
             kind="metric",
             name="fid",
             target="zoo_plugins.metrics.fid:FID",
-            config=ExtractorConfig(),
+            config=config.ExtractorConfig(),
             summary="Frechet distance of features: pytorch-fid's Inception, or any network of timm",
             paper="Heusel et al., GANs trained by a two time-scale update rule converge to a local Nash equilibrium, NIPS 2017",
             contract=Contract(offers=SYMMETRIC, promises=DISTANCE),
@@ -87,7 +79,7 @@ def zoo_components() -> Iterable[Component]:
             kind="metric",
             name="kid",
             target="zoo_plugins.metrics.kid:KID",
-            config=ExtractorConfig(),
+            config=config.ExtractorConfig(),
             summary="Kernel distance of features, unbiased at any number of images",
             paper="Binkowski et al., Demystifying MMD GANs, ICLR 2018",
             contract=Contract(offers=SYMMETRIC),

@@ -115,8 +115,9 @@ def load_state(path: Path) -> dict[str, Tensor]:
             return dict(load_file(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise UsageError(f"`{path}` cannot be read as weights: {reason}", "Save a state dict of tensors") from error
+        raise UsageError(
+            f"`{path}` cannot be read as weights: {_reason(error)}", "Save a state dict of tensors"
+        ) from error
     if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise UsageError(f"`{path}` is not a state dict of tensors", "Save the network's state dict")
     return dict(state)
@@ -194,9 +195,8 @@ def _from_timm(name: str) -> tuple[nn.Module, str]:
     try:
         network = timm.create_model(name, pretrained=True, num_classes=0)
     except (OSError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ZooError(
-            f"the published weights of {name} are not on this machine and cannot be downloaded: {reason}",
+            f"the published weights of {name} are not on this machine and cannot be downloaded: {_reason(error)}",
             f"Connect to the network once, or use weights=FILE, or weights={RANDOM} for random weights",
         ) from error
     return network, f"timm {published.architecture}.{published.tag}"
@@ -213,6 +213,11 @@ def _load_timm(name: str, network: nn.Module, path: Path) -> None:
         state = dict(zip(whole, state.values(), strict=True))
     own = network.state_dict()
     load_into(network, {key: tensor for key, tensor in state.items() if key in own or key not in whole}, path)
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _numbers(values: Tensor) -> str:

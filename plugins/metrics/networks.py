@@ -19,20 +19,18 @@ INCEPTION_FILE = PublishedFile(
     other_names=("weights-inception-2015-12-05-6726825d.pth",),  # torch-fidelity's
 )
 LPIPS_FILES = {
-    "alex": PublishedFile(
-        name="alexnet-owt-7be5be79.pth",
-        url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
-        sha256="7be5be79",
-    ),
-    "vgg": PublishedFile(
-        name="vgg16-397923af.pth", url="https://download.pytorch.org/models/vgg16-397923af.pth", sha256="397923af"
-    ),
-    "squeeze": PublishedFile(
-        name="squeezenet1_1-b8a52dc0.pth",
-        url="https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
-        sha256="b8a52dc0",
-    ),
+    network: PublishedFile(
+        name=f"{stem}.pth",
+        url=f"https://download.pytorch.org/models/{stem}.pth",
+        sha256=stem.rpartition("-")[2],
+    )
+    for network, stem in {
+        "alex": "alexnet-owt-7be5be79",
+        "vgg": "vgg16-397923af",
+        "squeeze": "squeezenet1_1-b8a52dc0",
+    }.items()
 }
+"""torchvision's networks; the names end with the beginning of the SHA-256."""
 
 
 @dataclass(frozen=True, kw_only=True)

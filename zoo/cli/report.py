@@ -22,7 +22,7 @@ def report(
 
     Example: zoo report results -o report.html
     """
-    from zoo.report.html import write_report
+    from zoo.report.html.page import write_report
 
     size = write_report(results, out, title=title, on_warning=note)
     note(f"{size / 1e6:.1f} MB, self-contained: it opens in any browser and makes no network requests.")

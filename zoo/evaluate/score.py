@@ -109,8 +109,8 @@ def evaluate(
         for name, metric in single.items():
             scored = metric.per_image(*_compared_images(metric, pairs, translated, degrees))
             values[name].update(zip(stems, scored.tolist(), strict=True))
-        features.add_translated(to_unit(as_saved(translated)))
-        features.add_real(to_unit(as_saved(real)))
+        features.add("translated", to_unit(as_saved(translated)))
+        features.add("real", to_unit(as_saved(real)))
         for row, i in enumerate(indices):
             if i % every == 0:
                 samples[stems[row]] = _sample(pairs["visible"][row], translated[row], real[row])
@@ -145,10 +145,10 @@ def evaluate_unpaired(
         real = images["thermal"]
         shared = shared_protocol(real.shape[-2], real.shape[-1], mode, reads)
         if i < store.n_thermal:
-            features.add_real(to_unit(as_saved(real)))
+            features.add("real", to_unit(as_saved(real)))
         if i < len(store):
             translated = _translated(translate, images, [store.stems[i]])
-            features.add_translated(to_unit(as_saved(translated)))
+            features.add("translated", to_unit(as_saved(translated)))
             if i % every == 0:
                 samples[store.stems[i]] = _sample(images["visible"][0], translated[0], real[0])
     return features.scores(shared, paired=False, level=LEVEL), samples
@@ -219,9 +219,5 @@ def _score(name: str, metric: Metric, per_image: dict[str, float], shared: dict[
 
 
 def _sample(visible: Tensor, translated: Tensor, real: Tensor) -> Sample:
-    thermal = (_pixels(as_saved(image[None])[0, 0]) for image in (translated, real))
-    return Sample(_pixels(to_levels(visible).permute(1, 2, 0)), *thermal)
-
-
-def _pixels(image: Tensor) -> NDArray[np.uint8]:
-    return image.cpu().numpy()
+    thermal = (as_saved(image[None])[0, 0] for image in (translated, real))
+    return Sample(*(image.cpu().numpy() for image in (to_levels(visible).permute(1, 2, 0), *thermal)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -14,6 +14,8 @@ from zoo.errors import DataError, ZooError
 
 from .intervals import jackknife_interval
 from .results import Score
+
+Side = Literal["translated", "real"]
 
 
 class FeatureSets:
@@ -26,16 +28,14 @@ class FeatureSets:
     def __init__(self, metrics: Mapping[str, SetMetric]) -> None:
         self.metrics = metrics
         self._extractors = {metric.extractor: metric for metric in metrics.values()}
-        self._translated: dict[str, list[Tensor]] = {name: [] for name in self._extractors}
-        self._real: dict[str, list[Tensor]] = {name: [] for name in self._extractors}
+        self._features: dict[Side, dict[str, list[Tensor]]] = {
+            side: {name: [] for name in self._extractors} for side in get_args(Side)
+        }
 
-    def add_translated(self, images: Tensor) -> None:
-        """Add the features of translated images, grey [N, 1, H, W] in [0, 1]."""
-        self._add(self._translated, images)
-
-    def add_real(self, images: Tensor) -> None:
-        """Add the features of real thermal images, grey [N, 1, H, W] in [0, 1]."""
-        self._add(self._real, images)
+    def add(self, side: Side, images: Tensor) -> None:
+        """Add the features of translated or real thermal images, grey [N, 1, H, W] in [0, 1]."""
+        for name, metric in self._extractors.items():
+            self._features[side][name].append(metric.features(images))
 
     def scores(self, shared: Mapping[str, Any], *, paired: bool, level: float) -> list[Score]:
         """Return one score per metric, in the order of the metrics.
@@ -51,13 +51,9 @@ class FeatureSets:
         """
         return [self._score(name, shared, paired=paired, level=level) for name in self.metrics]
 
-    def _add(self, features: dict[str, list[Tensor]], images: Tensor) -> None:
-        for name, metric in self._extractors.items():
-            features[name].append(metric.features(images))
-
     def _score(self, name: str, shared: Mapping[str, Any], *, paired: bool, level: float) -> Score:
         metric = self.metrics[name]
-        translated, real = (torch.cat(features[metric.extractor]) for features in (self._translated, self._real))
+        translated, real = (torch.cat(features[metric.extractor]) for features in self._features.values())
         if min(len(translated), len(real)) < 2:
             raise DataError(
                 f"{name} compares sets of images, and the test split has {len(translated)} visible and {len(real)} "

@@ -16,30 +16,15 @@ METHOD_ENTRIES = ("mode", "reads")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeedAggregate:
-    """A metric over runs that differ only in their seed."""
+class SeedAggregate(Score):
+    """A metric over runs that differ only in their seed: `value` and `per_image` are means over the seeds.
 
-    metric: str
-    value: float
-    """Mean over the seeds."""
-    low: float | None
-    """Lower end of the interval of the mean over the images, each averaged over the seeds; the lowest end of any seed for a
-    metric without values per image."""
-    high: float | None
-    """Upper end, likewise."""
-    level: float
-    n: int
-    """Number of images."""
-    unit: str
-    higher_is_better: bool
-    protocol: dict[str, Any]
-    """How the images are measured, without the method's own entries."""
-    per_image: dict[str, float]
-    """Value of each image, averaged over the seeds; empty for a metric without values per image."""
+    The interval is that of the mean over these images; for a metric without values per image it spans the seeds' intervals.
+    The protocol has no entries of the method.
+    """
+
     by_seed: dict[int, float]
     """Value of each run."""
-    notes: tuple[str, ...] = ()
-    """Limitations of the value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,20 +52,15 @@ def aggregate_seeds(scores: Mapping[int, Score]) -> SeedAggregate:
     elif len(scores) > 1:
         low = min((score.low for score in scores.values() if score.low is not None), default=None)
         high = max((score.high for score in scores.values() if score.high is not None), default=None)
-    return SeedAggregate(
-        metric=first.metric,
-        value=statistics.fmean(values.values()),
-        low=low,
-        high=high,
-        level=first.level,
-        n=first.n,
-        unit=first.unit,
-        higher_is_better=first.higher_is_better,
-        protocol=measurement_protocol(first),
-        per_image=per_image,
-        by_seed=values,
-        notes=tuple(dict.fromkeys(note for score in scores.values() for note in score.notes)),
-    )
+    changed = {
+        "value": statistics.fmean(values.values()),
+        "low": low,
+        "high": high,
+        "protocol": measurement_protocol(first),
+        "per_image": per_image,
+        "notes": list(dict.fromkeys(note for score in scores.values() for note in score.notes)),
+    }
+    return SeedAggregate(**{**vars(first), **changed}, by_seed=values)
 
 
 def measurement_protocol(score: Score) -> dict[str, Any]:

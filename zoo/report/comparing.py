@@ -92,9 +92,13 @@ def compare_systems(systems: Sequence[SeedGroup]) -> list[ComparedScore]:
     if not metrics:
         raise RefusedError("the runs have no metric in common", "Score them with the same metrics")
     for system in systems:
-        _require_same_data(system, reference)
+        if reason := _difference_in_data(system, reference):
+            raise RefusedError(f"the runs cannot be compared: {reason}", "Train both on the same data")
         for name in metrics:
-            _require_same_protocol(system, reference, name)
+            if reason := _difference_in_scoring(system, reference, name):
+                raise RefusedError(
+                    f"the runs cannot be compared: {reason}", "Score both on the same test split with the same protocol"
+                )
     aggregates = {(s.label, name): aggregate_seeds(scores[s.label][name]) for s in systems for name in metrics}
     tested = [(s.label, name) for name in metrics for s in systems[1:] if aggregates[s.label, name].per_image]
     pairs = [(aggregates[label, name], aggregates[reference.label, name]) for label, name in tested]
@@ -111,32 +115,23 @@ def compare_systems(systems: Sequence[SeedGroup]) -> list[ComparedScore]:
     ]
 
 
-def _require_same_data(system: SeedGroup, reference: SeedGroup) -> None:
+def _difference_in_data(system: SeedGroup, reference: SeedGroup) -> str:
+    """Return how a system's dataset differs from the reference's; empty if it does not."""
     other = reference.records[0].recipe.data
-    for record in system.records:
-        data = record.recipe.data
-        if data.fingerprint != other.fingerprint:
-            what = (
-                f"{system.label} was trained and scored on {data.name} and {reference.label} on {other.name}"
-                if data.name != other.name
-                else f"{system.label} and {reference.label} were trained and scored on different contents of {data.name}"
-            )
-            raise RefusedError(f"the runs cannot be compared: {what}", "Train both on the same data")
+    data = next((r.recipe.data for r in system.records if r.recipe.data.fingerprint != other.fingerprint), None)
+    if data is None:
+        return ""
+    if data.name != other.name:
+        return f"{system.label} was trained and scored on {data.name} and {reference.label} on {other.name}"
+    return f"{system.label} and {reference.label} were trained and scored on different contents of {data.name}"
 
 
-def _require_same_protocol(system: SeedGroup, reference: SeedGroup, metric: str) -> None:
+def _difference_in_scoring(system: SeedGroup, reference: SeedGroup, metric: str) -> str:
+    """Return how a metric's protocol or test images differ from the reference's; empty if they do not."""
     first = next(iter(reference.scores[metric].values()))
     for score in system.scores[metric].values():
-        differing = protocol_difference(measurement_protocol(score), measurement_protocol(first))
-        if differing:
-            raise RefusedError(
-                f"the runs cannot be compared: {metric} of {system.label} was measured with {differing} as for "
-                f"{reference.label}",
-                "Score both with the same protocol, at the same size",
-            )
+        if differing := protocol_difference(measurement_protocol(score), measurement_protocol(first)):
+            return f"{metric} of {system.label} was measured with {differing} as for {reference.label}"
         if score.per_image.keys() != first.per_image.keys() or score.n != first.n:
-            raise RefusedError(
-                f"the runs cannot be compared: {system.label} was scored on {score.n} images and {reference.label} on "
-                f"{first.n}, and they are not the same",
-                "Score both on the same test split",
-            )
+            return f"{system.label} was scored on {score.n} images and {reference.label} on {first.n}, and they are not the same"
+    return ""

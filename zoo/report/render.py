@@ -93,22 +93,30 @@ def legend(table: TableResults) -> list[str]:
 def comma_separated(table: TableResults) -> str:
     """Return the table as CSV: one line per row and column, with unrounded numbers except the paper's."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = ("dataset", "metric", "row", "baseline", "paper", "measured", "low", "high", "difference", "n", "seeds")
-    tested = ("against", "effect", "p", "verdict_against")
-    writer.writerow(["table", *names, "verdict", "why", *tested, "dataset_health"])
+    names = "table dataset metric row baseline paper measured low high difference n seeds verdict why against effect p"
+    writer = csv.DictWriter(text, [*names.split(), "verdict_against", "dataset_health"], lineterminator="\n")
+    writer.writeheader()
     for section in table.sections:
         for line in (*section.lines, *section.baselines):
-            found, test = line.measured, line.against
-            values: list[object] = [found.value, found.low, found.high] if found else [None] * 3
-            counts: list[object] = [found.n, len(found.by_seed)] if found else [None] * 2
-            against: list[object] = [None] * 4
-            if test:
-                against = [section.best_baseline, test.comparison.effect, test.corrected, test.verdict]
-            paper = row_texts(line, section)[1]
-            start = [table.name, section.dataset, section.metric, line.title, line in section.baselines, paper]
-            ending = [line.verdict, line.why, *against, table.health.get(section.dataset, "")]
-            writer.writerow([*start, *values, line.difference, *counts, *ending])
+            row: dict[str, object] = {
+                "table": table.name,
+                "dataset": section.dataset,
+                "metric": section.metric,
+                "row": line.title,
+                "baseline": line in section.baselines,
+                "paper": row_texts(line, section)[1],
+                "difference": line.difference,
+                "verdict": line.verdict,
+                "why": line.why,
+                "dataset_health": table.health.get(section.dataset, ""),
+            }
+            if found := line.measured:
+                row |= {"measured": found.value, "low": found.low, "high": found.high, "n": found.n}
+                row["seeds"] = len(found.by_seed)
+            if test := line.against:
+                row |= {"against": section.best_baseline, "effect": test.comparison.effect, "p": test.corrected}
+                row["verdict_against"] = test.verdict
+            writer.writerow(row)
     return text.getvalue()
 
 

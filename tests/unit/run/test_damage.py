@@ -17,7 +17,7 @@ import zoo
 from zoo.errors import DamagedError, ZooError
 from zoo.hub.publication import prepare
 from zoo.recipe import Recipe
-from zoo.report.html import write_report
+from zoo.report.html.page import write_report
 from zoo.report.records.check import check_folder
 from zoo.run.display import PlainDisplay
 from zoo.run.execute import execute

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from zoo.data.layout import DatasetInfo
+from zoo.errors import UsageError
+from zoo.files import write_atomically
 from zoo.report.html.commands import row_command
 from zoo.report.html.facts import dataset_facts, dataset_info, environments, run_facts
 from zoo.report.html.plots import Curve, Point, curve_panel, scatter_panel
-from zoo.report.html.runs import DatasetRuns, ReportedRun, group_runs
+from zoo.report.html.runs import DatasetRuns, ReportedRun, group_runs, read_runs
 from zoo.report.html.samples import BUDGET, samples_of
 from zoo.report.html.table import COSTS, MetricColumn, cost_texts, metric_columns
 from zoo.report.render import template_environment
@@ -27,6 +30,31 @@ CYCLE = {
 """Titles of the terms that the papers plot (figures 6 and 7); other terms have their own names."""
 CURVES = 100
 """Most runs of a dataset whose loss curves are drawn in one panel."""
+
+
+def write_report(
+    results: Path, page: Path, *, title: str = "", on_warning: Callable[[str], None] = lambda line: None
+) -> int:
+    """Write the report of a results folder as one HTML file without network requests, and return its size in bytes.
+
+    Args:
+        results: folder that `zoo bench` wrote to, or one run's folder.
+        page: file to write.
+        title: heading; by default a general one.
+        on_warning: called with one line for each damaged file of a run.
+
+    Raises:
+        UsageError: there is nothing to report, or `page` is a folder.
+        ZooError: no record can be read, or the page cannot be written.
+    """
+    if page.is_dir():
+        raise UsageError(f"`{page}` is a folder", "Name a file, e.g. report.html")
+    runs, warnings = read_runs(results)
+    for warning in warnings:
+        on_warning(warning)
+    content = render(runs, title).encode()
+    write_atomically(page, content)
+    return len(content)
 
 
 def render(runs: Sequence[ReportedRun], title: str = "") -> str:

@@ -127,12 +127,8 @@ def group_runs(runs: Sequence[ReportedRun]) -> list[DatasetRuns]:
 
 def style(number: int) -> Style:
     """Return the style of the n-th system; the first 24 differ."""
-    cycle = number // len(PALETTE)
-    return Style(
-        color=PALETTE[number % len(PALETTE)],
-        dash=DASHES[cycle % len(DASHES)],
-        marker=MARKERS[cycle % len(MARKERS)],
-    )
+    cycle, color = divmod(number, len(PALETTE))
+    return Style(color=PALETTE[color], dash=DASHES[cycle % len(DASHES)], marker=MARKERS[cycle % len(MARKERS)])
 
 
 def _read_failures(results: Path) -> list[tuple[Path, Failure]]:

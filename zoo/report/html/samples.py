@@ -38,23 +38,11 @@ class Tile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Strip:
-    """The tiles of one test image."""
-
-    stem: str
-    tiles: list[Tile]
-
-    @property
-    def size(self) -> int:
-        """Bytes of the tiles before base64."""
-        return sum(len(tile.src) * 3 // 4 for tile in self.tiles)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Samples:
     """Sample images of the runs on one dataset."""
 
-    strips: list[Strip]
+    strips: dict[str, list[Tile]]
+    """Tiles of a test image by its stem."""
     more: int
     """Number of saved images that are not shown."""
     sheets: list[Tile]
@@ -69,19 +57,25 @@ def samples_of(group: DatasetRuns, budget: int, *, paired: bool) -> Samples:
         budget: most bytes of the tiles before base64; limits the number of strips to one or more.
         paired: whether visible and real images show the same view.
     """
-    runs = [run for run, _ in group.finished]
-    tiled = [run for run in runs if _stems(run)]
-    shown = list({run.label: run for run in reversed(tiled)}.values())[::-1]
-    stems = list(dict.fromkeys(stem for run in shown for stem in _stems(run)))
-    strips: list[Strip] = []
+    shown: dict[str, ReportedRun] = {}
+    without: dict[str, ReportedRun] = {}
+    for run, _ in group.finished:
+        (shown if _stems(run) else without).setdefault(run.label, run)
+    stems = list(dict.fromkeys(stem for run in shown.values() for stem in _stems(run)))
+    strips: dict[str, list[Tile]] = {}
+    size = 0
     for stem in stems[:STRIPS]:
-        strip = _strip(stem, shown, paired)
-        if strips and sum(each.size for each in strips) + strip.size > budget:
+        tiles = _strip(stem, list(shown.values()), paired)
+        size += sum(len(tile.src) * 3 // 4 for tile in tiles)
+        if strips and size > budget:
             break
-        strips.append(strip)
-    without = {run.label: run for run in runs if run.label not in {other.label for other in shown}}
-    sheets = [tile for run in without.values() if (tile := _sheet(run))]
-    return Samples(strips=strips, more=len(stems) - len(strips), sheets=sheets)
+        strips[stem] = tiles
+    sheets = [
+        _tile(run.folder / "samples.png", run, f"sample sheet of {label}", side=SHEET_SIDE, form="JPEG")
+        for label, run in without.items()
+        if label not in shown
+    ]
+    return Samples(strips=strips, more=len(stems) - len(strips), sheets=[tile for tile in sheets if tile])
 
 
 def _stems(run: ReportedRun) -> list[str]:
@@ -89,32 +83,24 @@ def _stems(run: ReportedRun) -> list[str]:
     return [path.name.removesuffix(ending) for path in sorted((run.folder / TILES_FOLDER).glob(f"*{ending}"))]
 
 
-def _strip(stem: str, runs: Sequence[ReportedRun], paired: bool) -> Strip:
+def _strip(stem: str, runs: Sequence[ReportedRun], paired: bool) -> list[Tile]:
     def path(run: ReportedRun, column: str) -> Path:
         return run.folder / TILES_FOLDER / f"{stem}_{column}.png"
 
-    def shared(column: str, caption: str) -> list[Tile]:
+    def shared(column: str, caption: str) -> list[Tile | None]:
         """Return the image that is the same for every run, from the first run that has it."""
         tiles = (_tile(path(run, column), caption, f"{stem}: {caption}") for run in runs)
-        return [tile for tile in tiles if tile][:1]
+        return [next((tile for tile in tiles if tile), None)]
 
-    translated = [
-        _tile(path(run, TRANSLATED), run.label, f"{stem} translated by {run.label}", color=run.style.color)
-        for run in runs
-    ]
-    real = shared(REAL, "real" if paired else "real thermal image of another view")
-    return Strip(stem=stem, tiles=[*shared(VISIBLE, "visible"), *(tile for tile in translated if tile), *real])
-
-
-def _sheet(run: ReportedRun) -> Tile | None:
-    alt, color = f"sample sheet of {run.label}", run.style.color
-    return _tile(run.folder / "samples.png", run.label, alt, color=color, side=SHEET_SIDE, form="JPEG")
+    translated = [_tile(path(run, TRANSLATED), run, f"{stem} translated by {run.label}") for run in runs]
+    real = "real" if paired else "real thermal image of another view"
+    return [tile for tile in (*shared(VISIBLE, "visible"), *translated, *shared(REAL, real)) if tile]
 
 
 def _tile(
-    path: Path, caption: str, alt: str, *, color: str = "", side: int = SIDE, form: Literal["PNG", "JPEG"] = "PNG"
+    path: Path, source: ReportedRun | str, alt: str, *, side: int = SIDE, form: Literal["PNG", "JPEG"] = "PNG"
 ) -> Tile | None:
-    """Return an image as a tile, resized if it is larger than `side`; None if it cannot be read."""
+    """Return an image of a run, or with a caption, resized if it is larger than `side`; None if it cannot be read."""
     try:
         content = path.read_bytes()
         with Image.open(io.BytesIO(content)) as image:
@@ -127,4 +113,6 @@ def _tile(
     except OSError:
         return None
     src = f"data:image/{form.lower()};base64,{base64.b64encode(content).decode()}"
-    return Tile(caption=caption, alt=alt, src=src, color=color)
+    if isinstance(source, str):
+        return Tile(caption=source, alt=alt, src=src)
+    return Tile(caption=source.label, alt=alt, src=src, color=source.style.color)

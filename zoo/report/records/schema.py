@@ -36,20 +36,19 @@ class Field:
 
 def fields_of(form: type) -> list[Field]:
     """Return a dataclass's fields, each with the docstring below it."""
-    (body,) = ast.parse(textwrap.dedent(inspect.getsource(form))).body
-    assert isinstance(body, ast.ClassDef)
-    fields = []
-    for line, following in zip(body.body, [*body.body[1:], None], strict=True):
-        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
-            fields.append(
-                Field(
-                    name=line.target.id,
-                    type=ast.unparse(line.annotation),
-                    default=_default(line.value),
-                    meaning=_text(following),
-                )
-            )
-    return fields
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(form))).body
+    assert isinstance(definition, ast.ClassDef)
+    lines = definition.body
+    return [
+        Field(
+            name=line.target.id,
+            type=ast.unparse(line.annotation),
+            default=_default(line.value),
+            meaning=_docstring(following),
+        )
+        for line, following in zip(lines, [*lines[1:], None], strict=True)
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+    ]
 
 
 def markdown() -> str:
@@ -91,7 +90,7 @@ def _default(value: ast.expr | None) -> str:
     return "" if value is None else ast.unparse(value)
 
 
-def _text(line: ast.stmt | None) -> str:
+def _docstring(line: ast.stmt | None) -> str:
     if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str):
         return inspect.cleandoc(line.value.value)
     return ""

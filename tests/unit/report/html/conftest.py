@@ -12,7 +12,7 @@ import pytest
 
 from zoo.composition import compose
 from zoo.evaluate.results import Score
-from zoo.report.html import write_report
+from zoo.report.html.page import write_report
 from zoo.run.pictures import sample_tiles
 from zoo.run.record import Record, Timing, write_json
 from zoo.sources import DataSource, open_source

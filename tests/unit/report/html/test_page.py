@@ -16,7 +16,7 @@ from PIL import Image
 from zoo.composition import compose
 from zoo.errors import UsageError
 from zoo.recipe import Part
-from zoo.report.html import write_report
+from zoo.report.html.page import write_report
 from zoo.run.pictures import sample_tiles
 from zoo.run.record import Failure, write_json
 
