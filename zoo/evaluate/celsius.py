@@ -16,7 +16,12 @@ from zoo.layers.pixels import shown_degrees
 
 
 def score_celsius(
-    method: Method, store: Split, *, classes: Sequence[str], thermal_range: tuple[float, float], device: torch.device
+    method: Method,
+    store: Split,
+    *,
+    classes: Sequence[str],
+    thermal_range: tuple[float, float],
+    device: torch.device,
 ) -> CelsiusErrors:
     """Return a method's mean absolute errors on a test split with the batch entry `celsius`, one image at a time.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from zoo.contracts import Batch, Compared, Metric, SetMetric
+from zoo.data.store import PairStore
+from zoo.data.streaming import StreamedStore
 from zoo.errors import DataError, UsageError, ZooError
 from zoo.layers.pixels import as_saved, to_levels, to_unit
 
@@ -30,25 +32,9 @@ _IMAGES: dict[Compared, str] = {
 """The images that a metric compares, as its protocol names them."""
 
 AnyMetric = Metric | SetMetric
+Split = PairStore | StreamedStore
 Translate = Callable[[Batch], Tensor]
 Degrees = Callable[[Batch, Tensor], Tensor]
-
-
-class Split(Protocol):
-    """The test images of a dataset, resized to the test size."""
-
-    @property
-    def stems(self) -> Sequence[str]:
-        """One name per image, in the order of the indices."""
-
-    def __len__(self) -> int: ...
-
-    @property
-    def n_thermal(self) -> int:
-        """Number of thermal images."""
-
-    def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
-        """Return the uncropped pairs at these indices (int64 [N]), or visible images with other thermal ones."""
 
 
 class Sample(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -29,21 +29,43 @@ def row_command(record: Record) -> str:
     """
     try:
         words = shlex.split(record.command)
-        given = _options(words)
-        system = _system(given, record.recipe)
+        options = _find_options(words)
+        values = {name: words[index].removeprefix(prefix) for name, (index, prefix) in options.items()}
+        system = _system(values, record.recipe)
     except (ZooError, ValueError):
         return record.command
     if system is None:
         return record.command
     chosen = {option: getattr(system, part) for option, part in AXES.items()}
-    chosen["--data"] = _data(given.get("--data", ""), record.recipe)
-    return shlex.join(_replaced(words, {option: value for option, value in chosen.items() if value}))
+    chosen["--data"] = _dataset(values.get("--data", ""), record.recipe)
+    for option, value in chosen.items():
+        if value and option in options:
+            index, prefix = options[option]
+            words[index] = prefix + value
+    return shlex.join(words)
 
 
-def _system(given: dict[str, str], recipe: Recipe) -> System | None:
+def _find_options(words: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Return the position and prefix of each option's value after `bench`, for `--name value` and `--name=value`.
+
+    Raises:
+        ValueError: the command is not a `zoo bench` with parts.
+    """
+    found: dict[str, tuple[int, str]] = {}
+    start = words.index("bench") + 1
+    for index, word in enumerate(words[start:], start):
+        name, equals, _ = word.partition("=")
+        if name.startswith("--") and (equals or index + 1 < len(words)):
+            found[name] = (index, f"{name}=") if equals else (index + 1, "")
+    if "--table" in found:
+        raise ValueError("the rows of a table are not given by options")
+    return found
+
+
+def _system(values: Mapping[str, str], recipe: Recipe) -> System | None:
     """Return the combination of the given parts that is this recipe's, or None."""
-    axes = tuple(given.get(option, "") for option in AXES)
-    systems = _systems(axes, given.get("--preset", "quick"), given.get("--norm"), recipe.size)
+    axes = tuple(values.get(option, "") for option in AXES)
+    systems = _systems(axes, values.get("--preset", "quick"), values.get("--norm"), recipe.size)
     return systems.get(parts_text(recipe_parts(recipe)))
 
 
@@ -62,42 +84,9 @@ def _systems(axes: tuple[str, ...], preset: str, norm: str | None, size: int) ->
     return found
 
 
-def _data(text: str, recipe: Recipe) -> str:
+def _dataset(text: str, recipe: Recipe) -> str:
     """Return the recipe's dataset among several; empty if it is ambiguous or the only one."""
     specs = split_specs(text)
     name = recipe.data.name
     fitting = [spec for spec in specs if name in (spec.partition(":")[0].rpartition("/")[2], Path(spec).name)]
     return fitting[0] if len(specs) > 1 and len(fitting) == 1 else ""
-
-
-def _options(words: Sequence[str]) -> dict[str, str]:
-    """Return the values of the options after `bench`, written `--name value` or `--name=value`.
-
-    Raises:
-        ValueError: the command is not a `zoo bench` with parts.
-    """
-    after = words[words.index("bench") + 1 :]
-    found: dict[str, str] = {}
-    for word, following in zip(after, [*after[1:], ""], strict=True):
-        name, equals, value = word.partition("=")
-        if name.startswith("--"):
-            found[name] = value if equals else following
-    if "--table" in found:
-        raise ValueError("the rows of a table are not given by options")
-    return found
-
-
-def _replaced(words: Sequence[str], values: dict[str, str]) -> list[str]:
-    """Return the command with other values of the options that it has."""
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        name, equals, _ = word.partition("=")
-        if skip:
-            skip = False
-        elif name in values:
-            kept += [f"{name}={values[name]}"] if equals else [name, values[name]]
-            skip = not equals
-        else:
-            kept.append(word)
-    return kept

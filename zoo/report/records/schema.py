@@ -12,6 +12,7 @@ import msgspec
 
 from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.recipe import Budget, DataRef, Part, Recipe
+from zoo.report.render import template_environment
 from zoo.report.table_plan import ColumnMetric, RefusedRow, TablePlan, TableRun
 from zoo.run.record import SCHEMA, Failure, Record, Timing
 
@@ -53,17 +54,8 @@ def fields_of(form: type) -> list[Field]:
 
 def markdown() -> str:
     """Return the fields of every file as Markdown."""
-    parts = ["## Fields", f"Schema {SCHEMA}."]
-    for file, forms in FILES.items():
-        parts.append(f"### `{file}`")
-        for form in forms:
-            lines = ["| field | type | default | meaning |", "|---|---|---|---|"]
-            lines += [
-                f"| `{one.name}` | {_code(one.type)} | {_code(one.default)} | {_cell(one.meaning)} |"
-                for one in fields_of(form)
-            ]
-            parts += [f"**{form.__name__}**: {_cell(inspect.getdoc(form) or '')}", "\n".join(lines)]
-    return "\n\n".join(parts) + "\n"
+    template = template_environment(autoescape=False).get_template("schema.md.j2")
+    return template.render(schema=SCHEMA, files=FILES, fields_of=fields_of, docstring=inspect.getdoc)
 
 
 def json_schema() -> dict[str, Any]:
@@ -94,11 +86,3 @@ def _docstring(line: ast.stmt | None) -> str:
     if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str):
         return inspect.cleandoc(line.value.value)
     return ""
-
-
-def _code(text: str) -> str:
-    return f"`{_cell(text)}`" if text else ""
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", r"\|")
