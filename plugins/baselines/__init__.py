@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from zoo.hookspec import Component, Contract, hookimpl
 
 from .config import BaselineConfig, GreyConfig
@@ -10,46 +12,41 @@ from .config import BaselineConfig, GreyConfig
 @hookimpl
 def zoo_components() -> list[Component]:
     """Return the baselines, from those that read the least to those that read the most."""
+    method = partial(Component, kind="method")
     return [
-        Component(
-            kind="method",
+        method(
             name="mean_image",
             target="zoo_plugins.baselines.fitted:MeanImage",
             config=BaselineConfig(),
             summary="the mean of the training thermal images, for every visible image",
         ),
-        Component(
-            kind="method",
+        method(
             name="grey_copy",
             target="zoo_plugins.baselines.unfitted:Grey",
             config=GreyConfig(),
             summary="the visible image in grey",
         ),
-        Component(
-            kind="method",
+        method(
             name="inverted_grey",
             target="zoo_plugins.baselines.unfitted:Grey",
             config=GreyConfig(inverted=True),
             summary="the visible image in inverted grey",
         ),
-        Component(
-            kind="method",
+        method(
             name="histogram_matching",
             target="zoo_plugins.baselines.fitted:HistogramMatching",
             config=BaselineConfig(),
             summary="the visible image in grey, matched to the histogram of the training thermal images",
             paper="Gonzalez and Woods, Digital Image Processing, section 3.3",
         ),
-        Component(
-            kind="method",
+        method(
             name="pixel_regression",
             target="zoo_plugins.baselines.fitted:PixelRegression",
             config=BaselineConfig(),
             summary="the least-squares linear map from a pixel's colour to its thermal value",
             contract=Contract(needs=frozenset({"pairs"})),
         ),
-        Component(
-            kind="method",
+        method(
             name="object_means",
             target="zoo_plugins.baselines.unfitted:ObjectMeans",
             config=BaselineConfig(),

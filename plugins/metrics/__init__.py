@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from zoo.hookspec import Component, Contract, hookimpl
 
@@ -15,24 +16,22 @@ SMALL_EXTRACTOR = {"extractor": "test_resnet", "weights": "random"}
 @hookimpl
 def zoo_components() -> Iterable[Component]:
     """Return the metrics."""
+    metric = partial(Component, kind="metric")
     return [
-        Component(
-            kind="metric",
+        metric(
             name="psnr",
             target="zoo_plugins.metrics.pixelwise:PSNR",
             config=config.PSNRConfig(),
             summary="Peak signal-to-noise ratio in dB, data range 1; identical images score the cap",
         ),
-        Component(
-            kind="metric",
+        metric(
             name="ssim",
             target="zoo_plugins.metrics.ssim:SSIM",
             config=config.SSIMConfig(),
             summary="Structural similarity, Gaussian 11x11 window, borders as MATLAB's ssim",
             paper="Wang et al., Image quality assessment: from error visibility to structural similarity, TIP 2004",
         ),
-        Component(
-            kind="metric",
+        metric(
             name="ms_ssim",
             target="zoo_plugins.metrics.ms_ssim:MSSSIM",
             config=config.MSSSIMConfig(),
@@ -40,24 +39,21 @@ def zoo_components() -> Iterable[Component]:
             paper="Wang et al., Multiscale structural similarity for image quality assessment, Asilomar 2003",
             small={"scales": 2},
         ),
-        Component(
-            kind="metric",
+        metric(
             name="mae",
             target="zoo_plugins.metrics.pixelwise:MAE",
             config=config.MAEConfig(),
             summary="Mean absolute error in 8-bit grey levels",
             contract=Contract(offers=SYMMETRIC, promises=DISTANCE | {"highest": 255.0}),
         ),
-        Component(
-            kind="metric",
+        metric(
             name="mae_celsius",
             target="zoo_plugins.metrics.pixelwise:MAECelsius",
             config=config.MAEConfig(),
             summary="Mean absolute error in degrees Celsius; calibrated data only",
             contract=Contract(needs=frozenset({"celsius"}), offers=SYMMETRIC, promises=DISTANCE),
         ),
-        Component(
-            kind="metric",
+        metric(
             name="lpips",
             target="zoo_plugins.metrics.lpips:LPIPS",
             config=config.LPIPSConfig(),
@@ -65,8 +61,7 @@ def zoo_components() -> Iterable[Component]:
             paper="Zhang et al., The unreasonable effectiveness of deep features as a perceptual metric, CVPR 2018",
             small={"network": "squeeze", "weights": "random"},
         ),
-        Component(
-            kind="metric",
+        metric(
             name="fid",
             target="zoo_plugins.metrics.fid:FID",
             config=config.ExtractorConfig(),
@@ -75,8 +70,7 @@ def zoo_components() -> Iterable[Component]:
             contract=Contract(offers=SYMMETRIC, promises=DISTANCE),
             small=SMALL_EXTRACTOR,
         ),
-        Component(
-            kind="metric",
+        metric(
             name="kid",
             target="zoo_plugins.metrics.kid:KID",
             config=config.ExtractorConfig(),

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from torchvision.transforms import v2
 
 from zoo.checkpoints.published import find, sha256_of
 from zoo.errors import UsageError, ZooError, did_you_mean
@@ -80,26 +80,6 @@ class FeatureMetric:
     def notes(self, images: int, dimensions: int) -> list[str]:
         """Return warnings about a distance of so many images with D features each; none by default."""
         return []
-
-
-class Resized(nn.Module):
-    """A timm network with its preprocessing: forward(x [N, 3, H, W] in [0, 1]) -> pooled features [N, D]."""
-
-    mean: Tensor
-    std: Tensor
-    """Of images in [0, 1], [1, 3, 1, 1]."""
-
-    def __init__(self, network: nn.Module, side: tuple[int, int], mean: Tensor, std: Tensor) -> None:
-        super().__init__()
-        self.network, self.side = network, side
-        self.register_buffer("mean", mean.view(1, -1, 1, 1))
-        self.register_buffer("std", std.view(1, -1, 1, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return pooled features [N, D]."""
-        x = F.interpolate(x, self.side, mode="bilinear", align_corners=False, antialias=True)
-        features: Tensor = self.network((x - self.mean) / self.std)
-        return features
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
@@ -179,7 +159,8 @@ def _timm_network(name: str, weights: str) -> tuple[nn.Module, str, str]:
     if packaged and source == f"sha256 {packaged.sha256}":
         mean, std = torch.full((3,), packaged.mean), torch.full((3,), packaged.std)
     shown = f"{height}x{width} bilinear, antialiased; mean {_numbers(mean)}, deviation {_numbers(std)}"
-    return Resized(network, (height, width), mean, std), shown, source
+    resize = v2.Resize((height, width), antialias=True)
+    return nn.Sequential(resize, v2.Normalize(mean.tolist(), std.tolist()), network), shown, source
 
 
 def _from_timm(name: str) -> tuple[nn.Module, str]:

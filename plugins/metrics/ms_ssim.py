@@ -7,11 +7,10 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
-from .config import DATA_RANGE, MSSSIMConfig, SSIMConfig
+from .config import MSSSIMConfig, SSIMConfig
 from .pairs import PairMetric
-from .ssim import SSIM
+from .ssim import SSIM, torchmetrics_ssim
 
 
 class MSSSIM(PairMetric):
@@ -28,8 +27,9 @@ class MSSSIM(PairMetric):
     def __init__(self, config: MSSSIMConfig) -> None:
         self.config = config
         self.min_size = config.min_size
-        self.window = SSIMConfig(border="valid")
-        self.coarsest = SSIM(self.window)
+        window = SSIMConfig(border="valid")
+        self.terms = torchmetrics_ssim(window)
+        self.coarsest = SSIM(window)
 
     def protocol(self) -> dict[str, Any]:
         """Return everything that changes the value without changing the model."""
@@ -40,20 +40,7 @@ class MSSSIM(PairMetric):
         *finer, last = self.config.exponents
         product = torch.ones(len(real), dtype=torch.float64, device=real.device)
         for exponent in finer:
-            product *= self._contrast_structure(translated, real).relu() ** exponent
+            _, contrast_structure = self.terms(translated, real, return_contrast_sensitivity=True)
+            product *= contrast_structure.relu() ** exponent
             translated, real = (F.avg_pool2d(image, 2, ceil_mode=True) for image in (translated, real))
         return product * self.coarsest.values(translated, real).relu() ** last
-
-    def _contrast_structure(self, translated: Tensor, real: Tensor) -> Tensor:
-        _, terms = structural_similarity_index_measure(
-            translated,
-            real,
-            sigma=self.window.sigma,
-            data_range=DATA_RANGE,
-            k1=self.window.k1,
-            k2=self.window.k2,
-            reduction="none",
-            return_contrast_sensitivity=True,
-        )
-        means: Tensor = terms
-        return means

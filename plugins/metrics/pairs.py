@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -11,14 +11,23 @@ from zoo.errors import UsageError
 
 
 class PairMetric:
-    """A metric of each pair of images; a subclass has a `name`, a `protocol` and computes `values`."""
+    """A metric of each pair of images; a subclass has a `name`, `settings` or a `protocol`, and computes `values`."""
 
     name: ClassVar[str]
     higher_is_better: ClassVar[bool] = False
     unit: ClassVar[str] = ""
     compares: Compared = "grey"
+    settings: ClassVar[dict[str, Any]] = {}
+    """The protocol of a metric without options."""
     min_size: int = 1
     """Smallest height and width in pixels."""
+
+    def __init__(self, config: object) -> None:
+        pass
+
+    def protocol(self) -> dict[str, Any]:
+        """Return everything that changes the value without changing the model."""
+        return self.settings
 
     def per_image(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return the value of each image, float64 [N], for images [N, C, H, W] of the kind that `compares` names.

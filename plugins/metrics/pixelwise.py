@@ -9,7 +9,7 @@ from torch import Tensor
 from zoo.contracts import Compared
 from zoo.layers.pixels import TOP
 
-from .config import DATA_RANGE, MAEConfig, PSNRConfig
+from .config import DATA_RANGE, PSNRConfig
 from .pairs import PairMetric
 
 
@@ -39,13 +39,7 @@ class MAE(PairMetric):
 
     name: ClassVar[str] = "mae"
     unit: ClassVar[str] = "levels"
-
-    def __init__(self, config: MAEConfig) -> None:
-        pass
-
-    def protocol(self) -> dict[str, Any]:
-        """Return everything that changes the value without changing the model."""
-        return {"data_range": TOP[8]}
+    settings: ClassVar[dict[str, Any]] = {"data_range": TOP[8]}
 
     def values(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return the error of each image in grey levels."""
@@ -58,13 +52,7 @@ class MAECelsius(PairMetric):
     name: ClassVar[str] = "mae_celsius"
     unit: ClassVar[str] = "C"
     compares: Compared = "celsius"
-
-    def __init__(self, config: MAEConfig) -> None:
-        pass
-
-    def protocol(self) -> dict[str, Any]:
-        """Return everything that changes the value without changing the model."""
-        return {"range": "none; degrees are compared as they are"}
+    settings: ClassVar[dict[str, Any]] = {"range": "none; degrees are compared as they are"}
 
     def values(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return the error of each image in degrees Celsius."""

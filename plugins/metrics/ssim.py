@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import Any, ClassVar
@@ -56,18 +57,21 @@ class SSIM(PairMetric):
         edge = self.config.radius
         if self.config.border == "replicate":
             translated, real = (F.pad(image, (edge,) * 4, mode="replicate") for image in (translated, real))
-        _, similarity = structural_similarity_index_measure(
-            translated,
-            real,
-            sigma=self.config.sigma,
-            data_range=DATA_RANGE,
-            k1=self.config.k1,
-            k2=self.config.k2,
-            reduction="none",
-            return_full_image=True,
-        )
+        _, similarity = torchmetrics_ssim(self.config)(translated, real, return_full_image=True)
         inner: Tensor = similarity[..., edge:-edge, edge:-edge]
         return inner.mean(dim=(1, 2, 3))
+
+
+def torchmetrics_ssim(config: SSIMConfig) -> Callable[..., Any]:
+    """Return torchmetrics' SSIM of a batch with these options: a function of translated and real images, one value per image."""
+    return partial(
+        structural_similarity_index_measure,
+        sigma=config.sigma,
+        data_range=DATA_RANGE,
+        k1=config.k1,
+        k2=config.k2,
+        reduction="none",
+    )
 
 
 def volume_similarity(x: Volume, y: Volume, config: SSIMConfig) -> float:
