@@ -1,4 +1,4 @@
-"""`zoo compare`, `zoo table` and `zoo bench --table` as typed."""
+"""`zoo compare`, `zoo table` and `zoo bench --table` from the command line."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_tables_are_listed_and_shown_without_results(zoo):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["table", "gn_cyclegan_table1"], "Did you mean gn_cyclegan_table"),
         (["table", "layergan_table1", "--format", "latx"], "Did you mean latex"),
@@ -70,10 +70,10 @@ def test_tables_are_listed_and_shown_without_results(zoo):
         (["bench", "--table", "gn_cyclegan_table2", "--data", "flir=x", "--gen", "resnet9"], "Leave the parts out"),
     ],
 )
-def test_wrong_requests_exit_2_in_one_line(zoo, words, told):
+def test_wrong_requests_exit_2_in_one_line(zoo, words, message):
     done = zoo(*words)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -138,7 +138,7 @@ def test_published_weights_that_cannot_be_fetched_are_never_replaced_by_random_o
         Extractor("resnet18", "published")
 
 
-def test_an_unknown_network_is_told_with_near_names():
+def test_an_unknown_network_is_reported_with_near_names():
     with pytest.raises(UsageError, match=r"timm has no network named 'resnt18'.* Did you mean resnet18"):
         Extractor("resnt18", "published")
 

@@ -26,7 +26,7 @@ def a_run(make_score, make_record):
     return run
 
 
-def test_a_better_run_is_told_from_the_reference(a_run):
+def test_a_better_run_is_distinguished_from_the_reference(a_run):
     runs = [a_run("a"), a_run("b", values=14 + 0.5 * SPREAD, method=OTHER), a_run("c", values=13 - SPREAD, size=128)]
     lines = compare_systems(group_seeds(runs))
     assert [line.system for line in lines] == ["a", "b", "c"]
@@ -50,7 +50,7 @@ def changed(score, **entries):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda s: {"score": changed(s, resize="64x64 bicubic")}, "resize 64x64 bicubic instead of 256x256 bicubic"),
         (lambda s: {"score": changed(s, data_range=255)}, "data_range 255 instead of 1.0"),
@@ -61,15 +61,15 @@ def changed(score, **entries):
         (lambda s: {"score": replace(s, metric="ssim")}, "no metric in common"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_with_the_reason(a_run, make_score, change, told):
+def test_what_cannot_be_compared_is_refused_with_the_reason(a_run, make_score, change, message):
     runs = [a_run("a"), a_run("b", method=OTHER, **change(make_score(14 + SPREAD)))]
-    with pytest.raises(RefusedError, match=told):
+    with pytest.raises(RefusedError, match=message):
         compare_systems(group_seeds(runs))
 
 
 def test_how_methods_translate_may_differ(a_run, make_score):
-    told = changed(make_score(14 + SPREAD), mode="train", reads=["visible", "labels"])
-    lines = compare_systems(group_seeds([a_run("a"), a_run("b", score=told, method=OTHER)]))
+    score = changed(make_score(14 + SPREAD), mode="train", reads=["visible", "labels"])
+    lines = compare_systems(group_seeds([a_run("a"), a_run("b", score=score, method=OTHER)]))
     assert lines[1].difference.verdict == "better"
 
 

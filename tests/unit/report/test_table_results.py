@@ -47,7 +47,7 @@ def test_a_value_outside_of_the_interval_differs(gn):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"size": 64}, "64 px instead of 256 px"),
         ({"budget": Budget(steps=20, constant=10)}, "20 steps instead of 200 epochs"),
@@ -57,9 +57,9 @@ def test_a_value_outside_of_the_interval_differs(gn):
         ({"instead": ("unet_auto at 64 px instead of unet_128",)}, "unet_auto at 64 px instead of unet_128"),
     ],
 )
-def test_what_sets_a_training_apart_from_the_papers_is_named(gn, changes, told):
+def test_what_sets_a_training_apart_from_the_papers_is_named(gn, changes, message):
     line = gn(**changes)
-    assert (line.verdict, line.why) == ("not comparable", told)
+    assert (line.verdict, line.why) == ("not comparable", message)
 
 
 def test_another_dataset_is_named_in_the_title_and_in_every_verdict(results, make_score, make_record):
@@ -80,11 +80,11 @@ def test_rows_without_a_record_say_why(results, make_score, make_record):
     write_json(failed / "failure.json", Failure(recipe=recipe, reason="memory ran out", tail=""))
     results.refused = [RefusedRow(row="cbam", dataset="flir", reason="needs labels")]
     results.add("gn", make_record([make_score(13 + SPREAD, metric="mae")]))
-    told = {
+    verdicts = {
         name: (the_line(results, name).verdict, the_line(results, name).why)
         for name in ("baseline", "resnet", "cbam", "gn")
     }
-    assert told == {
+    assert verdicts == {
         "baseline": ("not run", ""),
         "resnet": ("not run", "memory ran out"),
         "cbam": ("not run", "needs labels"),
@@ -117,9 +117,9 @@ def test_a_column_holds_one_protocol(results, make_score, make_record):
 
 
 def test_how_a_method_translates_is_not_the_protocol_of_the_column(results, make_score, make_record):
-    told = make_score(13 + SPREAD)
-    told = replace(told, protocol={**told.protocol, "mode": "train", "reads": ["visible", "labels"]})
-    results.add("gn", make_record([told]))
+    other = make_score(13 + SPREAD)
+    other = replace(other, protocol={**other.protocol, "mode": "train", "reads": ["visible", "labels"]})
+    results.add("gn", make_record([other]))
     results.add("cbam", make_record([make_score(13 + SPREAD)]))
     assert the_line(results).measured is not None
 

@@ -55,7 +55,7 @@ def dataset_facts(group: DatasetRuns, info: DatasetInfo | None) -> Facts:
     if info:
         facts |= {"source": info.source, "citation": info.citation, "pairs": "yes" if info.pairs else "no, unpaired"}
         facts["thermal range"] = f"{info.thermal_low:g} to {info.thermal_high:g} {info.unit}, {info.thermal_bits}-bit"
-        facts["drawn"] = info.drawn
+        facts["sampled"] = info.drawn
     usual = {"name", "splits", "left_out", "license", "fingerprint", HEALTH}
     for key in sorted(known.keys() - usual):
         facts[key] = facts.get(key) or plain(known[key])

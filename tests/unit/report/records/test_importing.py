@@ -134,8 +134,10 @@ def test_plans_are_merged_row_by_row(lab, out, sound, write_run):
     assert read_plan(out, TABLE).refused == ()
 
 
-@pytest.mark.parametrize(("data", "told"), [("roadscene", "RoadScene there"), ("FLIR", "another content of it there")])
-def test_rows_on_other_data_are_not_mixed_in(lab, out, sound, write_run, data, told):
+@pytest.mark.parametrize(
+    ("data", "message"), [("roadscene", "RoadScene there"), ("FLIR", "another content of it there")]
+)
+def test_rows_on_other_data_are_not_mixed_in(lab, out, sound, write_run, data, message):
     mine, theirs = sound(0), sound(1, data=DataRef(name=data, fingerprint="e" * 64))
     theirs = replace(theirs, dataset={**theirs.dataset, "fingerprint": "e" * 64})
     runs = write_run(out, mine), write_run(lab, theirs)
@@ -143,5 +145,5 @@ def test_rows_on_other_data_are_not_mixed_in(lab, out, sound, write_run, data, t
     write_plan(lab, plan([("cbam", runs[1].name, theirs)], data=data))
     done = import_records(lab, out)
     assert len(done.copied) == 1 and not done.tables
-    assert told in done.remarks[0]
+    assert message in done.remarks[0]
     assert values(out) == {"gn": pytest.approx(43 / 3)}
