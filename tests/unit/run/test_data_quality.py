@@ -61,7 +61,9 @@ def test_every_format_of_a_table_says_how_healthy_the_data_is(results, make_scor
     assert UNMEASURED in FORMATS[form](read_table_results(table, results.write()))
     noted = replace(plain, dataset={**plain.dataset, "health": "5 of 9 judged pairs misregistered"})
     results.add("cbam", noted)
-    assert "Dataset FLIR: 5 of 9 judged pairs misregistered" in FORMATS[form](read_table_results(table, results.write()))
+    assert "Dataset FLIR: 5 of 9 judged pairs misregistered" in FORMATS[form](
+        read_table_results(table, results.write())
+    )
 
 
 def test_data_that_nothing_was_measured_on_has_no_line(tmp_path):
