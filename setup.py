@@ -11,7 +11,7 @@ setup(
     ],
     package_dir={"zoo_plugins": "plugins", "zoo_tables": "benchmarks/tables"},
     package_data={
-        "zoo": ["py.typed", "report/html/templates/*", "hub/templates/*", "scaffold/templates/**/*"],
+        "zoo": ["py.typed", "report/templates/*", "hub/templates/*", "scaffold/templates/**/*"],
         "zoo_plugins": ["**/*.md", "scenes/weights/*"],
         "zoo_tables": ["*.toml"],
     },

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from zoo.evaluate.results import Score
-from zoo.report.comparing import compare_systems, systems_of
+from zoo.report.comparing import compare_systems, group_seeds
 from zoo.report.results import score_text
 from zoo.run.naming import length_text, qualified
 from zoo.run.record import Record
@@ -26,7 +26,7 @@ def rendered(page: str) -> str:
 
 def table(folder: Path) -> str:
     """Return the records of a folder as Markdown, best first, each tested against the best method without a network."""
-    systems = systems_of(read_results(folder))
+    systems = group_seeds(read_results(folder))
     systems.sort(key=lambda system: -_score(system.records[0]).value)
     best = next(system for system in systems if not system.records[0].recipe.generator)
     verdicts = {

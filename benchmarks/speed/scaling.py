@@ -21,8 +21,8 @@ import numpy as np
 from zoo.data.layout import list_split
 from zoo.data.writer import DatasetWriter
 from zoo.evaluate.results import Score
-from zoo.report.comparing import compare_systems, systems_of
-from zoo.report.html import write_report
+from zoo.report.comparing import compare_systems, group_seeds
+from zoo.report.html.page import write_report
 from zoo.report.results import results_table
 from zoo.run.display import PlainDisplay
 from zoo.run.environment import provenance
@@ -112,7 +112,7 @@ def results(out: Path, data: Path, count: int) -> Iterator[tuple[str, Work]]:
     write_records(expand(axes_of(data, count), out)[0])
     yield "read a results folder", lambda: read_results(out)
     runs = read_results(out)
-    yield "compare its 16 systems, all seeds", lambda: compare_systems(systems_of(runs))
+    yield "compare its 16 systems, all seeds", lambda: compare_systems(group_seeds(runs))
 
 
 def reports(out: Path, data: Path, count: int) -> Iterator[tuple[str, Work]]:

@@ -1,6 +1,8 @@
-"""Null baselines: translations that a trained network has to beat. None has a generator."""
+"""Null baselines without a network: translations that a trained network has to beat."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from zoo.hookspec import Component, Contract, hookimpl
 
@@ -9,51 +11,46 @@ from .config import BaselineConfig, GreyConfig
 
 @hookimpl
 def zoo_components() -> list[Component]:
-    """Return the baselines, from those that look at nothing to those that look at most."""
+    """Return the baselines, from those that read the least to those that read the most."""
+    method = partial(Component, kind="method")
     return [
-        Component(
-            kind="method",
+        method(
             name="mean_image",
             target="zoo_plugins.baselines.fitted:MeanImage",
             config=BaselineConfig(),
-            summary="the mean of the training thermal images, whatever is shown",
+            summary="the mean of the training thermal images, for every visible image",
         ),
-        Component(
-            kind="method",
+        method(
             name="grey_copy",
-            target="zoo_plugins.baselines.grey:Grey",
+            target="zoo_plugins.baselines.unfitted:Grey",
             config=GreyConfig(),
             summary="the visible image in grey",
         ),
-        Component(
-            kind="method",
+        method(
             name="inverted_grey",
-            target="zoo_plugins.baselines.grey:Grey",
+            target="zoo_plugins.baselines.unfitted:Grey",
             config=GreyConfig(inverted=True),
-            summary="the visible image in grey, bright made dark",
+            summary="the visible image in inverted grey",
         ),
-        Component(
-            kind="method",
+        method(
             name="histogram_matching",
             target="zoo_plugins.baselines.fitted:HistogramMatching",
             config=BaselineConfig(),
-            summary="the visible image in grey, with the grey levels of the training thermal images",
+            summary="the visible image in grey, matched to the histogram of the training thermal images",
             paper="Gonzalez and Woods, Digital Image Processing, section 3.3",
         ),
-        Component(
-            kind="method",
+        method(
             name="pixel_regression",
             target="zoo_plugins.baselines.fitted:PixelRegression",
             config=BaselineConfig(),
-            summary="the linear map from a pixel's colour to its thermal value that fits the training pairs best",
+            summary="the least-squares linear map from a pixel's colour to its thermal value",
             contract=Contract(needs=frozenset({"pairs"})),
         ),
-        Component(
-            kind="method",
+        method(
             name="object_means",
-            target="zoo_plugins.baselines.object_means:ObjectMeans",
+            target="zoo_plugins.baselines.unfitted:ObjectMeans",
             config=BaselineConfig(),
-            summary="every object at its mean temperature: what methods that read a thermal segmentation are told",
+            summary="every object at its mean temperature: the additional input of methods that read a thermal segmentation",
             contract=Contract(reads=("visible", "labels", "thermal_segmentation")),
         ),
     ]

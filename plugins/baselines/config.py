@@ -15,4 +15,4 @@ class GreyConfig:
     """The visible image in grey."""
 
     inverted: bool = False
-    """Make bright dark and dark bright."""
+    """Invert the grey values."""

@@ -13,11 +13,11 @@ from zoo.contracts import Batch, Method, Parts
 from zoo.layers.pixels import from_bytes, to_levels
 
 from .config import BaselineConfig
-from .grey import grey
+from .unfitted import grey
 
 LEVELS = 256
 DEPENDENT = 1e-10
-"""Eigenvalues of the normal equations below this share of the largest are rounding: grey images saved in colour have them."""
+"""Eigenvalues of the normal equations below this fraction of the largest are rounding errors, e.g. of grey images in colour."""
 
 
 class MeanImage(Method):
@@ -34,7 +34,7 @@ class MeanImage(Method):
         self.register_buffer("mean", torch.zeros(parts.thermal_channels, parts.size, parts.size))
 
     def fit(self, batches: Iterable[Batch]) -> None:
-        """Take the mean over all thermal images, resized to the recipe's size."""
+        """Compute the mean over all thermal images, resized to the recipe's size."""
         total, count = torch.zeros((), dtype=torch.float64, device=self.mean.device), 0
         for batch in batches:
             total = total + batch["thermal"].double().sum(dim=0)
@@ -50,8 +50,8 @@ class MeanImage(Method):
 class PixelRegression(Method):
     """thermal = W visible + b in every pixel, with the W and b of least squared error over all training pixels.
 
-    They solve the normal equations, whose sums are kept in float64. Where the colours are linearly dependent, as in grey
-    images, the solution of least norm is taken.
+    They solve the normal equations in float64. If the colours are linearly dependent, as in grey images, they are the solution
+    of least norm.
     """
 
     inference = ("weight", "bias")
@@ -85,16 +85,16 @@ class PixelRegression(Method):
 
 
 class HistogramMatching(Method):
-    """A visible image in grey whose values are changed, in their order, until they are distributed as thermal ones are.
+    """A visible image in grey, with the histogram of the training thermal images.
 
-    A grey level at quantile p of its image becomes the level at quantile p of all training thermal images together, between
-    two of their levels by linear interpolation. The thermal images need not be of the same views.
+    A grey level at quantile p of its image becomes the level at quantile p of all training thermal images, with linear
+    interpolation between two levels. The images need not be pairs.
     """
 
     inference = ("histogram",)
 
     histogram: Tensor
-    """int64 [256], how often each level occurs in the training thermal images."""
+    """Number of pixels of each level in the training thermal images, int64 [256]."""
 
     def __init__(self, config: BaselineConfig, parts: Parts) -> None:
         super().__init__()
@@ -113,11 +113,11 @@ class HistogramMatching(Method):
         return from_bytes(matched).expand(-1, self.thermal_channels, -1, -1)
 
     def _match(self, levels: Tensor) -> Tensor:
-        """Return the levels that stand, in the training thermal images, where an image's levels stand in it."""
+        """Return an image's levels, mapped to the training thermal images' levels at the same quantiles."""
         present = self.histogram.nonzero()[:, 0]
-        known = _quantiles(self.histogram)[present]
-        asked = _quantiles(_histogram(levels))
-        table = np.interp(asked.cpu().numpy(), known.cpu().numpy(), present.cpu().numpy())
+        thermal = _quantiles(self.histogram)[present]
+        visible = _quantiles(_histogram(levels))
+        table = np.interp(visible.cpu().numpy(), thermal.cpu().numpy(), present.cpu().numpy())
         return torch.from_numpy(table).to(levels.device, torch.float32)[levels]
 
 
@@ -136,11 +136,11 @@ def _histogram(levels: Tensor) -> Tensor:
 
 
 def _quantiles(histogram: Tensor) -> Tensor:
-    """Return the share of values at or under each level, float64."""
+    """Return the fraction of values at or below each level, float64."""
     return histogram.cumsum(0).double() / histogram.sum()
 
 
 def _resized(image: Tensor, height: int, width: int) -> Tensor:
-    """Return an image [C, h, w] at another size, bicubically as the images of a split are resized, [C, height, width]."""
+    """Return an image [C, h, w] at another size, [C, height, width], with the bicubic filter of resized datasets."""
     resized = F.interpolate(image[None], size=(height, width), mode="bicubic", antialias=True)
     return resized[0].clamp(-1, 1)

@@ -1,95 +1,79 @@
-"""Scores of translated thermal images: pixel by pixel, by structure, by networks, in degrees, as sets. Imports no torch."""
+"""Metrics of translated thermal images: per pixel, structural, learned, in degrees, and of sets. Imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from zoo.hookspec import Component, Contract, hookimpl
 
-from .config import (
-    DISTANCE,
-    SYMMETRIC,
-    FIDConfig,
-    KIDConfig,
-    LPIPSConfig,
-    MAECelsiusConfig,
-    MAEConfig,
-    MSSSIMConfig,
-    PSNRConfig,
-    SSIMConfig,
-)
+from . import config
+from .config import DISTANCE, SYMMETRIC
 
 SMALL_EXTRACTOR = {"extractor": "test_resnet", "weights": "random"}
 
 
 @hookimpl
 def zoo_components() -> Iterable[Component]:
-    """Return the metrics' rows."""
+    """Return the metrics."""
+    metric = partial(Component, kind="metric")
     return [
-        Component(
-            kind="metric",
+        metric(
             name="psnr",
-            target="zoo_plugins.metrics.psnr:PSNR",
-            config=PSNRConfig(),
+            target="zoo_plugins.metrics.pixelwise:PSNR",
+            config=config.PSNRConfig(),
             summary="Peak signal-to-noise ratio in dB, data range 1; identical images score the cap",
         ),
-        Component(
-            kind="metric",
+        metric(
             name="ssim",
             target="zoo_plugins.metrics.ssim:SSIM",
-            config=SSIMConfig(),
+            config=config.SSIMConfig(),
             summary="Structural similarity, Gaussian 11x11 window, borders as MATLAB's ssim",
             paper="Wang et al., Image quality assessment: from error visibility to structural similarity, TIP 2004",
         ),
-        Component(
-            kind="metric",
+        metric(
             name="ms_ssim",
             target="zoo_plugins.metrics.ms_ssim:MSSSIM",
-            config=MSSSIMConfig(),
+            config=config.MSSSIMConfig(),
             summary="Structural similarity over five scales; images of 161 px or more",
             paper="Wang et al., Multiscale structural similarity for image quality assessment, Asilomar 2003",
             small={"scales": 2},
         ),
-        Component(
-            kind="metric",
+        metric(
             name="mae",
-            target="zoo_plugins.metrics.mae:MAE",
-            config=MAEConfig(),
-            summary="Mean absolute error in grey levels of 256",
+            target="zoo_plugins.metrics.pixelwise:MAE",
+            config=config.MAEConfig(),
+            summary="Mean absolute error in 8-bit grey levels",
             contract=Contract(offers=SYMMETRIC, promises=DISTANCE | {"highest": 255.0}),
         ),
-        Component(
-            kind="metric",
+        metric(
             name="mae_celsius",
-            target="zoo_plugins.metrics.mae:MAECelsius",
-            config=MAECelsiusConfig(),
-            summary="Mean absolute error in degrees Celsius, on data that knows degrees",
+            target="zoo_plugins.metrics.pixelwise:MAECelsius",
+            config=config.MAEConfig(),
+            summary="Mean absolute error in degrees Celsius; calibrated data only",
             contract=Contract(needs=frozenset({"celsius"}), offers=SYMMETRIC, promises=DISTANCE),
         ),
-        Component(
-            kind="metric",
+        metric(
             name="lpips",
             target="zoo_plugins.metrics.lpips:LPIPS",
-            config=LPIPSConfig(),
-            summary="Perceptual distance by an ImageNet network",
+            config=config.LPIPSConfig(),
+            summary="Perceptual distance of an ImageNet network's features",
             paper="Zhang et al., The unreasonable effectiveness of deep features as a perceptual metric, CVPR 2018",
             small={"network": "squeeze", "weights": "random"},
         ),
-        Component(
-            kind="metric",
+        metric(
             name="fid",
             target="zoo_plugins.metrics.fid:FID",
-            config=FIDConfig(),
+            config=config.ExtractorConfig(),
             summary="Frechet distance of features: pytorch-fid's Inception, or any network of timm",
             paper="Heusel et al., GANs trained by a two time-scale update rule converge to a local Nash equilibrium, NIPS 2017",
             contract=Contract(offers=SYMMETRIC, promises=DISTANCE),
             small=SMALL_EXTRACTOR,
         ),
-        Component(
-            kind="metric",
+        metric(
             name="kid",
             target="zoo_plugins.metrics.kid:KID",
-            config=KIDConfig(),
+            config=config.ExtractorConfig(),
             summary="Kernel distance of features, unbiased at any number of images",
             paper="Binkowski et al., Demystifying MMD GANs, ICLR 2018",
             contract=Contract(offers=SYMMETRIC),

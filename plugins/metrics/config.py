@@ -12,11 +12,9 @@ from .networks import INCEPTION, PUBLISHED, network_label
 
 SYMMETRIC = frozenset({"symmetric"})
 DISTANCE = {"lowest": 0.0, "best": 0.0}
-"""What every distance promises."""
+"""Bounds of every distance."""
 DATA_RANGE = 1.0
-"""Metrics get images in [0, 1]; the range is that of the format, never that of one image's content."""
-
-
+"""Images are in [0, 1]; the range is that of the format, never that of one image's content."""
 MS_SSIM_EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Weights of the five scales (Wang et al. 2003, section 3.2)."""
 
@@ -26,8 +24,8 @@ class PSNRConfig:
     """How PSNR is computed."""
 
     cap_db: float = 100.0
-    """Highest score of one image in dB. The PSNR of identical images is infinite, which neither a mean nor JSON can
-    hold; 100 dB is above that of one grey level's error in one pixel of a 256x256 image (96.3 dB)."""
+    """Highest score of one image in dB, since the PSNR of identical images is infinite. An error of one grey level in one
+    pixel of a 256x256 image has 96.3 dB."""
 
     def contract(self) -> Contract:
         """Return the bounds: black against white has an error of 1."""
@@ -45,28 +43,30 @@ class SSIMConfig:
     k2: float = 0.03
     """Stabilises the contrast term: C2 = (k2 * data range)^2."""
     volume: bool = False
-    """Take the channels as the third dimension of a volume with an 11x11x11 window, as MATLAB's ssim does when it is handed an
-    RGB array. Thermal images of equal channels score as they do without."""
+    """Use the channels as the third dimension of a volume with an 11x11x11 window, as MATLAB's ssim does for an RGB array.
+    For thermal images with equal channels the score is the same."""
     border: Literal["replicate", "valid"] = "replicate"
     """`replicate` averages over all pixels with the edge repeated outwards, as MATLAB's ssim; `valid` averages over the
     pixels whose window lies within the image, as the 2004 paper's code and scikit-image."""
 
     def __post_init__(self) -> None:
         if self.radius < 1:
-            raise UsageError(f"ssim was asked for a window of sigma={self.sigma} pixels", "Type ssim:sigma=1.5")
+            raise UsageError(
+                f"ssim has a window of sigma={self.sigma} pixels, less than one pixel wide", "Use ssim:sigma=1.5"
+            )
         if self.volume and self.border == "valid":
             raise UsageError(
-                "ssim was asked for a volume without replicated borders, and no window fits into its channels",
-                "Leave border=valid or volume=true out",
+                "ssim has volume=true and border=valid, and no window fits into its channels",
+                "Remove border=valid or volume=true",
             )
 
     @property
     def radius(self) -> int:
-        """Reach of the window from its centre, in pixels."""
+        """Radius of the window in pixels."""
         return int(3.5 * self.sigma + 0.5)
 
     def contract(self) -> Contract:
-        """Return the bounds, and the smallest images: those that hold one window."""
+        """Return the bounds, and the size of one window as the smallest image size."""
         return Contract(
             min_size=2 * self.radius + 1, offers=SYMMETRIC, promises={"lowest": -1.0, "highest": 1.0, "best": 1.0}
         )
@@ -77,12 +77,11 @@ class MSSSIMConfig:
     """How MS-SSIM is computed (Wang et al. 2003, Eq. 7)."""
 
     scales: Positive = 5
-    """Scales from the image's own downwards, 1 to 5. With fewer than 5 the first exponents of the paper are divided by their
-    sum."""
+    """Number of scales, 1 to 5. With fewer than 5 the paper's first exponents are divided by their sum."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.scales <= len(MS_SSIM_EXPONENTS):
-            raise UsageError(f"ms_ssim was asked for {self.scales} scales", "It has 1 to 5")
+            raise UsageError(f"ms_ssim has {self.scales} scales, not 1 to 5", "Use ms_ssim:scales=5")
 
     @property
     def exponents(self) -> tuple[float, ...]:
@@ -92,21 +91,16 @@ class MSSSIMConfig:
 
     @property
     def min_size(self) -> int:
-        """Smallest side whose coarsest scale holds one window of 11 pixels; sides are halved upwards."""
+        """Smallest side in pixels whose coarsest scale, after halving and rounding up, contains one window of 11 pixels."""
         return (2 * SSIMConfig().radius << (self.scales - 1)) + 1
 
     def contract(self) -> Contract:
-        """Return the bounds and the smallest images."""
+        """Return the bounds and the smallest image size."""
         return Contract(min_size=self.min_size, offers=SYMMETRIC, promises={"lowest": 0.0, "highest": 1.0, "best": 1.0})
 
 
 @dataclass(frozen=True, kw_only=True)
 class MAEConfig:
-    """The mean absolute error has no options."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MAECelsiusConfig:
     """The mean absolute error has no options."""
 
 
@@ -117,36 +111,33 @@ class LPIPSConfig:
     network: Literal["alex", "vgg", "squeeze"] = "alex"
     """ImageNet network whose features are compared; the paper recommends `alex`."""
     weights: str = PUBLISHED
-    """Weights of the network: `published` (torchvision's ImageNet weights, which must be on the machine or be fetched), a file
-    of the same form, or `random`, which the score's name then says."""
+    """Weights of the network: `published` (torchvision's ImageNet weights, downloaded if needed), a file of the same format, or
+    `random`; the score's name contains all but the first."""
 
     def label(self) -> str:
-        """Return the network, with a mark unless its weights are the published ones."""
+        """Return the network's name, with a suffix unless its weights are the published ones."""
         return network_label(self.network, self.weights)
 
+    @property
+    def min_size(self) -> int:
+        """Smallest side in pixels that remains after the network's pooling layers."""
+        return {"alex": 31, "vgg": 16, "squeeze": 17}[self.network]
+
     def contract(self) -> Contract:
-        """Return the bounds, and the smallest images: those that pass the network's poolings."""
-        return Contract(
-            min_size={"alex": 31, "vgg": 16, "squeeze": 17}[self.network], offers=SYMMETRIC, promises=DISTANCE
-        )
+        """Return the bounds and the smallest image size."""
+        return Contract(min_size=self.min_size, offers=SYMMETRIC, promises=DISTANCE)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FIDConfig:
-    """Where the features of FID come from."""
+class ExtractorConfig:
+    """The network that extracts the features of FID and KID."""
 
     extractor: str = INCEPTION
-    """`inception` (pytorch-fid's, as in the papers) or the name of a network in timm, with the tag of its weights where it
-    matters, e.g. `resnet50.a1_in1k`."""
+    """`inception` (pytorch-fid's, as in the papers) or the name of a network in timm, optionally with the tag of its weights,
+    e.g. `resnet50.a1_in1k`."""
     weights: str = PUBLISHED
-    """`published` (must be on the machine or be fetched), a file of weights, or `random`; the score's name says which unless it
-    is the published ones."""
+    """`published` (downloaded if needed), a file of weights, or `random`; the score's name contains all but the first."""
 
     def label(self) -> str:
-        """Return the extractor, with a mark unless its weights are the published ones."""
+        """Return the extractor's name, with a suffix unless its weights are the published ones."""
         return network_label(self.extractor, self.weights)
-
-
-@dataclass(frozen=True, kw_only=True)
-class KIDConfig(FIDConfig):
-    """Where the features of KID come from."""

@@ -1,26 +1,25 @@
-"""Feature extractors of FID and KID: a network, its weights, and what it does to images first."""
+"""Feature extractors of FID and KID: a network, its weights and its preprocessing."""
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from torchvision.transforms import v2
 
 from zoo.checkpoints.published import find, sha256_of
 from zoo.errors import UsageError, ZooError, did_you_mean
 
+from .config import ExtractorConfig
 from .networks import INCEPTION, INCEPTION_FILE, PACKAGED, PUBLISHED, RANDOM, network_label, packaged_path, weights_path
 
-State = Mapping[str, Tensor]
-
 SEED = 0
-"""Of random weights."""
+"""Seed of random weights."""
 
 
 class Extractor:
@@ -31,8 +30,8 @@ class Extractor:
         weights: `published`, `random`, or a file.
 
     Raises:
-        UsageError: there is no such network or file, or the file holds other tensors.
-        ZooError: the published weights are not on this machine and cannot be fetched.
+        UsageError: there is no such network or file, or the file has other tensors.
+        ZooError: the published weights are not on this machine and cannot be downloaded.
     """
 
     def __init__(self, name: str, weights: str) -> None:
@@ -50,38 +49,44 @@ class Extractor:
     def __call__(self, images: Tensor) -> Tensor:
         """Return float64 features [N, D] of grey images [N, 1, H, W] in [0, 1], one image at a time.
 
-        One at a time, because convolutions round differently in a batch, and a score must not depend on its size.
+        Convolutions round differently in a batch, and a score must not depend on the batch size.
         """
         self.network.to(images.device)
         rgb = images.float().expand(-1, 3, -1, -1)
         return torch.cat([self.network(image[None]) for image in rgb]).double()
 
 
-class Resized(nn.Module):
-    """A network of timm behind its own input: forward(x [N, 3, H, W] in [0, 1]) -> pooled features [N, D]."""
+class FeatureMetric:
+    """A distance between the features of two sets of images; a subclass has a `name`, `settings` and a `distance`."""
 
-    mean: Tensor
-    std: Tensor
-    """[1, 3, 1, 1], of images in [0, 1]."""
+    name: ClassVar[str]
+    higher_is_better: ClassVar[bool] = False
+    unit: ClassVar[str] = ""
+    settings: ClassVar[dict[str, Any]]
+    """What its protocol adds to the extractor's."""
 
-    def __init__(self, network: nn.Module, side: tuple[int, int], mean: Tensor, std: Tensor) -> None:
-        super().__init__()
-        self.network, self.side = network, side
-        self.register_buffer("mean", mean.view(1, -1, 1, 1))
-        self.register_buffer("std", std.view(1, -1, 1, 1))
+    def __init__(self, config: ExtractorConfig) -> None:
+        self.features = Extractor(config.extractor, config.weights)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return pooled features [N, D]."""
-        x = F.interpolate(x, self.side, mode="bilinear", align_corners=False, antialias=True)
-        features: Tensor = self.network((x - self.mean) / self.std)
-        return features
+    @property
+    def extractor(self) -> str:
+        """Name of the network and its weights."""
+        return self.features.label
+
+    def protocol(self) -> dict[str, Any]:
+        """Return everything that changes the value without changing the model."""
+        return self.features.protocol() | self.settings
+
+    def notes(self, images: int, dimensions: int) -> list[str]:
+        """Return warnings about a distance of so many images with D features each; none by default."""
+        return []
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors or PyTorch file; nothing in it is executed.
+    """Return the tensors of a safetensors or PyTorch file without executing anything in it.
 
     Raises:
-        UsageError: the file is damaged, or holds anything but tensors by name.
+        UsageError: the file is damaged, or is not a state dict of tensors.
     """
     try:
         if path.suffix == ".safetensors":
@@ -90,15 +95,16 @@ def load_state(path: Path) -> dict[str, Tensor]:
             return dict(load_file(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise UsageError(f"`{path}` cannot be read as weights: {reason}", "Save a state dict of tensors") from error
+        raise UsageError(
+            f"`{path}` cannot be read as weights: {_reason(error)}", "Save a state dict of tensors"
+        ) from error
     if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise UsageError(f"`{path}` holds more than tensors by name", "Save the network's state dict alone")
+        raise UsageError(f"`{path}` is not a state dict of tensors", "Save the network's state dict")
     return dict(state)
 
 
-def load_into(network: nn.Module, state: State, path: Path) -> None:
-    """Load tensors into a network; every one must be there, none may be left over.
+def load_into(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Load a state dict strictly.
 
     Raises:
         UsageError: the file is of another network.
@@ -108,12 +114,12 @@ def load_into(network: nn.Module, state: State, path: Path) -> None:
     except RuntimeError as error:
         raise UsageError(
             f"`{path}` does not fit the network: {' '.join(str(error).split())[:200]}",
-            "Give the weights of this network",
+            "Use weights of this network",
         ) from error
 
 
-def randomly(build: Callable[[], nn.Module]) -> nn.Module:
-    """Return a network with the same random weights every time, whatever the caller's random stream."""
+def build_seeded(build: Callable[[], nn.Module]) -> nn.Module:
+    """Return a network with the same random weights every time, without a change of the global random state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         return build()
@@ -122,14 +128,14 @@ def randomly(build: Callable[[], nn.Module]) -> nn.Module:
 def _inception(weights: str) -> tuple[nn.Module, str, str]:
     from .inception import SIDE, UNUSED, Inception
 
-    network = randomly(Inception)
-    told = f"random, seed {SEED}"
+    network = build_seeded(Inception)
+    source = f"random, seed {SEED}"
     if weights != RANDOM:
         path = find(INCEPTION_FILE) if weights == PUBLISHED else weights_path(weights)
         state = {name: tensor for name, tensor in load_state(path).items() if name not in UNUSED}
         load_into(network, state, path)
-        told = f"sha256 {sha256_of(path)}"
-    return network, f"{SIDE}x{SIDE} bilinear, not antialiased; 2 x - 1", told
+        source = f"sha256 {sha256_of(path)}"
+    return network, f"{SIDE}x{SIDE} bilinear, not antialiased; 2 x - 1", source
 
 
 def _timm_network(name: str, weights: str) -> tuple[nn.Module, str, str]:
@@ -137,48 +143,48 @@ def _timm_network(name: str, weights: str) -> tuple[nn.Module, str, str]:
 
     if not timm.is_model(name):
         hint = did_you_mean(name.partition(".")[0], [INCEPTION, *timm.list_models()])
-        raise UsageError(f"timm has no network named {name!r} to extract features", hint or f"Type {INCEPTION}")
+        raise UsageError(f"timm has no network named {name!r} to extract features", hint or f"Use {INCEPTION}")
     packaged = PACKAGED.get(name)
     if weights == PUBLISHED and not packaged:
-        network, told = _from_timm(name)
+        network, source = _from_timm(name)
     else:
-        network, told = randomly(lambda: timm.create_model(name, num_classes=0)), f"random, seed {SEED}"
+        network, source = build_seeded(lambda: timm.create_model(name, num_classes=0)), f"random, seed {SEED}"
         if weights != RANDOM:
             path = packaged_path(name) if weights == PUBLISHED else weights_path(weights)
             _load_timm(name, network, path)
-            told = f"sha256 {sha256_of(path)}"
-    published: Any = network.pretrained_cfg
-    height, width = published["input_size"][1:]
-    mean, std = torch.tensor(published["mean"]), torch.tensor(published["std"])
-    if packaged and told == f"sha256 {packaged.sha256}":
+            source = f"sha256 {sha256_of(path)}"
+    defaults: Any = network.pretrained_cfg
+    height, width = defaults["input_size"][1:]
+    mean, std = torch.tensor(defaults["mean"]), torch.tensor(defaults["std"])
+    if packaged and source == f"sha256 {packaged.sha256}":
         mean, std = torch.full((3,), packaged.mean), torch.full((3,), packaged.std)
     shown = f"{height}x{width} bilinear, antialiased; mean {_numbers(mean)}, deviation {_numbers(std)}"
-    return Resized(network, (height, width), mean, std), shown, told
+    resize = v2.Resize((height, width), antialias=True)
+    return nn.Sequential(resize, v2.Normalize(mean.tolist(), std.tolist()), network), shown, source
 
 
 def _from_timm(name: str) -> tuple[nn.Module, str]:
-    """Return a network with the weights that timm publishes for it, and what they are called."""
+    """Return a network with timm's published weights, and their name."""
     import timm
 
     published = timm.get_pretrained_cfg(name)
     if published is None or not timm.is_model_pretrained(name):
         raise UsageError(
-            f"timm publishes no weights for {name}, and features of a random network say little",
-            f"Give a file, weights=FILE, or say so: weights={RANDOM}",
+            f"timm publishes no weights for {name}, and features of a random network are not informative",
+            f"Use weights=FILE, or weights={RANDOM} for random weights",
         )
     try:
         network = timm.create_model(name, pretrained=True, num_classes=0)
     except (OSError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ZooError(
-            f"the published weights of {name} are not on this machine and cannot be fetched: {reason}",
-            f"Connect once, give a file, weights=FILE, or say so: weights={RANDOM}",
+            f"the published weights of {name} are not on this machine and cannot be downloaded: {_reason(error)}",
+            f"Connect to the network once, or use weights=FILE, or weights={RANDOM} for random weights",
         ) from error
     return network, f"timm {published.architecture}.{published.tag}"
 
 
 def _load_timm(name: str, network: nn.Module, path: Path) -> None:
-    """Load a file of the whole network, classifier included, into one without a classifier."""
+    """Load weights of the whole network, with its classifier, into a network without one."""
     import timm
 
     state = load_state(path)
@@ -186,8 +192,13 @@ def _load_timm(name: str, network: nn.Module, path: Path) -> None:
         whole = timm.create_model(name).state_dict()
     if name in PACKAGED and sha256_of(path) == PACKAGED[name].sha256:
         state = dict(zip(whole, state.values(), strict=True))
-    wanted = network.state_dict()
-    load_into(network, {key: tensor for key, tensor in state.items() if key in wanted or key not in whole}, path)
+    own = network.state_dict()
+    load_into(network, {key: tensor for key, tensor in state.items() if key in own or key not in whole}, path)
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _numbers(values: Tensor) -> str:

@@ -8,43 +8,29 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from .config import FIDConfig
-from .extractor import Extractor
+from .extractor import FeatureMetric
 
 _FEW = 1000
-"""Singular values that are found within a second."""
+"""Number of singular values that are computed within a second."""
 
 
-class FID:
+class FID(FeatureMetric):
     """Squared Frechet distance between Gaussians fitted to the features of both sets (Heusel et al. 2017, Eq. 6)."""
 
     name: ClassVar[str] = "fid"
-    higher_is_better: ClassVar[bool] = False
-    unit: ClassVar[str] = ""
-
-    def __init__(self, config: FIDConfig) -> None:
-        self.features = Extractor(config.extractor, config.weights)
-
-    @property
-    def extractor(self) -> str:
-        """Name of the network and weights that the features come from."""
-        return self.features.label
-
-    def protocol(self) -> dict[str, Any]:
-        """Return everything that changes the value without changing the model."""
-        return self.features.protocol() | {"covariance": "sample"}
+    settings: ClassVar[dict[str, Any]] = {"covariance": "sample"}
 
     def distance(self, translated: Tensor, real: Tensor) -> float:
         """Return the distance of features [N, D] and [M, D], at least two of each."""
         return float(frechet_distance(translated, real))
 
     def notes(self, images: int, dimensions: int) -> list[str]:
-        """Return what so few images mean for the value."""
+        """Return a warning if there are no more images than features."""
         if images > dimensions:
             return []
         return [
             f"{images} images span at most {images - 1} of the features' {dimensions} dimensions: the covariances are "
-            "rank-deficient and FID is biased upwards by an amount that the interval does not hold; compare it only with "
+            "rank-deficient and FID is biased upwards by an amount that the interval does not contain; compare it only with "
             "FID of the same number of images"
         ]
 
@@ -52,8 +38,8 @@ class FID:
 def frechet_distance(a: Tensor, b: Tensor) -> Tensor:
     """Return |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)) with sample covariances S, at least 0.
 
-    With S_a = A^T A and S_b = B^T B the trace of the root is the nuclear norm of A B^T, which needs no root of a matrix and
-    is small for few images. Of many images, A is first reduced to as many rows as there are dimensions.
+    With S_a = A^T A and S_b = B^T B the trace of the root is the nuclear norm of A B^T, which requires no matrix root and
+    is a small matrix for few images. For many images, A is first reduced to as many rows as there are dimensions.
 
     Args:
         a: features [N, D] of two images or more.
@@ -77,6 +63,6 @@ def _nuclear_norm(matrix: Tensor) -> Tensor:
     if min(matrix.shape) < _FEW:
         singular: Tensor = torch.linalg.svdvals(matrix)
         return singular.sum()
-    # Several times as fast; the root of a rounded zero is too large, but only by 1e-8 of the largest value.
+    # Several times faster; the root of a rounded zero is too large, by 1e-8 of the largest value at most.
     squares: Tensor = torch.linalg.eigvalsh(matrix @ matrix.T)
     return squares.clamp(min=0).sqrt().sum()

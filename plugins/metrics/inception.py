@@ -17,16 +17,16 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
 )
 
 SIDE = 299
-"""Pixels to which images are resized."""
+"""Height and width to which images are resized."""
 UNUSED = ("fc.weight", "fc.bias")
-"""Tensors of the published file that lie behind the features."""
+"""Tensors of the published file that the features do not need."""
 
 
 class Inception(nn.Sequential):
     """Inception v3 as TensorFlow's 2015 graph has it: forward(x [N, 3, H, W] in [0, 1]) -> features [N, 2048].
 
-    The blocks are torch-fidelity's, under the published file's names. The input is pytorch-fid's, which keeps no trace of
-    TensorFlow's own resize: bilinear without antialiasing, then 2 x - 1. The features equal pytorch-fid's bit for bit.
+    The blocks are torch-fidelity's, with the published file's names. The preprocessing is pytorch-fid's, not TensorFlow's:
+    bilinear without antialiasing, then 2 x - 1. The features equal pytorch-fid's bit for bit.
     """
 
     def __init__(self) -> None:

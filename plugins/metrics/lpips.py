@@ -10,21 +10,20 @@ from torch import Tensor, nn
 from torchmetrics.functional.image import lpips as reference
 
 from zoo.checkpoints.published import find, sha256_of
-from zoo.contracts import Compared
 
-from .checks import check_pair, check_size
 from .config import LPIPSConfig
-from .extractor import SEED, load_into, load_state, randomly
+from .extractor import SEED, build_seeded, load_into, load_state
 from .networks import LPIPS_FILES, PUBLISHED, RANDOM, weights_path
+from .pairs import PairMetric
 
 _MODELS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 """torchvision's names."""
 
 
-class LPIPS:
+class LPIPS(PairMetric):
     """Perceptual distance (Zhang et al. 2018, Eq. 1, version 0.1), by torchmetrics' network and linear layers.
 
-    Grey images are given three equal channels.
+    Grey images are repeated to three equal channels.
 
     Raises:
         UsageError: the file of weights is missing or of another network.
@@ -32,12 +31,10 @@ class LPIPS:
     """
 
     name: ClassVar[str] = "lpips"
-    higher_is_better: ClassVar[bool] = False
-    unit: ClassVar[str] = ""
-    compares: ClassVar[Compared] = "grey"
 
     def __init__(self, config: LPIPSConfig) -> None:
         self.config = config
+        self.min_size = config.min_size
         self.network, self._weights = _network(config)
 
     def protocol(self) -> dict[str, Any]:
@@ -51,14 +48,8 @@ class LPIPS:
         }
 
     @torch.no_grad()
-    def per_image(self, translated: Tensor, real: Tensor) -> Tensor:
-        """Return the distance of each image, float64 [N], for grey images [N, 1, H, W] in [0, 1].
-
-        Raises:
-            UsageError: the images differ in shape or are too small for the network.
-        """
-        check_pair(self.name, translated, real)
-        check_size(self.name, real, self.config.contract().min_size)
+    def values(self, translated: Tensor, real: Tensor) -> Tensor:
+        """Return the distance of each image, for grey images [N, 1, H, W] in [0, 1]."""
         self.network.to(real.device)
         # One at a time: convolutions round differently in a batch.
         pairs = zip(translated.float().expand(-1, 3, -1, -1), real.float().expand(-1, 3, -1, -1), strict=True)
@@ -67,9 +58,9 @@ class LPIPS:
 
 
 def _network(config: LPIPSConfig) -> tuple[nn.Module, str]:
-    """Return torchmetrics' network with its own linear layers, and what its convolutions' weights are."""
-    # The public functions would download these weights by themselves, unverified, and wait for it where there is no way.
-    network: Any = randomly(lambda: reference._NoTrainLpips(net=config.network, pnet_rand=True))
+    """Return torchmetrics' network with its own linear layers, and the origin of its convolutions' weights."""
+    # The public functions download these weights unverified, and wait for a timeout without a connection.
+    network: Any = build_seeded(lambda: reference._NoTrainLpips(net=config.network, pnet_rand=True))
     if config.weights == RANDOM:
         return network, f"random, seed {SEED}"
     published = config.weights == PUBLISHED
@@ -82,6 +73,6 @@ def _network(config: LPIPSConfig) -> tuple[nn.Module, str]:
 
 
 def _slots(network: nn.Module) -> list[tuple[nn.Module, int]]:
-    """Return the network's layers with their indices among torchvision's; slices are named by them."""
+    """Return the network's layers and their indices in torchvision's network, by which the slices name them."""
     slices = (part for part in network.modules() if isinstance(part, nn.Sequential))
     return [(layer, int(index)) for part in slices for index, layer in part.named_children() if index.isdigit()]

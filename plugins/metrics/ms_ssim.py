@@ -7,63 +7,40 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
-from zoo.contracts import Compared
-
-from .checks import check_pair, check_size
-from .config import DATA_RANGE, MSSSIMConfig, SSIMConfig
-from .ssim import SSIM
+from .config import MSSSIMConfig, SSIMConfig
+from .pairs import PairMetric
+from .ssim import SSIM, torchmetrics_ssim
 
 
-class MSSSIM:
+class MSSSIM(PairMetric):
     """Multi-scale SSIM (Wang et al. 2003, Eq. 7): contrast and structure at every scale, luminance at the coarsest.
 
     Windows lie within the image. A scale is the mean of the finer one's 2x2 blocks; at odd sides the last block is smaller,
-    as in the paper's code. A negative mean of contrast and structure counts as zero, since its power would not be real.
-    torchmetrics gives the terms of one scale; its own product over scales reflects the coarsest image at its edges.
+    as in the paper's code. A negative mean of contrast and structure counts as zero, since its power is not real.
+    torchmetrics computes the terms of one scale; its own product over scales reflects the coarsest image at its edges.
     """
 
     name: ClassVar[str] = "ms_ssim"
     higher_is_better: ClassVar[bool] = True
-    unit: ClassVar[str] = ""
-    compares: ClassVar[Compared] = "grey"
 
     def __init__(self, config: MSSSIMConfig) -> None:
         self.config = config
-        self.window = SSIMConfig(border="valid")
-        self.coarsest = SSIM(self.window)
+        self.min_size = config.min_size
+        window = SSIMConfig(border="valid")
+        self.terms = torchmetrics_ssim(window)
+        self.coarsest = SSIM(window)
 
     def protocol(self) -> dict[str, Any]:
         """Return everything that changes the value without changing the model."""
         return self.coarsest.protocol() | {"exponents": list(self.config.exponents), "negative": "as zero"}
 
-    def per_image(self, translated: Tensor, real: Tensor) -> Tensor:
-        """Return the MS-SSIM of each image in [0, 1], float64 [N], for images [N, C, H, W] in [0, 1].
-
-        Raises:
-            UsageError: the images differ in shape, or are too small for the coarsest scale's window.
-        """
-        check_pair(self.name, translated, real)
-        check_size(self.name, real, self.config.min_size)
-        translated, real = translated.double(), real.double()
+    def values(self, translated: Tensor, real: Tensor) -> Tensor:
+        """Return the MS-SSIM of each image in [0, 1]."""
         *finer, last = self.config.exponents
         product = torch.ones(len(real), dtype=torch.float64, device=real.device)
         for exponent in finer:
-            product *= self._contrast_structure(translated, real).relu() ** exponent
+            _, contrast_structure = self.terms(translated, real, return_contrast_sensitivity=True)
+            product *= contrast_structure.relu() ** exponent
             translated, real = (F.avg_pool2d(image, 2, ceil_mode=True) for image in (translated, real))
-        return product * self.coarsest.per_image(translated, real).relu() ** last
-
-    def _contrast_structure(self, translated: Tensor, real: Tensor) -> Tensor:
-        _, terms = structural_similarity_index_measure(
-            translated,
-            real,
-            sigma=self.window.sigma,
-            data_range=DATA_RANGE,
-            k1=self.window.k1,
-            k2=self.window.k2,
-            reduction="none",
-            return_contrast_sensitivity=True,
-        )
-        means: Tensor = terms
-        return means
+        return product * self.coarsest.values(translated, real).relu() ** last

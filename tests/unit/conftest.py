@@ -11,7 +11,7 @@ import pytest
 
 from zoo.evaluate.results import Score
 from zoo.recipe import Budget, DataRef, Part, Recipe
-from zoo.report.table_plan import Measure, Plan, PlannedCell, RefusedRow, write_plan
+from zoo.report.table_plan import ColumnMetric, RefusedRow, TablePlan, TableRun, write_plan
 from zoo.run.record import Record, Timing, write_json
 
 RECIPE = Recipe(
@@ -69,10 +69,10 @@ class Results:
 
     def __init__(self, root: Path, table: str = "gn_cyclegan_table3") -> None:
         self.root, self.table = root, table
-        self.cells: list[PlannedCell] = []
+        self.cells: list[TableRun] = []
         self.refused: list[RefusedRow] = []
         self.data = {"flir": "FLIR"}
-        self.measures = [Measure(column=name, spec=name, score=name) for name in ("psnr", "ssim")]
+        self.measures = [ColumnMetric(column=name, spec=name, score=name) for name in ("psnr", "ssim")]
 
     def add(
         self, row: str, made: Record | None, *, seed: int = 0, dataset: str = "flir", instead: tuple[str, ...] = ()
@@ -80,11 +80,11 @@ class Results:
         folder = self.root / f"{dataset}-{row}-{seed}"
         if made:
             write_json(folder / "record.json", made)
-        self.cells.append(PlannedCell(row=row, dataset=dataset, seed=seed, folder=folder.name, instead=instead))
+        self.cells.append(TableRun(row=row, dataset=dataset, seed=seed, folder=folder.name, instead=instead))
         return folder
 
     def write(self) -> Path:
-        plan = Plan(
+        plan = TablePlan(
             table=self.table,
             measures=tuple(self.measures),
             data=self.data,

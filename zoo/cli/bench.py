@@ -213,10 +213,10 @@ def show(outcomes: Sequence[Outcome], table: str, out: Path, *, as_json: bool) -
     if not outcomes:
         return None
     if table:
-        from zoo.report.table_results import fill
+        from zoo.report.table_results import read_table_results
         from zoo.report.tables import load_table
 
-        return show_table(fill(load_table(table), out))
+        return show_table(read_table_results(load_table(table), out))
     from zoo.report.results import footnotes, results_table
 
     columns, rows, title, numbers = results_table(outcomes)

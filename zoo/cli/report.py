@@ -1,4 +1,4 @@
-"""`zoo report`: a results folder as one self-contained page."""
+"""`zoo report`: a results folder as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Page to write.")] = Path("report.html"),
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "",
 ) -> None:
-    """Write one self-contained page of a results folder, for the screen, the phone and print.
+    """Write a results folder as one self-contained HTML page, for screen, phone and print.
 
-    It shows the scores with their intervals, samples of every method on the same test images, loss curves, quality
-    against speed and memory, the datasets, the machines, and the command that reproduces each row.
+    It shows scores with intervals, samples of every method on the same test images, loss curves, quality against speed
+    and memory, datasets, machines, and the command that reproduces each row.
 
     Example: zoo report results -o report.html
     """
-    from zoo.report.html import write_report
+    from zoo.report.html.page import write_report
 
-    size = write_report(results, out, title=title, on_remark=note)
-    note(f"{size / 1e6:.1f} MB, self-contained: it opens in any browser and asks for nothing from anywhere.")
+    size = write_report(results, out, title=title, on_warning=note)
+    note(f"{size / 1e6:.1f} MB, self-contained: it opens in any browser and makes no network requests.")
     typer.echo(str(out))

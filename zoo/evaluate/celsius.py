@@ -1,4 +1,4 @@
-"""How many degrees Celsius predicted temperatures are off, class by class."""
+"""Errors of predicted temperatures in degrees Celsius, overall and per class."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ from zoo.layers.pixels import shown_degrees
 
 
 def score_celsius(
-    method: Method, store: Split, *, classes: Sequence[str], thermal_range: tuple[float, float], device: torch.device
+    method: Method,
+    store: Split,
+    *,
+    classes: Sequence[str],
+    thermal_range: tuple[float, float],
+    device: torch.device,
 ) -> CelsiusErrors:
-    """Return how many degrees a method is off on a test split whose images carry `celsius`, one image at a time.
+    """Return a method's mean absolute errors on a test split with the batch entry `celsius`, one image at a time.
 
-    Degrees are the method's own (`Method.degrees`), else its thermal image's over the thermal range, outside of which no image
-    can say more.
+    Predicted degrees come from `Method.degrees`, or else from the translated image and the thermal range.
     """
     totals, by_class = [], []
     for i in range(len(store)):
@@ -40,7 +44,7 @@ def score_celsius(
 def errors_by_class(predicted: Tensor, real: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Return the mean absolute error over each class's pixels in each image, float64 [N, classes] in degrees Celsius.
 
-    A class that an image does not show has NaN there.
+    The value is NaN for a class that is not in the image.
 
     Args:
         predicted: degrees Celsius [N, 1, H, W].
@@ -54,10 +58,10 @@ def errors_by_class(predicted: Tensor, real: Tensor, labels: Tensor, classes: in
 
 
 def mean_errors(errors: Tensor, classes: Sequence[str]) -> dict[str, float]:
-    """Return each class's mean over the images that show it, by name; a class that none shows is absent.
+    """Return each class's mean over the images that show it, by name; a class without images is absent.
 
     Args:
-        errors: [N, classes] of `errors_by_class`, of as many batches as there are.
+        errors: [N, classes] from `errors_by_class`.
         classes: class names by index.
     """
     means = torch.nanmean(errors, dim=0).tolist()

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 Verdict = Literal["better", "worse", "not distinguishable"]
 
-_FLIPPED_AT_ONCE = 4_000_000
-"""Flipped differences held in memory at a time (32 MB)."""
+_BATCH_VALUES = 4_000_000
+"""Most sign-flipped differences in memory at a time (32 MB)."""
 _TIE = 1e-12
-"""What differs by less than this, relative to the size of the differences, is equal but for rounding."""
+"""Values that differ by less than this fraction of the differences are equal up to rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """How one system differs from another, image by image."""
+    """A paired comparison of two systems on the same images."""
 
     difference: float
-    """Mean over the images of the first system's value less the second's."""
+    """Mean over the images of the first system's value minus the second's."""
     low: float | None
     """Lower end of the mean difference's interval (`bootstrap_interval`); None for a single image."""
     high: float | None
@@ -37,7 +37,7 @@ class Comparison:
     p: float
     """Two-sided p of the sign-flip permutation test, before any correction."""
     effect: float | None
-    """Cohen's d_z: the mean difference over the standard deviation of the differences; None where they do not vary."""
+    """Cohen's d_z: the mean difference divided by the standard deviation of the differences; None if they do not vary."""
     n: int
     """Number of images."""
     higher_is_better: bool
@@ -54,17 +54,17 @@ def paired_test(
 ) -> Comparison:
     """Compare two systems by their values on the same images.
 
-    The null hypothesis is that the two could be exchanged on every image, so that each difference is as likely to have the
-    other sign. Where 2^n sign patterns are no more than `resamples`, all of them are counted and p is exact; else p is (1 + the
-    patterns whose mean is at least as far from zero) / (1 + `resamples`), which is never zero and never too small on average
-    (Phipson and Smyth, 2010).
+    Null hypothesis: the two can be exchanged on every image, so that each difference has either sign with equal probability.
+    If there are at most `resamples` sign patterns (2^n), all are counted and p is exact; otherwise p is (1 + the number of
+    random patterns whose mean is at least as far from zero) / (1 + `resamples`), which is never zero and never too small on
+    average (Phipson and Smyth, 2010).
 
     Args:
-        a, b: one finite value an image, by stem, for the same images.
+        a, b: one finite value per image, by stem, for the same images.
         higher_is_better: whether a greater value is a better one.
         level: confidence of the interval, in (0, 1).
-        resamples: sign patterns and bootstrap samples drawn.
-        seed: of both draws; the same values and seed give the same result.
+        resamples: number of random sign patterns and of bootstrap samples.
+        seed: of both; the same values and seed give the same result.
 
     Raises:
         UsageError: the images are not the same, or there are none.
@@ -73,17 +73,17 @@ def paired_test(
 
     if not a or a.keys() != b.keys():
         raise UsageError(
-            f"a paired test needs the same images twice, and {len(a.keys() & b.keys())} of {len({*a, *b})} are in both",
+            f"a paired test needs the same images in both runs, and {len(a.keys() & b.keys())} of {len({*a, *b})} are in both",
             "Compare runs that were scored on the same test split",
         )
     differences = np.array([a[stem] - b[stem] for stem in sorted(a)], dtype=np.float64)
-    interval = bootstrap_interval(differences.tolist(), level=level, resamples=resamples, seed=seed)
+    low, high = bootstrap_interval(differences.tolist(), level=level, resamples=resamples, seed=seed)
     spread = float(differences.std(ddof=1)) if differences.size > 1 else 0.0
     mean = float(differences.mean())
     return Comparison(
         difference=mean,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
+        low=low,
+        high=high,
         level=level,
         p=_sign_flip(differences, resamples, seed),
         effect=mean / spread if spread > _TIE * abs(mean) else None,
@@ -95,29 +95,18 @@ def paired_test(
 def holm(p: Sequence[float]) -> list[float]:
     """Return p-values corrected for their number, in the same order (Holm, Scandinavian Journal of Statistics 1979).
 
-    Rejecting what lies below alpha keeps the chance of even one false rejection below alpha.
+    The probability of one or more corrected values below alpha is at most alpha if no two systems differ.
     """
     corrected = [1.0] * len(p)
     largest = 0.0
-    for rank, place in enumerate(sorted(range(len(p)), key=p.__getitem__)):
-        largest = max(largest, min(1.0, p[place] * (len(p) - rank)))
-        corrected[place] = largest
+    for rank, index in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        largest = max(largest, min(1.0, p[index] * (len(p) - rank)))
+        corrected[index] = largest
     return corrected
 
 
-def verdicts(comparisons: Sequence[Comparison], alpha: float = 0.05) -> list[Verdict]:
-    """Return what each comparison of one family says of its first system, after Holm's correction.
-
-    Where no two systems differ, a share of at most `alpha` of the families calls anything better or worse.
-    """
-    return [
-        verdict_of(comparison, p, alpha)
-        for comparison, p in zip(comparisons, holm([comparison.p for comparison in comparisons]), strict=True)
-    ]
-
-
 def verdict_of(comparison: Comparison, corrected: float, alpha: float = 0.05) -> Verdict:
-    """Return what a comparison with this corrected p says of its first system."""
+    """Return whether the first system of a comparison is better or worse, given its corrected p."""
     if corrected >= alpha or comparison.difference == 0:
         return "not distinguishable"
     return "better" if (comparison.difference > 0) == comparison.higher_is_better else "worse"
@@ -127,12 +116,12 @@ def _sign_flip(differences: NDArray[np.float64], resamples: int, seed: int) -> f
     import numpy as np
 
     n = differences.size
-    seen = abs(float(differences.sum())) - _TIE * float(np.abs(differences).sum())
+    observed = abs(float(differences.sum())) - _TIE * float(np.abs(differences).sum())
     exact = n < resamples.bit_length() and 2**n <= resamples
     patterns = 2**n if exact else resamples
     rng = np.random.default_rng(seed)
     extreme = 0
-    step = max(1, _FLIPPED_AT_ONCE // n)
+    step = max(1, _BATCH_VALUES // n)
     for start in range(0, patterns, step):
         count = min(step, patterns - start)
         if exact:
@@ -140,5 +129,5 @@ def _sign_flip(differences: NDArray[np.float64], resamples: int, seed: int) -> f
         else:
             flips = rng.integers(0, 2, (count, n), dtype=np.int8)
         sums = (1.0 - 2.0 * flips) @ differences
-        extreme += int((np.abs(sums) >= seen).sum())
+        extreme += int((np.abs(sums) >= observed).sum())
     return extreme / patterns if exact else (extreme + 1) / (patterns + 1)

@@ -3,91 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
 from statistics import fmean
+from typing import NamedTuple
 
 GROUPS = 20
-"""Groups of images that the jackknife leaves out, one at a time."""
-_DRAWN_AT_ONCE = 4_000_000
-"""Resampled values held in memory at a time (32 MB)."""
+"""Number of groups of images; the jackknife leaves out one at a time."""
+_BATCH_VALUES = 4_000_000
+"""Most resampled values in memory at a time (32 MB)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interval:
-    """A confidence interval, in the units of the values."""
+class Interval(NamedTuple):
+    """A confidence interval, in the units of the values; both ends are None where there are too few images for one."""
 
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 def bootstrap_interval(
     values: Sequence[float], level: float = 0.95, resamples: int = 10_000, seed: int = 0
-) -> Interval | None:
+) -> Interval:
     """Return the bootstrap interval of the mean, bias-corrected and accelerated (Efron, JASA 1987).
 
-    It says how much the mean would vary with other test images of the same kind, not with another training. The same
-    values and seed give the same interval.
+    It measures how much the mean varies with other test images of the same kind, not with another training. The same values
+    and seed give the same interval.
 
     >>> interval = bootstrap_interval([20.0, 22.0, 23.0, 23.0, 24.0, 26.0])
     >>> 20 < interval.low < 23 < interval.high < 26
     True
-    >>> bootstrap_interval([20.0]) is None
-    True
+    >>> bootstrap_interval([20.0])
+    Interval(low=None, high=None)
 
     Args:
-        values: one finite value an image.
+        values: one finite value per image; equal values give an interval of zero width, fewer than two give none.
         level: confidence in (0, 1).
-        resamples: bootstrap samples drawn.
+        resamples: number of bootstrap samples.
         seed: of the resampling.
-
-    Returns:
-        The interval; of no width where all values are equal; None for fewer than two values, which carry no spread.
     """
     import numpy as np
     from scipy.stats import bootstrap
 
     sample = np.asarray(values, dtype=np.float64)
     if sample.size < 2:
-        return None
+        return Interval(None, None)
     if np.ptp(sample) == 0:  # the acceleration would divide by zero
-        return Interval(low=float(sample[0]), high=float(sample[0]))
+        return Interval(float(sample[0]), float(sample[0]))
     result = bootstrap(
         (sample,),
         np.mean,
         n_resamples=resamples,
-        batch=max(1, _DRAWN_AT_ONCE // sample.size),
+        batch=max(1, _BATCH_VALUES // sample.size),
         confidence_level=level,
         method="BCa",
         random_state=np.random.default_rng(seed),
     )
-    return Interval(low=float(result.confidence_interval.low), high=float(result.confidence_interval.high))
+    return Interval(*map(float, result.confidence_interval))
 
 
 def jackknife_interval(
     value: float, estimates: Sequence[Callable[[slice], float]], sizes: Sequence[int], level: float = 0.95
-) -> Interval | None:
+) -> Interval:
     """Return the delete-a-group jackknife interval of a distance (Kott, Journal of Official Statistics 2001).
 
-    Groups are runs of neighbouring images, so that frames of one drive are left out together. Resampling with replacement
-    would not do: repeated images lower the rank of a covariance and bias the distance. The interval says how much the
-    distance would vary with other images; a bias that is the same in every group is not part of it.
+    Groups are sequences of neighbouring images, so that frames of one drive are left out together. The bootstrap is not
+    suitable: repeated images lower the rank of a covariance and bias the distance. The interval measures how much the distance
+    varies with other images; it does not contain a bias that is the same in every group.
 
     Args:
         value: the distance over all images.
-        estimates: one function a sample that is independent of the others (pairs are one sample, unpaired sets are two);
-            it returns the distance without the images of a slice.
-        sizes: number of images in each sample.
+        estimates: one function per independent sample (pairs are one sample, unpaired sets are two), which returns the
+            distance without the images of a slice.
+        sizes: number of images in each sample; with fewer than three there is no interval, since two must remain.
         level: confidence in (0, 1).
-
-    Returns:
-        The interval; None where a sample has fewer than three images, since two must be left.
     """
     from scipy.stats import t
 
     if min(sizes) < 3:
-        return None
+        return Interval(None, None)
     variance = 0.0
     for estimate, size in zip(estimates, sizes, strict=True):
         groups = min(GROUPS, size)
@@ -96,4 +89,4 @@ def jackknife_interval(
         mean = fmean(left)
         variance += (groups - 1) / groups * sum((one - mean) ** 2 for one in left)
     half = float(t.ppf((1 + level) / 2, min(GROUPS, *sizes) - 1)) * sqrt(variance)
-    return Interval(low=value - half, high=value + half)
+    return Interval(value - half, value + half)

@@ -1,4 +1,4 @@
-"""What scoring a test split yields, as records keep it. Imports no torch."""
+"""Scores of a test split, as records store them. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """A metric's value over a test split, with what is needed to interpret and to repeat it."""
+    """A metric's value over a test split, with everything needed to interpret and reproduce it."""
 
     metric: str
-    """The metric's name; in brackets the options or the feature extractor that set its values apart."""
+    """The metric's name; options or a feature extractor that change its values follow in brackets."""
     value: float
-    """Mean over the images, or the distance between the two sets of images."""
+    """Mean over the images, or distance between the two sets of images."""
     n: int
     """Number of translated images."""
     low: float | None
     """Lower end of the value's interval; None for too few images."""
     high: float | None
-    """Upper end; None for too few images."""
+    """Upper end of the interval; None for too few images."""
     level: float
     """Confidence of the interval."""
     unit: str
     """Unit of the value; empty for a plain number."""
     higher_is_better: bool
-    """Which way the metric points."""
+    """Whether a greater value is a better one."""
     protocol: dict[str, Any]
     """Everything that changes the value without changing the model."""
     per_image: dict[str, float]
     """Value of each image, by stem; empty for a distance between sets."""
     interval: Literal["bootstrap", "jackknife"] = "bootstrap"
-    """How `low` and `high` were found: `bootstrap_interval` of a mean, `jackknife_interval` of a distance."""
+    """How `low` and `high` were computed: `bootstrap` for a mean over images, `jackknife` for a distance between sets."""
     notes: list[str] = field(default_factory=list)
-    """What a reader must know to interpret the value."""
+    """Limitations that a reader must know to interpret the value."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,9 @@
-"""Scores of translated against real thermal images over a test split, image by image or set against set."""
+"""Scores of translated against real thermal images over a test split, per image or per set of images."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,45 +11,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from zoo.contracts import Batch, Compared, Metric, SetMetric
+from zoo.data.store import PairStore
+from zoo.data.streaming import StreamedStore
 from zoo.errors import DataError, UsageError, ZooError
 from zoo.layers.pixels import as_saved, to_levels, to_unit
 
 from .intervals import bootstrap_interval
 from .results import Score
-from .sets import Features
+from .sets import FeatureSets
 
 LEVEL = 0.95
 """Confidence of every score's interval."""
 SAMPLES = 8
-"""Images that `evaluate` hands back for the sample sheet."""
+"""Most images that `evaluate` returns for the sample sheet."""
 _IMAGES: dict[Compared, str] = {
     "grey": "8-bit grey; 3 channels by BT.601",
     "channels": "8-bit, every channel",
     "celsius": "degrees Celsius, not rounded",
 }
-"""How a protocol calls what a metric is handed."""
-
+"""The images that a metric compares, as its protocol names them."""
 
 AnyMetric = Metric | SetMetric
+Split = PairStore | StreamedStore
 Translate = Callable[[Batch], Tensor]
 Degrees = Callable[[Batch, Tensor], Tensor]
-
-
-class Split(Protocol):
-    """The test images of a dataset, resized to the test size."""
-
-    @property
-    def stems(self) -> Sequence[str]:
-        """One name an image, in the order of the indices."""
-
-    def __len__(self) -> int: ...
-
-    @property
-    def n_thermal(self) -> int:
-        """Number of thermal images."""
-
-    def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
-        """Return the uncropped pairs at these indices (int64 [N]), or visible images with other thermal ones."""
 
 
 class Sample(NamedTuple):
@@ -74,28 +59,27 @@ def evaluate(
     """Translate the test split in order and score it; images are compared as they would be saved (`zoo.layers.pixels`).
 
     Args:
-        translate: a batch to thermal images [N, C, H, W] in [-1, 1].
+        translate: maps a batch to thermal images [N, C, H, W] in [-1, 1].
         store: the test split; batches with `visible` [N, 3, H, W] and `thermal` [N, C, H, W] in [-1, 1].
-        metrics: metrics by the name that their score bears.
+        metrics: metrics by the name of their score.
         device: where to translate and score.
-        batch: images translated at a time; changes the speed, and the scores only of networks left in train mode.
-        mode: mode that the caller put the networks in, for the protocol; `train` keeps dropout and batch statistics on.
-        reads: batch entries that `translate` reads, for the protocol; a method that is told more has an easier task.
-        degrees: a batch and its translation to degrees Celsius [N, 1, H, W], for metrics that compare them.
+        batch: batch size; it changes scores only for networks in train mode.
+        mode: mode of the networks, for the protocol; `train` keeps dropout and batch statistics active.
+        reads: batch entries that `translate` reads, for the protocol; a method with additional inputs has an easier task.
+        degrees: maps a batch and its translation to degrees Celsius [N, 1, H, W], for metrics that compare degrees.
 
     Returns:
-        One score a metric, in the order of `metrics`, and up to eight samples by stem, evenly spaced over the split.
+        One score per metric, in the order of `metrics`, and up to eight samples by stem, evenly spaced over the split.
 
     Raises:
-        DataError: the split is empty, its images are not pairs, or a metric compares degrees and it has none.
-        UsageError: `translate` returns another size than the real images have, or thermal images are not of 1 or 3
-            channels.
-        ZooError: a translation, or a metric's value, is not finite.
+        DataError: the split is empty or unpaired, or a metric compares degrees and the split has none.
+        UsageError: a translation differs in size from the real image, or thermal images do not have 1 or 3 channels.
+        ZooError: a translation or a metric's value is not finite.
     """
     if not len(store):
-        raise DataError("The test split holds no images to score", "Give the dataset a test split")
+        raise DataError("the test split has no images to score", "Use a dataset with a test split")
     single = {name: metric for name, metric in metrics.items() if not isinstance(metric, SetMetric)}
-    features = Features({name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)})
+    features = FeatureSets({name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)})
     values: dict[str, dict[str, float]] = {name: {} for name in single}
     samples: dict[str, Sample] = {}
     every = -(-len(store) // SAMPLES)
@@ -105,16 +89,14 @@ def evaluate(
         stems = [store.stems[i] for i in indices]
         pairs = {name: tensor.to(device) for name, tensor in store.whole(torch.tensor(indices)).items()}
         if "thermal" not in pairs:
-            raise DataError(
-                "The test images are not pairs, so that there is nothing to score against", "Test on a paired set"
-            )
+            raise DataError("the test images are not pairs, and this metric compares pairs", "Test on a paired dataset")
         translated, real = _translated(translate, pairs, stems), pairs["thermal"]
         shared = shared_protocol(real.shape[-2], real.shape[-1], mode, reads)
         for name, metric in single.items():
-            scored = metric.per_image(*_views(metric, pairs, translated, degrees))
+            scored = metric.per_image(*_compared_images(metric, pairs, translated, degrees))
             values[name].update(zip(stems, scored.tolist(), strict=True))
-        features.add_translated(to_unit(as_saved(translated)))
-        features.add_real(to_unit(as_saved(real)))
+        features.add("translated", to_unit(as_saved(translated)))
+        features.add("real", to_unit(as_saved(real)))
         for row, i in enumerate(indices):
             if i % every == 0:
                 samples[stems[row]] = _sample(pairs["visible"][row], translated[row], real[row])
@@ -132,27 +114,27 @@ def evaluate_unpaired(
     mode: str = "eval",
     reads: Sequence[str] = ("visible",),
 ) -> tuple[list[Score], dict[str, Sample]]:
-    """Translate an unpaired test split and score it against the real thermal images as sets.
+    """Translate an unpaired test split and compare it with the real thermal images as sets.
 
-    Args, raised errors and what is returned are those of `evaluate`; a sample stands beside some real thermal image.
+    Arguments, errors and return value are those of `evaluate`; a sample's real image shows another view.
     """
-    features = Features(metrics)
+    features = FeatureSets(metrics)
     samples: dict[str, Sample] = {}
     shared: dict[str, Any] = {}
     every = -(-len(store) // SAMPLES)
     for i in range(max(len(store), store.n_thermal) if metrics else len(store)):
         if not metrics and i % every:
-            continue  # only samples are wanted
+            continue  # only the samples are needed
         index = torch.tensor([i])
         images = store.whole(index % len(store), index % store.n_thermal)
         images = {name: tensor.to(device) for name, tensor in images.items()}
         real = images["thermal"]
         shared = shared_protocol(real.shape[-2], real.shape[-1], mode, reads)
         if i < store.n_thermal:
-            features.add_real(to_unit(as_saved(real)))
+            features.add("real", to_unit(as_saved(real)))
         if i < len(store):
             translated = _translated(translate, images, [store.stems[i]])
-            features.add_translated(to_unit(as_saved(translated)))
+            features.add("translated", to_unit(as_saved(translated)))
             if i % every == 0:
                 samples[store.stems[i]] = _sample(images["visible"][0], translated[0], real[0])
     return features.scores(shared, paired=False, level=LEVEL), samples
@@ -170,29 +152,31 @@ def shared_protocol(height: int, width: int, mode: str, reads: Sequence[str]) ->
     }
 
 
-def _translated(translate: Callable[[Batch], Tensor], pairs: Batch, stems: Sequence[str]) -> Tensor:
-    """Return the batch's translations; what is not finite would become some grey and get a score."""
+def _translated(translate: Translate, pairs: Batch, stems: Sequence[str]) -> Tensor:
+    """Return the batch's translations; refuse NaN and infinity, which 8-bit rounding would turn into a grey level."""
     with torch.inference_mode():
         images = translate(pairs)
     real = pairs["thermal"]
     if images.ndim != 4 or images[:, 0].shape != real[:, 0].shape:
         raise UsageError(
-            f"The translation of {', '.join(stems)} has shape {list(images.shape)}, against {list(real.shape)}",
-            "Test at a size that is a multiple of what the network needs",
+            f"the translation of {', '.join(stems)} has shape {list(images.shape)}, the real image {list(real.shape)}",
+            "Use a `size` that the network's size multiple divides",
         )
     finite = images.isfinite().flatten(1).all(dim=1)
     if not finite.all():
         bad = ", ".join(stem for stem, good in zip(stems, finite.tolist(), strict=True) if not good)
-        raise ZooError(f"The translation of {bad} holds NaN or infinity", "Train with a lower learning rate or in fp32")
+        raise ZooError(f"the translation of {bad} has NaN or infinity", "Train with a lower learning rate or in fp32")
     return images
 
 
-def _views(metric: Metric, pairs: Batch, translated: Tensor, degrees: Degrees | None) -> tuple[Tensor, Tensor]:
+def _compared_images(
+    metric: Metric, pairs: Batch, translated: Tensor, degrees: Degrees | None
+) -> tuple[Tensor, Tensor]:
     """Return translated and real images as the metric compares them."""
     if metric.compares == "celsius":
         if degrees is None or "celsius" not in pairs:
             raise DataError(
-                f"{metric.name} compares degrees Celsius, and the test set does not know those of its images",
+                f"{metric.name} compares degrees Celsius, and the test set is not calibrated in degrees",
                 "Test on radiometric data with a thermal range",
             )
         return degrees(pairs, translated), pairs["celsius"]
@@ -204,14 +188,14 @@ def _score(name: str, metric: Metric, per_image: dict[str, float], shared: dict[
     values = list(per_image.values())
     if not np.isfinite(values).all():
         bad = ", ".join(stem for stem, value in per_image.items() if not np.isfinite(value))
-        raise ZooError(f"Metric {name} gave no finite value for {bad}", "Leave the metric out, or give it a cap")
-    interval = bootstrap_interval(values, level=LEVEL)
+        raise ZooError(f"Metric {name} gave no finite value for {bad}", "Remove the metric, or limit its values")
+    low, high = bootstrap_interval(values, level=LEVEL)
     return Score(
         metric=name,
         value=float(np.mean(values)),
         n=len(values),
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
+        low=low,
+        high=high,
         level=LEVEL,
         unit=metric.unit,
         higher_is_better=metric.higher_is_better,
@@ -221,9 +205,5 @@ def _score(name: str, metric: Metric, per_image: dict[str, float], shared: dict[
 
 
 def _sample(visible: Tensor, translated: Tensor, real: Tensor) -> Sample:
-    thermal = (_pixels(as_saved(image[None])[0, 0]) for image in (translated, real))
-    return Sample(_pixels(to_levels(visible).permute(1, 2, 0)), *thermal)
-
-
-def _pixels(image: Tensor) -> NDArray[np.uint8]:
-    return image.cpu().numpy()
+    thermal = (as_saved(image[None])[0, 0] for image in (translated, real))
+    return Sample(*(image.cpu().numpy() for image in (to_levels(visible).permute(1, 2, 0), *thermal)))

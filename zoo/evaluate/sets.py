@@ -1,11 +1,10 @@
-"""Scores of a set of translated against a set of real thermal images, by their features."""
+"""Distances between a set of translated and a set of real thermal images, from their features."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -16,34 +15,34 @@ from zoo.errors import DataError, ZooError
 from .intervals import jackknife_interval
 from .results import Score
 
+Side = Literal["translated", "real"]
 
-class Features:
-    """Features of translated and of real images, extracted once for all the metrics that share an extractor.
+
+class FeatureSets:
+    """Features of translated and of real images, extracted once for all metrics that share an extractor.
 
     Args:
-        metrics: metrics by the name that their score bears.
+        metrics: metrics by the name of their score.
     """
 
     def __init__(self, metrics: Mapping[str, SetMetric]) -> None:
         self.metrics = metrics
         self._extractors = {metric.extractor: metric for metric in metrics.values()}
-        self._translated: dict[str, list[Tensor]] = {name: [] for name in self._extractors}
-        self._real: dict[str, list[Tensor]] = {name: [] for name in self._extractors}
+        self._features: dict[Side, dict[str, list[Tensor]]] = {
+            side: {name: [] for name in self._extractors} for side in get_args(Side)
+        }
 
-    def add_translated(self, images: Tensor) -> None:
-        """Take features of translated images, grey [N, 1, H, W] in [0, 1]."""
-        self._add(self._translated, images)
-
-    def add_real(self, images: Tensor) -> None:
-        """Take features of real thermal images, grey [N, 1, H, W] in [0, 1]."""
-        self._add(self._real, images)
+    def add(self, side: Side, images: Tensor) -> None:
+        """Add the features of translated or real thermal images, grey [N, 1, H, W] in [0, 1]."""
+        for name, metric in self._extractors.items():
+            self._features[side][name].append(metric.features(images))
 
     def scores(self, shared: Mapping[str, Any], *, paired: bool, level: float) -> list[Score]:
-        """Return one score a metric, in the order of the metrics.
+        """Return one score per metric, in the order of the metrics.
 
         Args:
             shared: the part of the protocol that all metrics share.
-            paired: whether the n-th translated and the n-th real image show the same view, so that intervals leave out both.
+            paired: whether the n-th translated and n-th real image show the same view; the jackknife then leaves out both.
             level: confidence of the intervals.
 
         Raises:
@@ -52,29 +51,27 @@ class Features:
         """
         return [self._score(name, shared, paired=paired, level=level) for name in self.metrics]
 
-    def _add(self, features: dict[str, list[Tensor]], images: Tensor) -> None:
-        for name, metric in self._extractors.items():
-            features[name].append(metric.features(images))
-
     def _score(self, name: str, shared: Mapping[str, Any], *, paired: bool, level: float) -> Score:
         metric = self.metrics[name]
-        translated, real = (torch.cat(features[metric.extractor]) for features in (self._translated, self._real))
+        translated, real = (torch.cat(features[metric.extractor]) for features in self._features.values())
         if min(len(translated), len(real)) < 2:
             raise DataError(
                 f"{name} compares sets of images, and the test split has {len(translated)} visible and {len(real)} "
-                "thermal ones",
-                "Test on more images, or leave the metric out",
+                "thermal images; at least 2 of each are required",
+                "Use a larger test split, or remove the metric",
             )
         value = metric.distance(translated, real)
         if not math.isfinite(value):
-            raise ZooError(f"Metric {name} gave no finite value", "Leave the metric out")
-        interval = jackknife_interval(value, *_samples(metric, translated, real, paired=paired), level=level)
+            raise ZooError(f"Metric {name} gave no finite value", "Remove the metric")
+        estimates = _leave_out_distances(metric, translated, real, paired=paired)
+        sizes = [len(real)] if paired else [len(translated), len(real)]
+        low, high = jackknife_interval(value, estimates, sizes, level=level)
         return Score(
             metric=name,
             value=value,
             n=len(translated),
-            low=interval.low if interval else None,
-            high=interval.high if interval else None,
+            low=low,
+            high=high,
             level=level,
             unit=metric.unit,
             higher_is_better=metric.higher_is_better,
@@ -85,22 +82,17 @@ class Features:
         )
 
 
-def _samples(
+def _leave_out_distances(
     metric: SetMetric, translated: Tensor, real: Tensor, *, paired: bool
-) -> tuple[list[Callable[[slice], float]], list[int]]:
-    """Return, for each independent sample, the distance without some of its images, and the sample's size."""
-
-    def distance(without: slice, *, of_translated: bool, of_real: bool) -> float:
-        left = _without(translated, without) if of_translated else translated
-        return metric.distance(left, _without(real, without) if of_real else real)
-
+) -> list[Callable[[slice], float]]:
+    """Return one function per independent sample: the distance without some of the sample's images."""
     if paired:
-        return [partial(distance, of_translated=True, of_real=True)], [len(real)]
+        return [lambda group: metric.distance(_without(translated, group), _without(real, group))]
     return [
-        partial(distance, of_translated=True, of_real=False),
-        partial(distance, of_translated=False, of_real=True),
-    ], [len(translated), len(real)]
+        lambda group: metric.distance(_without(translated, group), real),
+        lambda group: metric.distance(translated, _without(real, group)),
+    ]
 
 
-def _without(features: Tensor, without: slice) -> Tensor:
-    return torch.cat([features[: without.start], features[without.stop :]])
+def _without(features: Tensor, group: slice) -> Tensor:
+    return torch.cat([features[: group.start], features[group.stop :]])

@@ -4,39 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from zoo.composition import digest
 from zoo.errors import RefusedError, UsageError
 from zoo.evaluate.results import Score
-from zoo.report.aggregate import Difference, Pooled, compare_pooled, measuring, pool, protocol_difference
+from zoo.report.aggregate import (
+    Difference,
+    SeedAggregate,
+    aggregate_seeds,
+    compare_aggregates,
+    measurement_protocol,
+    protocol_difference,
+)
 from zoo.run.record import Record
 from zoo.run.store import Run
 
 
 @dataclass(frozen=True, kw_only=True)
-class System:
-    """Runs whose recipes differ in nothing but the seed."""
+class SeedGroup:
+    """A system to compare: runs whose recipes differ only in the seed."""
 
     label: str
     records: tuple[Record, ...]
 
+    @cached_property
+    def scores(self) -> dict[str, dict[int, Score]]:
+        """Return the scores by metric and seed; a metric that some run lacks is left out."""
+        by_run = [{score.metric: score for score in record.scores} for record in self.records]
+        seeds = [record.recipe.seed for record in self.records]
+        common = [name for name in by_run[0] if all(name in scores for scores in by_run)]
+        return {name: {seed: run[name] for seed, run in zip(seeds, by_run, strict=True)} for name in common}
+
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
-    """One system's metric beside the reference's."""
+class ComparedScore:
+    """A system's metric and its difference to the reference's."""
 
     system: str
     metric: str
-    pooled: Pooled
+    pooled: SeedAggregate
     difference: Difference | None
-    """None for the reference itself, and where the metric has no values of images to pair."""
+    """None for the reference itself, and for a metric without values per image."""
 
 
-def systems_of(runs: Sequence[Run]) -> list[System]:
-    """Return the systems in the order in which their first runs were named.
+def group_seeds(runs: Sequence[Run]) -> list[SeedGroup]:
+    """Return the systems of some runs, in the order of their first runs.
 
     Raises:
-        UsageError: a run was named twice.
+        UsageError: a run occurs twice.
     """
     labels: dict[str, str] = {}
     groups: dict[str, list[Run]] = {}
@@ -51,90 +67,71 @@ def systems_of(runs: Sequence[Run]) -> list[System]:
             )
         group = groups.setdefault(labels[key], [])
         if any(run.record.recipe.seed == other.record.recipe.seed for other in group):
-            raise UsageError(f"`{run.folder}` is the same training as another run that was named", "Name each run once")
+            raise UsageError(
+                f"`{run.folder}` has the same recipe and seed as another of the runs", "Name each run once"
+            )
         group.append(run)
     return [
-        System(label=label, records=tuple(sorted((run.record for run in group), key=lambda record: record.recipe.seed)))
+        SeedGroup(label=label, records=tuple(sorted((run.record for run in group), key=lambda each: each.recipe.seed)))
         for label, group in groups.items()
     ]
 
 
-def compare_systems(systems: Sequence[System]) -> list[Line]:
-    """Return one line a metric and system, the first system being the reference; the tests are one family.
+def compare_systems(systems: Sequence[SeedGroup]) -> list[ComparedScore]:
+    """Compare systems with the first of them: one result per metric and system; the tests are one family.
 
     Raises:
-        UsageError: fewer than two systems.
-        RefusedError: data, test images or protocols differ, or no metric is common to all.
+        UsageError: there are fewer than two systems.
+        RefusedError: data, test images or protocols differ, or the systems have no metric in common.
     """
     if len(systems) < 2:
-        raise UsageError("there is one system and nothing to compare it with", "Name two runs or more")
-    scores = {system.label: _scores(system) for system in systems}
-    first = systems[0]
-    metrics = [name for name in scores[first.label] if all(name in found for found in scores.values())]
+        raise UsageError("the runs are one system, and a comparison requires two", "Name runs of two or more systems")
+    scores = {system.label: system.scores for system in systems}
+    reference = systems[0]
+    metrics = [name for name in scores[reference.label] if all(name in found for found in scores.values())]
     if not metrics:
-        raise RefusedError("the runs have no metric in common", "Score them again with the same --metrics")
-    reference = first.records[0]
+        raise RefusedError("the runs have no metric in common", "Score them with the same metrics")
     for system in systems:
-        for record, found in zip(system.records, _by_record(system), strict=True):
-            _require_same_data(system.label, record, first.label, reference)
-            for name in metrics:
-                _require_same_measure(system.label, found[name], first.label, scores[first.label][name][0])
-    pooled = {
-        (system.label, name): pool(
-            {
-                record.recipe.seed: score
-                for record, score in zip(system.records, scores[system.label][name], strict=True)
-            }
-        )
-        for system in systems
-        for name in metrics
-    }
-    tested = [(s.label, name) for name in metrics for s in systems[1:] if pooled[s.label, name].per_image]
-    differences = compare_pooled([(pooled[label, name], pooled[first.label, name]) for label, name in tested])
-    by_place = dict(zip(tested, differences, strict=True))
+        if reason := _difference_in_data(system, reference):
+            raise RefusedError(f"the runs cannot be compared: {reason}", "Train both on the same data")
+        for name in metrics:
+            if reason := _difference_in_scoring(system, reference, name):
+                raise RefusedError(
+                    f"the runs cannot be compared: {reason}", "Score both on the same test split with the same protocol"
+                )
+    aggregates = {(s.label, name): aggregate_seeds(scores[s.label][name]) for s in systems for name in metrics}
+    tested = [(s.label, name) for name in metrics for s in systems[1:] if aggregates[s.label, name].per_image]
+    pairs = [(aggregates[label, name], aggregates[reference.label, name]) for label, name in tested]
+    differences = dict(zip(tested, compare_aggregates(pairs), strict=True))
     return [
-        Line(
+        ComparedScore(
             system=system.label,
             metric=name,
-            pooled=pooled[system.label, name],
-            difference=by_place.get((system.label, name)),
+            pooled=aggregates[system.label, name],
+            difference=differences.get((system.label, name)),
         )
         for name in metrics
         for system in systems
     ]
 
 
-def _by_record(system: System) -> list[dict[str, Score]]:
-    return [{score.metric: score for score in record.scores} for record in system.records]
+def _difference_in_data(system: SeedGroup, reference: SeedGroup) -> str:
+    """Return how a system's dataset differs from the reference's; empty if it does not."""
+    other = reference.records[0].recipe.data
+    data = next((r.recipe.data for r in system.records if r.recipe.data.fingerprint != other.fingerprint), None)
+    if data is None:
+        return ""
+    if data.name != other.name:
+        return f"{system.label} was trained and scored on {data.name} and {reference.label} on {other.name}"
+    return f"{system.label} and {reference.label} were trained and scored on different contents of {data.name}"
 
 
-def _scores(system: System) -> dict[str, list[Score]]:
-    """Return a system's scores by metric, one a training; a metric that some training lacks is left out."""
-    found = _by_record(system)
-    return {name: [scores[name] for scores in found] for name in found[0] if all(name in scores for scores in found)}
-
-
-def _require_same_data(label: str, record: Record, first: str, reference: Record) -> None:
-    mine, other = record.recipe.data, reference.recipe.data
-    if mine.fingerprint != other.fingerprint:
-        what = (
-            f"{label} was trained and scored on {mine.name} and {first} on {other.name}"
-            if mine.name != other.name
-            else f"{label} and {first} were trained and scored on different contents of {mine.name}"
-        )
-        raise RefusedError(f"the runs cannot be compared: {what}", "Train both on the same data")
-
-
-def _require_same_measure(label: str, score: Score, first: str, reference: Score) -> None:
-    differing = protocol_difference(measuring(score), measuring(reference))
-    if differing:
-        raise RefusedError(
-            f"the runs cannot be compared: {score.metric} of {label} was measured with {differing} as for {first}",
-            "Score both with the same protocol, at the same size",
-        )
-    if score.per_image.keys() != reference.per_image.keys() or score.n != reference.n:
-        raise RefusedError(
-            f"the runs cannot be compared: {label} was scored on {score.n} images and {first} on {reference.n}, "
-            "and they are not the same",
-            "Score both on the same test split",
-        )
+def _difference_in_scoring(system: SeedGroup, reference: SeedGroup, metric: str) -> str:
+    """Return how a metric's protocol or test images differ from the reference's; empty if they do not."""
+    first = next(iter(reference.scores[metric].values()))
+    for score in system.scores[metric].values():
+        if differing := protocol_difference(measurement_protocol(score), measurement_protocol(first)):
+            return f"{metric} of {system.label} was measured with {differing} as for {reference.label}"
+        if score.per_image.keys() != first.per_image.keys() or score.n != first.n:
+            return f"{system.label} was scored on {score.n} images and {reference.label} on {first.n}, and they are not the same"
+    return ""

@@ -1,50 +1,64 @@
-"""A filled table as text: for the terminal, Markdown, CSV, LaTeX and HTML. Imports no torch."""
+"""Table results as text: Markdown, CSV, LaTeX and HTML, and the parts that the terminal shares. Imports no torch."""
 
 from __future__ import annotations
 
 import csv
 import io
-import re
-from collections.abc import Callable, Mapping, Sequence
-from html import escape
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
 
-from zoo.report.aggregate import p_text
-from zoo.report.table_results import FilledTable, Line, Section
+from zoo.report.aggregate import format_p
+from zoo.report.table_results import ColumnResults, RowResult, TableResults
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 COLUMNS = ("row", "paper", "measured", "interval", "difference", "verdict", "against the best baseline")
-RIGHT = COLUMNS[1:5]
-"""Columns of numbers."""
+NUMERIC = COLUMNS[1:5]
 
 _LATEX = {
     "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    **{character: f"\\{character}" for character in "{}&%$#_"},
 }
 
 
-def heading(section: Section) -> str:
+def template_environment(*, autoescape: bool) -> Environment:
+    """Return a Jinja environment of the report's templates, with a filter `tex` that escapes LaTeX."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("zoo.report", "templates"),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["tex"] = lambda text: text.translate(str.maketrans(_LATEX))
+    return environment
+
+
+def heading(section: ColumnResults) -> str:
     """Return e.g. `OSU, PSNR [dB], higher is better`."""
     unit = f" [{section.column.unit}]" if section.column.unit else ""
     return f"{section.dataset}, {section.metric}{unit}, {'higher' if section.column.higher_is_better else 'lower'} is better"
 
 
-def cells(line: Line, section: Section) -> tuple[str, ...]:
-    """Return a line's texts in the order of `COLUMNS`; what is not known is empty."""
-    digits = section.column.decimals
-    measured = line.measured
-    interval = ""
+def row_texts(line: RowResult, section: ColumnResults) -> tuple[str, ...]:
+    """Return a row's texts in the order of `COLUMNS`; missing values are empty."""
+    digits, measured, against = section.column.decimals, line.measured, line.against
+    interval = test = ""
     if measured and measured.low is not None and measured.high is not None:
         interval = f"[{measured.low:.{digits}f}, {measured.high:.{digits}f}]"
+    if against:
+        effect = "" if against.comparison.effect is None else f"d {against.comparison.effect:+.2f}, "
+        test = f"{against.verdict} ({effect}p {format_p(against.corrected)})"
     return (
         line.title,
         "" if line.paper is None else f"{line.paper:.{digits}f}",
@@ -52,139 +66,77 @@ def cells(line: Line, section: Section) -> tuple[str, ...]:
         interval,
         "" if line.difference is None else f"{line.difference:+.{digits}f}",
         f"{line.verdict}: {line.why}" if line.why else line.verdict,
-        _against(line),
+        test,
     )
 
 
-def caption(section: Section) -> str:
-    """Return on what a section rests, in one line; empty where nothing was measured."""
+def caption(section: ColumnResults) -> str:
+    """Return how a column was measured, in one line; empty if nothing was."""
     best = f"best baseline: {section.best_baseline}" if section.best_baseline else ""
     return "; ".join(filter(None, (section.caption, best)))
 
 
-def legend(table: FilledTable) -> list[str]:
-    """Return the lines under a table: how to read it, the datasets' health, and notes on the paper."""
+def legend(table: TableResults) -> list[str]:
+    """Return the lines under a table: how to read it, the quality of the datasets, and notes on the paper."""
     lines = [
-        "match: the paper's value lies within the measured interval; difference: measured less the paper's; "
-        "baselines are null methods, without a network."
+        "match: the paper's value lies within the measured interval; difference: measured minus the paper's value; "
+        "baselines have no network."
     ]
     if any(line.against for section in table.sections for line in section.lines):
         lines.append(
-            "against the best baseline: paired by image, Cohen's d_z, two-sided sign-flip permutation p after Holm's "
-            "correction over the rows; p < 0.05, and all trainings agreeing, tells rows apart."
+            "against the best baseline: paired test over the images, Cohen's d_z, two-sided sign-flip permutation p after "
+            "Holm's correction over the rows. better and worse require p < 0.05 and the same sign for every seed."
         )
     return [*lines, *table.health.values(), *table.notes]
 
 
-def markdown(table: FilledTable) -> str:
-    """Return the table as Markdown."""
-    parts = [f"## {_piped(table.title)}"]
-    for section in table.sections:
-        rule = ["---:" if column in RIGHT else "---" for column in COLUMNS]
-        rows = [COLUMNS, rule, *_rows(section)]
-        body = "\n".join(f"| {' | '.join(map(_piped, row))} |" for row in rows)
-        parts += [f"### {_piped(heading(section))}", body]
-        parts += [caption(section)] if caption(section) else []
-    parts.append("\n".join(f"- {line}" for line in legend(table)))
-    rows = [
-        ("protocol", "the paper", "zoo"),
-        ("---",) * 3,
-        *((one.what, one.paper, one.ours) for one in table.protocol),
-    ]
-    parts.append("\n".join(f"| {' | '.join(map(_piped, row))} |" for row in rows))
-    return "\n\n".join(parts) + "\n"
-
-
-def comma_separated(table: FilledTable) -> str:
-    """Return the table as CSV, one line a row and column, numbers unrounded except the paper's."""
+def comma_separated(table: TableResults) -> str:
+    """Return the table as CSV: one line per row and column, with unrounded numbers except the paper's."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = ("dataset", "metric", "row", "baseline", "paper", "measured", "low", "high", "difference", "n", "seeds")
-    tested = ("against", "effect", "p", "verdict_against")
-    writer.writerow(["table", *names, "verdict", "why", *tested, "dataset_health"])
+    names = "table dataset metric row baseline paper measured low high difference n seeds verdict why against effect p"
+    writer = csv.DictWriter(text, [*names.split(), "verdict_against", "dataset_health"], lineterminator="\n")
+    writer.writeheader()
     for section in table.sections:
         for line in (*section.lines, *section.baselines):
-            found, test = line.measured, line.against
-            values: list[object] = [found.value, found.low, found.high] if found else [None] * 3
-            counts: list[object] = [found.n, len(found.by_seed)] if found else [None] * 2
-            against: list[object] = [None] * 4
-            if test:
-                against = [section.best_baseline, test.comparison.effect, test.corrected, test.verdict]
-            paper = cells(line, section)[1]
-            start = [table.name, section.dataset, section.metric, line.title, line in section.baselines, paper]
-            ending = [line.verdict, line.why, *against, table.health.get(section.dataset, "")]
-            writer.writerow([*start, *values, line.difference, *counts, *ending])
+            row: dict[str, object] = {
+                "table": table.name,
+                "dataset": section.dataset,
+                "metric": section.metric,
+                "row": line.title,
+                "baseline": line in section.baselines,
+                "paper": row_texts(line, section)[1],
+                "difference": line.difference,
+                "verdict": line.verdict,
+                "why": line.why,
+                "dataset_health": table.health.get(section.dataset, ""),
+            }
+            if found := line.measured:
+                row |= {"measured": found.value, "low": found.low, "high": found.high, "n": found.n}
+                row["seeds"] = len(found.by_seed)
+            if test := line.against:
+                row |= {"against": section.best_baseline, "effect": test.comparison.effect, "p": test.corrected}
+                row["verdict_against"] = test.verdict
+            writer.writerow(row)
     return text.getvalue()
 
 
-def latex(table: FilledTable) -> str:
-    """Return the table as a LaTeX `table` of plain `tabular`s, which needs no package."""
-    parts = [r"\begin{table}", r"\centering", rf"\caption{{{_tex(table.title)}}}", rf"\label{{tab:{table.name}}}"]
-    for section in table.sections:
-        parts += [
-            rf"\par\medskip\textbf{{{_tex(heading(section))}}}\par\smallskip",
-            r"\begin{tabular}{lrrrrp{0.3\textwidth}p{0.15\textwidth}}",
-            r"\hline",
-            " & ".join(map(_tex, COLUMNS)) + r" \\",
-            r"\hline",
-            *(" & ".join(map(_tex, cells(line, section))) + r" \\" for line in section.lines),
-            r"\hline",
-            *(" & ".join(map(_tex, cells(line, section))) + r" \\" for line in section.baselines),
-            r"\hline",
-            r"\end{tabular}",
-            *([rf"\par\smallskip {_tex(caption(section))}"] if caption(section) else []),
-        ]
-    parts += [rf"\par\smallskip {_tex(line)}" for line in legend(table)]
-    return "\n".join([*parts, r"\end{table}"]) + "\n"
+def _from_template(name: str, table: TableResults) -> str:
+    environment = template_environment(autoescape=name.endswith(".html.j2"))
+    return environment.get_template(name).render(
+        table=table,
+        columns=COLUMNS,
+        numeric=NUMERIC,
+        heading=heading,
+        texts=row_texts,
+        caption=caption,
+        legend=legend(table),
+    )
 
 
-def html(table: FilledTable) -> str:
-    """Return the table as a section of HTML: a `table` for each column of the paper's, the notes and the protocol."""
-    parts = [f'<section class="paper-table" id="{escape(table.name)}">', f"<h2>{escape(table.title)}</h2>"]
-    for section in table.sections:
-        parts += [
-            "<table>",
-            f"<caption>{escape('; '.join(filter(None, (heading(section), caption(section)))))}</caption>",
-            f"<thead>{_html_row(COLUMNS, 'th')}</thead>",
-            f"<tbody>{''.join(_html_row(cells(line, section)) for line in section.lines)}</tbody>",
-            f'<tbody class="baselines">{"".join(_html_row(cells(line, section)) for line in section.baselines)}</tbody>',
-            "</table>",
-        ]
-    parts += ["<ul>", *(f"<li>{escape(line)}</li>" for line in legend(table)), "</ul>"]
-    protocol = "".join(_html_row((one.what, one.paper, one.ours)) for one in table.protocol)
-    head = _html_row(("protocol", "the paper", "zoo"), "th")
-    parts += [f"<table><thead>{head}</thead><tbody>{protocol}</tbody></table>", "</section>"]
-    return "\n".join(parts) + "\n"
-
-
-FORMATS: Mapping[str, Callable[[FilledTable], str]] = {
-    "markdown": markdown,
+FORMATS: Mapping[str, Callable[[TableResults], str]] = {
+    "markdown": partial(_from_template, "table.md.j2"),
     "csv": comma_separated,
-    "latex": latex,
-    "html": html,
+    "latex": partial(_from_template, "table.tex.j2"),
+    "html": partial(_from_template, "table.html.j2"),
 }
-"""Renderers by the name of `--format`; the terminal's is the command line's own."""
-
-
-def _rows(section: Section) -> list[tuple[str, ...]]:
-    return [cells(line, section) for line in (*section.lines, *section.baselines)]
-
-
-def _against(line: Line) -> str:
-    if line.against is None:
-        return ""
-    effect = line.against.comparison.effect
-    size = "" if effect is None else f"d {effect:+.2f}, "
-    return f"{line.against.verdict} ({size}p {p_text(line.against.corrected)})"
-
-
-def _piped(text: str) -> str:
-    return text.replace("|", r"\|")
-
-
-def _tex(text: str) -> str:
-    return re.sub(r"[\\{}&%$#_~^<>|]", lambda found: _LATEX[found[0]], text)
-
-
-def _html_row(texts: Sequence[str], tag: str = "td") -> str:
-    return f"<tr>{''.join(f'<{tag}>{escape(text)}</{tag}>' for text in texts)}</tr>"
+"""Renderers by the name of `--format`; the command line itself prints to the terminal."""

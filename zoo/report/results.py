@@ -1,4 +1,4 @@
-"""The table that a bench prints: one row a run, scores with their intervals. Imports no torch."""
+"""The table that a bench prints: one row per run, scores with their intervals. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from zoo.run.naming import length_text, name_systems, part_name, shared_parts
 from zoo.run.outcome import Outcome
 from zoo.run.record import Record
 
-Row = tuple[str, ...]
+Texts = tuple[str, ...]
 
 
-def results_table(outcomes: Sequence[Outcome]) -> tuple[Row, list[Row], str, Row]:
-    """Return columns, rows, title and which columns hold numbers.
+def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str, Texts]:
+    """Return columns, rows, title and the numeric columns.
 
-    What is the same for all runs stands in the title and in no column, so that a terminal of 80 columns holds the table. A
-    column of states comes last where a run has no record.
+    Settings that are equal for all runs are in the title instead of a column, so that the table fits a terminal of 80
+    columns. The last column is the state, if a run has no record.
     """
     recipes = [outcome.run.recipe for outcome in outcomes]
     records = [outcome.record for outcome in outcomes if outcome.record]
@@ -28,20 +28,19 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Row, list[Row], str, Row
         "seed": [str(recipe.seed) for recipe in recipes],
     }
     shared = [name for name, texts in settings.items() if len(set(texts)) == 1]
-    told = {name: texts for name, texts in settings.items() if name not in shared}
+    differing = {name: texts for name, texts in settings.items() if name not in shared}
     numbers = _metrics(outcomes) | _costs(outcomes)
     states = [outcome.status for outcome in outcomes]
     state = {"state": states} if {"failed", "interrupted"} & set(states) else {}
-    columns = {"system": name_systems(recipes), **told, **numbers, **state}
+    columns = {"system": name_systems(recipes), **differing, **numbers, **state}
     common = [settings[name][0] for name in shared if name != "seed"]
     title = ", ".join(filter(None, [" ".join(shared_parts(recipes)), *common, _basis(records)]))
     return tuple(columns), list(zip(*columns.values(), strict=True)), title, tuple(numbers)
 
 
 def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return errors in degrees where they are known, what a reader must know of a score, what methods are told beside the
-    visible image, and how healthy the datasets are."""
-    told: dict[str, list[str]] = {}
+    """Return errors in degrees, limitations of the scores, additional inputs of methods, and the quality of the datasets."""
+    inputs: dict[str, list[str]] = {}
     lines = []
     names = name_systems([outcome.run.recipe for outcome in outcomes])
     many_seeds = len({outcome.run.recipe.seed for outcome in outcomes}) > 1
@@ -54,7 +53,7 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
             lines.append(f"{name}{seed}: mean error {errors.all:.2f} C{by_class}")
         if outcome.record and outcome.record.scores:
             more = [entry for entry in outcome.record.scores[0].protocol.get("reads", []) if entry != "visible"]
-            told[part_name("method", outcome.run.recipe.method)] = more
+            inputs[part_name("method", outcome.run.recipe.method)] = more
     scores = [score for outcome in outcomes if outcome.record for score in outcome.record.scores]
     lines += dict.fromkeys(
         f"{score.metric}: a distance between sets of images; its interval is by jackknife."
@@ -62,7 +61,7 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
         if score.interval == "jackknife"
     )
     lines += dict.fromkeys(f"{score.metric}: {note}." for score in scores for note in score.notes)
-    lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in told.items() if more]
+    lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in inputs.items() if more]
     sources = {outcome.run.source.root: outcome.run.source for outcome in outcomes}.values()
     return lines + [
         health_line(source.name, summary_of(source.info, source.fingerprint), str(source.root)) for source in sources
@@ -70,7 +69,7 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def score_text(score: Score) -> str:
-    """Return e.g. `12.34 [11.90, 12.80]`; no interval for a single image."""
+    """Return e.g. `12.34 [11.90, 12.80]`, without an interval for a single image."""
     digits = decimals(score.unit)
     if score.low is None or score.high is None:
         return f"{score.value:.{digits}f}"
@@ -78,13 +77,19 @@ def score_text(score: Score) -> str:
 
 
 def decimals(unit: str) -> int:
-    """Return the digits after the point that values of a unit are printed with."""
+    """Return the number of decimals of printed values of a unit."""
     return 2 if unit == "dB" else 4
 
 
+def count_text(number: int) -> str:
+    """Return e.g. `11.38 M`; small numbers in full."""
+    return f"{number / 1e6:.2f} M" if number >= 1e5 else f"{number:,}"
+
+
 def _metrics(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
-    """Return a column a metric."""
-    scores = [{score.metric: score for score in _scores(outcome)} for outcome in outcomes]
+    """Return one column per metric."""
+    records = [outcome.record for outcome in outcomes]
+    scores = [{score.metric: score for score in record.scores} if record else {} for record in records]
     units = {metric: score.unit for found in scores for metric, score in found.items()}
     return {
         f"{metric} [{unit}]" if unit else metric: [
@@ -95,28 +100,20 @@ def _metrics(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
 
 
 def _costs(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
-    """Return the columns of costs that hold something in some row."""
+    """Return the columns of costs that are not empty."""
     columns: dict[str, list[str]] = {"params": [], "it/s": []}
     for outcome in outcomes:
         record = outcome.record
         speed = record.timing.steps_per_second if record else None
-        columns["params"].append(_count(record.parameters["translation"]) if record else "")
+        columns["params"].append(count_text(record.parameters["translation"]) if record else "")
         columns["it/s"].append(f"{speed:.2f}" if speed else "-" if record else "")
     return {name: texts for name, texts in columns.items() if not {"", "0", "-"} >= set(texts)}
 
 
 def _basis(records: Sequence[Record]) -> str:
-    """Return on what the scores rest."""
+    """Return the number of images and the interval of the scores."""
     scores = [score for record in records for score in record.scores]
     if not scores:
         return "no scores: the test images are unpaired" if records else ""
     images = " or ".join(str(n) for n in sorted({score.n for score in scores}))
     return f"{images} test images; mean [{scores[0].level:.0%} bootstrap interval]"
-
-
-def _scores(outcome: Outcome) -> list[Score]:
-    return outcome.record.scores if outcome.record else []
-
-
-def _count(number: int) -> str:
-    return f"{number / 1e6:.2f} M" if number >= 1e5 else f"{number:,}"

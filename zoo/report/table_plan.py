@@ -1,4 +1,4 @@
-"""A paper's table as runs: which trainings its rows need, on which data, in place of what. Imports no torch."""
+"""The runs of a paper's table: which recipe each row requires, on which data, and what it substitutes. Imports no torch."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from zoo.run.record import read_json, write_json
 from zoo.sources import Progress, open_source
 
 FOLDER = "tables"
-"""Folder, inside the results folder, of the plans."""
+"""Folder of the plans in a results folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedCell:
-    """One training of a row on a dataset."""
+class TableRun:
+    """One run of a row on a dataset."""
 
     row: str
     """Name of the table's row, or of a null baseline."""
     dataset: str
     """Key of the table's dataset."""
     seed: int
-    """Seed of the training."""
+    """Seed of the run."""
     folder: str
     """Name of the run's folder in the results folder."""
     instead: tuple[str, ...] = ()
-    """What is trained in place of what the paper names, e.g. `unet_auto instead of unet_256`."""
+    """Substitutes for the paper's parts, e.g. `unet_auto instead of unet_256`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,42 +51,42 @@ class RefusedRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure:
-    """What fills a column of the table."""
+class ColumnMetric:
+    """The metric of a column of the table."""
 
     column: str
     """Bare name of the column's metric."""
     spec: str
     """The metric with its options."""
     score: str
-    """What records call its score."""
+    """Name of its score in records."""
     instead: str = ""
-    """What it stands in for, where it is not the table's own; e.g. another network's features."""
+    """How it differs from the table's own metric, e.g. in the network of the features; empty if it does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What `zoo bench --table` leaves beside its runs, so that `zoo table` can assign them to rows."""
+class TablePlan:
+    """The plan that `zoo bench --table` writes, by which `zoo table` assigns runs to rows."""
 
     schema: Literal[1] = 1
     """Version of this form."""
     table: str
     """Name of the table."""
-    measures: tuple[Measure, ...]
-    """What the columns are measured with, in order."""
+    measures: tuple[ColumnMetric, ...]
+    """Metrics of the columns, in order."""
     data: dict[str, str]
-    """Name of the dataset that stands in each of the table's."""
-    cells: tuple[PlannedCell, ...]
-    """The trainings that fill the table."""
+    """Name of the dataset that is used for each of the table's."""
+    cells: tuple[TableRun, ...]
+    """Runs of the table."""
     refused: tuple[RefusedRow, ...]
-    """What can fill none of it."""
+    """Rows that cannot be trained."""
 
 
 def parse_data(text: str, table: Table) -> dict[str, str]:
-    """Return the dataset's name or folder for each key in `osu=DIR,flir=DIR`; a lone one needs no key in a table of one dataset.
+    """Return the dataset's name or folder for each key in `osu=DIR,flir=DIR`; a table of one dataset requires no key.
 
     Raises:
-        UsageError: a dataset that the table lacks, or one without a key.
+        UsageError: the table lacks a dataset, or a key is missing.
     """
     keys = list(table.datasets)
     named = re.split(rf"(?:^|,)\s*({'|'.join(map(re.escape, keys))})=", text.strip())
@@ -96,27 +96,27 @@ def parse_data(text: str, table: Table) -> dict[str, str]:
     if named[0] or not found:
         example = ",".join(f"{key}=DIR" for key in keys)
         raise UsageError(
-            f"table {table.name} has the datasets {', '.join(keys)}, and --data is {text!r}", f"Type --data {example}"
+            f"table {table.name} has the datasets {', '.join(keys)}, and `data` is {text!r}", f"Use `data`={example}"
         )
     return found
 
 
-def choose_measures(table: Table, metrics: Sequence[str] = ()) -> tuple[Measure, ...]:
-    """Return what fills the table's columns: its own metrics, or those of the same names that are asked for.
+def choose_column_metrics(table: Table, metrics: Sequence[str] = ()) -> tuple[ColumnMetric, ...]:
+    """Return the metrics of the table's columns: the requested ones with a column's name, or else the table's own.
 
-    Two ways of measuring one metric are two columns.
+    Two variants of a metric are two columns.
 
     Raises:
-        UsageError: no metric has that name, or not that option.
+        UsageError: no metric has that name or option.
     """
-    measures = []
+    chosen = []
     for column in table.columns:
         own = _score_name(column.metric)
         for spec in [spec for spec in metrics if parse(spec)[1] == column.name] or [column.metric]:
             score = _score_name(spec)
             instead = f"{score} instead of {own}" if score != own else ""
-            measures.append(Measure(column=column.name, spec=spec, score=score, instead=instead))
-    return tuple(measures)
+            chosen.append(ColumnMetric(column=column.name, spec=spec, score=score, instead=instead))
+    return tuple(chosen)
 
 
 def plan_table(
@@ -127,30 +127,30 @@ def plan_table(
     *,
     metrics: Sequence[str] = (),
     progress: Progress | None = None,
-) -> tuple[list[PlannedRun], Plan]:
-    """Return the runs of a table's rows and baselines, and the plan that says which is which.
+) -> tuple[list[PlannedRun], TablePlan]:
+    """Return the runs of a table's rows and baselines, and the plan that assigns them.
 
     Args:
         table: the table.
-        data: dataset's name or folder by key; the table's other datasets are left out.
-        axes: preset, size, budget, seeds and channels; preset `paper` is the table's. Its systems and data are not read.
-        out: results folder; what was planned there for other datasets stays in the plan.
-        metrics: what to measure in place of the table's own metrics (`choose_measures`).
-        progress: told of long looks at data.
+        data: dataset's name or folder by key; the table's other datasets are not trained on.
+        axes: preset, size, budget, seeds and channels; preset `paper` is the table's. Its systems and data are ignored.
+        out: results folder; an existing plan's runs on other datasets are kept.
+        metrics: replacements of the table's own metrics (`choose_column_metrics`).
+        progress: called while datasets are read.
 
     Raises:
         UsageError: a name, option or number is wrong.
         DataError: a dataset cannot be used.
     """
     if axes.preset not in PRESETS:
-        raise UsageError(f"no preset is named {axes.preset!r}", f"Type one of: {', '.join(PRESETS)}")
+        raise UsageError(f"no preset is named {axes.preset!r}", f"Use one of: {', '.join(PRESETS)}")
     if axes.preset == "paper":
         epochs = axes.epochs if axes.epochs or axes.steps else table.budget.epochs
         axes = replace(axes, size=axes.size or table.budget.size, epochs=epochs, batch=axes.batch or table.budget.batch)
     size = axes.size or PRESETS[axes.preset].size
     sources = {key: open_source(spec, size=size, progress=progress) for key, spec in data.items()}
     runs: dict[str, PlannedRun] = {}
-    planned: list[PlannedCell] = []
+    planned: list[TableRun] = []
     refused: list[RefusedRow] = []
     for key, source in sources.items():
         for row, system, instead, seeds in _systems(table, axes, size):
@@ -161,27 +161,22 @@ def plan_table(
                 continue
             for seed, run in enumerate(made):
                 runs[run.train_key] = run
-                planned.append(PlannedCell(row=row, dataset=key, seed=seed, folder=run.folder.name, instead=instead))
+                planned.append(TableRun(row=row, dataset=key, seed=seed, folder=run.folder.name, instead=instead))
     try:
-        before = read_plan(out, table.name)
-    except DamagedError:  # it is about to be written, and what it said of other datasets comes back with their command
-        before = None
-    names = {key: source.name for key, source in sources.items()}
-    if before:
-        names = {**before.data, **names}
-        planned += [cell for cell in before.cells if cell.dataset not in sources]
-        refused += [refusal for refusal in before.refused if refusal.dataset not in sources]
-    plan = Plan(
+        previous = read_plan(out, table.name)
+    except DamagedError:  # it will be overwritten; the commands of the other datasets restore their part of it
+        previous = None
+    plan = TablePlan(
         table=table.name,
-        measures=choose_measures(table, metrics),
-        data=names,
-        cells=tuple(planned),
-        refused=tuple(refused),
+        measures=choose_column_metrics(table, metrics),
+        data={**(previous.data if previous else {}), **{key: source.name for key, source in sources.items()}},
+        cells=(*planned, *(run for run in (previous.cells if previous else ()) if run.dataset not in sources)),
+        refused=(*refused, *(row for row in (previous.refused if previous else ()) if row.dataset not in sources)),
     )
     return list(runs.values()), plan
 
 
-def write_plan(out: Path, plan: Plan) -> None:
+def write_plan(out: Path, plan: TablePlan) -> None:
     """Write the plan into the results folder.
 
     Raises:
@@ -193,16 +188,23 @@ def write_plan(out: Path, plan: Plan) -> None:
     write_json(path, plan)
 
 
-def read_plan(out: Path, table: str) -> Plan | None:
-    """Return what was planned of a table in a results folder, or None.
+def read_plan(out: Path, table: str) -> TablePlan | None:
+    """Return a table's plan in a results folder, or None.
 
     Raises:
         ZooError: the plan is damaged or of a newer schema.
     """
-    path = out / FOLDER / f"{table}.json"
-    return read_json(
-        path, Plan, f"Run the zoo bench --table {table} command again, which skips finished runs and writes it"
-    )
+    return read_plan_file(out / FOLDER / f"{table}.json")
+
+
+def read_plan_file(path: Path) -> TablePlan | None:
+    """Return the plan in a file, or None if there is no file.
+
+    Raises:
+        ZooError: the plan is damaged or of a newer schema.
+    """
+    fix = f"Run the zoo bench --table {path.stem} command again, which skips finished runs and writes the plan"
+    return read_json(path, TablePlan, fix)
 
 
 def _score_name(spec: str) -> str:
@@ -210,13 +212,13 @@ def _score_name(spec: str) -> str:
 
 
 def _systems(table: Table, axes: Axes, size: int) -> list[tuple[str, System, tuple[str, ...], int]]:
-    """Return name, system, what it stands in for, and number of seeds of each row and baseline."""
+    """Return name, system, substitutes and number of seeds of each row and baseline; baselines are deterministic."""
     rows = [(row.name, *_fitted(row, axes, size), axes.seeds) for row in table.rows]
-    return rows + [(name, System(method=name), (), 1) for name in table.baselines]  # nothing in them is random
+    return rows + [(name, System(method=name), (), 1) for name in table.baselines]
 
 
 def _fitted(row: TableRow, axes: Axes, size: int) -> tuple[System, tuple[str, ...]]:
-    """Return a row's system as it can be trained at this size and preset, and what it stands in for."""
+    """Return a row's system as it can be trained at this size and preset, and its substitutes."""
     registry = get_registry()
     system, instead = row.system, []
     if row.generator and row.smaller:
@@ -224,7 +226,7 @@ def _fitted(row: TableRow, axes: Axes, size: int) -> tuple[System, tuple[str, ..
         if size % contract.size_multiple or size < contract.min_size:
             system = replace(system, generator=row.smaller)
             instead.append(f"{row.smaller} at {size} px instead of {row.generator}")
-    method, papers = (choose_system(registry, **asdict(system), preset=name).method for name in (axes.preset, "paper"))
-    if method != papers:
-        instead.append(f"{method} instead of {papers}")
+    ours, paper = (choose_system(registry, **asdict(system), preset=name).method for name in (axes.preset, "paper"))
+    if ours != paper:
+        instead.append(f"{ours} instead of {paper}")
     return system, tuple(instead)

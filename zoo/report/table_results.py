@@ -1,205 +1,277 @@
-"""A paper's table beside what was measured: values, differences, verdicts. Imports no torch."""
+"""A paper's table with the measured values of a results folder: values, differences, verdicts. Imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, NamedTuple
 
+from zoo.errors import ZooError
 from zoo.evaluate.results import Score
-from zoo.report.aggregate import Difference, Pooled, compare_pooled, measuring, pool, protocol_difference
-from zoo.report.table_plan import Measure, Plan, read_plan
-from zoo.report.tables import Column, ProtocolEntry, Table, TableRow, arithmetic, dataset_title
-from zoo.report.verdict import (
-    Training,
-    Word,
-    compare_to_paper,
-    read_trainings,
-    reasons_against,
-    substitutions,
-    why_not_run,
+from zoo.report.aggregate import (
+    Difference,
+    SeedAggregate,
+    aggregate_seeds,
+    compare_aggregates,
+    measurement_protocol,
+    protocol_difference,
 )
+from zoo.report.table_plan import ColumnMetric, TablePlan, TableRun, read_plan
+from zoo.report.tables import Column, ProtocolEntry, Table, TableRow, check_paper_arithmetic, dataset_title
 from zoo.run.data_quality import health_line, known_health
+from zoo.run.naming import length_text
+from zoo.run.record import Record, read_failure, read_record
+
+PaperVerdict = Literal["match", "differs", "not comparable", "not run", "not in the paper"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class RowResult:
     """A row of the table in one column."""
 
     name: str
     title: str
     paper: float | None
     """None for a null baseline."""
-    measured: Pooled | None
-    verdict: Word
+    measured: SeedAggregate | None
+    verdict: PaperVerdict
     why: str = ""
-    """What stands in the way of a comparison, or why there is no run."""
+    """Why the values are not comparable, or why there is no run."""
     against: Difference | None = None
-    """How it differs from the best null baseline; None where there is nothing to pair."""
+    """Difference to the best null baseline; None if there are no values per image."""
 
     @property
     def difference(self) -> float | None:
-        """Measured less the paper's."""
+        """Measured minus the paper's value."""
         return None if self.measured is None or self.paper is None else self.measured.value - self.paper
 
 
 @dataclass(frozen=True, kw_only=True)
-class Section:
-    """One metric on one dataset: one protocol, so that its lines can be read against one another."""
+class ColumnResults:
+    """One metric on one dataset, under one protocol, so that its rows are comparable."""
 
     dataset: str
     """The paper's dataset, as tables write it."""
     column: Column
     metric: str
-    """The column's title, with what measured it where that is not the table's own."""
-    lines: tuple[Line, ...]
-    baselines: tuple[Line, ...]
+    """The column's title, followed by the metric's name where it is not the table's own."""
+    lines: tuple[RowResult, ...]
+    baselines: tuple[RowResult, ...]
     best_baseline: str = ""
     """Name of the best null baseline, which the rows are tested against."""
     caption: str = ""
-    """Number of images and seeds, and how they were measured; empty where nothing was."""
+    """Number of images and seeds, and how they were measured; empty if nothing was."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilledTable:
-    """A table with everything that is printed of it."""
+class TableResults:
+    """Everything that is printed of a table."""
 
     name: str
     title: str
-    sections: tuple[Section, ...]
+    sections: tuple[ColumnResults, ...]
     health: dict[str, str]
-    """What was found in the datasets that stand in the table, by the paper's dataset, as a line to print."""
+    """Line about the quality of the measured data, by the paper's dataset."""
     notes: tuple[str, ...]
     protocol: tuple[ProtocolEntry, ...]
 
 
-def fill(table: Table, results: Path) -> FilledTable:
-    """Return the table with what a results folder holds of it; without a plan or cells, nothing was run.
+class _RunFiles(NamedTuple):
+    """A planned run with its record, or with the reason why it failed."""
+
+    run: TableRun
+    record: Record | None
+    failure: str
+
+
+def read_table_results(table: Table, results: Path) -> TableResults:
+    """Return a table with the values of a results folder; rows without a record have the verdict `not run`.
 
     Raises:
-        ZooError: the plan or a record is damaged.
+        ZooError: the plan is damaged.
     """
-    plan = read_plan(results, table.name) or _empty_plan(table)
-    trainings = read_trainings(plan, results)
-    sections = [_section(table, key, measure, plan, trainings) for key in table.datasets for measure in plan.measures]
-    other = substitutions(table, plan)
-    return FilledTable(
-        name=table.name,
-        title=f"{table.title}: not comparable: {', '.join(other.values())}" if other else table.title,
-        sections=tuple(sections),
-        health=_health(table, plan, trainings, results),
-        notes=(table.provenance, *table.notes, *arithmetic(table), *_shared(table, plan)),
-        protocol=table.protocol,
-    )
+    return _Reader(table, results).table_results()
 
 
-def _health(
-    table: Table, plan: Plan, trainings: Mapping[tuple[str, str], list[Training]], results: Path
-) -> dict[str, str]:
-    """Return a line for each of the paper's datasets that something was measured on."""
-    lines = {}
-    for key, paper in table.datasets.items():
-        runs = [run for (_, dataset), found in trainings.items() if dataset == key for run in found]
-        finished = [(results / run.cell.folder, run.record) for run in runs if run.record]
-        if finished:
-            lines[paper.title] = health_line(dataset_title(plan.data[key]), known_health(finished))
-    return lines
+def compare_to_paper(paper: float, measured: SeedAggregate, column: Column) -> PaperVerdict:
+    """Return whether the paper's rounded value lies within the measured interval."""
+    rounding = 0.5 * 10**-column.decimals
+    low = measured.value if measured.low is None else measured.low
+    high = measured.value if measured.high is None else measured.high
+    return "match" if low - rounding <= paper <= high + rounding else "differs"
 
 
-def _empty_plan(table: Table) -> Plan:
-    measures = [Measure(column=column.name, spec=column.metric, score=column.name) for column in table.columns]
-    return Plan(table=table.name, measures=tuple(measures), data={}, cells=(), refused=())
+class _Reader:
+    """Reads the plan and the runs of one table from a results folder."""
 
+    def __init__(self, table: Table, results: Path) -> None:
+        own = tuple(ColumnMetric(column=each.name, spec=each.metric, score=each.name) for each in table.columns)
+        no_plan = TablePlan(table=table.name, measures=own, data={}, cells=(), refused=())
+        self.table, self.results = table, results
+        self.plan = read_plan(results, table.name) or no_plan
+        self.runs: dict[tuple[str, str], list[_RunFiles]] = {}
+        for run in self.plan.cells:
+            self.runs.setdefault((run.row, run.dataset), []).append(_read_run(run, results))
+        self.substitutes = {
+            key: f"{dataset_title(self.plan.data[key])} instead of {paper.title}"
+            for key, paper in table.datasets.items()
+            if key in self.plan.data and dataset_title(self.plan.data[key]) != paper.title
+        }
 
-def _section(
-    table: Table, key: str, measure: Measure, plan: Plan, trainings: Mapping[tuple[str, str], list[Training]]
-) -> Section:
-    column = table.column(measure.column)
-    runs = {name: trainings.get((name, key), []) for name in (*(row.name for row in table.rows), *table.baselines)}
-    scores = {name: found for name in runs if (found := _scores(runs[name], measure.score))}
-    odd = _odd(scores)
-    pooled = {name: pool(found) for name, found in scores.items() if name not in odd}
-    best = _best([name for name in table.baselines if name in pooled], pooled)
-    against = _against(best, [row.name for row in table.rows], pooled)
-
-    def line(name: str, row: TableRow | None) -> Line:
-        paper = row.paper[key][column.name] if row else None
-        measured = pooled.get(name)
-        word: Word = "not in the paper"
-        why = ""
-        if name in odd:
-            word, why = "not comparable", odd[name]
-        elif measured is None:
-            word, why = "not run", why_not_run(name, key, plan, runs[name])
-        elif paper is not None:
-            reasons = reasons_against(table, key, plan, measure, runs[name])
-            word, why = "not comparable" if reasons else compare_to_paper(paper, measured, column), ", ".join(reasons)
-        title = row.title if row else f"baseline: {name}"
-        return Line(
-            name=name, title=title, paper=paper, measured=measured, verdict=word, why=why, against=against.get(name)
+    def table_results(self) -> TableResults:
+        table, others = self.table, ", ".join(self.substitutes.values())
+        return TableResults(
+            name=table.name,
+            title=f"{table.title}: not comparable: {others}" if others else table.title,
+            sections=tuple(self.column(key, metric) for key in table.datasets for metric in self.plan.measures),
+            health=self.health(),
+            notes=(table.provenance, *table.notes, *check_paper_arithmetic(table), *self.shared_runs()),
+            protocol=table.protocol,
         )
 
-    return Section(
-        dataset=table.datasets[key].title,
-        column=column,
-        metric=f"{column.title} ({measure.score})" if measure.instead else column.title,
-        lines=tuple(line(row.name, row) for row in table.rows),
-        baselines=tuple(line(name, None) for name in table.baselines),
-        best_baseline=best,
-        caption=_caption([runs[row.name] for row in table.rows], pooled),
-    )
+    def column(self, key: str, metric: ColumnMetric) -> ColumnResults:
+        table, column = self.table, self.table.column(metric.column)
+        names = [*(row.name for row in table.rows), *table.baselines]
+        scores = {name: found for name in names if (found := self.scores(name, key, metric.score))}
+        differing = _differing_protocols(scores)
+        measured = {name: aggregate_seeds(found) for name, found in scores.items() if name not in differing}
+        best = _best([name for name in table.baselines if name in measured], measured)
+        against = _compare_with_baseline(best, [row.name for row in table.rows], measured)
+
+        def result(name: str, row: TableRow | None) -> RowResult:
+            paper = row.paper[key][column.name] if row else None
+            value = measured.get(name)
+            verdict: PaperVerdict = "not in the paper"
+            why = ""
+            if name in differing:
+                verdict, why = "not comparable", differing[name]
+            elif value is None:
+                verdict, why = "not run", self.why_not_run(name, key)
+            elif paper is not None:
+                why = ", ".join(self.differences_from_paper(name, key, metric))
+                verdict = "not comparable" if why else compare_to_paper(paper, value, column)
+            title = row.title if row else f"baseline: {name}"
+            return RowResult(
+                name=name, title=title, paper=paper, measured=value, verdict=verdict, why=why, against=against.get(name)
+            )
+
+        return ColumnResults(
+            dataset=table.datasets[key].title,
+            column=column,
+            metric=f"{column.title} ({metric.score})" if metric.instead else column.title,
+            lines=tuple(result(row.name, row) for row in table.rows),
+            baselines=tuple(result(name, None) for name in table.baselines),
+            best_baseline=best,
+            caption=_caption([self.runs.get((row.name, key), []) for row in table.rows], measured),
+        )
+
+    def scores(self, name: str, key: str, metric: str) -> dict[int, Score]:
+        """Return a metric of a row's finished runs, by seed."""
+        runs = [(run.seed, record) for run, record, _ in self.runs.get((name, key), []) if record]
+        return {seed: score for seed, record in runs for score in record.scores if score.metric == metric}
+
+    def why_not_run(self, name: str, key: str) -> str:
+        """Return why a row has no value on a dataset: refused, failed, or not scored; empty if unknown."""
+        runs = self.runs.get((name, key), [])
+        refused = next((one.reason for one in self.plan.refused if (one.row, one.dataset) == (name, key)), "")
+        failed = next((failure for _, _, failure in runs if failure), "")
+        return refused or failed or ("not scored with this metric" if any(record for _, record, _ in runs) else "")
+
+    def differences_from_paper(self, name: str, key: str, metric: ColumnMetric) -> list[str]:
+        """Return how a row's runs on a dataset, and their metric, differ from the paper's."""
+        substitute = self.substitutes.get(key)
+        differences = [substitute] if substitute else []
+        for files in self.runs.get((name, key), []):
+            differences += _run_differences(self.table, key, files, substituted=bool(substitute))
+        return list(dict.fromkeys([*differences, *filter(None, [metric.instead])]))
+
+    def health(self) -> dict[str, str]:
+        lines = {}
+        for key, paper in self.table.datasets.items():
+            runs = [files for (_, dataset), found in self.runs.items() if dataset == key for files in found]
+            finished = [(self.results / run.folder, record) for run, record, _ in runs if record]
+            if finished:
+                lines[paper.title] = health_line(dataset_title(self.plan.data[key]), known_health(finished))
+        return lines
+
+    def shared_runs(self) -> list[str]:
+        """Return a note for rows that are one run, e.g. U-Nets of two depths at a size that fits neither."""
+        rows_of: dict[str, list[str]] = {}
+        for run in self.plan.cells:
+            if run.seed == 0 and run.row not in self.table.baselines:
+                rows_of.setdefault(run.folder, []).append(self.table.row(run.row).title)
+        shared = dict.fromkeys(" and ".join(rows) for rows in rows_of.values() if len(rows) > 1)
+        return [f"{rows} are the same run here." for rows in shared]
 
 
-def _odd(scores: Mapping[str, Mapping[int, Score]]) -> dict[str, str]:
-    """Return the rows that were not measured as most were, and in what they differ: a column holds one protocol."""
-    protocols = [measuring(score) for found in scores.values() for score in found.values()]
+def _read_run(run: TableRun, results: Path) -> _RunFiles:
+    folder = results / run.folder
+    try:
+        record = read_record(folder)
+    except ZooError as error:
+        return _RunFiles(run, None, str(error))
+    failure = None if record else read_failure(folder)
+    return _RunFiles(run, record, failure.reason if failure else "")
+
+
+def _run_differences(table: Table, key: str, files: _RunFiles, *, substituted: bool) -> list[str]:
+    if files.record is None:
+        return [f"seed {files.run.seed} is missing"]
+    recipe, paper, data = files.record.recipe, table.budget, table.datasets[key]
+    splits = files.record.dataset["splits"]
+    pairs = {} if substituted else {"train": data.train, "test": data.test}  # the substitute is named already
+    found = {
+        f"{paper.size} px": f"{recipe.size} px",
+        f"{paper.epochs} epochs": length_text(recipe.budget),
+        f"batch {paper.batch}": f"batch {recipe.batch}",
+        "fp32": recipe.precision,  # as in the papers' programs
+        **{
+            f"{stated} {split} pairs": f"{splits.get(split)} {split} pairs"
+            for split, stated in pairs.items()
+            if stated is not None
+        },
+    }
+    return [f"{ours} instead of {stated}" for stated, ours in found.items() if ours != stated] + [*files.run.instead]
+
+
+def _differing_protocols(scores: Mapping[str, Mapping[int, Score]]) -> dict[str, str]:
+    """Return the rows whose protocol is not that of most rows, and how it differs: a column has one protocol."""
+    protocols = [measurement_protocol(score) for found in scores.values() for score in found.values()]
     usual = max(protocols, key=protocols.count, default={})
     return {
-        name: f"measured with {differing} as most rows"
+        name: f"measured with {difference} as most rows"
         for name, found in scores.items()
         for score in found.values()
-        if (differing := protocol_difference(measuring(score), usual))
+        if (difference := protocol_difference(measurement_protocol(score), usual))
     }
 
 
-def _scores(runs: Sequence[Training], metric: str) -> dict[int, Score]:
-    """Return a metric of a row's finished trainings, by seed."""
-    return {run.cell.seed: score for run in runs if run.record for score in run.record.scores if score.metric == metric}
-
-
-def _best(baselines: Sequence[str], pooled: Mapping[str, Pooled]) -> str:
-    """Return the baseline with the best value, or the empty string where none was run."""
+def _best(baselines: Sequence[str], measured: Mapping[str, SeedAggregate]) -> str:
+    """Return the baseline with the best value; empty if there is none."""
     if not baselines:
         return ""
-    choose = max if pooled[baselines[0]].higher_is_better else min
-    return choose(baselines, key=lambda name: pooled[name].value)
+    choose = max if measured[baselines[0]].higher_is_better else min
+    return choose(baselines, key=lambda name: measured[name].value)
 
 
-def _against(best: str, rows: Sequence[str], pooled: Mapping[str, Pooled]) -> dict[str, Difference]:
-    """Return how each row differs from the best baseline, as one family."""
-    null = pooled.get(best)
+def _compare_with_baseline(
+    best: str, rows: Sequence[str], measured: Mapping[str, SeedAggregate]
+) -> dict[str, Difference]:
+    """Return each row's difference to the best baseline, as one family of tests."""
+    null = measured.get(best)
     if null is None or not null.per_image:
         return {}
-    tested = [name for name in rows if name in pooled and pooled[name].per_image.keys() == null.per_image.keys()]
-    return dict(zip(tested, compare_pooled([(pooled[name], null) for name in tested]), strict=True))
+    tested = [name for name in rows if name in measured and measured[name].per_image.keys() == null.per_image.keys()]
+    return dict(zip(tested, compare_aggregates([(measured[name], null) for name in tested]), strict=True))
 
 
-def _shared(table: Table, plan: Plan) -> list[str]:
-    """Return a note for rows that became one training, as U-Nets of two depths do at a size that neither takes."""
-    rows_of: dict[str, list[str]] = {}
-    for cell in plan.cells:
-        if cell.seed == 0 and cell.row not in table.baselines:
-            rows_of.setdefault(cell.folder, []).append(table.row(cell.row).title)
-    shared = dict.fromkeys(" and ".join(rows) for rows in rows_of.values() if len(rows) > 1)
-    return [f"{rows} are one and the same training here." for rows in shared]
-
-
-def _caption(runs: Sequence[Sequence[Training]], pooled: Mapping[str, Pooled]) -> str:
-    """Return on how many images and trainings the column rests, and how they were measured."""
-    if not pooled:
+def _caption(rows: Sequence[Sequence[_RunFiles]], measured: Mapping[str, SeedAggregate]) -> str:
+    """Return the number of images and runs of a column, and how they were measured."""
+    if not measured:
         return ""
-    first = next(iter(pooled.values()))
-    seeds = max(len([run for run in row if run.record]) for row in runs)
-    trainings = "one training a row" if seeds <= 1 else f"mean of up to {seeds} trainings a row"
-    basis = f"{first.n} test images, {first.protocol.get('resize', '')}, {trainings}; {first.level:.0%} intervals"
-    return "; ".join(dict.fromkeys([basis, *(note for found in pooled.values() for note in found.notes)]))
+    first = next(iter(measured.values()))
+    seeds = max(sum(record is not None for _, record, _ in row) for row in rows)
+    runs = "one run per row" if seeds <= 1 else f"mean of up to {seeds} runs per row"
+    basis = f"{first.n} test images, {first.protocol.get('resize', '')}, {runs}; {first.level:.0%} intervals"
+    return "; ".join(dict.fromkeys([basis, *(note for each in measured.values() for note in each.notes)]))

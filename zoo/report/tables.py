@@ -15,15 +15,15 @@ from zoo.run.grid import System
 
 PACKAGE = "zoo_tables"
 DATASETS = "datasets.toml"
-"""How tables write datasets, by the name in their `dataset.json`."""
+"""File of the datasets' titles, by the name in their `dataset.json`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PaperBudget:
-    """What trainings must have to be comparable with the paper's; preset `paper` of the table."""
+    """Settings of comparable runs; the table's preset `paper`."""
 
     size: int
-    """Pixels."""
+    """Image size in pixels."""
     epochs: int
     batch: int = 1
 
@@ -47,18 +47,18 @@ class Column:
     title: str
     unit: str = ""
     decimals: int
-    """Digits after the point that the paper prints."""
+    """Decimals that the paper prints."""
     higher_is_better: bool = True
 
     @property
     def name(self) -> str:
-        """The metric's bare name, by which rows give the paper's values."""
+        """The metric's name without options, the key of the paper's values."""
         return parse(self.metric)[1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableRow:
-    """A system of the paper: a recipe by name, or its parts."""
+    """A system of the paper: the name of a recipe, or parts."""
 
     name: str
     title: str
@@ -67,21 +67,21 @@ class TableRow:
     generator: str | None = None
     discriminator: str | None = None
     smaller: str | None = None
-    """Generator in place of `generator` at sizes that this cannot take."""
+    """Substitute for `generator` at image sizes that it does not support."""
     paper: dict[str, dict[str, float]]
     """The paper's value by dataset and metric."""
 
     @property
     def system(self) -> System:
-        """What `zoo bench` is to train."""
+        """The system that `zoo bench` trains."""
         return System(
             recipe=self.recipe, method=self.method, generator=self.generator, discriminator=self.discriminator
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
-    """A gain over the table's reference row that the paper's text states."""
+class ReportedGain:
+    """A gain over the table's reference row, as the paper's text reports it."""
 
     row: str
     dataset: str
@@ -91,11 +91,11 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolEntry:
-    """One matter on which a number depends."""
+    """One condition on which the values depend."""
 
     what: str
     paper: str
-    """What the paper states, or `not stated`."""
+    """The paper's statement, or `not stated`."""
     ours: str
 
 
@@ -106,32 +106,32 @@ class Table:
     name: str
     title: str
     provenance: str
-    """Where the values were taken from."""
+    """Source of the values."""
     proposed: str
     """The row that the paper proposes."""
     reference: str
-    """The row that the paper's claims are relative to."""
+    """The row that the paper's gains are relative to."""
     baselines: tuple[str, ...]
-    """Null methods that stand under the table."""
+    """Null baselines under the table."""
     budget: PaperBudget
     datasets: dict[str, PaperData]
     columns: tuple[Column, ...]
     rows: tuple[TableRow, ...]
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[ReportedGain, ...] = ()
     protocol: tuple[ProtocolEntry, ...] = ()
     notes: tuple[str, ...] = ()
 
     def row(self, name: str) -> TableRow:
-        """Return the row of that name."""
+        """Return a row by name."""
         return next(row for row in self.rows if row.name == name)
 
     def column(self, name: str) -> Column:
-        """Return the column of the metric of that bare name."""
+        """Return a column by the name of its metric."""
         return next(column for column in self.columns if column.name == name)
 
 
 def table_names() -> list[str]:
-    """Return the names of the tables that zoo knows."""
+    """Return the names of all tables."""
     names = (path.name for path in files(PACKAGE).iterdir() if path.name.endswith(".toml") and path.name != DATASETS)
     return sorted(name.removesuffix(".toml") for name in names)
 
@@ -140,10 +140,10 @@ def load_table(name: str) -> Table:
     """Return a paper's table.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is no such table.
     """
     if name not in table_names():
-        raise UsageError(f"no table is named {name!r}", did_you_mean(name, table_names()) or "Type: zoo table")
+        raise UsageError(f"no table is named {name!r}", did_you_mean(name, table_names()) or "Run: zoo table")
     data = msgspec.toml.decode(files(PACKAGE).joinpath(f"{name}.toml").read_bytes())
     return msgspec.convert({"name": name, **data}, Table)
 
@@ -155,21 +155,21 @@ def _titles() -> Mapping[str, str]:
 
 
 def dataset_title(name: str) -> str:
-    """Return how tables write the dataset of this name: `RoadScene` for `roadscene`, other names as they are."""
+    """Return a dataset's title in tables: `RoadScene` for `roadscene`; names without a title are unchanged."""
     return _titles().get(name.casefold(), name)
 
 
-def arithmetic(table: Table) -> list[str]:
-    """Return what does not hold of the paper's own claims by its own numbers, one sentence each."""
+def check_paper_arithmetic(table: Table) -> list[str]:
+    """Return one sentence for each of the paper's statements that its own values contradict."""
     notes = []
-    for claim in table.claims:
-        value = table.row(claim.row).paper[claim.dataset][claim.metric]
-        base = table.row(table.reference).paper[claim.dataset][claim.metric]
+    for reported in table.claims:
+        value = table.row(reported.row).paper[reported.dataset][reported.metric]
+        base = table.row(table.reference).paper[reported.dataset][reported.metric]
         gain = 100 * (value / base - 1)
-        digits = len(str(claim.percent).partition(".")[2])
-        if round(gain, digits) != claim.percent:
-            what = f"{table.column(claim.metric).title} on {table.datasets[claim.dataset].title}"
-            notes.append(f"The paper states a gain of {claim.percent} % in {what}; its values give {gain:.2f} %.")
+        digits = len(str(reported.percent).partition(".")[2])
+        if round(gain, digits) != reported.percent:
+            what = f"{table.column(reported.metric).title} on {table.datasets[reported.dataset].title}"
+            notes.append(f"The paper states a gain of {reported.percent} % in {what}; its values give {gain:.2f} %.")
     for dataset, data in table.datasets.items():
         for column in table.columns:
             choose = max if column.higher_is_better else min
@@ -179,6 +179,6 @@ def arithmetic(table: Table) -> list[str]:
                 notes.append(
                     f"In {column.title} on {data.title} the paper's best value is {best.title}'s "
                     f"{best.paper[dataset][column.name]:.{column.decimals}f}, not the "
-                    f"{ours.paper[dataset][column.name]:.{column.decimals}f} of {ours.title}, which it proposes."
+                    f"{ours.paper[dataset][column.name]:.{column.decimals}f} of the proposed {ours.title}."
                 )
     return notes

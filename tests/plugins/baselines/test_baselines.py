@@ -18,8 +18,7 @@ from zoo.contracts import Batch, Method, Normalizer
 from zoo_plugins.baselines import zoo_components
 from zoo_plugins.baselines.config import BaselineConfig, GreyConfig
 from zoo_plugins.baselines.fitted import HistogramMatching, MeanImage, PixelRegression
-from zoo_plugins.baselines.grey import Grey
-from zoo_plugins.baselines.object_means import ObjectMeans
+from zoo_plugins.baselines.unfitted import Grey, ObjectMeans
 
 SIZE = 12
 

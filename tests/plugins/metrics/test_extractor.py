@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from zoo.errors import UsageError, ZooError
 from zoo_plugins.metrics import networks
-from zoo_plugins.metrics.config import FIDConfig
+from zoo_plugins.metrics.config import ExtractorConfig
 from zoo_plugins.metrics.extractor import Extractor
 from zoo_plugins.metrics.fid import frechet_distance
 from zoo_plugins.metrics.inception import Inception
@@ -94,7 +94,7 @@ def test_an_image_has_the_same_features_in_any_batch(inception_file):
 def test_other_weights_than_the_published_ones_are_in_the_name(inception_file, tmp_path, monkeypatch):
     assert network_label("inception", "published") == "inception"
     assert network_label("inception", "random") == "inception@random"
-    label = FIDConfig(weights=str(inception_file)).label()
+    label = ExtractorConfig(weights=str(inception_file)).label()
     assert label.startswith("inception@") and len(label) == len("inception@") + 8
     extractor = Extractor("inception", str(inception_file))
     assert extractor.label == label
@@ -134,11 +134,11 @@ def test_published_weights_that_cannot_be_fetched_are_never_replaced_by_random_o
         raise OSError("no route to the hub")
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(ZooError, match=r"published weights of resnet18 .* cannot be fetched: no route to the hub"):
+    with pytest.raises(ZooError, match=r"published weights of resnet18 .* cannot be downloaded: no route to the hub"):
         Extractor("resnet18", "published")
 
 
-def test_an_unknown_network_is_told_with_near_names():
+def test_an_unknown_network_is_reported_with_near_names():
     with pytest.raises(UsageError, match=r"timm has no network named 'resnt18'.* Did you mean resnet18"):
         Extractor("resnt18", "published")
 

@@ -14,8 +14,7 @@ from zoo.contracts import SetMetric
 from zoo.errors import UsageError
 from zoo_plugins.metrics import zoo_components
 from zoo_plugins.metrics.config import MAEConfig, PSNRConfig, SSIMConfig
-from zoo_plugins.metrics.mae import MAE
-from zoo_plugins.metrics.psnr import PSNR
+from zoo_plugins.metrics.pixelwise import MAE, PSNR
 from zoo_plugins.metrics.ssim import SSIM
 
 METRICS = [PSNR(PSNRConfig()), SSIM(SSIMConfig()), SSIM(SSIMConfig(border="valid")), SSIM(SSIMConfig(volume=True))]
@@ -127,7 +126,7 @@ def test_single_precision_images_score_as_double_ones():
 
 
 def test_images_smaller_than_the_window_are_refused():
-    with pytest.raises(UsageError, match=r"11x11 pixels, and these have 10x32\. Test at a size of at least 11"):
+    with pytest.raises(UsageError, match=r"11x11 pixels, and these have 10x32\. Use a test size of at least 11"):
         SSIM(SSIMConfig()).per_image(*pair(shape=(1, 1, 10, 32)))
 
 

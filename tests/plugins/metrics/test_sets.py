@@ -7,7 +7,7 @@ from scipy.linalg import eigvals, sqrtm
 from scipy.stats import t
 
 from zoo.evaluate.intervals import jackknife_interval
-from zoo_plugins.metrics.config import FIDConfig, KIDConfig
+from zoo_plugins.metrics.config import ExtractorConfig
 from zoo_plugins.metrics.fid import FID, frechet_distance
 from zoo_plugins.metrics.kid import KID, kernel_distance
 
@@ -94,11 +94,11 @@ def test_kid_is_unbiased_and_fid_is_not():
 
 
 def test_fid_says_when_its_covariances_are_rank_deficient():
-    metric = FID(FIDConfig(extractor="resnet18", weights="random"))
+    metric = FID(ExtractorConfig(extractor="resnet18", weights="random"))
     (note,) = metric.notes(20, 512)
     assert "at most 19 of the features' 512 dimensions" in note and "rank-deficient" in note
     assert metric.notes(512, 512) and not metric.notes(513, 512)
-    assert KID(KIDConfig(extractor="resnet18", weights="random")).notes(20, 512) == []
+    assert KID(ExtractorConfig(extractor="resnet18", weights="random")).notes(20, 512) == []
 
 
 @pytest.mark.parametrize("distance", [frechet_distance, kernel_distance])

@@ -40,13 +40,13 @@ def test_the_same_seed_gives_the_same_interval():
 def test_large_sets_are_resampled_in_pieces_with_the_same_result(monkeypatch):
     values = np.random.default_rng(6).normal(size=50)
     whole = bootstrap_interval(values, resamples=200)
-    monkeypatch.setattr("zoo.evaluate.intervals._DRAWN_AT_ONCE", 1000)
+    monkeypatch.setattr("zoo.evaluate.intervals._BATCH_VALUES", 1000)
     assert bootstrap_interval(values, resamples=200) == whole
 
 
 @pytest.mark.parametrize("values", [[], [17.5]])
 def test_fewer_than_two_values_have_no_interval(values):
-    assert bootstrap_interval(values) is None
+    assert bootstrap_interval(values) == Interval(None, None)
 
 
 def test_equal_values_have_an_interval_of_no_width():

@@ -132,7 +132,7 @@ def test_a_translation_that_is_not_finite_is_no_score():
     def broken(batch):
         return first_channel(batch) * math.nan
 
-    with pytest.raises(ZooError, match="street_0 holds NaN"):
+    with pytest.raises(ZooError, match="street_0 has NaN"):
         evaluate(broken, FakeSplit(), {"mae": MeanError()}, device="cpu")
 
 
@@ -146,7 +146,7 @@ def test_a_metric_that_gives_no_number_is_no_score():
 
 
 def test_a_translation_of_another_size_is_refused():
-    with pytest.raises(UsageError, match=r"shape \[1, 1, 6, 5\], against \[1, 1, 6, 6\]"):
+    with pytest.raises(UsageError, match=r"shape \[1, 1, 6, 5\], the real image \[1, 1, 6, 6\]"):
         evaluate(lambda b: b["visible"][:, :1, :, 1:], FakeSplit(), {"mae": MeanError()}, device="cpu")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from zoo.errors import RefusedError, UsageError
 from zoo.recipe import DataRef, Part
-from zoo.report.comparing import compare_systems, systems_of
+from zoo.report.comparing import compare_systems, group_seeds
 from zoo.run.store import Run
 
 SPREAD = np.linspace(-0.5, 0.5, 20)
@@ -26,9 +26,9 @@ def a_run(make_score, make_record):
     return run
 
 
-def test_a_better_run_is_told_from_the_reference(a_run):
+def test_a_better_run_is_distinguished_from_the_reference(a_run):
     runs = [a_run("a"), a_run("b", values=14 + 0.5 * SPREAD, method=OTHER), a_run("c", values=13 - SPREAD, size=128)]
-    lines = compare_systems(systems_of(runs))
+    lines = compare_systems(group_seeds(runs))
     assert [line.system for line in lines] == ["a", "b", "c"]
     assert lines[0].difference is None
     assert lines[1].difference.verdict == "better"
@@ -39,7 +39,7 @@ def test_a_better_run_is_told_from_the_reference(a_run):
 
 def test_runs_that_differ_in_their_seed_are_one_system(a_run):
     runs = [a_run("a-s0"), a_run("b-s0", 14, method=OTHER), a_run("b-s1", 15, method=OTHER, seed=1)]
-    lines = compare_systems(systems_of(runs))
+    lines = compare_systems(group_seeds(runs))
     assert len(lines) == 2
     assert lines[1].pooled.by_seed == pytest.approx({0: 14, 1: 15})
     assert (lines[1].difference.agreeing, lines[1].difference.trainings) == (2, 2)
@@ -50,7 +50,7 @@ def changed(score, **entries):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda s: {"score": changed(s, resize="64x64 bicubic")}, "resize 64x64 bicubic instead of 256x256 bicubic"),
         (lambda s: {"score": changed(s, data_range=255)}, "data_range 255 instead of 1.0"),
@@ -61,26 +61,26 @@ def changed(score, **entries):
         (lambda s: {"score": replace(s, metric="ssim")}, "no metric in common"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_with_the_reason(a_run, make_score, change, told):
+def test_what_cannot_be_compared_is_refused_with_the_reason(a_run, make_score, change, message):
     runs = [a_run("a"), a_run("b", method=OTHER, **change(make_score(14 + SPREAD)))]
-    with pytest.raises(RefusedError, match=told):
-        compare_systems(systems_of(runs))
+    with pytest.raises(RefusedError, match=message):
+        compare_systems(group_seeds(runs))
 
 
 def test_how_methods_translate_may_differ(a_run, make_score):
-    told = changed(make_score(14 + SPREAD), mode="train", reads=["visible", "labels"])
-    lines = compare_systems(systems_of([a_run("a"), a_run("b", score=told, method=OTHER)]))
+    score = changed(make_score(14 + SPREAD), mode="train", reads=["visible", "labels"])
+    lines = compare_systems(group_seeds([a_run("a"), a_run("b", score=score, method=OTHER)]))
     assert lines[1].difference.verdict == "better"
 
 
 def test_a_distance_between_sets_is_shown_without_a_test(a_run, make_score):
     distances = [make_score([value], metric="fid", per_image={}) for value in (30, 40)]
     runs = [a_run("a", score=distances[0]), a_run("b", score=distances[1], method=OTHER)]
-    assert [line.difference for line in compare_systems(systems_of(runs))] == [None, None]
+    assert [line.difference for line in compare_systems(group_seeds(runs))] == [None, None]
 
 
 def test_one_run_or_one_run_twice_is_no_comparison(a_run):
     with pytest.raises(UsageError, match="one system"):
-        compare_systems(systems_of([a_run("a"), a_run("b", seed=1)]))
-    with pytest.raises(UsageError, match="the same training"):
-        systems_of([a_run("a"), a_run("a")])
+        compare_systems(group_seeds([a_run("a"), a_run("b", seed=1)]))
+    with pytest.raises(UsageError, match="the same recipe and seed"):
+        group_seeds([a_run("a"), a_run("a")])

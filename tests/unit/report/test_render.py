@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from zoo.recipe import DataRef
-from zoo.report.render import COLUMNS, comma_separated, html, latex, markdown
-from zoo.report.table_results import fill
+from zoo.report.render import COLUMNS, FORMATS, comma_separated
+from zoo.report.table_results import read_table_results
 from zoo.report.tables import load_table
 
+html, latex, markdown = FORMATS["html"], FORMATS["latex"], FORMATS["markdown"]
 SPREAD = np.linspace(-0.5, 0.5, 20)
 
 
@@ -26,7 +27,7 @@ def filled(results, make_score, make_record):
     data = DataRef(name="odd", fingerprint="o")
     for row, value, spread in (("gn", 14.0, 1), ("baseline", 12.0, 1), ("mean_image", 13.0, 0.5)):
         results.add(row, make_record([make_score(value + spread * SPREAD)], data=data))
-    return fill(load_table(results.table), results.write())
+    return read_table_results(load_table(results.table), results.write())
 
 
 class Cells(HTMLParser):
@@ -88,7 +89,7 @@ def test_markdown_rows_have_as_many_cells_as_the_head(filled, tmp_path):
         assert len({len(re.split(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
     assert "| + gradient normalization (GN_CycleGAN) | 13.5195 | 14.0000 |" in text
     assert r"50%_of <b>&\|$x instead of FLIR" in text
-    assert "32.2 %" in markdown(fill(load_table("gn_cyclegan_table2"), tmp_path))
+    assert "32.2 %" in markdown(read_table_results(load_table("gn_cyclegan_table2"), tmp_path))
 
 
 def test_latex_escapes_and_closes_what_it_opens(filled):

@@ -1,4 +1,4 @@
-"""The table that a bench prints: what it says once, and how it fits into a terminal."""
+"""The table that a bench prints: shared settings in its title, and its width on a terminal."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ GENERATORS = ({"generator": "resnet6"}, {"generator": "resnet9_cbam", "discrimin
 RECIPES = ({"recipe": "cut"}, {"recipe": "pix2pix"}, {"method": "histogram_matching"})
 
 
-def test_what_is_the_same_for_all_runs_is_said_once_in_the_title(outcomes):
+def test_settings_that_all_runs_share_are_in_the_title(outcomes):
     columns, rows, title, numbers = results_table(outcomes(*GENERATORS))
     assert columns == ("system", "psnr [dB]", "ssim", "mae", "params", "it/s")
     assert numbers == columns[1:]
@@ -98,7 +98,7 @@ def test_on_a_narrow_terminal_words_are_folded_before_numbers(outcomes, shown):
     assert text.count("[10.7500, 11.2500]") == 2 * len(RECIPES) and "histogram_matching" not in text
 
 
-def test_the_dataset_s_health_stands_under_the_table(outcomes):
+def test_the_dataset_s_health_is_a_footnote(outcomes):
     (outcome,) = outcomes(GENERATORS[0])
     source = outcome.run.source
     assert footnotes([outcome]) == [f"Dataset blocks: health not measured; run: zoo data check {source.root} --write"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zoo.errors import UsageError, ZooError
-from zoo.report.table_plan import choose_measures, parse_data, plan_table, read_plan, write_plan
+from zoo.report.table_plan import choose_column_metrics, parse_data, plan_table, read_plan, write_plan
 from zoo.report.tables import load_table
 from zoo.run.grid import Axes
 
@@ -27,7 +27,7 @@ def test_datasets_are_given_by_key(table2):
             parse_data(wrong, table2)
 
 
-def test_every_row_becomes_a_cell_and_baselines_stand_under_them(table2, pairs, tmp_path):
+def test_every_row_and_baseline_becomes_a_run(table2, pairs, tmp_path):
     runs, plan = plan_table(table2, {"flir": str(pairs)}, Axes(size=32, steps=3, seeds=2), tmp_path)
     assert {cell.row for cell in plan.cells} == {row.name for row in table2.rows} | set(table2.baselines)
     assert len(plan.cells) == 6 * 2 + 5
@@ -72,9 +72,9 @@ def test_narrow_networks_of_preset_quick_are_named(pairs, tmp_path):
     _, plan = plan_table(
         load_table("layergan_table1"), {"thermalworld": "scenes:train=4,test=2"}, Axes(size=32, steps=1), tmp_path
     )
-    (told,) = next(cell.instead for cell in plan.cells if cell.row == "layergan")
-    assert told.startswith("layergan:channel_multiplier=")
-    assert told.endswith("instead of layergan")
+    (instead,) = next(cell.instead for cell in plan.cells if cell.row == "layergan")
+    assert instead.startswith("layergan:channel_multiplier=")
+    assert instead.endswith("instead of layergan")
 
 
 def test_a_second_dataset_joins_the_plan(table2, pairs, tmp_path):
@@ -88,16 +88,18 @@ def test_a_second_dataset_joins_the_plan(table2, pairs, tmp_path):
     assert set(first.cells) < set(second.cells)
 
 
-def test_a_damaged_plan_is_told(tmp_path):
+def test_a_damaged_plan_is_reported(tmp_path):
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "gn_cyclegan_table2.json").write_text("{")
     with pytest.raises(ZooError, match="cannot be read"):
         read_plan(tmp_path, "gn_cyclegan_table2")
 
 
-def test_metrics_asked_for_take_the_place_of_the_tables(table2):
-    assert [measure.spec for measure in choose_measures(table2)] == ["psnr", "ssim"]
-    measures = choose_measures(load_table("layergan_table1"), ["lpips", "fid:extractor=resnet18,weights=random", "fid"])
+def test_requested_metrics_replace_those_of_the_table(table2):
+    assert [measure.spec for measure in choose_column_metrics(table2)] == ["psnr", "ssim"]
+    measures = choose_column_metrics(
+        load_table("layergan_table1"), ["lpips", "fid:extractor=resnet18,weights=random", "fid"]
+    )
     assert [measure.spec for measure in measures] == ["fid:extractor=resnet18,weights=random", "fid"]
     assert "resnet18" in measures[0].instead
     assert "inception" in measures[0].instead

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from zoo.recipe import Budget, DataRef
-from zoo.report.table_plan import Measure, RefusedRow
-from zoo.report.table_results import fill
+from zoo.report.table_plan import ColumnMetric, RefusedRow
+from zoo.report.table_results import read_table_results
 from zoo.report.tables import load_table
 from zoo.run.record import Failure, write_json
 
@@ -31,7 +31,7 @@ def gn(results, make_score, make_record):
 
 
 def the_line(results, name="gn", section=0):
-    filled = fill(load_table(results.table), results.write())
+    filled = read_table_results(load_table(results.table), results.write())
     found = filled.sections[section]
     return next(line for line in (*found.lines, *found.baselines) if line.name == name)
 
@@ -47,7 +47,7 @@ def test_a_value_outside_of_the_interval_differs(gn):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"size": 64}, "64 px instead of 256 px"),
         ({"budget": Budget(steps=20, constant=10)}, "20 steps instead of 200 epochs"),
@@ -57,9 +57,9 @@ def test_a_value_outside_of_the_interval_differs(gn):
         ({"instead": ("unet_auto at 64 px instead of unet_128",)}, "unet_auto at 64 px instead of unet_128"),
     ],
 )
-def test_what_sets_a_training_apart_from_the_papers_is_named(gn, changes, told):
+def test_what_sets_a_training_apart_from_the_papers_is_named(gn, changes, message):
     line = gn(**changes)
-    assert (line.verdict, line.why) == ("not comparable", told)
+    assert (line.verdict, line.why) == ("not comparable", message)
 
 
 def test_another_dataset_is_named_in_the_title_and_in_every_verdict(results, make_score, make_record):
@@ -67,7 +67,7 @@ def test_another_dataset_is_named_in_the_title_and_in_every_verdict(results, mak
     data, splits = DataRef(name="roadscene", fingerprint="r"), {"train": 141, "test": 20}
     for row in ("baseline", "resnet", "cbam", "gn"):
         results.add(row, make_record([make_score(13 + SPREAD)], data=data, splits=splits))
-    filled = fill(load_table(results.table), results.write())
+    filled = read_table_results(load_table(results.table), results.write())
     assert filled.title.endswith("not comparable: RoadScene instead of FLIR")
     lines = filled.sections[0].lines
     assert {(line.verdict, line.why) for line in lines} == {("not comparable", "RoadScene instead of FLIR")}
@@ -80,11 +80,11 @@ def test_rows_without_a_record_say_why(results, make_score, make_record):
     write_json(failed / "failure.json", Failure(recipe=recipe, reason="memory ran out", tail=""))
     results.refused = [RefusedRow(row="cbam", dataset="flir", reason="needs labels")]
     results.add("gn", make_record([make_score(13 + SPREAD, metric="mae")]))
-    told = {
+    verdicts = {
         name: (the_line(results, name).verdict, the_line(results, name).why)
         for name in ("baseline", "resnet", "cbam", "gn")
     }
-    assert told == {
+    assert verdicts == {
         "baseline": ("not run", ""),
         "resnet": ("not run", "memory ran out"),
         "cbam": ("not run", "needs labels"),
@@ -93,7 +93,7 @@ def test_rows_without_a_record_say_why(results, make_score, make_record):
 
 
 def test_without_results_the_papers_values_stand_alone(tmp_path):
-    filled = fill(load_table("gn_cyclegan_table2"), tmp_path)
+    filled = read_table_results(load_table("gn_cyclegan_table2"), tmp_path)
     assert [(section.dataset, section.metric) for section in filled.sections] == [
         ("OSU", "PSNR"),
         ("OSU", "SSIM"),
@@ -117,9 +117,9 @@ def test_a_column_holds_one_protocol(results, make_score, make_record):
 
 
 def test_how_a_method_translates_is_not_the_protocol_of_the_column(results, make_score, make_record):
-    told = make_score(13 + SPREAD)
-    told = replace(told, protocol={**told.protocol, "mode": "train", "reads": ["visible", "labels"]})
-    results.add("gn", make_record([told]))
+    other = make_score(13 + SPREAD)
+    other = replace(other, protocol={**other.protocol, "mode": "train", "reads": ["visible", "labels"]})
+    results.add("gn", make_record([other]))
     results.add("cbam", make_record([make_score(13 + SPREAD)]))
     assert the_line(results).measured is not None
 
@@ -142,7 +142,7 @@ def test_rows_are_tested_against_the_best_baseline(results, make_score, make_rec
     results.add("gn", make_record([make_score(14 + 0.5 * SPREAD)]))
     results.add("cbam", make_record([make_score(13 + SPREAD[::-1] * 0.9)]))
     results.add("resnet", make_record([make_score(12 + 0.5 * SPREAD)]))
-    section = fill(load_table(results.table), results.write()).sections[0]
+    section = read_table_results(load_table(results.table), results.write()).sections[0]
     assert section.best_baseline == "mean_image"
     found = {line.name: line.against.verdict for line in section.lines if line.against}
     assert found == {"gn": "better", "cbam": "not distinguishable", "resnet": "worse"}
@@ -163,23 +163,25 @@ def test_distances_between_sets_have_a_column_an_extractor(results, make_score, 
     results.data = {"thermalworld": "thermalworld"}
     other = "fid[resnet18]"
     results.measures = [
-        Measure(column="fid", spec="fid", score="fid[inception]"),
-        Measure(column="fid", spec="fid:extractor=resnet18", score=other, instead=f"{other} instead of fid[inception]"),
+        ColumnMetric(column="fid", spec="fid", score="fid[inception]"),
+        ColumnMetric(
+            column="fid", spec="fid:extractor=resnet18", score=other, instead=f"{other} instead of fid[inception]"
+        ),
     ]
     scores = [
         make_score([value], metric=name, per_image={}) for name, value in (("fid[inception]", 34.9), (other, 3.0))
     ]
     results.add("layergan", make_record(scores, size=512), dataset="thermalworld")
     results.add("mean_image", make_record(scores, size=512), dataset="thermalworld")
-    first, second = fill(load_table(results.table), results.write()).sections
+    first, second = read_table_results(load_table(results.table), results.write()).sections
     assert (first.metric, second.metric) == ("FID", f"FID ({other})")
     assert (first.lines[3].verdict, second.lines[3].verdict) == ("match", "not comparable")
     assert second.lines[3].why == f"{other} instead of fid[inception]"
     assert first.lines[3].against is None
 
 
-def test_rows_that_share_a_training_are_named(results, make_score, make_record):
+def test_rows_that_share_a_run_are_named(results, make_score, make_record):
     results.add("baseline", make_record([make_score(13 + SPREAD)]))
     results.cells.append(replace(results.cells[0], row="resnet"))
-    notes = fill(load_table(results.table), results.write()).notes
-    assert "CycleGAN, U-Net 128 and + ResNet-9 are one and the same training here." in notes
+    notes = read_table_results(load_table(results.table), results.write()).notes
+    assert "CycleGAN, U-Net 128 and + ResNet-9 are the same run here." in notes

@@ -6,7 +6,7 @@ import pytest
 
 from zoo.errors import UsageError
 from zoo.registry import get_registry
-from zoo.report.tables import arithmetic, dataset_title, load_table, table_names
+from zoo.report.tables import check_paper_arithmetic, dataset_title, load_table, table_names
 
 TABLE2 = """
 unet_128     13.6867 .2479  13.2131 .4167
@@ -82,12 +82,12 @@ def test_what_the_paper_leaves_open_is_said(name):
 
 
 def test_the_papers_arithmetic_is_checked():
-    notes = arithmetic(load_table("gn_cyclegan_table2"))
+    notes = check_paper_arithmetic(load_table("gn_cyclegan_table2"))
     assert any("32.2 %" in note and "32.03 %" in note for note in notes)
     assert any("SSIM on FLIR" in note and "ResNet-6's 0.4700" in note and "0.4572" in note for note in notes)
     assert len(notes) == 2
     assert pytest.approx(1.3203, abs=5e-5) == 18.0699 / 13.6867
-    assert arithmetic(load_table("layergan_table1")) == []
+    assert check_paper_arithmetic(load_table("layergan_table1")) == []
 
 
 def test_datasets_are_written_as_their_authors_do():

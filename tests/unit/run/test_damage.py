@@ -17,7 +17,7 @@ import zoo
 from zoo.errors import DamagedError, ZooError
 from zoo.hub.publication import prepare
 from zoo.recipe import Recipe
-from zoo.report.html import write_report
+from zoo.report.html.page import write_report
 from zoo.report.records.check import check_folder
 from zoo.run.display import PlainDisplay
 from zoo.run.execute import execute
@@ -228,7 +228,7 @@ def test_a_flipped_bit_of_the_weights_is_named_everywhere_with_the_command_that_
     told += [f"{fault.path} {fault.what}" for fault in check_folder(out)[1]]
     told += [bench(pairs, out).reason, bench(pairs, out, metrics=["mae"]).reason]
     on_report: list[str] = []
-    write_report(out, tmp_path / "report.html", on_remark=on_report.append)
+    write_report(out, tmp_path / "report.html", on_warning=on_report.append)
     assert len(told + on_report) == 6
     for line in told + on_report:
         assert str(folder / WEIGHTS) in line and f"Run: zoo bench --data {pairs} --out {out} --retry" in line
@@ -259,7 +259,7 @@ def test_one_damaged_record_does_not_stop_the_others(whole, tmp_path):
     found = find_results(out)
     assert len(found.runs) == 1 and len(found.unreadable) == 1 and str(broken) in found.unreadable[0]
     remarks: list[str] = []
-    write_report(out, tmp_path / "report.html", on_remark=remarks.append)
+    write_report(out, tmp_path / "report.html", on_warning=remarks.append)
     assert len(remarks) == 1 and str(broken) in remarks[0] and "--retry" in remarks[0]
     with pytest.raises(DamagedError):
         find_results(broken)

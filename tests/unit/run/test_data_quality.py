@@ -12,7 +12,7 @@ from zoo.data.layout import DataQuality, fingerprint, read_info
 from zoo.data.quality import measure_quality, write_quality
 from zoo.recipe import DataRef
 from zoo.report.render import FORMATS
-from zoo.report.table_results import fill
+from zoo.report.table_results import read_table_results
 from zoo.report.tables import load_table
 from zoo.run.data_quality import known_health, summary_of
 from zoo.run.job import Job
@@ -59,11 +59,13 @@ def test_every_format_of_a_table_says_how_healthy_the_data_is(results, make_scor
     plain = make_record([make_score([13.0, 14.0])])
     results.add("gn", plain)
     table = load_table(results.table)
-    assert UNMEASURED in FORMATS[form](fill(table, results.write()))
+    assert UNMEASURED in FORMATS[form](read_table_results(table, results.write()))
     noted = replace(plain, dataset={**plain.dataset, "health": "5 of 9 judged pairs misregistered"})
     results.add("cbam", noted)
-    assert "Dataset FLIR: 5 of 9 judged pairs misregistered" in FORMATS[form](fill(table, results.write()))
+    assert "Dataset FLIR: 5 of 9 judged pairs misregistered" in FORMATS[form](
+        read_table_results(table, results.write())
+    )
 
 
 def test_data_that_nothing_was_measured_on_has_no_line(tmp_path):
-    assert fill(load_table("gn_cyclegan_table2"), tmp_path).health == {}
+    assert read_table_results(load_table("gn_cyclegan_table2"), tmp_path).health == {}

@@ -1,9 +1,9 @@
-"""The command that reproduces a row: the bench's, narrowed to the row where it is sure to mean the same recipe."""
+"""The command that reproduces a run: the recorded one, reduced to the run's parts if that gives the same recipe."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -18,44 +18,65 @@ from zoo.run.record import Record
 from zoo.run.systems import fitted_parts, parts_text, recipe_parts
 
 AXES = {"--recipe": "recipe", "--method": "method", "--gen": "generator", "--disc": "discriminator"}
-"""Options of `zoo bench` that take several parts, and the part of a system that each names."""
+"""Options of `zoo bench` that accept several values, and the field of `System` for each."""
 
 
 def row_command(record: Record) -> str:
-    """Return the command that trains and scores this row alone, with as many seeds as the bench had.
+    """Return the command that trains and scores this run's system alone, with all seeds of the bench.
 
-    The parts are looked up as the bench did; where that gives another recipe today (a plugin is gone, a default
-    changed) or the command is none of `zoo bench` with parts, the recorded command is returned as it is.
+    If the parts give another recipe today (a plugin is not installed, a default changed), or the command is not a `zoo bench`
+    with parts, the recorded command is returned unchanged.
     """
     try:
         words = shlex.split(record.command)
-        given = _options(words)
-        system = _system(given, record.recipe)
+        options = _find_options(words)
+        values = {name: words[index].removeprefix(prefix) for name, (index, prefix) in options.items()}
+        system = _system(values, record.recipe)
     except (ZooError, ValueError):
         return record.command
     if system is None:
         return record.command
     chosen = {option: getattr(system, part) for option, part in AXES.items()}
-    data = _data(given.get("--data", ""), record.recipe)
-    narrowed = {option: value for option, value in chosen.items() if value} | ({"--data": data} if data else {})
-    return shlex.join(_replaced(words, narrowed))
+    chosen["--data"] = _dataset(values.get("--data", ""), record.recipe)
+    for option, value in chosen.items():
+        if value and option in options:
+            index, prefix = options[option]
+            words[index] = prefix + value
+    return shlex.join(words)
 
 
-def _system(given: dict[str, str], recipe: Recipe) -> System | None:
-    """Return the combination of the named parts that is this recipe's, None where no combination is."""
-    axes = tuple(given.get(option, "") for option in AXES)
-    systems = _systems(axes, given.get("--preset", "quick"), given.get("--norm"), recipe.size)
+def _find_options(words: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Return the position and prefix of each option's value after `bench`, for `--name value` and `--name=value`.
+
+    Raises:
+        ValueError: the command is not a `zoo bench` with parts.
+    """
+    found: dict[str, tuple[int, str]] = {}
+    start = words.index("bench") + 1
+    for index, word in enumerate(words[start:], start):
+        name, equals, _ = word.partition("=")
+        if name.startswith("--") and (equals or index + 1 < len(words)):
+            found[name] = (index, f"{name}=") if equals else (index + 1, "")
+    if "--table" in found:
+        raise ValueError("the rows of a table are not given by options")
+    return found
+
+
+def _system(values: Mapping[str, str], recipe: Recipe) -> System | None:
+    """Return the combination of the given parts that is this recipe's, or None."""
+    axes = tuple(values.get(option, "") for option in AXES)
+    systems = _systems(axes, values.get("--preset", "quick"), values.get("--norm"), recipe.size)
     return systems.get(parts_text(recipe_parts(recipe)))
 
 
 @lru_cache(maxsize=256)
 def _systems(axes: tuple[str, ...], preset: str, norm: str | None, size: int) -> dict[bytes, System]:
-    """Return the combinations that a bench names, by their parts at a size; the runs of a grid all ask for the same."""
+    """Return the combinations of a bench by their parts at a size; cached, since the runs of a grid share them."""
     recipes, methods, generators, discriminators = map(split_specs, axes)
-    named = Axes(recipes=recipes, methods=methods, generators=generators, discriminators=discriminators)
+    bench = Axes(recipes=recipes, methods=methods, generators=generators, discriminators=discriminators)
     registry = get_registry()
     found: dict[bytes, System] = {}
-    for system in named.systems():
+    for system in bench.systems():
         config = choose_system(registry, **asdict(system), preset=preset)
         parts = choose_parts(registry, config, norm)
         choose_preset(cast(PresetName, preset), config, parts["method"].contract.training)
@@ -63,42 +84,9 @@ def _systems(axes: tuple[str, ...], preset: str, norm: str | None, size: int) ->
     return found
 
 
-def _data(text: str, recipe: Recipe) -> str:
-    """Return the one dataset of several that can be the recipe's; empty where that is not sure or there is no choice."""
+def _dataset(text: str, recipe: Recipe) -> str:
+    """Return the recipe's dataset among several; empty if it is ambiguous or the only one."""
     specs = split_specs(text)
     name = recipe.data.name
     fitting = [spec for spec in specs if name in (spec.partition(":")[0].rpartition("/")[2], Path(spec).name)]
     return fitting[0] if len(specs) > 1 and len(fitting) == 1 else ""
-
-
-def _options(words: Sequence[str]) -> dict[str, str]:
-    """Return the values of the options after `bench`, written `--name value` or `--name=value`.
-
-    Raises:
-        ValueError: the command is not of `zoo bench`, or runs a table.
-    """
-    after = words[words.index("bench") + 1 :]
-    found: dict[str, str] = {}
-    for word, following in zip(after, [*after[1:], ""], strict=True):
-        name, equals, value = word.partition("=")
-        if name.startswith("--"):
-            found[name] = value if equals else following
-    if "--table" in found:
-        raise ValueError("a table's rows are no product of parts")
-    return found
-
-
-def _replaced(words: Sequence[str], narrowed: dict[str, str]) -> list[str]:
-    """Return the command with these options in the place of its own; what it does not name, it goes without."""
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        name, equals, _ = word.partition("=")
-        if skip:
-            skip = False
-        elif name in narrowed:
-            kept += [f"{name}={narrowed[name]}"] if equals else [name, narrowed[name]]
-            skip = not equals
-        else:
-            kept.append(word)
-    return kept

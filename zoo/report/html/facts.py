@@ -1,4 +1,4 @@
-"""What the report says in words: of each dataset, of each run and of the machines. Imports no torch."""
+"""The report's lists of facts: of each dataset, each run and each machine. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from zoo.errors import ZooError
 from zoo.evaluate.results import Score
 from zoo.model_folder import read_config
 from zoo.registry import get_registry
-from zoo.report.html.runs import Entry, Group
+from zoo.report.html.runs import DatasetRuns, ReportedRun
 from zoo.run.data_quality import HEALTH, known_health
-from zoo.run.record import Record
 
 Facts = list[tuple[str, str]]
-"""Names and texts, none of them empty."""
+"""Names and non-empty texts."""
 
 
-def environments(entries: Sequence[Entry]) -> list[tuple[Facts, list[str]]]:
-    """Return each environment that runs were measured in, with the labels of its runs."""
+def environments(runs: Sequence[ReportedRun]) -> list[tuple[Facts, list[str]]]:
+    """Return each environment in which runs were measured, with the labels of its runs."""
     found: dict[bytes, tuple[Facts, dict[str, None]]] = {}
-    for entry in entries:
-        if entry.record:
-            facts = _environment_facts(entry.record.environment)
-            found.setdefault(msgspec.json.encode(facts), (facts, {}))[1][entry.label] = None
+    for run in runs:
+        if run.record:
+            environment = run.record.environment.items()
+            facts = [(key, plain(value)) for key, value in environment if value not in (None, "", {})]
+            found.setdefault(msgspec.json.encode(facts), (facts, {}))[1][run.label] = None
     return [(facts, list(labels)) for facts, labels in found.values()]
 
 
-def dataset_info(group: Group) -> DatasetInfo | None:
-    """Return what the runs' dataset said of itself, from the first model folder that can be read."""
-    for entry, _ in group.finished:
+def dataset_info(group: DatasetRuns) -> DatasetInfo | None:
+    """Return the description of the runs' dataset, from the first readable model folder."""
+    for run, _ in group.finished:
         try:
-            return read_config(entry.folder).dataset
+            return read_config(run.folder).dataset
         except ZooError:
             continue
     return None
 
 
-def dataset_facts(group: Group, info: DatasetInfo | None) -> Facts:
-    """Return a dataset's origin, counts, license and health, as its records and its model folders tell."""
-    data = group.entries[0].recipe.data
+def dataset_facts(group: DatasetRuns, info: DatasetInfo | None) -> Facts:
+    """Return a dataset's origin, counts, license and health, from its records and model folders."""
+    data = group.runs[0].recipe.data
     known: dict[str, Any] = next((record.dataset for _, record in group.finished), {})
     splits = known.get("splits") or {}
     facts = {
@@ -55,27 +55,23 @@ def dataset_facts(group: Group, info: DatasetInfo | None) -> Facts:
     if info:
         facts |= {"source": info.source, "citation": info.citation, "pairs": "yes" if info.pairs else "no, unpaired"}
         facts["thermal range"] = f"{info.thermal_low:g} to {info.thermal_high:g} {info.unit}, {info.thermal_bits}-bit"
-        facts["drawn"] = info.drawn
+        facts["sampled"] = info.drawn
     usual = {"name", "splits", "left_out", "license", "fingerprint", HEALTH}
     for key in sorted(known.keys() - usual):
         facts[key] = facts.get(key) or plain(known[key])
-    health = known_health((entry.folder, record) for entry, record in group.finished)
+    health = known_health((run.folder, record) for run, record in group.finished)
     facts["health"] = health or "not measured; run: zoo data check FOLDER --write"
     return [(key, value) for key, value in facts.items() if value]
 
 
-def run_facts(entry: Entry, record: Record) -> Facts:
-    """Return how a run was made and what else it measured."""
-    recipe = record.recipe
-    parts = {
-        "method": recipe.method,
-        "generator": recipe.generator,
-        "discriminator": recipe.discriminator,
-        "normalizer": recipe.normalizer,
-    }
+def run_facts(run: ReportedRun) -> Facts:
+    """Return a run's parts, settings and further measurements, or the reason of its failure."""
+    record = run.record
+    if record is None:
+        return [("failed", run.failure.reason if run.failure else "")]
     facts = {}
-    for kind, part in parts.items():
-        if part:
+    for kind in ("method", "generator", "discriminator", "normalizer"):
+        if part := getattr(record.recipe, kind):
             origin = record.plugins.get(kind, {})
             by = " ".join(filter(None, (origin.get("distribution", ""), origin.get("version", ""))))
             options = ", ".join(f"{key}={plain(value)}" for key, value in part.config.items())
@@ -87,15 +83,15 @@ def run_facts(entry: Entry, record: Record) -> Facts:
     facts["last losses"] = ", ".join(f"{name} {value:.3g}" for name, value in record.losses.items())
     facts["resumed"] = f"{record.timing.resumed} times" if record.timing.resumed else ""
     facts["protocol"] = protocol_text(record.scores)
-    remarks = [f"{score.metric}: {note}" for score in record.scores for note in score.notes]
-    facts["notes"] = " ".join([*record.notes, *remarks])
-    facts["folder"] = entry.folder.name
+    notes = [f"{score.metric}: {note}" for score in record.scores for note in score.notes]
+    facts["notes"] = " ".join([*record.notes, *notes])
+    facts["folder"] = run.folder.name
     facts["finished"] = record.finished
     return [(key, value) for key, value in facts.items() if value]
 
 
 def protocol_text(scores: Sequence[Score]) -> str:
-    """Return how scores were measured: what all metrics share, then what each has of its own."""
+    """Return the protocols of scores: the entries that all metrics share, then each metric's own."""
     protocols = [score.protocol for score in scores]
     shared = {
         key: value for key, value in (protocols or [{}])[0].items() if all(p.get(key) == value for p in protocols)
@@ -109,17 +105,13 @@ def protocol_text(scores: Sequence[Score]) -> str:
 
 
 def paper(kind: str, name: str) -> str:
-    """Return a component's source; empty where its plugin is gone."""
+    """Return a component's paper; empty if its plugin is not installed."""
     rows = [row.component.paper for row in get_registry().entries if row.kind == kind and row.full_name == name]
     return rows[0] if rows else ""
 
 
-def _environment_facts(environment: dict[str, Any]) -> Facts:
-    return [(key, plain(value)) for key, value in environment.items() if value not in (None, "", {})]
-
-
 def plain(value: Any) -> str:
-    """Return a JSON value as people write it."""
+    """Return a JSON value as readable text."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {plain(each)}" for key, each in value.items())
     if isinstance(value, list | tuple):

@@ -1,6 +1,6 @@
-"""The report's plots as inline SVG in the page's own ink, so that they are read on white, in the dark and in print.
+"""The report's plots as inline SVG in the page's text colour, for light and dark screens and print.
 
-A panel carries no names: the page has one legend for all. Imports no torch, and keeps no plotting state.
+Panels have no legend, since the page has one for all. Imports no torch, and no global plotting state.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from zoo.report.html.runs import Style
 from zoo.run.pictures import smooth, spans_decades
 
 INK = "#010203"
-"""Stands for the page's text colour until the SVG is written."""
+"""Placeholder of the page's text colour."""
 POINTS = 400
-"""A curve of more points is averaged down to about as many, since a screen shows no more."""
+"""Longer curves are averaged down to about this number of points."""
 SIZE = (4.4, 2.9)
-"""Width and height of a panel in inches of 72 px; text of 9 px is then read on a phone."""
+"""Width and height of a panel in inches of 72 px, so that text of 9 px is legible on a phone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,21 +49,21 @@ class Point:
     style: Style
 
 
-def curve_panel(curves: Sequence[Curve], *, title: str, across: str) -> str:
-    """Return an SVG of one loss term over the training: each run raw in a light shade, and smoothed over it.
+def curve_panel(curves: Sequence[Curve], *, title: str, xlabel: str) -> str:
+    """Return an SVG of one loss term over the training: each run in a light shade, and smoothed on top.
 
-    The axis spans the smoothed curves; it is logarithmic where these span more than two decades.
+    The y axis spans the smoothed curves; it is logarithmic if these span more than two decades.
 
     Args:
-        curves: one a run, none of them empty.
-        title: the term's name, the label of the upright axis.
-        across: label of the other axis.
+        curves: one per run, none of them empty.
+        title: the term's name.
+        xlabel: label of the x axis.
     """
-    figure, axes = _panel(title, across)
+    figure, axes = _panel(title, xlabel)
     shown = [_thinned(curve) for curve in curves]
     smoothed = [smooth(curve.values) for curve in shown]
     for curve, line in zip(shown, smoothed, strict=True):
-        dot = curve.style.marker if len(line) == 1 else ""  # a line of one point has no length
+        dot = curve.style.marker if len(line) == 1 else ""  # a line of one point is invisible
         color, dash = curve.style.color, curve.style.dash
         if len(line) > 2 and not np.array_equal(line, curve.values):
             axes.plot(curve.steps, curve.values, linewidth=0.7, alpha=0.25, color=color)
@@ -75,24 +75,24 @@ def curve_panel(curves: Sequence[Curve], *, title: str, across: str) -> str:
         low, high = min(line.min() for line in smoothed), max(line.max() for line in smoothed)
         margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
         axes.set_ylim(low - margin, high + margin)
-    return _svg(figure, f"{title} over the training, one line a run")
+    return _svg(figure, f"{title} over the training, one line per run")
 
 
 def scatter_panel(points: Sequence[Point], *, quality: str, cost: str) -> str:
-    """Return an SVG of one point a run, with its interval as a bar.
+    """Return an SVG of one point per run, with its interval as a bar.
 
     Args:
-        points: one a run, with positive costs; the axis is logarithmic where these span more than a decade.
-        quality: label of the upright axis.
-        cost: label of the other axis.
+        points: one per run, with positive costs; the x axis is logarithmic if these span more than a decade.
+        quality: title, the quantity of the y axis.
+        cost: label of the x axis.
     """
     figure, axes = _panel(quality, cost)
-    for style in dict.fromkeys(point.style for point in points):  # all of a style at once: there may be thousands
+    for style in dict.fromkeys(point.style for point in points):  # one call per style: there may be thousands of points
         alike = [point for point in points if point.style == style]
         ends = [(p.cost, p.low, p.high) for p in alike if p.low is not None and p.high is not None]
         if ends:
-            places, lows, highs = zip(*ends, strict=True)
-            axes.vlines(places, lows, highs, linewidth=1.2, color=style.color, alpha=0.6)
+            positions, lows, highs = zip(*ends, strict=True)
+            axes.vlines(positions, lows, highs, linewidth=1.2, color=style.color, alpha=0.6)
         costs, values = [point.cost for point in alike], [point.value for point in alike]
         axes.plot(costs, values, style.marker, color=style.color, markersize=6.5)
     costs = [point.cost for point in points]
@@ -100,15 +100,15 @@ def scatter_panel(points: Sequence[Point], *, quality: str, cost: str) -> str:
         axes.set_xscale("log")
     else:
         axes.margins(x=0.1)
-    return _svg(figure, f"{quality} against {cost}, one point a run")
+    return _svg(figure, f"{quality} against {cost}, one point per run")
 
 
-def _panel(upright: str, across: str) -> tuple[Figure, Axes]:
+def _panel(title: str, xlabel: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.subplots()
-    # Names come from plugins: a dollar sign in one is no formula.
-    axes.set_title(upright, loc="left", fontsize=10, color=INK, parse_math=False)
-    axes.set_xlabel(across, fontsize=9, color=INK, parse_math=False)
+    # Names come from plugins: a dollar sign in one starts no formula.
+    axes.set_title(title, loc="left", fontsize=10, color=INK, parse_math=False)
+    axes.set_xlabel(xlabel, fontsize=9, color=INK, parse_math=False)
     axes.tick_params(colors=INK, labelsize=9, length=3)
     axes.grid(color=INK, alpha=0.14, linewidth=0.6)
     axes.set_facecolor("none")
@@ -118,7 +118,7 @@ def _panel(upright: str, across: str) -> tuple[Figure, Axes]:
 
 
 def _thinned(curve: Curve) -> Curve:
-    """Return the curve averaged over equal runs of neighbours, as many as leave about `POINTS` of them."""
+    """Return the curve averaged over groups of neighbouring points, about `POINTS` of them."""
     every = -(-len(curve.values) // POINTS)
     starts = np.arange(0, len(curve.values), every)
     counts = np.diff(np.append(starts, len(curve.values)))
@@ -127,7 +127,7 @@ def _thinned(curve: Curve) -> Curve:
 
 
 def _svg(figure: Figure, description: str) -> str:
-    """Return the figure as an element of an HTML page: no ids that a second plot would repeat, and the page's colour."""
+    """Return the figure as an HTML element without ids, which a second plot would repeat, in the page's text colour."""
     file = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "zoo", "path.simplify": True}):

@@ -1,4 +1,4 @@
-"""What a report is about: finished and failed runs, their short names, their colours, and which may be compared."""
+"""The runs of a report: finished and failed ones, their labels, their colours, and which are comparable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_fail
 from zoo.run.store import find_results
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a63d2", "#8c8c8c")
-"""Okabe and Ito's colours, which colour-blind readers tell apart, without those that vanish on white or on black."""
+"""Okabe and Ito's colours for colour-blind readers, without those that are invisible on white or on black."""
 DASHES = ("solid", "dashed", "dotted")
 MARKERS = ("o", "s", "^")
 
@@ -27,57 +27,57 @@ class Style:
 
     color: str
     dash: str
-    """Line style, by the name that CSS and matplotlib share."""
+    """Line style, with its name in CSS and matplotlib."""
     marker: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A finished or failed run as the report shows it."""
+class ReportedRun:
+    """A finished or failed run of the report."""
 
     anchor: str
     """Id of its paragraph on the page."""
     folder: Path
     recipe: Recipe
     label: str
-    """What sets its system apart from the others; the seeds of a system share it."""
+    """Name of its system; its seeds have the same label."""
     style: Style
     record: Record | None = None
     failure: Failure | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
-    """Runs whose numbers may be compared: of one dataset at one size."""
+class DatasetRuns:
+    """Comparable runs: those on one dataset at one size."""
 
     title: str
-    entries: list[Entry]
+    runs: list[ReportedRun]
 
     @property
-    def finished(self) -> list[tuple[Entry, Record]]:
-        """Return the runs that left a record."""
-        return [(entry, entry.record) for entry in self.entries if entry.record]
+    def finished(self) -> list[tuple[ReportedRun, Record]]:
+        """Return the runs with a record."""
+        return [(run, run.record) for run in self.runs if run.record]
 
     @property
-    def systems(self) -> dict[str, list[Entry]]:
-        """Return the runs by label: the seeds of a system side by side."""
-        found: dict[str, list[Entry]] = {}
-        for entry in self.entries:
-            found.setdefault(entry.label, []).append(entry)
+    def systems(self) -> dict[str, list[ReportedRun]]:
+        """Return the runs by label: the seeds of a system together."""
+        found: dict[str, list[ReportedRun]] = {}
+        for run in self.runs:
+            found.setdefault(run.label, []).append(run)
         return found
 
 
-def read_entries(results: Path) -> tuple[list[Entry], list[str]]:
-    """Return the runs of a results folder, failed ones last, and a line for each file that is damaged.
+def read_runs(results: Path) -> tuple[list[ReportedRun], list[str]]:
+    """Return the runs of a results folder, failed ones last, and a line for each damaged file.
 
-    Weights and configs are read where they changed after their record was written.
+    Weights and configs are hashed only if they changed after their record was written.
 
     Raises:
-        UsageError: there is no run that finished or failed.
+        UsageError: there is no finished or failed run.
         ZooError: no record can be read.
     """
     failures = _read_failures(results)
-    remarks: list[str] = []
+    warnings: list[str] = []
     try:
         found = find_results(results)
     except UsageError:
@@ -85,17 +85,18 @@ def read_entries(results: Path) -> tuple[list[Entry], list[str]]:
             raise
         runs = []
     else:
-        runs, remarks = found.runs, found.unreadable
+        runs, warnings = found.runs, found.unreadable
     for run in runs:
         faults = find_faults(run.folder, run.record, thorough=False)
-        remarks += [f"{fault}; its scores are shown. {repair(run.folder)}" for fault in faults]
-    recipes = [run.record.recipe for run in runs] + [failure.recipe for _, failure in failures]
-    labels = name_systems(recipes)
+        warnings += [f"{fault}; its scores are shown. {repair(run.folder)}" for fault in faults]
+    ended: list[tuple[Path, Recipe, Record | None, Failure | None]] = [
+        *((run.folder, run.record.recipe, run.record, None) for run in runs),
+        *((folder, failure.recipe, None, failure) for folder, failure in failures),
+    ]
+    labels = name_systems([recipe for _, recipe, _, _ in ended])
     styles = {label: style(number) for number, label in enumerate(dict.fromkeys(labels))}
-    rows: list[tuple[Path, Record | None, Failure | None]] = [(run.folder, run.record, None) for run in runs]
-    rows += [(folder, None, failure) for folder, failure in failures]
-    entries = [
-        Entry(
+    reported = [
+        ReportedRun(
             anchor=f"run-{number}",
             folder=folder,
             recipe=recipe,
@@ -104,37 +105,34 @@ def read_entries(results: Path) -> tuple[list[Entry], list[str]]:
             record=record,
             failure=failure,
         )
-        for number, ((folder, record, failure), recipe, label) in enumerate(zip(rows, recipes, labels, strict=True))
+        for number, ((folder, recipe, record, failure), label) in enumerate(zip(ended, labels, strict=True))
     ]
-    return entries, remarks
+    return reported, warnings
 
 
-def group_entries(entries: Sequence[Entry]) -> list[Group]:
-    """Return the runs by dataset and size, in the order in which they come."""
-    found: dict[tuple[str, str, int], list[Entry]] = {}
-    for entry in entries:
-        data = entry.recipe.data
-        found.setdefault((data.name, data.fingerprint, entry.recipe.size), []).append(entry)
-    names = Counter((name, size) for name, _, size in found)
-    titles = {
-        (name, mark, size): f"{name}, {size} px" + (f" ({mark[:8]})" if names[name, size] > 1 else "")
-        for name, mark, size in found
-    }
-    return [Group(title=titles[key], entries=found[key]) for key in found]
+def group_runs(runs: Sequence[ReportedRun]) -> list[DatasetRuns]:
+    """Return the runs by dataset and size, in the order of their first runs."""
+    found: dict[tuple[str, str, int], list[ReportedRun]] = {}
+    for run in runs:
+        data = run.recipe.data
+        found.setdefault((data.name, data.fingerprint, run.recipe.size), []).append(run)
+    same_name = Counter((name, size) for name, _, size in found)
+    return [
+        DatasetRuns(
+            title=f"{name}, {size} px" + (f" ({fingerprint[:8]})" if same_name[name, size] > 1 else ""), runs=group
+        )
+        for (name, fingerprint, size), group in found.items()
+    ]
 
 
 def style(number: int) -> Style:
-    """Return the style of the system of this number; 24 differ."""
-    cycle = number // len(PALETTE)
-    return Style(
-        color=PALETTE[number % len(PALETTE)],
-        dash=DASHES[cycle % len(DASHES)],
-        marker=MARKERS[cycle % len(MARKERS)],
-    )
+    """Return the style of the n-th system; the first 24 differ."""
+    cycle, color = divmod(number, len(PALETTE))
+    return Style(color=PALETTE[color], dash=DASHES[cycle % len(DASHES)], marker=MARKERS[cycle % len(MARKERS)])
 
 
 def _read_failures(results: Path) -> list[tuple[Path, Failure]]:
-    """Return the failed runs that left no record."""
+    """Return the failed runs without a record."""
     folders = [path.parent for path in sorted(results.rglob(FAILURE_FILE))]
     found = [(folder, read_failure(folder)) for folder in folders if not (folder / RECORD_FILE).exists()]
     return [(folder, failure) for folder, failure in found if failure]

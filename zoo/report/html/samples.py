@@ -1,4 +1,4 @@
-"""The report's sample strips: one test image as every method shows it, between the visible and the real one."""
+"""The report's samples: translations of one test image by every method, between the visible and the real image."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Literal
 
 from PIL import Image
 
-from zoo.report.html.runs import Entry, Group
+from zoo.report.html.runs import DatasetRuns, ReportedRun
 from zoo.run.pictures import COLUMNS, TILES_FOLDER
 
 SIDE = 256
-"""Longest side of a tile in pixels; larger ones are shrunk."""
+"""Longest side of a tile in pixels; larger ones are resized."""
 SHEET_SIDE = 1200
-"""The same of a whole sample sheet."""
+"""Longest side of a sample sheet."""
 STRIPS = 6
-"""Most test images shown of a dataset."""
+"""Most test images per dataset."""
 BUDGET = 5_000_000
-"""Bytes that the tiles of a page may take before they are written in base64; at least one strip a dataset is shown."""
+"""Most bytes of a page's tiles before base64; every dataset has at least one strip."""
 VISIBLE, TRANSLATED, REAL = COLUMNS
 
 
@@ -32,89 +32,75 @@ class Tile:
     caption: str
     alt: str
     src: str
-    """A data address."""
+    """Data URL."""
     color: str = ""
-    """The system's; empty for visible and real."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Strip:
-    """One test image."""
-
-    stem: str
-    tiles: list[Tile]
-
-    @property
-    def size(self) -> int:
-        """Bytes of the tiles before base64."""
-        return sum(len(tile.src) * 3 // 4 for tile in self.tiles)
+    """The system's colour; empty for visible and real images."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """What the runs of one dataset left to be seen."""
+    """Sample images of the runs on one dataset."""
 
-    strips: list[Strip]
+    strips: dict[str, list[Tile]]
+    """Tiles of a test image by its stem."""
     more: int
-    """Kept images that are not shown."""
+    """Number of saved images that are not shown."""
     sheets: list[Tile]
-    """Whole sheets of runs without tiles."""
+    """Sample sheets of runs without tiles."""
 
 
-def samples_of(group: Group, budget: int, *, paired: bool) -> Samples:
-    """Return what a group's runs left to be seen; of a system's seeds, the first that has tiles.
+def samples_of(group: DatasetRuns, budget: int, *, paired: bool) -> Samples:
+    """Return the samples of a group's runs; of a system's seeds, those of the first with tiles.
 
     Args:
         group: runs on one dataset.
-        budget: bytes that the tiles may take before base64; decides the number of strips, at least one.
-        paired: whether the real image shows what the visible one does.
+        budget: most bytes of the tiles before base64; limits the number of strips to one or more.
+        paired: whether visible and real images show the same view.
     """
-    entries = [entry for entry, _ in group.finished]
-    tiled = [entry for entry in entries if _stems(entry)]
-    shown = list({entry.label: entry for entry in reversed(tiled)}.values())[::-1]
-    stems = list(dict.fromkeys(stem for entry in shown for stem in _stems(entry)))
-    strips: list[Strip] = []
+    shown: dict[str, ReportedRun] = {}
+    without: dict[str, ReportedRun] = {}
+    for run, _ in group.finished:
+        (shown if _stems(run) else without).setdefault(run.label, run)
+    stems = list(dict.fromkeys(stem for run in shown.values() for stem in _stems(run)))
+    strips: dict[str, list[Tile]] = {}
+    size = 0
     for stem in stems[:STRIPS]:
-        strip = _strip(stem, shown, paired)
-        if strips and sum(each.size for each in strips) + strip.size > budget:
+        tiles = _strip(stem, list(shown.values()), paired)
+        size += sum(len(tile.src) * 3 // 4 for tile in tiles)
+        if strips and size > budget:
             break
-        strips.append(strip)
-    bare = {entry.label: entry for entry in entries if entry.label not in {other.label for other in shown}}
-    sheets = [tile for entry in bare.values() if (tile := _sheet(entry))]
-    return Samples(strips=strips, more=len(stems) - len(strips), sheets=sheets)
-
-
-def _stems(entry: Entry) -> list[str]:
-    ending = f"_{TRANSLATED}.png"
-    return [path.name.removesuffix(ending) for path in sorted((entry.folder / TILES_FOLDER).glob(f"*{ending}"))]
-
-
-def _strip(stem: str, entries: Sequence[Entry], paired: bool) -> Strip:
-    def path(entry: Entry, column: str) -> Path:
-        return entry.folder / TILES_FOLDER / f"{stem}_{column}.png"
-
-    def shared(column: str, caption: str) -> list[Tile]:
-        """Return the image that is the same for every run, from the first that has it."""
-        tiles = (_tile(path(entry, column), caption, f"{stem}: {caption}") for entry in entries)
-        return [tile for tile in tiles if tile][:1]
-
-    translated = [
-        _tile(path(entry, TRANSLATED), entry.label, f"{stem} translated by {entry.label}", color=entry.style.color)
-        for entry in entries
+        strips[stem] = tiles
+    sheets = [
+        _tile(run.folder / "samples.png", run, f"sample sheet of {label}", side=SHEET_SIDE, form="JPEG")
+        for label, run in without.items()
+        if label not in shown
     ]
-    real = shared(REAL, "real" if paired else "some real thermal image")
-    return Strip(stem=stem, tiles=[*shared(VISIBLE, "visible"), *(tile for tile in translated if tile), *real])
+    return Samples(strips=strips, more=len(stems) - len(strips), sheets=[tile for tile in sheets if tile])
 
 
-def _sheet(entry: Entry) -> Tile | None:
-    alt, color = f"sample sheet of {entry.label}", entry.style.color
-    return _tile(entry.folder / "samples.png", entry.label, alt, color=color, side=SHEET_SIDE, form="JPEG")
+def _stems(run: ReportedRun) -> list[str]:
+    ending = f"_{TRANSLATED}.png"
+    return [path.name.removesuffix(ending) for path in sorted((run.folder / TILES_FOLDER).glob(f"*{ending}"))]
+
+
+def _strip(stem: str, runs: Sequence[ReportedRun], paired: bool) -> list[Tile]:
+    def path(run: ReportedRun, column: str) -> Path:
+        return run.folder / TILES_FOLDER / f"{stem}_{column}.png"
+
+    def shared(column: str, caption: str) -> list[Tile | None]:
+        """Return the image that is the same for every run, from the first run that has it."""
+        tiles = (_tile(path(run, column), caption, f"{stem}: {caption}") for run in runs)
+        return [next((tile for tile in tiles if tile), None)]
+
+    translated = [_tile(path(run, TRANSLATED), run, f"{stem} translated by {run.label}") for run in runs]
+    real = "real" if paired else "real thermal image of another view"
+    return [tile for tile in (*shared(VISIBLE, "visible"), *translated, *shared(REAL, real)) if tile]
 
 
 def _tile(
-    path: Path, caption: str, alt: str, *, color: str = "", side: int = SIDE, form: Literal["PNG", "JPEG"] = "PNG"
+    path: Path, source: ReportedRun | str, alt: str, *, side: int = SIDE, form: Literal["PNG", "JPEG"] = "PNG"
 ) -> Tile | None:
-    """Return a picture as a data address, shrunk where it is longer than `side`; None where it cannot be read."""
+    """Return an image of a run, or with a caption, resized if it is larger than `side`; None if it cannot be read."""
     try:
         content = path.read_bytes()
         with Image.open(io.BytesIO(content)) as image:
@@ -127,4 +113,6 @@ def _tile(
     except OSError:
         return None
     src = f"data:image/{form.lower()};base64,{base64.b64encode(content).decode()}"
-    return Tile(caption=caption, alt=alt, src=src, color=color)
+    if isinstance(source, str):
+        return Tile(caption=source, alt=alt, src=src)
+    return Tile(caption=source.label, alt=alt, src=src, color=source.style.color)

@@ -1,4 +1,4 @@
-"""Whether records say what they claim: keys, means, intervals and counts, from the records alone. Imports no torch."""
+"""Checks records: keys, means, intervals and counts, from the records alone. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 from zoo.checksums import Damage, repair
 from zoo.errors import UsageError, ZooError
 from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE
-from zoo.report.table_plan import FOLDER, Plan
+from zoo.report.table_plan import FOLDER, read_plan_file
 from zoo.run.consistency import contradictions
 from zoo.run.integrity import find_faults
-from zoo.run.record import RECORD_FILE, Record, read_json, read_record
+from zoo.run.record import RECORD_FILE, Record, read_record
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What is wrong with a file."""
+    """An error in a file."""
 
     path: Path
     what: str
@@ -46,7 +46,7 @@ def plan_files(folder: Path) -> list[Path]:
 
 
 def check_folder(folder: Path) -> tuple[int, list[Fault]]:
-    """Return the number of records under a folder, and every fault in them and in the plans of tables beside them.
+    """Return the number of records under a folder, and every fault in them and in the plans of tables.
 
     Raises:
         UsageError: there is no such folder, or no record in it.
@@ -62,47 +62,35 @@ def check_folder(folder: Path) -> tuple[int, list[Fault]]:
 
 
 def check_record(path: Path) -> list[Fault]:
-    """Return what is wrong with a record, and which files beside it are not those that it vouches for.
+    """Return the faults of a record, and the files of its folder whose SHA-256 differs from the recorded one.
 
-    A file that is missing is no fault, as records may stand alone; a config that is missing beside its weights is one.
+    A missing file is no fault, as records may be kept alone; a missing config of existing weights is one.
     """
     try:
         record = read_record(path.parent)
     except ZooError as error:
         return [Fault(path=path, what=_without_path(error, path))]
     if record is None:
-        return [Fault(path=path, what="is not there")]
+        return [Fault(path=path, what="does not exist")]
     fix = f". {repair(path.parent)}" if path.with_name(WEIGHTS_FILE).exists() else ""
     faults = [Fault(path=path, what=f"{what}{fix}") for what in contradictions(path, record)]
     return faults + _files(path.parent, record)
 
 
-def read_plan_file(path: Path) -> Plan:
-    """Return a table's plan.
-
-    Raises:
-        ZooError: it is damaged or of a newer schema.
-    """
-    plan = read_json(path, Plan, "Run the zoo bench --table command again, which skips finished runs and writes it")
-    if plan is None:
-        raise ZooError(f"there is no plan `{path}`")
-    return plan
-
-
 def _files(folder: Path, record: Record) -> list[Fault]:
-    """Return which files are damaged; the command that repairs them stands behind each."""
-    found = [fault for fault in find_faults(folder, record, thorough=True) if not _stands_alone(fault)]
-    if not record.sha256:  # an early record, which vouches for nothing
+    """Return the damaged files, each with the command that repairs it."""
+    found = [fault for fault in find_faults(folder, record, thorough=True) if not _is_optional(fault)]
+    if not record.sha256:  # an early record without hashes
         found = [fault for fault in found if fault.path.name == CONFIG_FILE and fault.path.exists()]
     return [Fault(path=fault.path, what=f"{fault.what}. {repair(folder)}") for fault in found]
 
 
-def _stands_alone(fault: Damage) -> bool:
-    """Return whether a file is only not there, and the others mean something without it."""
+def _is_optional(fault: Damage) -> bool:
+    """Return whether the fault is only a missing file that the others do not need."""
     config = fault.path.name == CONFIG_FILE and fault.path.with_name(WEIGHTS_FILE).exists()
     return not os.path.lexists(fault.path) and not config
 
 
 def _without_path(error: ZooError, path: Path) -> str:
-    """Return an error's text without the path that it begins with, which the line names already."""
+    """Return an error's text without its path, which the line begins with."""
     return str(error).removeprefix(f"`{path}` ")

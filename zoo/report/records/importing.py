@@ -1,4 +1,4 @@
-"""Brings somebody else's records into a results folder, where tables, comparisons, reports and benches find them. No torch."""
+"""Imports records of another results folder, for tables, comparisons, reports and benches. Imports no torch."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import msgspec
 from zoo.errors import UsageError, ZooError
 from zoo.files import beside, cannot_write
 from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE
-from zoo.report.records.check import Fault, check_record, plan_files, read_plan_file, record_files
-from zoo.report.table_plan import Plan, PlannedCell, read_plan, write_plan
+from zoo.report.records.check import Fault, check_record, plan_files, record_files
+from zoo.report.table_plan import TablePlan, read_plan, read_plan_file, write_plan
 from zoo.report.tables import dataset_title
 from zoo.run.grid import folder_name, train_key
 from zoo.run.integrity import IMPORTED
@@ -21,47 +21,47 @@ from zoo.run.record import RECORD_FILE, Record, read_record, write_json
 from zoo.training.log import LOG
 
 FILES = (CONFIG_FILE, WEIGHTS_FILE, TRAINED_FILE, LOG, "scores.csv", "samples.png", "losses.png")
-"""What comes along with a record, where it is there: what reports show and rescoring needs. Jobs and logs of processes stay."""
+"""Files that are copied with a record if they exist: those that reports show and rescoring needs."""
 TILES = "samples"
-"""Folder of the single pictures."""
+"""Folder of the sample images."""
 
 
 @dataclass(kw_only=True)
-class Imported:
-    """What became of each record and plan of a source."""
+class ImportSummary:
+    """The outcome of each record and plan of a source."""
 
     copied: list[str] = field(default_factory=list)
-    """Folders that are new in the results folder."""
+    """Folders that were added to the results folder."""
     left: list[str] = field(default_factory=list)
-    """Folders that were there before, with why they were left as they are."""
+    """Folders that already existed and were not changed, with the reason."""
     faults: list[Fault] = field(default_factory=list)
-    """What kept a record or a plan out."""
+    """Faults of records and plans that were not imported."""
     tables: list[str] = field(default_factory=list)
-    """Tables whose plans came along or were added to."""
+    """Tables whose plans were added or extended."""
     remarks: list[str] = field(default_factory=list)
-    """What the user should know besides."""
+    """Further lines for the user."""
 
 
-def import_records(source: Path, out: Path, name: str = "") -> Imported:
-    """Copy the records of a folder, with what lies beside them, into a results folder; nothing there is overwritten.
+def import_records(source: Path, out: Path, name: str = "") -> ImportSummary:
+    """Copy the valid records of a folder, with weights and images, into a results folder; nothing there is overwritten.
 
-    A record with a fault stays out. Folders get the names by which a bench knows its cells.
+    Folders get the names that a bench gives its runs.
 
     Args:
-        source: somebody else's results folder, or any folder of records; it is only read.
-        out: results folder; made where it is missing.
-        name: what the records' notes say that they were imported from; the name of `source` by default.
+        source: another results folder, or any folder of records; it is only read.
+        out: results folder; created if it does not exist.
+        name: origin that the records' notes name; by default the name of `source`.
 
     Raises:
-        UsageError: there is no record in `source`, or one of the two folders holds the other.
+        UsageError: there is no record in `source`, or one of the two folders contains the other.
         ZooError: `out` cannot be written.
     """
     paths = record_files(source)
     here, there = out.resolve(), source.resolve()
     if here == there or here in there.parents or there in here.parents:
-        raise UsageError(f"`{source}` cannot be imported into `{out}`: one holds the other", "Type another --out")
-    done, folders = Imported(), dict[Path, str]()
-    known: list[bool] = []
+        raise UsageError(f"`{source}` cannot be imported into `{out}`: one contains the other", "Use another `out`")
+    done, folders = ImportSummary(), dict[Path, str]()
+    installed: list[bool] = []
     for path in paths:
         faults = check_record(path)
         record = None if faults else read_record(path.parent)
@@ -69,39 +69,39 @@ def import_records(source: Path, out: Path, name: str = "") -> Imported:
             done.faults += faults
             continue
         target = out / folder_name(record.recipe, record.train_key)
-        reason = _in_the_way(target, record)
+        reason = _conflict(target, record)
         if reason:
             done.left.append(f"{target.name}: {reason}")
         else:
             _copy(path.parent, target, name or there.name)
             done.copied.append(target.name)
-            known.append(_known_here(record))
+            installed.append(_has_current_key(record))
         folders[path.parent.resolve()] = target.name
     for path in plan_files(source):
         _import_plan(path, out, folders, done)
-    if not all(known):
-        others = f"{known.count(False)} of them were trained with plugins or versions that are not installed here"
+    if not all(installed):
         done.remarks.append(
-            f"{others}: zoo bench trains such cells anew; tables, comparisons and reports take them as they are"
+            f"{installed.count(False)} of them were trained with plugins or versions that are not installed here: zoo bench "
+            "trains them again; tables, comparisons and reports use them"
         )
     return done
 
 
-def merge_plans(mine: Plan, theirs: Plan, results: Path) -> tuple[Plan, list[str]]:
-    """Return a plan with the rows of another that fill what is empty in it, and remarks on what was not taken.
+def merge_plans(mine: TablePlan, theirs: TablePlan, results: Path) -> tuple[TablePlan, list[str]]:
+    """Return a plan with the missing rows added from another, and remarks about datasets that differ.
 
-    A row on a dataset is taken whole, and only where none of its trainings finished here: seeds of two systems are no row.
+    A row on a dataset is taken as a whole, and only if none of its runs finished here, so that its seeds are of one system.
 
     Args:
         mine: the plan of the results folder.
-        theirs: another of the same table, its cells named as in the results folder.
-        results: folder of the cells of both.
+        theirs: another plan of the same table, with the run folders' names in the results folder.
+        results: folder of the runs of both.
     """
-    finished = {cell.folder: _read_or_none(results / cell.folder) for cell in (*mine.cells, *theirs.cells)}
+    records = {run.folder: _read_or_none(results / run.folder) for run in (*mine.cells, *theirs.cells)}
 
-    def contents(plan: Plan, key: str) -> set[str]:
-        records = [finished[cell.folder] for cell in plan.cells if cell.dataset == key]
-        return {record.recipe.data.fingerprint for record in records if record}
+    def contents(plan: TablePlan, key: str) -> set[str]:
+        found = [records[run.folder] for run in plan.cells if run.dataset == key]
+        return {record.recipe.data.fingerprint for record in found if record}
 
     data, remarks = dict(mine.data), []
     cells, refused = list(mine.cells), list(mine.refused)
@@ -110,48 +110,42 @@ def merge_plans(mine: Plan, theirs: Plan, results: Path) -> tuple[Plan, list[str
         if ours and (data.get(key) != name or not contents(theirs, key) <= ours):
             other = "another content of it" if data[key] == name else dataset_title(name)
             remarks.append(
-                f"table {mine.table}: {key} is {dataset_title(data[key])} here and {other} there; yours stays"
+                f"table {mine.table}: {key} is {dataset_title(data[key])} here and {other} there; kept the one here"
             )
             continue
-        if data.get(key) != name:  # planned here, and nothing of it finished
-            cells = [cell for cell in cells if cell.dataset != key]
-            refused = [one for one in refused if one.dataset != key]
+        if data.get(key) != name:  # planned here, without a finished run
+            cells = [run for run in cells if run.dataset != key]
+            refused = [row for row in refused if row.dataset != key]
         data[key] = name
-        taken = [cell for cell in theirs.cells if cell.dataset == key and not _has(cells, cell, finished)]
-        rows = {cell.row for cell in taken}
-        cells = [cell for cell in cells if (cell.dataset, cell.row in rows) != (key, True)] + taken
-        planned = {cell.row for cell in cells if cell.dataset == key}
-        refused = [one for one in refused if one.dataset != key or one.row not in planned]
-        told = {(one.row, one.dataset) for one in refused}
-        refused += [
-            one
-            for one in theirs.refused
-            if one.dataset == key and one.row not in planned and (one.row, one.dataset) not in told
-        ]
+        finished = {run.row for run in cells if run.dataset == key and records[run.folder]}
+        added = [run for run in theirs.cells if run.dataset == key and run.row not in finished]
+        replaced = {run.row for run in added}
+        cells = [run for run in cells if run.dataset != key or run.row not in replaced] + added
+        planned = {run.row for run in cells if run.dataset == key}
+        refused = [row for row in refused if row.dataset != key or row.row not in planned]
+        listed = planned | {row.row for row in refused if row.dataset == key}
+        refused += [row for row in theirs.refused if row.dataset == key and row.row not in listed]
     return replace(mine, data=data, cells=tuple(cells), refused=tuple(refused)), remarks
 
 
 def _read_or_none(folder: Path) -> Record | None:
     try:
         return read_record(folder)
-    except ZooError:  # damaged, which whoever reads it for its scores says
+    except ZooError:  # damaged; the readers of its scores report it
         return None
 
 
-def _has(cells: list[PlannedCell], other: PlannedCell, finished: dict[str, Record | None]) -> bool:
-    """Return whether the row of another plan's cell has a finished training among these."""
-    return any((cell.row, cell.dataset) == (other.row, other.dataset) and finished[cell.folder] for cell in cells)
-
-
-def _import_plan(path: Path, out: Path, folders: dict[Path, str], done: Imported) -> None:
+def _import_plan(path: Path, out: Path, folders: dict[Path, str], done: ImportSummary) -> None:
     try:
         theirs = read_plan_file(path)
     except ZooError as error:
         done.faults.append(Fault(path=path, what=error.message))
         return
+    if theirs is None:
+        return
     root = path.parent.parent.resolve()
-    named = [replace(cell, folder=folders.get(root / cell.folder, cell.folder)) for cell in theirs.cells]
-    theirs = replace(theirs, cells=tuple(named))
+    renamed = [replace(run, folder=folders.get(root / run.folder, run.folder)) for run in theirs.cells]
+    theirs = replace(theirs, cells=tuple(renamed))
     mine = read_plan(out, theirs.table)
     if mine:
         theirs, remarks = merge_plans(mine, theirs, out)
@@ -161,8 +155,8 @@ def _import_plan(path: Path, out: Path, folders: dict[Path, str], done: Imported
         done.tables.append(theirs.table)
 
 
-def _in_the_way(target: Path, record: Record) -> str:
-    """Return why a folder of the results is left as it is; empty where there is none."""
+def _conflict(target: Path, record: Record) -> str:
+    """Return why an existing folder is not changed; empty if there is none."""
     if not target.exists():
         return ""
     try:
@@ -170,12 +164,12 @@ def _in_the_way(target: Path, record: Record) -> str:
     except ZooError as error:
         return f"has a damaged record here: {error}"
     if there is None:
-        return "is under way here; run its zoo bench command to finish it, or import into another --out"
-    return "is here already" if there.train_key == record.train_key else "is the folder of another training here"
+        return "is not finished here; run its zoo bench command to finish it, or import into another `out`"
+    return "exists already" if there.train_key == record.train_key else "is the folder of another run here"
 
 
 def _copy(run: Path, target: Path, name: str) -> None:
-    """Copy a run's record and what lies beside it; the folder appears whole or not at all."""
+    """Copy a run's record and files; the folder is created atomically."""
     part = beside(target)
     try:
         (part / TILES).mkdir(parents=True)
@@ -185,9 +179,9 @@ def _copy(run: Path, target: Path, name: str) -> None:
                 shutil.copyfile(run / file, part / file)
         if not tiles:
             (part / TILES).rmdir()
-        raw = msgspec.json.decode((run / RECORD_FILE).read_bytes())  # whole, with what a newer zoo may have added
+        raw = msgspec.json.decode((run / RECORD_FILE).read_bytes())  # with the fields of a newer zoo
         raw["notes"] = [*raw.get("notes", []), f"{IMPORTED}{name}."]
-        # What did not come along is not lost: the record vouches for what is beside it.
+        # Only the hashes of copied files, so that the others do not count as missing.
         if "sha256" in raw:
             raw["sha256"] = {each: sha for each, sha in raw["sha256"].items() if (part / each).exists()}
         write_json(part / RECORD_FILE, raw)
@@ -198,8 +192,8 @@ def _copy(run: Path, target: Path, name: str) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _known_here(record: Record) -> bool:
-    """Return whether a bench of the same request takes the record for its own."""
+def _has_current_key(record: Record) -> bool:
+    """Return whether a bench of the same recipe uses the record."""
     try:
         return train_key(record.recipe, world_size=record.processes) == record.train_key
     except KeyError:  # a plugin that is not installed

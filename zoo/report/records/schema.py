@@ -1,4 +1,4 @@
-"""The form of records, failures and plans: every field with its type and meaning, from the dataclasses themselves. No torch."""
+"""The schema of records, failures and plans: every field with type and meaning, from the dataclasses. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ import msgspec
 
 from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.recipe import Budget, DataRef, Part, Recipe
-from zoo.report.table_plan import Measure, Plan, PlannedCell, RefusedRow
+from zoo.report.render import template_environment
+from zoo.report.table_plan import ColumnMetric, RefusedRow, TablePlan, TableRun
 from zoo.run.record import SCHEMA, Failure, Record, Timing
 
 FILES: dict[str, tuple[type, ...]] = {
     "record.json": (Record, Recipe, Part, DataRef, Budget, Score, CelsiusErrors, Timing),
     "failure.json": (Failure,),
-    "tables/TABLE.json": (Plan, Measure, PlannedCell, RefusedRow),
+    "tables/TABLE.json": (TablePlan, ColumnMetric, TableRun, RefusedRow),
 }
-"""Files of a results folder, and the dataclasses that they are written from, the whole file's first."""
+"""Files of a results folder and their dataclasses, the outermost first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,41 +31,31 @@ class Field:
     name: str
     type: str
     default: str
-    """As written in Python; empty for a field that must be there."""
+    """As written in Python; empty for a required field."""
     meaning: str
 
 
 def fields_of(form: type) -> list[Field]:
-    """Return a dataclass's fields, each with the string that stands under it."""
-    (body,) = ast.parse(textwrap.dedent(inspect.getsource(form))).body
-    assert isinstance(body, ast.ClassDef)
-    fields = []
-    for line, following in zip(body.body, [*body.body[1:], None], strict=True):
-        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
-            fields.append(
-                Field(
-                    name=line.target.id,
-                    type=ast.unparse(line.annotation),
-                    default=_default(line.value),
-                    meaning=_text(following),
-                )
-            )
-    return fields
+    """Return a dataclass's fields, each with the docstring below it."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(form))).body
+    assert isinstance(definition, ast.ClassDef)
+    lines = definition.body
+    return [
+        Field(
+            name=line.target.id,
+            type=ast.unparse(line.annotation),
+            default=_default(line.value),
+            meaning=_docstring(following),
+        )
+        for line, following in zip(lines, [*lines[1:], None], strict=True)
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+    ]
 
 
 def markdown() -> str:
     """Return the fields of every file as Markdown."""
-    parts = ["## Fields", f"Schema {SCHEMA}."]
-    for file, forms in FILES.items():
-        parts.append(f"### `{file}`")
-        for form in forms:
-            lines = ["| field | type | default | meaning |", "|---|---|---|---|"]
-            lines += [
-                f"| `{one.name}` | {_code(one.type)} | {_code(one.default)} | {_cell(one.meaning)} |"
-                for one in fields_of(form)
-            ]
-            parts += [f"**{form.__name__}**: {_cell(inspect.getdoc(form) or '')}", "\n".join(lines)]
-    return "\n\n".join(parts) + "\n"
+    template = template_environment(autoescape=False).get_template("schema.md.j2")
+    return template.render(schema=SCHEMA, files=FILES, fields_of=fields_of, docstring=inspect.getdoc)
 
 
 def json_schema() -> dict[str, Any]:
@@ -84,22 +75,14 @@ def json_schema() -> dict[str, Any]:
 
 
 def _default(value: ast.expr | None) -> str:
-    """Return a field's default as written, and of `field(default_factory=list)` what the factory makes."""
+    """Return a field's default as written; for `field(default_factory=list)` its value, `[]`."""
     if isinstance(value, ast.Call):
         made = {"list": "[]", "dict": "{}"}
         return next((made.get(ast.unparse(word.value), "") for word in value.keywords), "")
     return "" if value is None else ast.unparse(value)
 
 
-def _text(line: ast.stmt | None) -> str:
+def _docstring(line: ast.stmt | None) -> str:
     if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str):
         return inspect.cleandoc(line.value.value)
     return ""
-
-
-def _code(text: str) -> str:
-    return f"`{_cell(text)}`" if text else ""
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", r"\|")

@@ -1,4 +1,4 @@
-"""What tests of the report share: cells written by hand, and pages read as a browser reads them."""
+"""Shared by tests of the report: runs written by hand, and pages parsed as by a browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from zoo.composition import compose
 from zoo.evaluate.results import Score
-from zoo.report.html import write_report
+from zoo.report.html.page import write_report
 from zoo.run.pictures import sample_tiles
 from zoo.run.record import Record, Timing, write_json
 from zoo.sources import DataSource, open_source
@@ -96,7 +96,7 @@ def _record(recipe, *, scores=None, command="zoo bench", **changes) -> Record:
     )
 
 
-def _write_cell(folder: Path, record: Record, *, stems=("test0", "test1"), steps=30, level=0) -> Path:
+def _write_run(folder: Path, record: Record, *, stems=("test0", "test1"), steps=30, level=0) -> Path:
     folder.mkdir(parents=True)
     write_json(folder / "record.json", record)
     rng = np.random.default_rng(level)
@@ -127,8 +127,8 @@ def record() -> Callable[..., Record]:
 
 
 @pytest.fixture
-def write_cell() -> Callable[..., Path]:
-    return _write_cell
+def write_run() -> Callable[..., Path]:
+    return _write_run
 
 
 @pytest.fixture
@@ -152,5 +152,5 @@ def six(tmp_path, source) -> Path:
         for j, discriminator in enumerate(discriminators):
             recipe = compose(generator=generator, discriminator=discriminator, data=source, size=32, steps=30)
             scores = [_score(values=(10.0 + i, 12.0 + j)), _score("ssim", (0.1 * i, 0.2))]
-            _write_cell(out / f"cell{i}{j}", _record(recipe, scores=scores, command=command), level=2 * i + j)
+            _write_run(out / f"cell{i}{j}", _record(recipe, scores=scores, command=command), level=2 * i + j)
     return out

@@ -1,4 +1,4 @@
-"""What the page says of runs, datasets and scores, and what its parts are made of."""
+"""What the page shows of runs, datasets and scores."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def test_every_run_has_its_scores_with_intervals_and_its_own_command(six, page_o
             assert command in page.text
 
 
-def test_seeds_share_a_name_and_a_colour_and_have_a_mean(tmp_path, source, score, record, write_cell, page_of):
+def test_seeds_share_a_name_and_a_colour_and_have_a_mean(tmp_path, source, score, record, write_run, page_of):
     values = (10.0, 11.0, 13.0)
     for seed, value in enumerate(values):
         recipe = compose(generator="resnet6:width=4", data=source, size=32, steps=2, seed=seed)
-        write_cell(tmp_path / f"s{seed}", record(recipe, scores=[score(values=(value, value))]))
+        write_run(tmp_path / f"s{seed}", record(recipe, scores=[score(values=(value, value))]))
     page = page_of(tmp_path)
     assert "mean of 3 seeds" in page.text and "seed 2" in page.text
     assert "11.33" in page.text and f"± {stdev(values):.2f}" in page.text
     assert len([attrs for attrs in page.all("img") if attrs.get("src")]) == 2 * 3  # the first seed's
 
 
-def test_a_dataset_is_shown_with_its_health_and_what_was_left_out(tmp_path, source, record, write_cell, page_of):
+def test_a_dataset_is_shown_with_its_health_and_what_was_left_out(tmp_path, source, record, write_run, page_of):
     recipe = compose(generator="resnet6:width=4", data=source, size=32, steps=2)
-    folder = write_cell(tmp_path / "a", record(recipe))
+    folder = write_run(tmp_path / "a", record(recipe))
     left_out = (LeftOut(name="a.jpg", reason="no partner"), LeftOut(name="b.jpg", reason="no partner"))
     health = DataQuality(images=9, checked=6, misregistered=5, repeated=3)
     info = DatasetInfo(name="blocks", source="made by hand", splits={"test": 3}, left_out=left_out, health=health)
@@ -54,23 +54,23 @@ def test_a_dataset_is_shown_with_its_health_and_what_was_left_out(tmp_path, sour
 
 
 def test_scores_under_another_protocol_stand_in_a_column_of_their_own(
-    tmp_path, source, score, record, write_cell, page_of
+    tmp_path, source, score, record, write_run, page_of
 ):
     for i, data_range in enumerate((1.0, 255.0)):
         recipe = compose(generator=f"resnet6:width={4 + i}", data=source, size=32, steps=2)
         protocol = {"data_range": data_range, "reads": ["visible"], "mode": ("eval", "train")[i]}
-        write_cell(tmp_path / str(i), record(recipe, scores=[score(protocol=protocol)]))
+        write_run(tmp_path / str(i), record(recipe, scores=[score(protocol=protocol)]))
     page = page_of(tmp_path)
     assert "psnr [dB] (data_range=1.0)" in page.text and "psnr [dB] (data_range=255.0)" in page.text
 
 
 def test_a_record_of_a_plugin_that_is_gone_is_shown_with_the_recorded_command(
-    tmp_path, source, record, write_cell, page_of
+    tmp_path, source, record, write_run, page_of
 ):
     recipe = compose(generator="resnet6:width=4", data=source, size=32, steps=2)
     gone = replace(recipe, generator=Part(name="gone/lostnet", config={"width": 3}))
     command = "zoo bench --gen lostnet:width=3,resnet6 --data blocks"
-    write_cell(tmp_path / "a", record(gone, command=command))
+    write_run(tmp_path / "a", record(gone, command=command))
     page = page_of(tmp_path)
     assert "lostnet" in page.text and command in page.text
 
@@ -97,7 +97,7 @@ def test_24_systems_are_drawn_differently():
 def test_curves_are_in_the_pages_ink_and_long_ones_are_averaged_down():
     steps = np.arange(100_000.0)
     curve = Curve(steps=steps, values=1 + np.exp(-steps / 1e4), style=style(0))
-    svg = curve_panel([curve], title="cycle_A", across="step")
+    svg = curve_panel([curve], title="cycle_A", xlabel="step")
     assert "currentColor" in svg and style(0).color in svg and "#010203" not in svg
     assert 'aria-label="cycle_A' in svg and "<?xml" not in svg and "<g id" not in svg
     assert len(svg) < 40_000

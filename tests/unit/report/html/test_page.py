@@ -16,7 +16,7 @@ from PIL import Image
 from zoo.composition import compose
 from zoo.errors import UsageError
 from zoo.recipe import Part
-from zoo.report.html import write_report
+from zoo.report.html.page import write_report
 from zoo.run.pictures import sample_tiles
 from zoo.run.record import Failure, write_json
 
@@ -49,7 +49,7 @@ def test_no_id_occurs_twice_and_every_inner_link_leads_somewhere(six, page_of):
     assert links and set(links) <= set(ids)
 
 
-def test_names_are_shown_and_not_run(tmp_path, source, score, record, write_cell, page_of):
+def test_names_are_shown_and_not_run(tmp_path, source, score, record, write_run, page_of):
     recipe = compose(generator="resnet6:width=4", data=source, size=32, steps=2)
     hostile = replace(
         recipe,
@@ -58,8 +58,8 @@ def test_names_are_shown_and_not_run(tmp_path, source, score, record, write_cell
     )
     scores = [score(HOSTILE, unit=HOSTILE, protocol={HOSTILE: HOSTILE, "reads": [HOSTILE]})]
     odd = record(hostile, scores=scores, command=HOSTILE, environment={HOSTILE: HOSTILE}, notes=[HOSTILE])
-    write_cell(tmp_path / "a", odd, stems=("<b>&\"'",))
-    write_cell(tmp_path / "b", record(replace(hostile, generator=recipe.generator), scores=scores), stems=())
+    write_run(tmp_path / "a", odd, stems=("<b>&\"'",))
+    write_run(tmp_path / "b", record(replace(hostile, generator=recipe.generator), scores=scores), stems=())
     page = page_of(tmp_path)
     assert page.open == []
     assert len(page.all("script")) == 1
@@ -67,11 +67,11 @@ def test_names_are_shown_and_not_run(tmp_path, source, score, record, write_cell
     assert HOSTILE in page.text
 
 
-def test_datasets_have_tables_of_their_own(tmp_path, source, record, write_cell, page_of):
+def test_datasets_have_tables_of_their_own(tmp_path, source, record, write_run, page_of):
     recipe = compose(generator="resnet6:width=4", data=source, size=32, steps=2)
-    write_cell(tmp_path / "a", record(recipe))
+    write_run(tmp_path / "a", record(recipe))
     other = replace(recipe, data=replace(recipe.data, name="elsewhere", fingerprint="f" * 64))
-    write_cell(tmp_path / "b", record(other))
+    write_run(tmp_path / "b", record(other))
     page = page_of(tmp_path)
     assert len(page.all("table")) == 2
     assert "blocks, 32 px" in page.text and "elsewhere, 32 px" in page.text
@@ -98,10 +98,10 @@ def test_failures_alone_are_reported_and_nothing_at_all_is_refused(tmp_path, sou
 
 
 def test_runs_without_scores_tiles_or_losses_are_shown_with_what_they_have(
-    tmp_path, source, record, write_cell, page_of
+    tmp_path, source, record, write_run, page_of
 ):
     unpaired = compose(generator="resnet6:width=4", data=source, size=32, steps=2)
-    folder = write_cell(tmp_path / "unpaired", record(unpaired, scores=[], notes=["unpaired"]), stems=(), steps=0)
+    folder = write_run(tmp_path / "unpaired", record(unpaired, scores=[], notes=["unpaired"]), stems=(), steps=0)
     Image.new("RGB", (600, 1600), "red").save(folder / "samples.png")
     page = page_of(tmp_path)
     assert "no scores" in page.text and "sample sheet of" in page.all("img")[0]["alt"]
@@ -121,11 +121,11 @@ def test_the_images_are_the_tiles_pixel_for_pixel_each_with_a_text(six, page_of)
     assert len(buttons) == len(images)
 
 
-def test_large_tiles_are_shrunk_and_the_page_stays_small(tmp_path, source, record, write_cell, page_of):
+def test_large_tiles_are_shrunk_and_the_page_stays_small(tmp_path, source, record, write_run, page_of):
     rng = np.random.default_rng(0)
     for i in range(2):
         recipe = compose(generator=f"resnet6:width={i + 4}", data=source, size=32, steps=2)
-        folder = write_cell(tmp_path / f"cell{i}", record(recipe), stems=())
+        folder = write_run(tmp_path / f"cell{i}", record(recipe), stems=())
         noise = rng.integers(0, 256, (300, 300, 3)).astype(np.uint8)
         tiles = (noise, noise[..., 0], noise[..., 1])
         sample_tiles({f"test{k}": tiles for k in range(8)}, folder / "samples")
@@ -144,10 +144,10 @@ def test_a_damaged_tile_is_left_out(six, page_of):
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_nothing_runs_over_the_edge_in_a_browser(six, source, tmp_path, width, record, write_cell):
+def test_nothing_runs_over_the_edge_in_a_browser(six, source, tmp_path, width, record, write_run):
     long = Part(name="far/" + "very_long_name" * 12, config={"option": "x" * 300})
     recipe = replace(compose(generator="resnet6:width=4", data=source, size=32, steps=2), generator=long)
-    write_cell(six / "long", record(recipe, command="zoo bench --gen " + "x" * 400))
+    write_run(six / "long", record(recipe, command="zoo bench --gen " + "x" * 400))
     write_report(six, six / "report.html")
     # An iframe, since no browser window is as narrow as a phone.
     frame = six / "frame.html"

@@ -50,7 +50,7 @@ def test_fields_of_a_newer_zoo_are_passed_over(tmp_path, sound, write_run):
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "told"),
+    ("place", "value", "message"),
     [
         (("train_key",), "0" * 64, "train_key 000000000000 is not that of its recipe"),
         (("recipe", "size"), 64, "is not that of its recipe and plugins"),
@@ -73,7 +73,7 @@ def test_fields_of_a_newer_zoo_are_passed_over(tmp_path, sound, write_run):
         (("score_key",), "0" * 64, ""),
     ],
 )
-def test_a_fault_is_one_line_that_names_it(tmp_path, sound, write_run, place, value, told):
+def test_a_fault_is_one_line_that_names_it(tmp_path, sound, write_run, place, value, message):
     path = write_run(tmp_path, sound()) / "record.json"
     raw = json.loads(path.read_text())
     at = raw
@@ -82,7 +82,7 @@ def test_a_fault_is_one_line_that_names_it(tmp_path, sound, write_run, place, va
     at[place[-1]] = value
     path.write_text(json.dumps(raw))
     found = faults(tmp_path)
-    assert any(told in line for line in found) if told else found == []
+    assert any(message in line for line in found) if message else found == []
     assert all("\n" not in line for line in found)
 
 
@@ -96,8 +96,8 @@ def test_values_of_other_images_are_a_fault(tmp_path, sound, write_run):
 def test_a_newer_schema_says_what_to_upgrade(tmp_path, sound, write_run):
     path = write_run(tmp_path, sound()) / "record.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2, "recipe": "in another form"}))
-    (told,) = faults(tmp_path)
-    assert "has schema 2" in told and "up to 1" in told and "pip install --upgrade thermal-zoo" in told
+    (message,) = faults(tmp_path)
+    assert "has schema 2" in message and "up to 1" in message and "pip install --upgrade thermal-zoo" in message
     with pytest.raises(ZooError, match="pip install --upgrade thermal-zoo"):
         read_results(tmp_path)
 

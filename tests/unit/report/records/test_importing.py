@@ -10,8 +10,8 @@ import pytest
 from zoo.errors import UsageError
 from zoo.recipe import DataRef
 from zoo.report.records.importing import import_records
-from zoo.report.table_plan import Measure, Plan, PlannedCell, RefusedRow, read_plan, write_plan
-from zoo.report.table_results import fill
+from zoo.report.table_plan import ColumnMetric, RefusedRow, TablePlan, TableRun, read_plan, write_plan
+from zoo.report.table_results import read_table_results
 from zoo.report.tables import load_table
 from zoo.run.grid import folder_name
 from zoo.run.record import read_record
@@ -30,18 +30,22 @@ def out(tmp_path):
 
 
 def plan(cells, data="FLIR", refused=()):
-    measures = tuple(Measure(column=name, spec=name, score=name) for name in ("psnr", "ssim"))
+    measures = tuple(ColumnMetric(column=name, spec=name, score=name) for name in ("psnr", "ssim"))
     planned = tuple(
-        PlannedCell(row=row, dataset="flir", seed=record.recipe.seed, folder=folder) for row, folder, record in cells
+        TableRun(row=row, dataset="flir", seed=record.recipe.seed, folder=folder) for row, folder, record in cells
     )
-    return Plan(table=TABLE, measures=measures, data={"flir": data}, cells=planned, refused=tuple(refused))
+    return TablePlan(table=TABLE, measures=measures, data={"flir": data}, cells=planned, refused=tuple(refused))
 
 
 def values(out):
-    return {line.name: line.measured.value for line in fill(load_table(TABLE), out).sections[0].lines if line.measured}
+    return {
+        line.name: line.measured.value
+        for line in read_table_results(load_table(TABLE), out).sections[0].lines
+        if line.measured
+    }
 
 
-def test_a_record_comes_with_what_lies_beside_it_under_the_name_that_a_bench_knows(lab, out, sound, write_run):
+def test_a_record_is_copied_with_its_files_under_the_name_that_a_bench_gives_it(lab, out, sound, write_run):
     run = write_run(lab / "deep", sound(), "renamed")
     for name in ("scores.csv", "samples.png", "model.safetensors", "trained.json", "log.jsonl"):
         (run / name).write_bytes(name.encode())
@@ -57,7 +61,7 @@ def test_a_record_comes_with_what_lies_beside_it_under_the_name_that_a_bench_kno
     assert brought == beside | {"record.json"}
     assert read_record(target) == replace(sound(), notes=["Imported from lab."])
     assert list(out.iterdir()) == [target]  # nothing half done is left
-    assert "zoo bench trains such cells anew" in done.remarks[0]  # its plugin is not installed
+    assert "zoo bench trains them again" in done.remarks[0]  # its plugin is not installed
 
 
 def test_what_is_there_is_left_and_said(lab, out, sound, write_run):
@@ -65,7 +69,7 @@ def test_what_is_there_is_left_and_said(lab, out, sound, write_run):
     import_records(lab, out, "the lab")
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     done = import_records(lab, out, "again")
-    assert (done.copied, len(done.left)) == ([], 1) and "is here already" in done.left[0]
+    assert (done.copied, len(done.left)) == ([], 1) and "exists already" in done.left[0]
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     assert b"Imported from the lab." in next(iter(before.values()))
 
@@ -75,7 +79,7 @@ def test_a_training_that_is_under_way_is_left(lab, out, sound, write_run):
     (out / run.name).mkdir(parents=True)
     (out / run.name / "run.json").write_text("{}")
     done = import_records(lab, out)
-    assert not done.copied and "is under way here" in done.left[0]
+    assert not done.copied and "is not finished here" in done.left[0]
     assert [path.name for path in (out / run.name).iterdir()] == ["run.json"]
 
 
@@ -97,7 +101,7 @@ def test_fields_of_a_newer_zoo_are_kept(lab, out, sound, write_run):
 @pytest.mark.parametrize("inner", ["", "lab"])
 def test_a_folder_is_not_imported_into_itself(lab, sound, write_run, inner):
     write_run(lab, sound())
-    with pytest.raises(UsageError, match="one holds the other"):
+    with pytest.raises(UsageError, match="one contains the other"):
         import_records(lab.parent / inner, lab)
 
 
@@ -130,8 +134,10 @@ def test_plans_are_merged_row_by_row(lab, out, sound, write_run):
     assert read_plan(out, TABLE).refused == ()
 
 
-@pytest.mark.parametrize(("data", "told"), [("roadscene", "RoadScene there"), ("FLIR", "another content of it there")])
-def test_rows_on_other_data_are_not_mixed_in(lab, out, sound, write_run, data, told):
+@pytest.mark.parametrize(
+    ("data", "message"), [("roadscene", "RoadScene there"), ("FLIR", "another content of it there")]
+)
+def test_rows_on_other_data_are_not_mixed_in(lab, out, sound, write_run, data, message):
     mine, theirs = sound(0), sound(1, data=DataRef(name=data, fingerprint="e" * 64))
     theirs = replace(theirs, dataset={**theirs.dataset, "fingerprint": "e" * 64})
     runs = write_run(out, mine), write_run(lab, theirs)
@@ -139,5 +145,5 @@ def test_rows_on_other_data_are_not_mixed_in(lab, out, sound, write_run, data, t
     write_plan(lab, plan([("cbam", runs[1].name, theirs)], data=data))
     done = import_records(lab, out)
     assert len(done.copied) == 1 and not done.tables
-    assert told in done.remarks[0]
+    assert message in done.remarks[0]
     assert values(out) == {"gn": pytest.approx(43 / 3)}

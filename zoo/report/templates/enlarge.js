@@ -1,0 +1,26 @@
+// One dialog for all samples: Escape, the button or a click beside the image close it; arrows show the next image of the strip.
+const box = document.getElementById("enlarged"), picture = box.querySelector("img"), caption = box.querySelector("p");
+let tiles = [], index = 0;
+
+function show(next) {
+  index = (next + tiles.length) % tiles.length;
+  const image = tiles[index].querySelector("img");
+  picture.src = image.src;
+  picture.alt = image.alt;
+  caption.textContent = image.alt;
+}
+
+for (const tile of document.querySelectorAll(".tile")) {
+  tile.addEventListener("click", () => {
+    tiles = [...tile.closest(".strip").querySelectorAll(".tile")];
+    show(tiles.indexOf(tile));
+    box.showModal();
+  });
+}
+for (const arrow of box.querySelectorAll("[value]")) arrow.addEventListener("click", () => show(index + Number(arrow.value)));
+box.addEventListener("click", (event) => event.target === box && box.close());
+box.addEventListener("close", () => tiles[index].focus());
+box.addEventListener("keydown", (event) => {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (step) show(index + step);
+});
