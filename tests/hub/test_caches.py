@@ -143,7 +143,7 @@ def test_a_branch_is_remembered_and_not_written_again(hub, files, hub_cache):
     assert ref.stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("noted", [True, False], ids=["noted by zoo", "told by the Hub"])
+@pytest.mark.parametrize("noted", [True, False], ids=["kept by zoo", "listed by the Hub"])
 def test_plain_files_of_a_pinned_commit_are_verified(hub, files, hub_cache, own_cache, noted, capsys):
     commit = hub.add("acme/net", files)
     zoo.load(f"acme/net@{commit}", device="cpu")
@@ -185,7 +185,7 @@ def test_plain_files_that_nothing_can_verify_are_used_and_said_to_be_so(
     shutil.rmtree(own_cache)
     hub.fail("status", "/api/models/")
     zoo.load(f"acme/net@{commit}", device="cpu", offline=offline)
-    assert "is used unverified: the cache does not say what config.json and model.safetensors should be" in (
+    assert "is used unverified: the cache has no digest of config.json and model.safetensors" in (
         capsys.readouterr().err
     )
 

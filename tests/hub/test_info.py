@@ -60,7 +60,7 @@ def test_people_read_the_same_and_what_to_type(hub, files, capsys):
         ("acme/nett", "has no repository acme/nett"),
         ("acme/net@v1", "has no branch, tag or commit 'v1'"),
         ("acme/torch", r"has no model.safetensors; it holds pytorch_model.bin"),
-        ("acme/broken", "is no safetensors file, whatever its name says"),
+        ("acme/broken", "is not a safetensors file"),
         ("resnte9", r"no component and no weights are named 'resnte9'. Did you mean resnet9"),
         ("layergan-thermalwrold", "Did you mean layergan-thermalworld"),
     ],

@@ -138,7 +138,7 @@ def test_a_repository_that_moved_meanwhile_is_not_written_over(hub, publication)
     publish(publication.files, "acme/blocks")
     hub.add("acme/blocks", {"record.json": b"{}"})
     hub.fail("moved", COMMIT, times=1)
-    with pytest.raises(ZooError, match=r"somebody else changed acme/blocks meanwhile.*Type the same command again"):
+    with pytest.raises(ZooError, match=r"somebody else changed acme/blocks in between.*Run the same command again"):
         publish(publication.files, "acme/blocks")
     assert hub.read("acme/blocks", "record.json") == b"{}"
     assert publish(publication.files, "acme/blocks").changed
@@ -176,7 +176,7 @@ def test_ctrl_c_says_how_to_go_on(hub, results):
 @pytest.mark.parametrize(
     ("token", "repo", "told"),
     [
-        ("", "acme/blocks", "there is no token for the Hub. Type: hf auth login"),
+        ("", "acme/blocks", "there is no token for the Hub. Run: hf auth login"),
         ("hf_expired", "acme/blocks", "refuses your token"),
         (READER, "acme/blocks", "you must use a write token"),
         (STRANGER, "acme/blocks", "with a token that may write to acme"),
@@ -184,7 +184,7 @@ def test_ctrl_c_says_how_to_go_on(hub, results):
         (WRITER, "other/blocks", "your token may not write to other/blocks"),
         (WRITER, "acme/llama", "acme/llama is taken: it has a config.json that zoo did not publish"),
         (WRITER, "acme/onnx", "acme/onnx is taken: it has a model.safetensors"),
-        (WRITER, "blocks", "is not a user or organization and a name"),
+        (WRITER, "blocks", "is not ORG/NAME"),
         (WRITER, "acme/b--s", "cannot be a repository's name"),
         (WRITER, "acme/" + 100 * "x", "cannot be a repository's name"),
     ],
@@ -205,7 +205,7 @@ def test_what_may_not_be_is_told_in_one_line_before_any_upload(hub, publication,
 
 def test_private_is_kept_or_refused(hub, publication):
     hub.add("acme/open", {"README.md": b"open"})
-    with pytest.raises(UsageError, match="acme/open is there and public"):
+    with pytest.raises(UsageError, match="acme/open exists and is public"):
         publish(publication.files, "acme/open", private=True)
     assert "config.json" not in hub.paths("acme/open")
     assert publish(publication.files, "acme/hidden", private=True).private and hub.repos["acme/hidden"].private
@@ -224,7 +224,7 @@ def test_a_hub_that_breaks_down_is_told(hub, publication, monkeypatch, pattern):
     monkeypatch.setattr("time.sleep", lambda _: None)  # the client's pauses between its tries
     hub.fail("status", pattern, status=500)
     with pytest.raises(
-        ZooError, match=r"acme/blocks was not published: .* answers 500.*Type the same command again later"
+        ZooError, match=r"acme/blocks was not published: .* answers 500.*Run the same command again later"
     ):
         publish(publication.files, "acme/blocks")
     hub.forget()
@@ -265,6 +265,6 @@ def test_a_results_folder_goes_on_after_a_failure_and_can_be_typed_again(hub, re
 def test_a_results_folder_never_replaces_another_training(hub, publication, results):
     publish(publication.files, "acme/blocks")
     other = prepare(results / "run1", "acme/blocks").files
-    with pytest.raises(UsageError, match=r"another training. To replace them, type: zoo publish RUN --to acme/blocks"):
+    with pytest.raises(UsageError, match=r"another training. To replace them, run: zoo publish RUN --to acme/blocks"):
         publish(other, "acme/blocks", replace=False)
     assert publish(other, "acme/blocks").changed

@@ -55,7 +55,7 @@ def test_a_changed_copy_is_passed_over_and_replaced(file, tmp_path):
 
 def test_what_comes_with_another_digest_is_not_kept(file, tmp_path):
     (tmp_path / "site" / "net.pth").write_bytes(b"a proxy's login page")
-    with pytest.raises(ZooError, match="what came has the sha256"):
+    with pytest.raises(ZooError, match="the downloaded file has the sha256"):
         find(file)
     assert not (tmp_path / "cache" / "weights" / "net.pth").exists()
 

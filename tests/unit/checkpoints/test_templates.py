@@ -50,7 +50,7 @@ def test_broken_braces_are_told(key):
     ("change", "told"),
     [
         ({"name": "Mine"}, "name must be like"),
-        ({"tensors": {"a": "w 3*3"}}, "is no size"),
+        ({"tensors": {"a": "w 3*3"}}, "is not a size"),
         ({"tensors": {}}, "must not be empty"),
         ({"options": {"width": "q"}}, "sizes that no shape has: q"),
         ({"summary": "of {q}"}, "summary names a size that no shape has: 'q'"),
