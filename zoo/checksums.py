@@ -148,14 +148,13 @@ def repair_command(command: str, folder: Path) -> str:
         words = shlex.split(command)
     except ValueError:
         return f"{command} --retry"
-    kept: list[str] = []
-    skip = False
-    for word in words:
-        if not skip and word != "--out" and not word.startswith("--out="):
-            kept.append(word)
-        skip = not skip and word == "--out"
-    retry = [] if "--retry" in kept else ["--retry"]
-    return shlex.join([*kept, "--out", str(folder.parent), *retry])
+    previous = ["", *words]
+    others = [
+        word
+        for word, before in zip(words, previous, strict=False)
+        if before != "--out" and word not in ("--out", "--retry") and not word.startswith("--out=")
+    ]
+    return shlex.join([*others, "--out", str(folder.parent), "--retry"])
 
 
 def is_run(folder: Path) -> bool:
@@ -165,11 +164,7 @@ def is_run(folder: Path) -> bool:
 
 
 def _fault(path: Path, known: set[str]) -> str:
-    """Return what is wrong with a file; empty where nothing is.
-
-    Raises:
-        OSError: it is missing or cannot be read.
-    """
+    """Return what is wrong with a file; empty where nothing is."""
     if path.suffix and path.is_dir():
         return "is damaged: a folder stands in its place"
     if known:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.checksums import sha256_of
+from zoo.files import expand
 from zoo.plugins import Plugin
 
 SOURCE_SUFFIXES = (".py", ".pyx", ".c", ".cc", ".cpp", ".cu", ".h", ".so")
@@ -67,10 +68,10 @@ def _digest_of_named(text: str) -> str:
     """Return the SHA-256 of the file that a text names; empty where it names none."""
     if not text or len(text) > 4096 or "\0" in text:
         return ""
-    path = Path(text).expanduser() if text.startswith("~") else Path(text)
+    path = expand(text)
     try:
         return sha256_of(path.resolve()) if path.is_file() else ""
-    except (OSError, RuntimeError):  # no home folder, or too long a name
+    except OSError:  # too long a name
         return ""
 
 
@@ -106,12 +107,7 @@ def _roots(module: str, builtin: bool, targets: tuple[str, ...], dist: Distribut
 
 
 def _location(module: str, least: int) -> tuple[Path, str] | None:
-    """Return the folder or file of a module's outermost package that is not a namespace, and its parents as a path.
-
-    Args:
-        module: the full name.
-        least: the number of names that the package's own name has at least.
-    """
+    """Return the folder or file of a module's outermost package that has `least` names and is no namespace, and its parents."""
     names = module.split(".")
     for depth in range(min(least, len(names)), len(names) + 1):
         try:

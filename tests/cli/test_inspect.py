@@ -46,12 +46,12 @@ def test_inspect_says_what_a_file_is_and_shows_its_tensors(zoo, generator):
 
 
 def test_inspect_as_json_has_every_tensor(zoo, generator):
-    told = json.loads(zoo("inspect", generator.name, "--json").stdout)
-    assert len(told["tensors"]) == 48
-    assert told["tensors"][0] == {"name": "model.1.weight", "shape": [4, 3, 7, 7], "dtype": "float32"}
-    (network,) = told["networks"]
+    report = json.loads(zoo("inspect", generator.name, "--json").stdout)
+    assert len(report["tensors"]) == 48
+    assert report["tensors"][0] == {"name": "model.1.weight", "shape": [4, 3, 7, 7], "dtype": "float32"}
+    (network,) = report["networks"]
     assert network["format"] == "cyclegan-resnet9-instance" and network["sizes"] == {"w": 4, "i": 3, "o": 3}
-    assert told["nearest"] == []
+    assert report["nearest"] == []
 
 
 def test_unknown_files_name_the_nearest_formats_and_the_keys(zoo, generator, tmp_path):
@@ -109,12 +109,12 @@ def test_convert_writes_a_folder_that_translates(zoo, generator, tmp_path):
     done = zoo("translate", "street.png", "--model", "latest_net_G_A", "-o", "thermal.png")
     assert done.returncode == 0, done.stderr
     assert Image.open(tmp_path / "thermal.png").size == (50, 40)
-    told = json.loads(zoo("convert", generator.name, "-o", "other", "--set", "evaluation=eval", "--json").stdout)
-    assert told["translates"] and told["folder"] == "other" and told["tensors"] == 48
+    report = json.loads(zoo("convert", generator.name, "-o", "other", "--set", "evaluation=eval", "--json").stdout)
+    assert report["translates"] and report["folder"] == "other" and report["tensors"] == 48
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("inspect", "nowhere.pth"), "there is no file `nowhere.pth`"),
         (("inspect", "."), "`.` is a folder without model.safetensors"),
@@ -123,7 +123,7 @@ def test_convert_writes_a_folder_that_translates(zoo, generator, tmp_path):
         (("convert", "latest_net_G_A.pth", "--part", "G"), "has no part 'G'"),
     ],
 )
-def test_wrong_requests_exit_2_in_one_line(zoo, generator, words, told):
+def test_wrong_requests_exit_2_in_one_line(zoo, generator, words, message):
     done = zoo(*words)
     assert done.returncode == 2
-    assert told in done.stderr and len(done.stderr.splitlines()) == 1
+    assert message in done.stderr and len(done.stderr.splitlines()) == 1

@@ -11,7 +11,7 @@ from zoo.errors import UsageError
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ("run", "Run: zoo publish RUN --to ORG/NAME"),
         ("--to acme/x", "Run: zoo publish RUN --to ORG/NAME"),
@@ -25,11 +25,11 @@ from zoo.errors import UsageError
         ("run --to acme/x", "there is no token"),
     ],
 )
-def test_wrong_requests_say_what_to_type(words, told, tmp_path, monkeypatch):
+def test_wrong_requests_have_the_command_to_run(words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
     app = Typer()
     app.command()(publish)
     with pytest.raises(UsageError) as raised:
         CliRunner().invoke(app, words.split(), catch_exceptions=False)
-    assert told in str(raised.value)
+    assert message in str(raised.value)

@@ -48,8 +48,8 @@ def test_a_flipped_byte_of_the_right_size_is_fetched_once_more(hub, files, capsy
     zoo.load("acme/net", device="cpu")
     assert len(hub.asked("cdn GET")) == 2
     wrong, right = sha256(flipped(files["model.safetensors"])), sha256(files["model.safetensors"])
-    told = capsys.readouterr().err
-    assert f"is damaged: SHA-256 {wrong}" in told and f"{right}; fetching it once more" in told
+    message = capsys.readouterr().err
+    assert f"is damaged: SHA-256 {wrong}" in message and f"{right}; fetching it once more" in message
 
 
 def test_a_byte_that_stays_flipped_is_refused_with_both_digests(hub, files, failure):
@@ -74,9 +74,11 @@ def test_a_truncated_file_in_the_cache_is_fetched_again(hub, files, hub_cache, n
     zoo.load(f"acme/net@{commit}", device="cpu")
     blob = next(hub_cache.glob(f"models--acme--net/snapshots/*/{name}")).resolve()
     blob.write_bytes(files[name][:100])
-    told = failure(f"acme/net@{commit}", ZooError, offline=True)
-    assert f"{name} of acme/net@{commit[:7]} in the cache `{hub_cache}` is damaged" in told
-    assert "(100 bytes)" in told and told.endswith("Run the same command once with a connection: it is fetched again")
+    message = failure(f"acme/net@{commit}", ZooError, offline=True)
+    assert f"{name} of acme/net@{commit[:7]} in the cache `{hub_cache}` is damaged" in message
+    assert "(100 bytes)" in message and message.endswith(
+        "Run the same command once with a connection: it is fetched again"
+    )
     zoo.load(f"acme/net@{commit}", device="cpu")
     assert blob.read_bytes() == files[name]
 
@@ -98,7 +100,7 @@ def test_no_such_repository(hub, failure):
     )
 
 
-def test_a_private_repository_is_not_told_from_a_missing_one(hub, files, failure):
+def test_a_private_repository_looks_like_a_missing_one(hub, files, failure):
     commit = hub.add("acme/net", files, private=True)
     assert "or it is private and your token may not read it" in failure(f"acme/net@{commit}", token=STRANGER)
     assert "run: hf auth login" in failure(f"acme/net@{commit}", token=False)
@@ -144,7 +146,7 @@ def test_a_repository_of_another_kind_of_model(hub, files, failure):
     assert not hub.asked("/resolve/")
 
 
-def test_503_for_ever_is_tried_again_for_a_while_and_told(hub, files, failure, monkeypatch, capsys):
+def test_503_for_ever_is_tried_again_for_a_while_and_reported(hub, files, failure, monkeypatch, capsys):
     monkeypatch.setenv("ZOO_PATIENCE", "1.5")
     commit = hub.add("acme/net", files)
     hub.fail("status", "/api/models/")
@@ -154,9 +156,9 @@ def test_503_for_ever_is_tried_again_for_a_while_and_told(hub, files, failure, m
     )
     assert 1 <= time.monotonic() - began < 30
     assert len(hub.asked("/api/models/acme/net/revision/")) == 2
-    told = capsys.readouterr().err.splitlines()
-    assert told[0] == f"zoo: looking up acme/net@{commit[:7]} at {hub.url}"
-    assert told[1] == f"zoo: acme/net cannot be fetched: {hub.url} answers 503; trying again in 1 s"
+    message = capsys.readouterr().err.splitlines()
+    assert message[0] == f"zoo: looking up acme/net@{commit[:7]} at {hub.url}"
+    assert message[1] == f"zoo: acme/net cannot be fetched: {hub.url} answers 503; trying again in 1 s"
 
 
 def test_a_cdn_that_fails_for_a_moment_is_tried_again(hub, files, monkeypatch, capsys):
@@ -181,8 +183,8 @@ def test_a_server_that_hangs_is_given_up(hub, files, failure, monkeypatch):
 def test_too_many_requests(hub, files, failure):
     hub.add("acme/net", files)
     hub.fail("status", "/api/models/", status=429)
-    told = failure("acme/net@main", ZooError, token=False)
-    assert told.endswith("answers 429, too many requests. Wait some minutes, or run: hf auth login")
+    message = failure("acme/net@main", ZooError, token=False)
+    assert message.endswith("answers 429, too many requests. Wait some minutes, or run: hf auth login")
 
 
 @pytest.fixture
@@ -195,9 +197,9 @@ def cut_off(monkeypatch) -> str:
 
 
 def test_no_network_and_nothing_cached(hub, cut_off, failure):
-    told = failure("acme/net@main", ZooError)
-    assert told.startswith(f"acme/net cannot be fetched from {cut_off}: ConnectError: ")
-    assert told.endswith(". Check the connection, and HF_ENDPOINT if you set it")
+    message = failure("acme/net@main", ZooError)
+    assert message.startswith(f"acme/net cannot be fetched from {cut_off}: ConnectError: ")
+    assert message.endswith(". Check the connection, and HF_ENDPOINT if you set it")
 
 
 def test_no_network_with_a_cache(hub, files, failure, request):
@@ -205,8 +207,8 @@ def test_no_network_with_a_cache(hub, files, failure, request):
     zoo.load("acme/net", device="cpu")
     request.getfixturevalue("cut_off")
     zoo.load(f"acme/net@{commit}", device="cpu")
-    told = failure("acme/net@main", ZooError)  # what a branch is now cannot be known
-    assert told.endswith(f"HF_ENDPOINT if you set it; the last download loads as acme/net@{commit}")
+    message = failure("acme/net@main", ZooError)  # what a branch is now cannot be known
+    assert message.endswith(f"HF_ENDPOINT if you set it; the last download loads as acme/net@{commit}")
 
 
 @pytest.mark.parametrize("by_variable", [False, True])
@@ -230,7 +232,7 @@ def test_offline_is_answered_at_once(hub, files, failure, hub_cache, monkeypatch
     assert f"acme/net@main was commit {commit} at the last download" in capsys.readouterr().err
 
 
-def test_a_full_disk_is_told_before_anything_is_fetched(hub, files, failure, hub_cache, monkeypatch):
+def test_a_full_disk_is_reported_before_anything_is_fetched(hub, files, failure, hub_cache, monkeypatch):
     commit = hub.add("acme/net", files)
     monkeypatch.setattr(cached.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     needed = sum(len(content) for content in files.values())
@@ -241,7 +243,7 @@ def test_a_full_disk_is_told_before_anything_is_fetched(hub, files, failure, hub
     assert not hub.asked("/resolve/")
 
 
-def test_a_disk_that_fills_up_meanwhile_is_told(hub, files, failure, hub_cache, tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_meanwhile_is_reported(hub, files, failure, hub_cache, tmp_path, monkeypatch):
     commit = hub.add("acme/net", files)
 
     def full(*_: object, **__: object) -> None:
@@ -249,19 +251,19 @@ def test_a_disk_that_fills_up_meanwhile_is_told(hub, files, failure, hub_cache, 
 
     with monkeypatch.context() as patched:
         patched.setattr(file_download, "http_get", full)
-        told = failure(f"acme/net@{commit}", ZooError)
+        message = failure(f"acme/net@{commit}", ZooError)
         elsewhere = failure(f"acme/net@{commit}", ZooError, cache_dir=tmp_path / "mine")
-    assert told.startswith(f"acme/net cannot be kept in the cache `{hub_cache}`: the disk is full. Free some space")
+    assert message.startswith(f"acme/net cannot be kept in the cache `{hub_cache}`: the disk is full. Free some space")
     assert f"the cache `{tmp_path / 'mine'}`: the disk is full" in elsewhere
     assert list(hub_cache.glob("models--*/blobs/*")) == []
     zoo.load(f"acme/net@{commit}", device="cpu")
 
 
-def test_a_cache_that_may_not_be_written_is_told(hub, files, failure, tmp_path):
+def test_a_cache_that_may_not_be_written_is_reported(hub, files, failure, tmp_path):
     commit = hub.add("acme/net", files)
     (tmp_path / "file").write_bytes(b"")
-    told = failure(f"acme/net@{commit}", ZooError, cache_dir=tmp_path / "file" / "cache")
-    assert told.startswith(
+    message = failure(f"acme/net@{commit}", ZooError, cache_dir=tmp_path / "file" / "cache")
+    assert message.startswith(
         f"acme/net cannot be kept in the cache `{tmp_path / 'file' / 'cache'}`: Not a directory. Use a cache"
     )
 

@@ -60,7 +60,7 @@ def started_to_fetch(cache: Path, commit: str) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_branch_is_looked_up_and_its_commit_told(hub, files, capsys):
+def test_a_branch_is_looked_up_and_its_commit_printed(hub, files, capsys):
     commit = hub.add("acme/net", files)
     translator = zoo.load("acme/net", device="cpu")
     assert translator.card == "# A card\n"
@@ -235,7 +235,7 @@ def test_a_cache_without_links_is_verified_by_the_catalogues_digest_only(hub, fi
     hub.forget()
     assert fetch(Pin(repo="acme/net", revision=commit), Access()) == folder
     assert hub.asked() == []
-    sha256 = re.search(r"[0-9a-f]{64}", cached.mismatch(folder / WEIGHTS_FILE, "0" * 64).found)[0]
+    sha256 = re.search(r"[0-9a-f]{64}", cached.mismatch(folder / WEIGHTS_FILE, "0" * 64))[0]
     assert fetch(Pin(repo="acme/net", revision=commit, sha256=sha256), Access()) == folder
     assert hub.asked() == []
 

@@ -168,13 +168,13 @@ def test_ctrl_c_says_how_to_go_on(hub, results):
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     wait_for(lambda: fault.times < -1)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=300)
+    _, message = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert len(told.splitlines()) == 2 and "run the same command again" in told
+    assert len(message.splitlines()) == 2 and "run the same command again" in message
 
 
 @pytest.mark.parametrize(
-    ("token", "repo", "told"),
+    ("token", "repo", "message"),
     [
         ("", "acme/blocks", "there is no token for the Hub. Run: hf auth login"),
         ("hf_expired", "acme/blocks", "refuses your token"),
@@ -189,13 +189,13 @@ def test_ctrl_c_says_how_to_go_on(hub, results):
         (WRITER, "acme/" + 100 * "x", "cannot be a repository's name"),
     ],
 )
-def test_what_may_not_be_is_told_in_one_line_before_any_upload(hub, publication, monkeypatch, token, repo, told):
+def test_what_may_not_be_is_reported_in_one_line_before_any_upload(hub, publication, monkeypatch, token, repo, message):
     hub.add("acme/theirs", {"README.md": b"theirs"})
     hub.add("acme/llama", {"config.json": b'{"model_type": "llama"}', "model.safetensors": b"0" * 99})
     hub.add("acme/onnx", {"model.safetensors": b"0" * 99})
     hub.forget()
     monkeypatch.setenv("HF_TOKEN", token)
-    with pytest.raises(UsageError, match=re.escape(told)) as raised:
+    with pytest.raises(UsageError, match=re.escape(message)) as raised:
         publish(publication.files, repo)
     assert raised.value.fix and "\n" not in str(raised.value)
     assert not hub.asked("PUT|batch|xet-write") and not hub.asked(COMMIT)
@@ -220,7 +220,7 @@ def test_a_license_that_the_hub_does_not_know_leaves_no_repository_behind(hub, r
 
 
 @pytest.mark.parametrize("pattern", ["GET /api/models", COMMIT, "PUT"])
-def test_a_hub_that_breaks_down_is_told(hub, publication, monkeypatch, pattern):
+def test_a_hub_that_breaks_down_is_reported(hub, publication, monkeypatch, pattern):
     monkeypatch.setattr("time.sleep", lambda _: None)  # the client's pauses between its tries
     hub.fail("status", pattern, status=500)
     with pytest.raises(
@@ -231,7 +231,7 @@ def test_a_hub_that_breaks_down_is_told(hub, publication, monkeypatch, pattern):
     assert publish(publication.files, "acme/blocks").changed
 
 
-def test_no_network_is_told_and_offline_asks_nobody(publication, monkeypatch):
+def test_no_network_is_reported_and_offline_sends_no_request(publication, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", WRITER)
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(ZooError, match=r"cannot be reached .*Check the connection"):

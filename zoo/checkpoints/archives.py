@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from zoo.checkpoints.entries import MalformedError, TensorEntry, grouped, shown
+from zoo.checkpoints.entries import Groups, MalformedError, WeightsFile, grouped, shown
 from zoo.checkpoints.pickles import MOST_BYTES, PickleStream, read_pickle
 
 ZIP_START = b"PK\x03\x04"
@@ -20,33 +20,27 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 """The first pickle of the older form."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SavedFile:
-    """The content of a file of torch.save."""
-
-    container: str
-    groups: Mapping[str, Mapping[str, TensorEntry]]
-    """Tensors by name, for each dict that holds some, by its path."""
-    objects: tuple[str, ...]
-    """Classes and functions of the other objects."""
-    storages: Mapping[str, Callable[[], bytes]]
-    """Functions that read the values of a storage while the file is open; each raises MalformedError and OSError."""
+Storages = Mapping[str, Callable[[], bytes]]
+"""Functions that read the values of a storage while the file is open; each raises MalformedError and OSError."""
 
 
-def read_saved(file: IO[bytes], size: int) -> SavedFile:
-    """Return the content of a file of torch.save.
+def read_saved(path: Path, file: IO[bytes]) -> tuple[WeightsFile, Storages]:
+    """Return the content of a file of torch.save, and its storages.
 
     Raises:
         UnsafeError: its pickle names a global that only an attack needs, or holds objects and no tensors.
         MalformedError: it is not such a file, is cut off, or was changed.
     """
+    size = path.stat().st_size
     file.seek(0)
     is_archive = file.read(len(ZIP_START)) == ZIP_START
     file.seek(0)
-    return _read_zip(file) if is_archive else _read_pickles(file, size)
+    stream, groups, storages = _read_zip(file) if is_archive else _read_pickles(file, size)
+    container = "PyTorch zip archive" if is_archive else "PyTorch pickles, as before 2020"
+    return WeightsFile(path=path, container=container, size=size, groups=groups, objects=stream.objects), storages
 
 
-def _read_zip(file: IO[bytes]) -> SavedFile:
+def _read_zip(file: IO[bytes]) -> tuple[PickleStream, Groups, Storages]:
     try:
         archive = ZipFile(_BoundedFile(file))
         prefix = _prefix(archive)
@@ -65,10 +59,10 @@ def _read_zip(file: IO[bytes]) -> SavedFile:
     # All that zipfile raises where an archive was cut off or changed: it checks little before it computes with what it reads.
     except (BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, OverflowError) as error:
         raise MalformedError("its zip archive is cut off or was changed") from error
-    return SavedFile(container="PyTorch zip archive", groups=groups, objects=stream.objects, storages=storages)
+    return stream, groups, storages
 
 
-def _read_pickles(file: IO[bytes], size: int) -> SavedFile:
+def _read_pickles(file: IO[bytes], size: int) -> tuple[PickleStream, Groups, Storages]:
     """Return the content of the older form.
 
     Five pickles: a magic number, the form's version, the machine's byte order, the tree, and the keys of its storages; then each
@@ -96,8 +90,7 @@ def _read_pickles(file: IO[bytes], size: int) -> SavedFile:
             raise MalformedError("the values of a storage are missing or cut off")
         storages[key] = partial(_slice, file, start + 8, values.bytes)
         start += 8 + values.bytes
-    container = "PyTorch pickles, as before 2020"
-    return SavedFile(container=container, groups=groups, objects=stream.objects, storages=storages)
+    return stream, groups, storages
 
 
 class _BoundedFile(io.BufferedIOBase):
@@ -134,7 +127,7 @@ def _prefix(archive: ZipFile) -> str:
     return found[0].rpartition("/")[0]
 
 
-def _groups(stream: PickleStream, tree: Any) -> dict[str, dict[str, TensorEntry]]:
+def _groups(stream: PickleStream, tree: Any) -> Groups:
     """Return the tensors of a tree; objects without any are refused."""
     groups = grouped(tree)
     if not groups:

@@ -84,7 +84,7 @@ def check_name(name: str) -> str:
     # Each beginning of a nested name may be the module: `os.path` and `system`, or `os` and `path.system`.
     words = name.split(".")
     modules = {".".join(words[:count]) for count in range(1, len(words))}
-    if modules & _ATTACKS and name not in _HARMLESS and name not in CONSTRUCTORS:
+    if modules & _ATTACKS and name not in _HARMLESS and name not in GLOBALS:
         raise UnsafeError(f"loading it would call {shown(name)}, as an attack would")
     return name
 
@@ -180,9 +180,9 @@ _STORAGE_TYPES = {
     for module in ("torch", "torch.cuda", "torch.storage")
     for name, dtype in _STORAGES.items()
 }
-TYPES: Mapping[str, GlobalName] = {name: GlobalName(name) for name in (*_DTYPES, *_STORAGE_TYPES, "torch.Tensor")}
 ORDERED = ("collections.OrderedDict", "collections.Counter")
-CONSTRUCTORS: Mapping[str, Callable[..., Any]] = {
+GLOBALS: Mapping[str, GlobalName | Callable[..., Any]] = {
+    **{name: GlobalName(name) for name in (*_DTYPES, *_STORAGE_TYPES, "torch.Tensor")},
     "collections.defaultdict": _by_default,
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,

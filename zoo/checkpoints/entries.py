@@ -70,6 +70,10 @@ class TensorEntry:
         return self.count * SAMPLES[self.dtype]
 
 
+Groups = Mapping[str, Mapping[str, TensorEntry]]
+"""Tensors by name, for each dict that holds some, by its path in the file (`state_dict`); the outermost path is empty."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class WeightsFile:
     """A file that `zoo.checkpoints.peek.peek` inspected."""
@@ -79,8 +83,7 @@ class WeightsFile:
     """The file's form, e.g. `PyTorch zip archive`."""
     size: int
     """Bytes of the file."""
-    groups: Mapping[str, Mapping[str, TensorEntry]]
-    """Tensors by name, for each dict that holds some, by its path in the file (`state_dict`); the outermost path is empty."""
+    groups: Groups
     metadata: Mapping[str, str] = field(default_factory=dict)
     """The texts in the header of a safetensors file."""
     objects: tuple[str, ...] = ()

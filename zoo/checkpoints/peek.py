@@ -58,8 +58,7 @@ def _peek(path: Path, file: IO[bytes]) -> WeightsFile:
         tensors, metadata = read_header(file, size)
         found = WeightsFile(path=path, container=SAFETENSORS, size=size, groups=grouped(tensors), metadata=metadata)
     else:
-        saved = read_saved(file, size)
-        found = WeightsFile(path=path, container=saved.container, size=size, groups=saved.groups, objects=saved.objects)
+        found, _ = read_saved(path, file)
     if not found.groups:
         raise MalformedError("it holds no tensors")
     return found

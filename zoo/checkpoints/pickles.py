@@ -8,17 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import IO, Any, ClassVar
 
-from zoo.checkpoints.constructors import (
-    CONSTRUCTORS,
-    ORDERED,
-    PLAIN,
-    TYPES,
-    StandIn,
-    Storage,
-    check_key,
-    check_name,
-    storage,
-)
+from zoo.checkpoints.constructors import GLOBALS, ORDERED, PLAIN, StandIn, Storage, check_key, check_name, storage
 from zoo.checkpoints.entries import MalformedError, UnsafeError, shown
 
 MOST_BYTES = 64 * 2**20
@@ -115,14 +105,11 @@ class _Reader(pickle._Unpickler):
         self.stream = stream
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return the stand-in of a global."""
         text = check_name(f"{module}.{name}")
         if text in ORDERED:
             return self.ordered
-        if text in CONSTRUCTORS:
-            return CONSTRUCTORS[text]
-        if text in TYPES:
-            return TYPES[text]
+        if text in GLOBALS:
+            return GLOBALS[text]
         return self.stream.stand_ins.setdefault(text, type("StandIn", (StandIn,), {"__slots__": ()}))
 
     def persistent_load(self, identity: Any) -> Any:
@@ -137,18 +124,14 @@ class _Reader(pickle._Unpickler):
         return values
 
     def ordered(self, pairs: Any = ()) -> dict[Any, Any]:
-        """Return the dict of an OrderedDict or Counter."""
         if isinstance(pairs, dict):
             return pairs
-        if not isinstance(pairs, list | tuple):
-            raise MalformedError("an OrderedDict is not made of pairs")
         self.stream.work(len(pairs))
-        if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+        if not all(isinstance(each, list | tuple) for each in (pairs, *pairs)) or any(len(pair) != 2 for pair in pairs):
             raise MalformedError("an OrderedDict is not made of pairs")
         return {check_key(pair[0]): pair[1] for pair in pairs}
 
     def put(self, index: int) -> None:
-        """Store the topmost value in the memo."""
         if not 0 <= index < MOST_MEMOS:
             raise MalformedError("its pickle stores more than it holds")
         self.memo[index] = self.stack[-1]
@@ -178,13 +161,11 @@ class _Reader(pickle._Unpickler):
             raise MalformedError("its pickle sets the state of something that is not a dict")
 
     def push_dict(self) -> None:
-        """Push a dict of the keys and values since the mark."""
         items = self.pop_mark()
         self.append({})
         self.update(items)
 
     def set_item(self) -> None:
-        """Set the topmost key and value of the dict below them."""
         value, key = self.stack.pop(), self.stack.pop()
         self.update([key, value])
 

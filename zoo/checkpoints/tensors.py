@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.checkpoints.archives import read_saved
-from zoo.checkpoints.entries import MalformedError, StorageView, TensorEntry, UnsafeError, WeightsFile, join, shown
+from zoo.checkpoints.entries import MalformedError, StorageView, TensorEntry, UnsafeError, WeightsFile, shown
 from zoo.checkpoints.formats import Network
 from zoo.checkpoints.peek import SAFETENSORS
 from zoo.errors import ZooError
@@ -55,8 +55,8 @@ def _saved(path: Path, wanted: Sequence[str]) -> dict[str, Tensor]:
     """Return those of the wanted tensors that a file of torch.save has, each with its own memory."""
     try:
         with path.open("rb") as file:
-            saved = read_saved(file, path.stat().st_size)
-            entries = {join(part, key): entry for part, group in saved.groups.items() for key, entry in group.items()}
+            found, readers = read_saved(path, file)
+            entries = found.tensors
             storages: dict[str, bytearray] = {}
             tensors = {}
             for name, entry in ((name, entries[name]) for name in wanted if name in entries):
@@ -64,7 +64,7 @@ def _saved(path: Path, wanted: Sequence[str]) -> dict[str, Tensor]:
                     raise MalformedError(f"{shown(name)} is a view that is computed when it is loaded")
                 key = entry.view.key
                 if key not in storages:
-                    storages[key] = bytearray(saved.storages[key]())
+                    storages[key] = bytearray(readers[key]())
                 tensors[name] = _tensor(entry, entry.view, storages[key])
             return tensors
     except (MalformedError, UnsafeError, OSError) as error:

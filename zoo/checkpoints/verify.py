@@ -68,11 +68,7 @@ def check_network(folder: Path, network: nn.Module, channels: int, side: int) ->
 
 
 def _watched(folder: Path, network: nn.Module, run: Callable[[], Any]) -> tuple[Tensor, Any]:
-    """Return a network's own output and the result of `run`.
-
-    Raises:
-        ZooError: a layer with tensors was not called.
-    """
+    """Return a network's own output and the result of `run`."""
     outputs: list[Tensor] = []
     unused = {
         name

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace as change
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +17,8 @@ from zoo.errors import UsageError, ZooError
 if TYPE_CHECKING:
     from zoo.hub.publication import Publication
     from zoo.run.store import Run
+
+    Deliver = Callable[[Publication], dict[str, Any]]
 
 
 def publish(
@@ -48,7 +52,9 @@ def publish(
     if out and not dry_run:
         raise UsageError("-o is the folder of a dry run", "Add --dry-run, or leave -o out")
     single = results is None
-    deliver = _write_to(out, inside=not single) if dry_run else _publish_with(private=private, replace=single)
+    deliver: Deliver = partial(_upload, private=private, replace=single)
+    if dry_run:
+        deliver = partial(_write, out=out, inside=not single)
     if results is not None:
         if run or to or not org:
             raise UsageError("--from publishes a whole folder", "Run: zoo publish --from RESULTS --org ORG")
@@ -68,7 +74,7 @@ def _publish_all(
     results: Path,
     org: str,
     license_: str,
-    deliver: Callable[[Publication], dict[str, Any]],
+    deliver: Deliver,
     *,
     dry_run: bool,
     as_json: bool,
@@ -127,46 +133,37 @@ def _check(repo: str, dry_run: bool) -> None:
         require_token()
 
 
-def _publish_with(*, private: bool, replace: bool) -> Callable[[Publication], dict[str, Any]]:
-    from dataclasses import replace as change
-
+def _upload(publication: Publication, *, private: bool, replace: bool) -> dict[str, Any]:
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
     from zoo.hub.publish import publish as commit
 
     if not sys.stderr.isatty():
         disable_progress_bars()
-
-    def deliver(publication: Publication) -> dict[str, Any]:
-        note(f"publishing {publication.repo} ({publication.row.size / 1e6:.1f} MB of weights)")
-        done = commit(publication.files, publication.repo, private=private, replace=replace)
-        seen = "private" if done.private else "public"
-        return {
-            "repo": done.repo,
-            "state": f"published, {seen}" if done.changed else f"unchanged, {seen}: no commit was made",
-            "pin": done.pin,
-            "url": done.url,
-            "row": change(publication.row, revision=done.revision),
-        }
-
-    return deliver
+    note(f"publishing {publication.repo} ({publication.row.size / 1e6:.1f} MB of weights)")
+    done = commit(publication.files, publication.repo, private=private, replace=replace)
+    visibility = "private" if done.private else "public"
+    return {
+        "repo": done.repo,
+        "state": f"published, {visibility}" if done.changed else f"unchanged, {visibility}: no commit was made",
+        "pin": done.pin,
+        "url": done.url,
+        "row": change(publication.row, revision=done.revision),
+    }
 
 
-def _write_to(out: Path | None, *, inside: bool) -> Callable[[Publication], dict[str, Any]]:
+def _write(publication: Publication, *, out: Path | None, inside: bool) -> dict[str, Any]:
     from zoo.hub.publication import write_publication
 
-    def deliver(publication: Publication) -> dict[str, Any]:
-        name = publication.repo.partition("/")[2]
-        folder = Path(name) if out is None else out / name if inside else out
-        write_publication(publication, folder)
-        return {
-            "repo": publication.repo,
-            "state": "written, not published",
-            "folder": str(folder),
-            "row": publication.row,
-        }
-
-    return deliver
+    name = publication.repo.partition("/")[2]
+    folder = Path(name) if out is None else out / name if inside else out
+    write_publication(publication, folder)
+    return {
+        "repo": publication.repo,
+        "state": "written, not published",
+        "folder": str(folder),
+        "row": publication.row,
+    }
 
 
 def _interruptible(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -74,27 +74,18 @@ def names() -> list[str]:
 
 def _row(entry: CatalogEntry) -> dict[str, Any]:
     weights = entry.weights
-    return {
-        "kind": WEIGHTS,
-        "name": weights.name,
-        "summary": weights.summary,
-        "published": bool(weights.repo or weights.folder),
-        "dataset": weights.dataset,
-        "recipe": weights.recipe,
-        "repo": weights.repo,
-        "revision": weights.revision,
-        "folder": weights.folder,
-        "file": weights.file,
-        "sha256": weights.sha256,
-        "size": weights.size,
-        "license": weights.license,
-        "scores": dict(weights.scores),
-        "train": weights.train,
-        "publish": entry.publish,
-        "plugin": entry.plugin.name,
-        "distribution": entry.plugin.distribution,
-        "version": entry.plugin.version,
-    }
+    return (
+        {"kind": WEIGHTS}
+        | vars(weights)
+        | {
+            "published": bool(weights.repo or weights.folder),
+            "scores": dict(weights.scores),
+            "publish": entry.publish,
+            "plugin": entry.plugin.name,
+            "distribution": entry.plugin.distribution,
+            "version": entry.plugin.version,
+        }
+    )
 
 
 def _print_entry(entry: CatalogEntry) -> None:

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
+def endpoint() -> str:
+    """Return the address of the Hub, or of a mirror by `$HF_ENDPOINT`; it imports the client, which takes time."""
+    from huggingface_hub import constants
+
+    return constants.ENDPOINT
+
+
 @dataclass(frozen=True, kw_only=True)
 class Access:
     """How a user reaches the Hub."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from zoo.errors import UsageError
-from zoo.hub.access import Pin
+from zoo.hub.access import Pin, endpoint
 from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 
 REPOSITORY = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>(?!.*\.\.)\w[\w./-]*))?")
@@ -75,11 +75,7 @@ def _pin(path: str) -> Pin | None:
 
 
 def _path(source: str) -> str | None:
-    """Return what follows the host of an address; None for other texts.
-
-    Raises:
-        UsageError: the host is not a Hub.
-    """
+    """Return what follows the host of an address; None for other texts."""
     scheme, separator, rest = source.strip().partition("://")
     if separator and scheme.lower() == "hf":
         return rest.strip("/")
@@ -89,9 +85,7 @@ def _path(source: str) -> str | None:
     rest = f"{host.rpartition('@')[2].lower()}/{path}" if separator else f"{host.lower()}/{path}"
     bases = list(HOSTS)
     if separator or "/" in path:  # only for an address: importing the client takes time
-        from huggingface_hub import constants
-
-        host, _, path = constants.ENDPOINT.partition("://")[2].partition("/")
+        host, _, path = endpoint().partition("://")[2].partition("/")
         bases.append(f"{host.lower()}/{path}".strip("/"))
     for base in bases:
         if rest.startswith(f"{base}/"):

@@ -27,26 +27,13 @@ DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mismatch:
-    """A file whose content is not what was published."""
-
-    expected: str
-    found: str
-    """Hex digests."""
-    bytes: int
-
-    def __str__(self) -> str:
-        kind = "SHA-256" if len(self.expected) == 64 else "git id"
-        return f"{kind} {self.found} ({self.bytes:,} bytes), and the published file has {self.expected}"
-
-
-@dataclass(frozen=True, kw_only=True)
 class CachedModel:
     """The files of a commit in one cache."""
 
     paths: Mapping[str, Path | None]
     """The files that a model needs, by name."""
-    mismatches: Mapping[str, Mismatch]
+    mismatches: Mapping[str, str]
+    """Files that are damaged, with both digests."""
     unverified: tuple[str, ...]
     """Files in the cache whose digest is not known on this machine."""
 
@@ -122,8 +109,8 @@ def digest_of(path: Path) -> str:
     return name if DIGEST.fullmatch(name) else ""
 
 
-def mismatch(path: Path, digest: str = "") -> Mismatch | None:
-    """Return how a cached file differs from what was published; None where it does not, or where no digest is known.
+def mismatch(path: Path, digest: str = "") -> str:
+    """Return the digests of a cached file and of the published one; empty where they agree, or where none is known.
 
     Args:
         path: the file in the cache.
@@ -131,15 +118,17 @@ def mismatch(path: Path, digest: str = "") -> Mismatch | None:
     """
     expected = digest or digest_of(path)
     if not expected:
-        return None
+        return ""
     size = path.stat().st_size
     if len(expected) == 64:
-        found = [sha256_of(path)]
+        kind, found = "SHA-256", [sha256_of(path)]
     else:
         content = path.read_bytes()
         # Mirrors may name a small file by its plain SHA-1.
-        found = [hashlib.sha1(start + content).hexdigest() for start in (b"blob %d\0" % size, b"")]
-    return None if expected in found else Mismatch(expected=expected, found=found[0], bytes=size)
+        kind, found = "git id", [hashlib.sha1(start + content).hexdigest() for start in (b"blob %d\0" % size, b"")]
+    if expected in found:
+        return ""
+    return f"{kind} {found[0]} ({size:,} bytes), and the published file has {expected}"
 
 
 def free_space(cache: Path) -> int:

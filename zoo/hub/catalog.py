@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import ZooError
 from zoo.hookspec import Weights
 from zoo.plugins import Plugin, installed
 from zoo.registry import natural
@@ -52,22 +52,6 @@ def list_weights(pattern: str = "*") -> list[CatalogEntry]:
 def find_weights(name: str) -> CatalogEntry | None:
     """Return the row of this name, or None."""
     return next((row for row in list_weights() if row.name == name), None)
-
-
-def unknown(name: str) -> UsageError:
-    """Return the error to show for an unknown name."""
-    return UsageError(
-        f"no weights are named {name!r}, and there is no folder of that name here",
-        did_you_mean(name, [row.name for row in list_weights()]) or "Run: zoo list weights",
-    )
-
-
-def not_published(row: CatalogEntry) -> ZooError:
-    """Return the error to show for weights that are not published."""
-    return UsageError(
-        f"the weights {row.name} ({row.weights.summary}) are not published yet",
-        f"Run: {row.weights.train}, then: {row.publish}; the run folder loads too: zoo.load('results/RUN')",
-    )
 
 
 def bundled_folder(row: CatalogEntry) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from zoo.errors import UsageError, ZooError
 from zoo.files import temporary_folder, why_not_writable
 from zoo.hub import cached
-from zoo.hub.access import Access, Pin
+from zoo.hub.access import Access, Pin, endpoint
 from zoo.hub.cached import CachedModel
 from zoo.hub.errors import cannot_cache, client_errors
 from zoo.hub.requests import Listing, log, look_up, send
@@ -78,11 +78,7 @@ def _download(requested: Pin, listing: Listing, access: Access) -> Path:
 
 
 def _with_space(pin: Pin, sizes: dict[str, int], access: Access) -> Access:
-    """Return an access whose cache can be written and has room for these files.
-
-    Raises:
-        ZooError: the disk is too full.
-    """
+    """Return an access whose cache can be written and has room for these files."""
     if access.cache_dir is None and (error := why_not_writable(access.cache)):
         other = temporary_folder() / "cache" / "huggingface"
         why = error.strerror or error
@@ -98,8 +94,6 @@ def _with_space(pin: Pin, sizes: dict[str, int], access: Access) -> Access:
 
 def _download_file(pin: Pin, name: str, digest: str, access: Access) -> Path:
     """Return a verified file of a commit; a damaged one is downloaded once more."""
-    from huggingface_hub import constants
-
     client = access.client()
 
     def download(*, force: bool) -> Path:
@@ -119,7 +113,7 @@ def _download_file(pin: Pin, name: str, digest: str, access: Access) -> Path:
         fault = cached.mismatch(path, digest)
     if fault:
         raise ZooError(
-            f"{name} of {pin} is not what was published: {constants.ENDPOINT} sent it twice with {fault}",
+            f"{name} of {pin} is not what was published: {endpoint()} sent it twice with {fault}",
             "It is not used. Try again later, or write to its owner",
         )
     return path

@@ -1,16 +1,20 @@
-"""The errors of the Hub's client as one `ZooError`: what was requested, what was found, how to fix it. Imports no torch."""
+"""The errors of downloads and uploads as one `ZooError`: what was requested, what was found, how to fix it. Imports no torch."""
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.hub.access import Access, Pin
+from zoo.files import cannot_write
+from zoo.hub.access import Access, Pin, endpoint
 from zoo.hub.cached import last_commit
 
-LOG_IN = "hf auth login"
+LOG_IN, AGAIN = "hf auth login", "Run the same command again"
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses after which the same request may succeed."""
 
@@ -45,7 +49,7 @@ def is_transient(error: BaseException) -> bool:
 
 def explain(error: BaseException, pin: Pin, access: Access) -> ZooError:
     """Return the error to show for a download that failed."""
-    from huggingface_hub import constants, errors
+    from huggingface_hub import errors
 
     error = root_cause(error)
     if isinstance(error, errors.RepositoryNotFoundError | errors.RevisionNotFoundError | errors.HFValidationError):
@@ -59,16 +63,16 @@ def explain(error: BaseException, pin: Pin, access: Access) -> ZooError:
     if isinstance(error, ValueError):  # such as HTML in place of JSON
         return malformed(pin.repo, error)
     return ZooError(
-        f"{pin.repo} cannot be fetched from {constants.ENDPOINT}: {_first_line(error)}",
+        f"{pin.repo} cannot be fetched from {endpoint()}: {_first_line(error)}",
         f"Check the connection, and HF_ENDPOINT if you set it{_or_cached(pin, access)}",
     )
 
 
 def _not_readable(error: BaseException, pin: Pin, access: Access) -> UsageError:
     """Return the error to show where the repository or its revision does not exist or is closed to this user."""
-    from huggingface_hub import constants, errors
+    from huggingface_hub import errors
 
-    repo, hub = pin.repo, constants.ENDPOINT
+    repo, hub = pin.repo, endpoint()
     if isinstance(error, errors.HFValidationError):
         return UsageError(f"{repo!r} is not the name of a repository", "Use ORG/NAME or ORG/NAME@REVISION")
     if isinstance(error, errors.GatedRepoError):  # which is also a RepositoryNotFoundError
@@ -93,10 +97,8 @@ def _not_readable(error: BaseException, pin: Pin, access: Access) -> UsageError:
 
 def malformed(repo: str, error: BaseException) -> ZooError:
     """Return the error to show for an answer that is not in the form of the Hub's."""
-    from huggingface_hub import constants
-
     return ZooError(
-        f"{constants.ENDPOINT} answers for {repo} in a form that is not the Hub's ({_first_line(error)})",
+        f"{endpoint()} answers for {repo} in a form that is not the Hub's ({_first_line(error)})",
         "Check HF_ENDPOINT if you set it, else try again later",
     )
 
@@ -120,11 +122,9 @@ def cannot_cache(what: str, error: BaseException, cache: Path) -> ZooError:
     )
 
 
-def _explain_status(status: int, error: Any, pin: Pin, access: Access) -> ZooError:
+def _explain_status(status: int, error: BaseException, pin: Pin, access: Access) -> ZooError:
     """Return the error to show for a status that has no exception of its own in the client."""
-    from huggingface_hub import constants
-
-    repo, hub = pin.repo, constants.ENDPOINT
+    repo, hub = pin.repo, endpoint()
     text = server_message(error)
     answer = f"{hub} answers {status}{f' ({text})' if text else ''}"
     if status == 401:
@@ -144,6 +144,68 @@ def _explain_status(status: int, error: Any, pin: Pin, access: Access) -> ZooErr
 def _or_cached(pin: Pin, access: Access) -> str:
     commit = "" if pin.is_commit else last_commit(pin, access)
     return f"; the last download loads as {pin.repo}@{commit}" if commit else ""
+
+
+@contextmanager
+def explained_upload(repo: str) -> Iterator[None]:
+    """Turn the client's errors into one; nothing is published then, since a commit is made completely or not at all.
+
+    Raises:
+        UsageError: the token is refused or may not write there.
+        ZooError: somebody else changed the repository in between, the card is refused, or the Hub does not answer.
+    """
+    try:
+        yield
+    except ZooError:
+        raise
+    except client_errors() as error:
+        raise _explain_upload(error, repo) from error
+    except (AttributeError, LookupError, TypeError) as error:  # from an answer that the client does not expect
+        raise malformed(repo, error) from error
+
+
+def _explain_upload(error: BaseException, repo: str) -> ZooError:
+    from huggingface_hub import constants
+
+    hub = endpoint()
+    if isinstance(error, RuntimeError) and error.__cause__:  # the client wraps what an upload raised
+        return _explain_upload(error.__cause__, repo)
+    if status := status_of(error):
+        return _explain_upload_status(status, server_message(error), repo)
+    if isinstance(error, ValueError) and "JSON" in type(error).__name__:  # such as HTML in its place
+        return malformed(repo, error)
+    if isinstance(error, ValueError):
+        return ZooError(
+            f"{hub} refuses the model card of {repo}: {_card_faults(str(error))}",
+            "Correct the front matter of its README.md on the Hub, or the license",
+        )
+    if is_local(error):
+        return cannot_write(getattr(error, "filename", None) or constants.HF_HOME, OSError(*error.args))
+    return ZooError(
+        f"{repo} was not published: {hub} cannot be reached ({_first_line(error)})",
+        f"Check the connection, and HF_ENDPOINT if you set it. {AGAIN}",
+    )
+
+
+def _explain_upload_status(status: int, message: str, repo: str) -> ZooError:
+    hub, why = endpoint(), f" ({message})" if message else ""
+    if status == 401:
+        return UsageError(f"{hub} refuses your token{why}", f"Run: {LOG_IN}, or correct the token in HF_TOKEN")
+    if status in (402, 403, 404):
+        owner = repo.partition("/")[0]
+        fix = f"Run: {LOG_IN}, with a token that may write to {owner}, or choose a name of your own"
+        return UsageError(f"your token may not write to {repo}{why}", fix)
+    if status == 412:
+        return ZooError(f"somebody else changed {repo} in between; nothing was published", f"{AGAIN} to build on that")
+    return ZooError(f"{repo} was not published: {hub} answers {status}{why}", f"{AGAIN} later")
+
+
+def _card_faults(text: str) -> str:
+    """Return the Hub's messages about a card; the client passes on its JSON in one place and lines of text in another."""
+    try:
+        return "; ".join(fault["message"] for fault in msgspec.json.decode(text)["errors"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return " ".join(text.split())
 
 
 def status_of(error: BaseException) -> int:

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.errors import UsageError, ZooError
+from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.files import expand
 from zoo.hub.access import Access, Pin
 from zoo.hub.addresses import is_address, repository
 from zoo.hub.cached import mismatch
-from zoo.hub.catalog import CatalogEntry, bundled_folder, find_weights, not_published, unknown
+from zoo.hub.catalog import CatalogEntry, bundled_folder, find_weights, list_weights
 from zoo.hub.download import fetch
 from zoo.hub.errors import is_no_repository
 from zoo.model_folder import WEIGHTS_FILE
@@ -51,7 +51,11 @@ def locate(source: str | Path, access: Access) -> Located:
     pin, exact = repository(source), is_address(source) or "@" in str(source)
     if pin is None or (not exact and path.parent.is_dir()):
         if isinstance(source, str) and re.fullmatch(r"[\w.-]+", source) and not source.startswith("."):
-            raise unknown(source)
+            near = did_you_mean(source, [row.name for row in list_weights()])
+            raise UsageError(
+                f"no weights are named {source!r}, and there is no folder of that name here",
+                near or "Run: zoo list weights",
+            )
         return Located(folder=path)  # reading it raises the error
     try:
         return Located(folder=fetch(pin, access))
@@ -71,7 +75,10 @@ def _locate_row(row: CatalogEntry, access: Access) -> Located:
             raise ZooError(f"the weights {row.name} were changed: {path} has {fault}", fix)
         return located
     if not weights.repo:
-        raise not_published(row)
+        raise UsageError(
+            f"the weights {row.name} ({weights.summary}) are not published yet",
+            f"Run: {weights.train}, then: {row.publish}; the run folder loads too: zoo.load('results/RUN')",
+        )
     pin = Pin(repo=weights.repo, revision=weights.revision, file=weights.file, sha256=weights.sha256)
     return Located(folder=fetch(pin, access), file=weights.file)
 

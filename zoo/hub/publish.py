@@ -15,8 +15,7 @@ import msgspec
 from zoo.checksums import sha256_of
 from zoo.errors import UsageError
 from zoo.hub.access import COMMIT, Access
-from zoo.hub.errors import LOG_IN, malformed
-from zoo.hub.publish_errors import explained
+from zoo.hub.errors import LOG_IN, explained_upload, malformed
 from zoo.hub.readme import update_readme
 from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, ModelConfig
 from zoo.version import __version__
@@ -101,7 +100,7 @@ def publish(files: Files, repo: str, *, private: bool = False, replace: bool = T
     check_repo(repo)
     require_token()
     api = Access().client()
-    with explained(repo):
+    with explained_upload(repo):
         info = _repository(api, repo, private, files[CARD_FILE])
         if not COMMIT.fullmatch(str(info.sha)):  # without it, another commit could be undone
             raise malformed(repo, ValueError(f"the commit is {info.sha!r}"))

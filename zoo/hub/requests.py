@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from zoo.errors import UsageError, ZooError
-from zoo.hub.access import COMMIT, Access, Pin
+from zoo.hub.access import COMMIT, Access, Pin, endpoint
 from zoo.hub.cached import DIGEST
 from zoo.hub.errors import client_errors, explain, is_transient, malformed
 
@@ -58,13 +58,13 @@ def look_up(pin: Pin, access: Access) -> Listing:
     from huggingface_hub import constants
 
     client, timeout = access.client(), constants.HF_HUB_ETAG_TIMEOUT
-    log(f"looking up {pin} at {constants.ENDPOINT}")
+    log(f"looking up {pin} at {endpoint()}")
     info = send(
         lambda: client.model_info(pin.repo, revision=pin.revision, files_metadata=True, timeout=timeout), pin, access
     )
     commit = info.sha if isinstance(info.sha, str) else ""
     if not COMMIT.fullmatch(commit):
-        raise ZooError(f"{constants.ENDPOINT} does not list the commit of {pin}", "Set HF_ENDPOINT to another Hub")
+        raise ZooError(f"{endpoint()} does not list the commit of {pin}", "Set HF_ENDPOINT to another Hub")
     if pin.revision != commit:
         log(f"{pin} is commit {commit}; to stay with it, use {pin.repo}@{commit}")
     files = {file.rfilename: _hub_file(file) for file in info.siblings or [] if isinstance(file.rfilename, str)}

@@ -69,7 +69,7 @@ def test_optional_and_dropped_keys_are_no_difference():
     assert found.match.dropped == ("in.unused",)
 
 
-def test_what_differs_is_told_key_by_key():
+def test_what_differs_is_reported_key_by_key():
     odd = GOOD | entries(extra=(1,), out__weight=(2, 9, 1, 1))
     del odd["in.bias"], odd["out.bias"]
     (found,) = networks(file(root=odd), [OTHER, SMALL])
@@ -84,7 +84,7 @@ def test_a_file_with_nothing_in_common_has_no_nearest_format():
     assert found.nearest == []
 
 
-def test_a_file_of_very_many_tensors_is_told_at_once():
+def test_a_file_of_very_many_tensors_is_identified_at_once():
     many = {f"block{index}.model.1.weight": TensorEntry(shape=(1,), dtype="float32") for index in range(50_000)}
     rows = [row for plugin in installed() for row in plugin.rows.checkpoints]
     start = time.process_time()
@@ -92,7 +92,7 @@ def test_a_file_of_very_many_tensors_is_told_at_once():
     assert time.process_time() - start < 5
 
 
-def test_every_format_of_zoo_is_told_from_every_other():
+def test_every_format_of_zoo_differs_from_every_other():
     from zoo.checkpoints.templates import shapes
 
     rows = [row for plugin in installed() for row in plugin.rows.checkpoints]

@@ -1,4 +1,4 @@
-"""Headers of safetensors that do not fit their file are refused, and good ones told as the library tells them."""
+"""Headers of safetensors that do not fit their file are refused, and good ones message as the library tells them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_form_is_known_by_its_beginning(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("header", "data", "length", "told"),
+    ("header", "data", "length", "message"),
     [
         (GOOD, bytes(31), None, "take 32 bytes, and the file has 31"),
         (GOOD, bytes(33), None, "take 32 bytes, and the file has 33"),
@@ -75,7 +75,7 @@ def test_the_form_is_known_by_its_beginning(tmp_path):
         ({"a" * 1000: GOOD["a"]}, bytes(24), None, "too long a name"),
     ],
 )
-def test_bad_headers_are_told(tmp_path, header, data, length, told):
+def test_bad_headers_are_reported(tmp_path, header, data, length, message):
     path = file(tmp_path / "a.safetensors", header, data, length)
-    with pytest.raises(ZooError, match=told):
+    with pytest.raises(ZooError, match=message):
         peek(path)

@@ -65,8 +65,8 @@ def test_offline_is_one_error_with_url_digest_and_place(file, tmp_path):
     absent = replace(file, url=(tmp_path / "site" / "absent.pth").as_uri())
     with pytest.raises(ZooError) as error:
         find(absent)
-    told = str(error.value)
-    assert f"`{wrong}` is another file (sha256 {sha256_of(wrong)})" in told
+    message = str(error.value)
+    assert f"`{wrong}` is another file (sha256 {sha256_of(wrong)})" in message
     for part in (absent.url, file.sha256, str(tmp_path / "cache" / "weights" / "net.pth")):
         assert part in error.value.fix
 
