@@ -70,9 +70,8 @@ def _download(requested: Pin, listing: Listing, access: Access) -> Path:
     paths = {name: _download_file(pin, name, digests[name], access) for name in names}
     cached.keep_digests(pin, {name: digests[name] or cached.digest_of(path) for name, path in paths.items()})
     if not requested.is_commit and cached.last_commit(requested, access) != pin.revision:
-        with contextlib.suppress(
-            *client_errors()
-        ):  # the client writes down the commit of a branch; nothing is downloaded
+        # The client records the commit of the branch; the file itself is cached.
+        with contextlib.suppress(*client_errors()):
             access.client().hf_hub_download(pin.repo, CONFIG_FILE, revision=requested.revision, cache_dir=access.cache)
     return paths[pin.file].parent
 
