@@ -1,8 +1,7 @@
-"""What results depend on beside names and versions: the source of plugins, the contents of files that options name. No torch.
+"""The code and files that results depend on: the source of plugins, and the contents of files that options name. No torch.
 
-A plugin's source counts unless it is a release: a distribution that an index delivered (no `direct_url.json`), that has a
-version, and whose files are still those of its `RECORD`. All others (editable, local folder, local wheel, edited in place) can
-change while their version stays the same.
+A plugin's source counts unless it is a release: a distribution from an index (no `direct_url.json`) that has a version and
+whose files match its `RECORD`. All others (editable, local folder, local wheel, edited in place) can change under one version.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from zoo.checkpoints.published import sha256_of
+from zoo.checksums import sha256_of
+from zoo.files import expand
 from zoo.plugins import Plugin
 
 SOURCE_SUFFIXES = (".py", ".pyx", ".c", ".cc", ".cpp", ".cu", ".h", ".so")
@@ -25,53 +25,53 @@ SOURCE_SUFFIXES = (".py", ".pyx", ".c", ".cc", ".cpp", ".cu", ".h", ".so")
 
 
 def source_of(plugin: Plugin) -> str:
-    """Return a digest of a plugin's source as it was at the first call of this process; empty for a release.
+    """Return a digest of a plugin's source at the first call of this process; empty for a release.
 
-    The source is all of the package that holds the plugin: for zoo's own plugins the plugin's folder, for others the top-level
-    package, and those packages beside it that the rows' targets name. The layers that zoo shares count by zoo's version.
+    The source is the whole package of the plugin: for zoo's own plugins the plugin's folder, for others the top-level package
+    and the packages of its components' targets in the same folder. zoo's shared layers count by zoo's version.
     """
     targets = {component.target.partition(":")[0] for component in plugin.components}
     return _source(plugin.distribution, plugin.module, plugin.builtin, tuple(sorted(targets)))
 
 
 def files_of(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return the SHA-256 of each file that a value of a config names, by the value's place in it, e.g. `weights`.
+    """Return the SHA-256 of each file that a value of a config names, by the value's path in it, e.g. `weights`.
 
-    A value names a file where it is text and there is such a file, seen from the working folder.
+    A value names a file where it is text and there is such a file, relative to the working folder.
     """
     found: dict[str, str] = {}
     for name, value in config.items():
-        place = f"{prefix}{name}"
+        key = f"{prefix}{name}"
         if isinstance(value, Mapping):
-            found |= files_of(value, f"{place}.")
+            found |= files_of(value, f"{key}.")
         elif isinstance(value, list | tuple):
-            found |= files_of({str(number): each for number, each in enumerate(value)}, f"{place}.")
+            found |= files_of({str(number): each for number, each in enumerate(value)}, f"{key}.")
         elif isinstance(value, str) and (digest := _digest_of_named(value)):
-            found[place] = digest
+            found[key] = digest
     return found
 
 
 def with_contents(config: Mapping[str, Any], files: Mapping[str, str], prefix: str = "") -> dict[str, Any]:
-    """Return a config with the contents of files, by their SHA-256, in the place of their paths."""
+    """Return a config with the SHA-256 of files in place of their paths."""
 
-    def told(value: Any, place: str) -> Any:
+    def replaced(value: Any, key: str) -> Any:
         if isinstance(value, Mapping):
-            return with_contents(value, files, f"{place}.")
+            return with_contents(value, files, f"{key}.")
         if isinstance(value, list | tuple):
-            return [told(each, f"{place}.{number}") for number, each in enumerate(value)]
-        return f"sha256:{files[place]}" if place in files else value
+            return [replaced(each, f"{key}.{number}") for number, each in enumerate(value)]
+        return f"sha256:{files[key]}" if key in files else value
 
-    return {name: told(value, f"{prefix}{name}") for name, value in config.items()}
+    return {name: replaced(value, f"{prefix}{name}") for name, value in config.items()}
 
 
 def _digest_of_named(text: str) -> str:
     """Return the SHA-256 of the file that a text names; empty where it names none."""
     if not text or len(text) > 4096 or "\0" in text:
         return ""
-    path = Path(text).expanduser() if text.startswith("~") else Path(text)
+    path = expand(text)
     try:
         return sha256_of(path.resolve()) if path.is_file() else ""
-    except (OSError, RuntimeError):  # no home folder, a name that is too long: no file
+    except OSError:  # too long a name
         return ""
 
 
@@ -91,29 +91,28 @@ def _source(name: str, module: str, builtin: bool, targets: tuple[str, ...]) -> 
 
 
 def _roots(module: str, builtin: bool, targets: tuple[str, ...], dist: Distribution | None) -> dict[Path, str]:
-    """Return the packages and modules that hold a plugin's source, with what stands before their names in a RECORD."""
+    """Return the packages and modules that hold a plugin's source, with the parents of each as a RECORD writes them."""
     own = _location(module, 2 if builtin else 1)
     if own is None:
         return {}
     roots = dict([own])
     if not builtin:
         folder = own[0].parent
-        delivered = {path.parts[0] for path in dist.files or ()} if dist and folder.name == "site-packages" else None
+        packaged = {path.parts[0] for path in dist.files or ()} if dist and folder.name == "site-packages" else None
         for target in targets:
             found = _location(target, 1)
-            if found and found[0].parent == folder and (delivered is None or found[0].name in delivered):
+            if found and found[0].parent == folder and (packaged is None or found[0].name in packaged):
                 roots |= dict([found])
     return roots
 
 
 def _location(module: str, least: int) -> tuple[Path, str] | None:
-    """Return the folder or file of the outermost package of a module that is no namespace, at least so many names deep, with
-    the names before its own as a path."""
+    """Return the folder or file of a module's outermost package that has `least` names and is no namespace, and its parents."""
     names = module.split(".")
     for depth in range(min(least, len(names)), len(names) + 1):
         try:
             spec = find_spec(".".join(names[:depth]))
-        except Exception:  # whatever a parent package raises when it is imported
+        except Exception:  # anything that a parent package raises at import
             return None
         if spec is None:
             return None
@@ -125,15 +124,13 @@ def _location(module: str, least: int) -> tuple[Path, str] | None:
 
 
 def _is_release(dist: Distribution, digests: Mapping[str, str]) -> bool:
-    """Return whether a distribution came from an index and these of its files, by path, are as they were delivered."""
+    """Return whether a distribution came from an index and these of its files, by path, are unchanged."""
     if dist.read_text("direct_url.json") or dist.metadata["Version"] in (None, "", "0.0.0"):
         return False
     recorded = {
         str(path): path.hash.value for path in dist.files or () if path.hash is not None and path.hash.mode == "sha256"
     }
-    return all(recorded.get(path) == _as_recorded(digest) for path, digest in digests.items())
-
-
-def _as_recorded(digest: str) -> str:
-    """Return a hex digest as a wheel's RECORD writes it."""
-    return base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("=")
+    as_recorded = {
+        path: base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("=") for path, digest in digests.items()
+    }
+    return all(recorded.get(path) == digest for path, digest in as_recorded.items())

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from zoo.checkpoints.entries import shown
-from zoo.checksums import is_run, repair, require_whole
+from zoo.checksums import is_run, repair, require_undamaged
 from zoo.composition import digest
-from zoo.converted_config import Converted, NetworkConfig, refuse_network
 from zoo.data.layout import DatasetInfo
 from zoo.errors import DamagedError, UsageError, ZooError
 from zoo.files import write_atomically
@@ -32,38 +31,82 @@ MOST_CONFIG = 64 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
+class SourceFile:
+    """Another program's file, which weights were converted from."""
+
+    format: str
+    """Name of the checkpoint format."""
+    title: str
+    """A description, e.g. `CycleGAN ResNet-9 generator, instance norm, 3 -> 3, from pytorch-CycleGAN-and-pix2pix`."""
+    file: str
+    """Its name, without folders."""
+    sha256: str
+    part: str = ""
+    """The part of the file that holds the network, where it holds several."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """What `config.json` says: how to build the network and what it was trained on."""
+    """The content of `config.json`: how to build the network, and its training data."""
 
     zoo_version: str = __version__
     recipe: Recipe
     dataset: DatasetInfo
     plugins: dict[str, dict[str, str]]
     """Plugin, distribution and version of each part, by kind."""
-    converted: Converted | None = None
-    """The other program's file that `zoo convert` took the weights from; None for weights that zoo trained."""
+    converted: SourceFile | None = None
+    """The file that `zoo convert` read; None for weights that zoo trained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """The content of `config.json` of a converted network that does not translate."""
+
+    zoo_version: str = __version__
+    network: str
+    """Kind and name of the component with its options; empty where it is not a component."""
+    purpose: str
+    """Why it does not translate, as the end of a sentence about it."""
+    converted: SourceFile
+    plugins: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Plugin, distribution and version that build it, by kind."""
 
 
 def save_model(folder: Path, method: Method, config: ModelConfig) -> None:
-    """Write what `method.translate` needs; each file appears whole or not at all.
+    """Write what `method.translate` needs; each file is written completely or not at all.
 
     Raises:
         ZooError: the folder cannot be written.
     """
-    from safetensors.torch import save
-
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in inference_state(method).items()}
     metadata = {
         "format": "pt",
         "architecture": config.recipe.method.name,
         "config_sha256": digest(config),
         "zoo_version": config.zoo_version,
     }
+    _save(folder, inference_state(method), metadata, config)
+
+
+def save_network(folder: Path, tensors: Mapping[str, torch.Tensor], config: NetworkConfig) -> None:
+    """Write a converted network that does not translate; each file is written completely or not at all.
+
+    Raises:
+        ZooError: the folder cannot be written.
+    """
+    _save(folder, tensors, {"format": "pt"}, config)
+
+
+def _save(
+    folder: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str], config: ModelConfig | NetworkConfig
+) -> None:
+    from safetensors.torch import save
+
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata)
     write_config(folder, config)
-    write_atomically(folder / WEIGHTS_FILE, canonical(save(tensors, metadata)))
+    write_atomically(folder / WEIGHTS_FILE, _with_sorted_metadata(content))
 
 
-def write_config(folder: Path, config: ModelConfig) -> None:
+def write_config(folder: Path, config: ModelConfig | NetworkConfig) -> None:
     """Write `config.json`.
 
     Raises:
@@ -72,23 +115,10 @@ def write_config(folder: Path, config: ModelConfig) -> None:
     write_atomically(folder / CONFIG_FILE, msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")
 
 
-def save_network(folder: Path, tensors: Mapping[str, torch.Tensor], config: NetworkConfig) -> None:
-    """Write a converted network that does not translate; each file appears whole or not at all.
-
-    Raises:
-        ZooError: the folder cannot be written.
-    """
-    from safetensors.torch import save
-
-    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"format": "pt"})
-    write_atomically(folder / CONFIG_FILE, msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")
-    write_atomically(folder / WEIGHTS_FILE, canonical(content))
-
-
-def canonical(content: bytes) -> bytes:
+def _with_sorted_metadata(content: bytes) -> bytes:
     """Return a safetensors file with its metadata in alphabetical order.
 
-    The library writes it in an order that differs from process to process, and the same weights are to have the same SHA-256.
+    The library's order differs from process to process, and the same weights must have the same SHA-256.
     """
     length = int.from_bytes(content[:8], "little")
     header = msgspec.json.decode(content[8 : 8 + length])
@@ -106,45 +136,65 @@ def inference_state(method: Method) -> dict[str, torch.Tensor]:
 
 
 def read_config(folder: Path, file: str = WEIGHTS_FILE) -> ModelConfig:
-    """Return what a model folder's `config.json` says.
+    """Return the content of a model folder's `config.json`.
+
+    Args:
+        folder: the model folder.
+        file: the name of its weights.
 
     Raises:
-        UsageError: the folder is not a finished run.
-        DamagedError: the file is not the one that its run wrote, or one of the two files is missing from a run.
-        ZooError: the file is damaged, and no record speaks of it.
+        UsageError: the folder is not a finished run, or holds a network that does not translate.
+        DamagedError: the config is not the one that its run wrote, or one of the two files is missing from a run.
+        ZooError: the config is damaged, and no record has its SHA-256.
     """
     path = folder / CONFIG_FILE
-    if not folder.is_dir():
-        raise UsageError(
-            f"there is no model folder `{folder}`", "Name a run folder, e.g. results/RUN; zoo bench makes them"
-        )
     if not path.is_file() or not (folder / file).is_file():
-        runs = sorted(other.parent.name for other in folder.glob(f"*/{WEIGHTS_FILE}"))
-        if is_run(folder):
-            missing = CONFIG_FILE if (folder / file).is_file() else file
-            raise DamagedError(f"`{folder / missing}` is missing or no file", repair(folder))
-        inside = f"It holds runs; name one, e.g. {folder / runs[0]}" if runs else "Name a run folder, e.g. results/RUN"
-        raise UsageError(f"`{folder}` has no {CONFIG_FILE} and {file}: it is not a finished run", inside)
-    require_whole(folder, [CONFIG_FILE])
+        raise _no_model(folder, file)
+    require_undamaged(folder, [CONFIG_FILE])
     try:
         if path.stat().st_size > MOST_CONFIG:
-            raise ZooError(f"`{path}` has {path.stat().st_size:,} bytes, more than any zoo wrote", "Fetch it again")
+            raise ZooError(f"`{path}` has {path.stat().st_size:,} bytes, more than any config of zoo", "Fetch it again")
         content = path.read_bytes()
         return msgspec.json.decode(content, type=ModelConfig)
     except (OSError, UnicodeDecodeError, RecursionError, msgspec.MsgspecError) as error:
         if isinstance(error, msgspec.ValidationError):
-            refuse_network(folder, content)
-        fix = repair(folder) if is_run(folder) else "It was changed or written by another version"
+            _refuse_network(folder, content)
+        fix = repair(folder) if is_run(folder) else "It was changed or written by another version: fetch it again"
         raise ZooError(f"`{path}` cannot be read: {shown(str(error))}", fix) from error
 
 
-def read_card(folder: Path) -> str:
-    """Return the beginning of the model card beside the weights; empty where none can be read."""
-    path = folder / CARD_FILE
-    if not path.is_file():
-        return ""
+def _no_model(folder: Path, file: str) -> ZooError:
+    """Return the error to show for a folder without config or weights."""
+    fix = "Name a run folder, e.g. results/RUN"
+    if not folder.is_dir():
+        return UsageError(f"there is no model folder `{folder}`", f"{fix}; zoo bench makes them")
+    if is_run(folder):
+        missing = CONFIG_FILE if (folder / file).is_file() else file
+        return DamagedError(f"`{folder / missing}` is missing or not a file", repair(folder))
+    if runs := sorted(other.parent.name for other in folder.glob(f"*/{WEIGHTS_FILE}")):
+        fix = f"It holds runs; name one, e.g. {folder / runs[0]}"
+    return UsageError(f"`{folder}` has no {CONFIG_FILE} and {file}: it is not a finished run", fix)
+
+
+def _refuse_network(folder: Path, content: bytes) -> None:
+    """Raise UsageError where a folder's config is that of a network which does not translate."""
     try:
-        with path.open("rb") as file:
+        config = msgspec.json.decode(content, type=NetworkConfig)
+    except (UnicodeDecodeError, RecursionError, msgspec.MsgspecError):
+        return
+    kind, _, spec = config.network.partition(" ")
+    weights = folder / WEIGHTS_FILE
+    build = f'In Python: zoo.create("{spec}", kind="{kind}").load_state_dict(safetensors.torch.load_file("{weights}"))'
+    raise UsageError(
+        f"`{folder}` holds a {config.converted.title}; {config.purpose}",
+        build if spec else f"Its tensors are in `{weights}`",
+    )
+
+
+def read_card(folder: Path) -> str:
+    """Return the beginning of the model card in a folder; empty where it cannot be read."""
+    try:
+        with (folder / CARD_FILE).open("rb") as file:
             return file.read(MOST_CARD).decode(errors="replace")
     except OSError:  # a card is for people, and no translation needs it
         return ""
@@ -165,37 +215,8 @@ def count_tensors(path: Path) -> int:
         raise _damaged(path, error) from error
 
 
-def check_tensors(path: Path, method: Method) -> None:
-    """Compare the names and shapes of a file's tensors with a method's, reading only the file's header.
-
-    Raises:
-        ZooError: the file is damaged, or a tensor is missing, left over or of another shape.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            # An open file has keys(), and is not iterable.
-            found = {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise _damaged(path, error) from error
-    wanted = {name: list(tensor.shape) for name, tensor in inference_state(method).items()}
-    faults = [f"{name} is missing" for name in wanted if name not in found]
-    faults += [f"{name} is not part of the network" for name in found if name not in wanted]
-    faults += [
-        f"{name} has shape {found[name]}, not {shape}"
-        for name, shape in wanted.items()
-        if name in found and found[name] != shape
-    ]
-    if faults:
-        raise ZooError(
-            f"`{path}` does not fit its {CONFIG_FILE}: {faults[0]} ({len(faults)} tensors in all)",
-            "One of the two was changed, or another version wrote them: fetch or train both again",
-        )
-
-
 def load_weights(folder: Path, method: Method, file: str = WEIGHTS_FILE) -> None:
-    """Load a model folder's tensors into a method; every one must be there, none may be left over.
+    """Load a model folder's tensors into a method; none may be missing, left over or of another shape.
 
     Raises:
         DamagedError: the file is not the one that its run wrote.
@@ -205,13 +226,29 @@ def load_weights(folder: Path, method: Method, file: str = WEIGHTS_FILE) -> None
     from safetensors.torch import load_file
 
     path = folder / file
-    require_whole(folder, [file])
-    check_tensors(path, method)
+    require_undamaged(folder, [file])
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise _damaged(path, error) from error
+    found, expected = _shapes(tensors), _shapes(inference_state(method))
+    faults = [f"{name} is missing" for name in expected if name not in found]
+    faults += [f"{name} is not part of the network" for name in found if name not in expected]
+    faults += [
+        f"{name} has shape {found[name]}, not {shape}"
+        for name, shape in expected.items()
+        if name in found and found[name] != shape
+    ]
+    if faults:
+        raise ZooError(
+            f"`{path}` does not fit its {CONFIG_FILE}: {faults[0]} ({len(faults)} tensors in all)",
+            "One of the two was changed, or another version wrote them: fetch or train both again",
+        )
     method.load_state_dict(tensors, strict=False)
+
+
+def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, list[int]]:
+    return {name: list(tensor.shape) for name, tensor in tensors.items()}
 
 
 def _damaged(path: Path, error: Exception) -> ZooError:

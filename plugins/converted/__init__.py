@@ -1,4 +1,4 @@
-"""The method of generators that `zoo convert` brings from other programs: it translates and cannot be trained."""
+"""The method of generators that `zoo convert` wrote: it translates and cannot be trained."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def zoo_components() -> list[Component]:
             name="converted",
             target="zoo_plugins.converted.method:Converted",
             config=ConvertedConfig(),
-            summary="a generator from another program's file, which zoo convert brings; it only translates",
+            summary="a generator from another program's file, converted by zoo convert; inference only",
             contract=Contract(uses=("generator",), needs=frozenset({"converted_weights"})),
         )
     ]

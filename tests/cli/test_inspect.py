@@ -46,12 +46,12 @@ def test_inspect_says_what_a_file_is_and_shows_its_tensors(zoo, generator):
 
 
 def test_inspect_as_json_has_every_tensor(zoo, generator):
-    told = json.loads(zoo("inspect", generator.name, "--json").stdout)
-    assert len(told["tensors"]) == 48
-    assert told["tensors"][0] == {"name": "model.1.weight", "shape": [4, 3, 7, 7], "dtype": "float32"}
-    (network,) = told["networks"]
+    report = json.loads(zoo("inspect", generator.name, "--json").stdout)
+    assert len(report["tensors"]) == 48
+    assert report["tensors"][0] == {"name": "model.1.weight", "shape": [4, 3, 7, 7], "dtype": "float32"}
+    (network,) = report["networks"]
     assert network["format"] == "cyclegan-resnet9-instance" and network["sizes"] == {"w": 4, "i": 3, "o": 3}
-    assert told["nearest"] == []
+    assert report["nearest"] == []
 
 
 def test_unknown_files_name_the_nearest_formats_and_the_keys(zoo, generator, tmp_path):
@@ -60,8 +60,8 @@ def test_unknown_files_name_the_nearest_formats_and_the_keys(zoo, generator, tmp
     torch.save(state, tmp_path / "odd.pth")
     done = zoo("inspect", "odd.pth")
     assert done.returncode == 0
-    assert "odd.pth: no format that zoo knows" in done.stdout
-    assert "near cyclegan-resnet9-instance" in done.stdout and "lacks model.26.bias" in done.stdout
+    assert "odd.pth: unknown format" in done.stdout
+    assert "nearest: cyclegan-resnet9-instance" in done.stdout and "lacks model.26.bias" in done.stdout
     near = json.loads(zoo("inspect", "odd.pth", "--json").stdout)["nearest"]
     assert near[0]["missing"] == ["model.26.bias"]
     done = zoo("convert", "odd.pth")
@@ -102,19 +102,19 @@ def test_inspecting_200_mb_takes_as_long_as_listing(tmp_path):
 def test_convert_writes_a_folder_that_translates(zoo, generator, tmp_path):
     done = zoo("convert", generator.name)
     assert done.returncode == 0, done.stderr
-    assert "checked: an image of 64x64 pixels comes out as from the file" in done.stdout
+    assert "checked: an image of 64x64 pixels has the same output as with the file" in done.stdout
     folder = tmp_path / "latest_net_G_A"
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
     Image.effect_noise((50, 40), 60).convert("RGB").save(tmp_path / "street.png")
     done = zoo("translate", "street.png", "--model", "latest_net_G_A", "-o", "thermal.png")
     assert done.returncode == 0, done.stderr
     assert Image.open(tmp_path / "thermal.png").size == (50, 40)
-    told = json.loads(zoo("convert", generator.name, "-o", "other", "--set", "evaluation=eval", "--json").stdout)
-    assert told["translates"] and told["folder"] == "other" and told["tensors"] == 48
+    report = json.loads(zoo("convert", generator.name, "-o", "other", "--set", "evaluation=eval", "--json").stdout)
+    assert report["translates"] and report["folder"] == "other" and report["tensors"] == 48
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("inspect", "nowhere.pth"), "there is no file `nowhere.pth`"),
         (("inspect", "."), "`.` is a folder without model.safetensors"),
@@ -123,7 +123,7 @@ def test_convert_writes_a_folder_that_translates(zoo, generator, tmp_path):
         (("convert", "latest_net_G_A.pth", "--part", "G"), "has no part 'G'"),
     ],
 )
-def test_wrong_requests_exit_2_in_one_line(zoo, generator, words, told):
+def test_wrong_requests_exit_2_in_one_line(zoo, generator, words, message):
     done = zoo(*words)
     assert done.returncode == 2
-    assert told in done.stderr and len(done.stderr.splitlines()) == 1
+    assert message in done.stderr and len(done.stderr.splitlines()) == 1

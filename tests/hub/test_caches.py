@@ -109,6 +109,31 @@ def test_a_read_only_cache_with_everything_in_it_is_enough(hub, files, hub_cache
     assert "cannot" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("revision", ["", "@COMMIT"])
+def test_a_read_only_cache_loads_offline_without_a_request(hub, files, hub_cache, refuse_writes, revision):
+    commit = hub.add("acme/net", files)
+    zoo.load("acme/net", device="cpu")
+    refuse_writes(hub_cache)
+    hub.forget()
+    assert zoo.load("acme/net" + revision.replace("COMMIT", commit), device="cpu", offline=True).card == "# A card\n"
+    assert hub.asked() == []
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["links", "plain files"])
+def test_a_truncated_file_is_named_offline_and_fetched_again_with_a_connection(hub, files, hub_cache, plain):
+    commit = hub.add("acme/net", files)
+    zoo.load(f"acme/net@{commit}", device="cpu")
+    if plain:
+        copied_plain(hub_cache)
+    weights = weights_in(hub_cache)
+    weights.write_bytes(files["model.safetensors"][:1000])
+    with pytest.raises(ZooError, match=r"model\.safetensors of acme/net@.* \(1,000 bytes\).*once with a connection"):
+        zoo.load(f"acme/net@{commit}", device="cpu", offline=True)
+    assert weights.stat().st_size == 1000  # offline, nothing is removed
+    zoo.load(f"acme/net@{commit}", device="cpu")
+    assert weights_in(hub_cache).read_bytes() == files["model.safetensors"]
+
+
 def test_a_branch_that_moved_is_fetched_beside_a_read_only_cache(
     hub, files, hub_cache, refuse_writes, tmp_path, capsys
 ):
@@ -118,8 +143,8 @@ def test_a_branch_that_moved_is_fetched_beside_a_read_only_cache(
     commit = hub.add("acme/net", files | {"README.md": b"# Another\n"})
     capsys.readouterr()
     assert zoo.load("acme/net", device="cpu").card == "# Another\n"
-    told = capsys.readouterr().err
-    assert "Set HF_HOME to another folder" in told and "--out" not in told
+    message = capsys.readouterr().err
+    assert "Set HF_HOME to another folder" in message and "--out" not in message
     hub.forget()
     assert zoo.load(f"acme/net@{commit}", device="cpu").card == "# Another\n"  # and kept there
     assert hub.asked() == []
@@ -143,7 +168,7 @@ def test_a_branch_is_remembered_and_not_written_again(hub, files, hub_cache):
     assert ref.stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("noted", [True, False], ids=["noted by zoo", "told by the Hub"])
+@pytest.mark.parametrize("noted", [True, False], ids=["kept by zoo", "listed by the Hub"])
 def test_plain_files_of_a_pinned_commit_are_verified(hub, files, hub_cache, own_cache, noted, capsys):
     commit = hub.add("acme/net", files)
     zoo.load(f"acme/net@{commit}", device="cpu")
@@ -153,7 +178,7 @@ def test_plain_files_of_a_pinned_commit_are_verified(hub, files, hub_cache, own_
     flip(weights_in(hub_cache))
     capsys.readouterr()
     zoo.load(f"acme/net@{commit}", device="cpu")
-    assert "model.safetensors of acme/net@" in (told := capsys.readouterr().err) and "is damaged: SHA-256" in told
+    assert "model.safetensors of acme/net@" in (message := capsys.readouterr().err) and "is damaged: SHA-256" in message
     assert weights_in(hub_cache).read_bytes() == files["model.safetensors"]
 
 
@@ -185,7 +210,7 @@ def test_plain_files_that_nothing_can_verify_are_used_and_said_to_be_so(
     shutil.rmtree(own_cache)
     hub.fail("status", "/api/models/")
     zoo.load(f"acme/net@{commit}", device="cpu", offline=offline)
-    assert "is used unverified: the cache does not say what config.json and model.safetensors should be" in (
+    assert "is used unverified: the cache has no digest of config.json and model.safetensors" in (
         capsys.readouterr().err
     )
 

@@ -48,8 +48,8 @@ def test_a_flipped_byte_of_the_right_size_is_fetched_once_more(hub, files, capsy
     zoo.load("acme/net", device="cpu")
     assert len(hub.asked("cdn GET")) == 2
     wrong, right = sha256(flipped(files["model.safetensors"])), sha256(files["model.safetensors"])
-    told = capsys.readouterr().err
-    assert f"is damaged: SHA-256 {wrong}" in told and f"{right}; fetching it once more" in told
+    message = capsys.readouterr().err
+    assert f"is damaged: SHA-256 {wrong}" in message and f"{right}; fetching it once more" in message
 
 
 def test_a_byte_that_stays_flipped_is_refused_with_both_digests(hub, files, failure):
@@ -58,8 +58,8 @@ def test_a_byte_that_stays_flipped_is_refused_with_both_digests(hub, files, fail
     wrong, right = sha256(flipped(files["model.safetensors"])), sha256(files["model.safetensors"])
     size = f"{len(files['model.safetensors']):,}"
     expected = (
-        f"model.safetensors of acme/net@{commit[:7]} is not what was published: {hub.url} gave it again with SHA-256 {wrong} "
-        f"({size} bytes), and what was published has {right}. It is not used. Try again later, or tell its owner"
+        f"model.safetensors of acme/net@{commit[:7]} is not what was published: {hub.url} sent it twice with SHA-256 {wrong} "
+        f"({size} bytes), and the published file has {right}. It is not used. Try again later, or write to its owner"
     )
     assert failure(f"acme/net@{commit}", ZooError) == expected
     assert len(hub.asked("cdn GET")) == 2
@@ -74,9 +74,11 @@ def test_a_truncated_file_in_the_cache_is_fetched_again(hub, files, hub_cache, n
     zoo.load(f"acme/net@{commit}", device="cpu")
     blob = next(hub_cache.glob(f"models--acme--net/snapshots/*/{name}")).resolve()
     blob.write_bytes(files[name][:100])
-    told = failure(f"acme/net@{commit}", ZooError, offline=True)
-    assert f"{name} of acme/net@{commit[:7]} in the cache `{hub_cache}` is damaged" in told
-    assert "(100 bytes)" in told and told.endswith("Type the same once with a connection, and it is fetched again")
+    message = failure(f"acme/net@{commit}", ZooError, offline=True)
+    assert f"{name} of acme/net@{commit[:7]} in the cache `{hub_cache}` is damaged" in message
+    assert "(100 bytes)" in message and message.endswith(
+        "Run the same command once with a connection: it is fetched again"
+    )
     zoo.load(f"acme/net@{commit}", device="cpu")
     assert blob.read_bytes() == files[name]
 
@@ -90,18 +92,18 @@ def test_an_answer_that_breaks_off_is_resumed(hub, files):
 def test_no_such_repository(hub, failure):
     assert failure("acme/nett") == (
         f"there is no folder `acme/nett` here, and {hub.url} has no repository acme/nett, or it is private and your token may "
-        "not read it. Check the name, or ask its owner to let you in"
+        "not read it. Check the name, or ask its owner for access"
     )
     assert failure("acme/nett@main", token=False) == (
         f"{hub.url} has no repository acme/nett, or it is private and you are not logged in. "
-        "Check the name; for a private one type: hf auth login"
+        "Check the name; for a private one run: hf auth login"
     )
 
 
-def test_a_private_repository_is_not_told_from_a_missing_one(hub, files, failure):
+def test_a_private_repository_looks_like_a_missing_one(hub, files, failure):
     commit = hub.add("acme/net", files, private=True)
     assert "or it is private and your token may not read it" in failure(f"acme/net@{commit}", token=STRANGER)
-    assert "type: hf auth login" in failure(f"acme/net@{commit}", token=False)
+    assert "run: hf auth login" in failure(f"acme/net@{commit}", token=False)
     zoo.load(f"acme/net@{commit}", device="cpu", token=READER)
 
 
@@ -117,12 +119,12 @@ def test_no_such_revision(hub, files, failure):
 
 def test_a_gated_repository(hub, files, failure):
     commit = hub.add("acme/net", files, gated=True)
-    start = "acme/net is gated: its owner gives it to those who accept its conditions. "
+    start = "acme/net is gated: only users who accept its conditions may read it. "
     assert failure(f"acme/net@{commit}", token=False) == (
-        f"{start}Accept them at {hub.url}/acme/net, then type: hf auth login"
+        f"{start}Accept them at {hub.url}/acme/net, then run: hf auth login"
     )
     assert failure(f"acme/net@{commit}", token=STRANGER) == (
-        f"{start}Accept them at {hub.url}/acme/net, then type the same again, as the user who accepted"
+        f"{start}Accept them at {hub.url}/acme/net, then run the same command again, as the user who accepted"
     )
     hub.repos["acme/net"].admitted.add("bob")
     zoo.load(f"acme/net@{commit}", device="cpu", token=STRANGER)
@@ -131,7 +133,7 @@ def test_a_gated_repository(hub, files, failure):
 def test_a_wrong_token(hub, files, failure):
     hub.add("acme/net", files)
     assert failure("acme/net", token="hf_wrong") == (
-        f"acme/net cannot be asked for: {hub.url} refuses your token. Type: hf auth login, or take a wrong one out of HF_TOKEN"
+        f"acme/net cannot be fetched: {hub.url} refuses your token. Run: hf auth login, or correct the token in HF_TOKEN"
     )
 
 
@@ -139,12 +141,12 @@ def test_a_repository_of_another_kind_of_model(hub, files, failure):
     commit = hub.add("acme/net", {"pytorch_model.bin": b"x", "config.json": b"{}"})
     assert failure("acme/net") == (
         f"acme/net@{commit[:7]} is not a model of zoo: it has no model.safetensors; it holds config.json, pytorch_model.bin. "
-        "For another program's checkpoint type: zoo convert FILE"
+        "To use another program's checkpoint, run: zoo convert FILE"
     )
     assert not hub.asked("/resolve/")
 
 
-def test_503_for_ever_is_tried_again_for_a_while_and_told(hub, files, failure, monkeypatch, capsys):
+def test_503_for_ever_is_tried_again_for_a_while_and_reported(hub, files, failure, monkeypatch, capsys):
     monkeypatch.setenv("ZOO_PATIENCE", "1.5")
     commit = hub.add("acme/net", files)
     hub.fail("status", "/api/models/")
@@ -154,9 +156,9 @@ def test_503_for_ever_is_tried_again_for_a_while_and_told(hub, files, failure, m
     )
     assert 1 <= time.monotonic() - began < 30
     assert len(hub.asked("/api/models/acme/net/revision/")) == 2
-    told = capsys.readouterr().err.splitlines()
-    assert told[0] == f"zoo: asking {hub.url} for acme/net@{commit[:7]}"
-    assert told[1] == f"zoo: acme/net cannot be fetched: {hub.url} answers 503; trying again in 1 s"
+    message = capsys.readouterr().err.splitlines()
+    assert message[0] == f"zoo: looking up acme/net@{commit[:7]} at {hub.url}"
+    assert message[1] == f"zoo: acme/net cannot be fetched: {hub.url} answers 503; trying again in 1 s"
 
 
 def test_a_cdn_that_fails_for_a_moment_is_tried_again(hub, files, monkeypatch, capsys):
@@ -181,8 +183,8 @@ def test_a_server_that_hangs_is_given_up(hub, files, failure, monkeypatch):
 def test_too_many_requests(hub, files, failure):
     hub.add("acme/net", files)
     hub.fail("status", "/api/models/", status=429)
-    told = failure("acme/net@main", ZooError, token=False)
-    assert told.endswith("answers 429, too many requests. Wait some minutes, or type: hf auth login")
+    message = failure("acme/net@main", ZooError, token=False)
+    assert message.endswith("answers 429, too many requests. Wait some minutes, or run: hf auth login")
 
 
 @pytest.fixture
@@ -195,9 +197,9 @@ def cut_off(monkeypatch) -> str:
 
 
 def test_no_network_and_nothing_cached(hub, cut_off, failure):
-    told = failure("acme/net@main", ZooError)
-    assert told.startswith(f"acme/net cannot be fetched from {cut_off}: ConnectError: ")
-    assert told.endswith(". Check the connection, and HF_ENDPOINT if you set it")
+    message = failure("acme/net@main", ZooError)
+    assert message.startswith(f"acme/net cannot be fetched from {cut_off}: ConnectError: ")
+    assert message.endswith(". Check the connection, and HF_ENDPOINT if you set it")
 
 
 def test_no_network_with_a_cache(hub, files, failure, request):
@@ -205,8 +207,8 @@ def test_no_network_with_a_cache(hub, files, failure, request):
     zoo.load("acme/net", device="cpu")
     request.getfixturevalue("cut_off")
     zoo.load(f"acme/net@{commit}", device="cpu")
-    told = failure("acme/net@main", ZooError)  # what a branch is now cannot be known
-    assert told.endswith(f"HF_ENDPOINT if you set it; what was fetched before loads as acme/net@{commit}")
+    message = failure("acme/net@main", ZooError)  # what a branch is now cannot be known
+    assert message.endswith(f"HF_ENDPOINT if you set it; the last download loads as acme/net@{commit}")
 
 
 @pytest.mark.parametrize("by_variable", [False, True])
@@ -214,10 +216,10 @@ def test_offline_is_answered_at_once(hub, files, failure, hub_cache, monkeypatch
     commit = hub.add("acme/net", files)
     if by_variable:
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    how, why = ({}, "HF_HUB_OFFLINE is set") if by_variable else ({"offline": True}, "offline was asked for")
+    how, why = ({}, "HF_HUB_OFFLINE is set") if by_variable else ({"offline": True}, "`offline` is true")
     for name, shown in (("acme/net", "acme/net@main"), (f"acme/net@{commit}", f"acme/net@{commit[:7]}")):
         assert failure(name, **how) == (
-            f"{shown} is not in the cache `{hub_cache}`, and {why}. Type the same once with a connection"
+            f"{shown} is not in the cache `{hub_cache}`, and {why}. Run the same command once with a connection"
         )
     assert hub.asked() == []
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
@@ -227,21 +229,21 @@ def test_offline_is_answered_at_once(hub, files, failure, hub_cache, monkeypatch
     for name in ("acme/net", f"acme/net@{commit}"):
         assert zoo.load(name, device="cpu", **how).card == "# A card\n"
     assert hub.asked() == []
-    assert f"acme/net@main was commit {commit} when it was last looked up" in capsys.readouterr().err
+    assert f"acme/net@main was commit {commit} at the last download" in capsys.readouterr().err
 
 
-def test_a_full_disk_is_told_before_anything_is_fetched(hub, files, failure, hub_cache, monkeypatch):
+def test_a_full_disk_is_reported_before_anything_is_fetched(hub, files, failure, hub_cache, monkeypatch):
     commit = hub.add("acme/net", files)
     monkeypatch.setattr(cached.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     needed = sum(len(content) for content in files.values())
     assert failure(f"acme/net@{commit}", ZooError) == (
         f"acme/net@{commit[:7]} cannot be kept in the cache `{hub_cache}`: the disk is full ({needed:,} bytes are needed, "
-        "1,000 are free). Free some space, or name a cache elsewhere: cache_dir=DIR in Python, HF_HOME=DIR in a shell"
+        "1,000 are free). Free some space, or use a cache elsewhere: cache_dir=DIR in Python, HF_HOME=DIR in a shell"
     )
     assert not hub.asked("/resolve/")
 
 
-def test_a_disk_that_fills_up_meanwhile_is_told(hub, files, failure, hub_cache, tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_meanwhile_is_reported(hub, files, failure, hub_cache, tmp_path, monkeypatch):
     commit = hub.add("acme/net", files)
 
     def full(*_: object, **__: object) -> None:
@@ -249,20 +251,20 @@ def test_a_disk_that_fills_up_meanwhile_is_told(hub, files, failure, hub_cache, 
 
     with monkeypatch.context() as patched:
         patched.setattr(file_download, "http_get", full)
-        told = failure(f"acme/net@{commit}", ZooError)
+        message = failure(f"acme/net@{commit}", ZooError)
         elsewhere = failure(f"acme/net@{commit}", ZooError, cache_dir=tmp_path / "mine")
-    assert told.startswith(f"acme/net cannot be kept in the cache `{hub_cache}`: the disk is full. Free some space")
+    assert message.startswith(f"acme/net cannot be kept in the cache `{hub_cache}`: the disk is full. Free some space")
     assert f"the cache `{tmp_path / 'mine'}`: the disk is full" in elsewhere
     assert list(hub_cache.glob("models--*/blobs/*")) == []
     zoo.load(f"acme/net@{commit}", device="cpu")
 
 
-def test_a_cache_that_may_not_be_written_is_told(hub, files, failure, tmp_path):
+def test_a_cache_that_may_not_be_written_is_reported(hub, files, failure, tmp_path):
     commit = hub.add("acme/net", files)
     (tmp_path / "file").write_bytes(b"")
-    told = failure(f"acme/net@{commit}", ZooError, cache_dir=tmp_path / "file" / "cache")
-    assert told.startswith(
-        f"acme/net cannot be kept in the cache `{tmp_path / 'file' / 'cache'}`: Not a directory. Name a cache"
+    message = failure(f"acme/net@{commit}", ZooError, cache_dir=tmp_path / "file" / "cache")
+    assert message.startswith(
+        f"acme/net cannot be kept in the cache `{tmp_path / 'file' / 'cache'}`: Not a directory. Use a cache"
     )
 
 

@@ -138,7 +138,7 @@ def test_a_repository_that_moved_meanwhile_is_not_written_over(hub, publication)
     publish(publication.files, "acme/blocks")
     hub.add("acme/blocks", {"record.json": b"{}"})
     hub.fail("moved", COMMIT, times=1)
-    with pytest.raises(ZooError, match=r"somebody else changed acme/blocks meanwhile.*Type the same command again"):
+    with pytest.raises(ZooError, match=r"somebody else changed acme/blocks in between.*Run the same command again"):
         publish(publication.files, "acme/blocks")
     assert hub.read("acme/blocks", "record.json") == b"{}"
     assert publish(publication.files, "acme/blocks").changed
@@ -168,15 +168,15 @@ def test_ctrl_c_says_how_to_go_on(hub, results):
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     wait_for(lambda: fault.times < -1)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=300)
+    _, message = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert len(told.splitlines()) == 2 and "run the same command again" in told
+    assert len(message.splitlines()) == 2 and "run the same command again" in message
 
 
 @pytest.mark.parametrize(
-    ("token", "repo", "told"),
+    ("token", "repo", "message"),
     [
-        ("", "acme/blocks", "there is no token for the Hub. Type: hf auth login"),
+        ("", "acme/blocks", "there is no token for the Hub. Run: hf auth login"),
         ("hf_expired", "acme/blocks", "refuses your token"),
         (READER, "acme/blocks", "you must use a write token"),
         (STRANGER, "acme/blocks", "with a token that may write to acme"),
@@ -184,18 +184,18 @@ def test_ctrl_c_says_how_to_go_on(hub, results):
         (WRITER, "other/blocks", "your token may not write to other/blocks"),
         (WRITER, "acme/llama", "acme/llama is taken: it has a config.json that zoo did not publish"),
         (WRITER, "acme/onnx", "acme/onnx is taken: it has a model.safetensors"),
-        (WRITER, "blocks", "is not a user or organization and a name"),
+        (WRITER, "blocks", "is not ORG/NAME"),
         (WRITER, "acme/b--s", "cannot be a repository's name"),
         (WRITER, "acme/" + 100 * "x", "cannot be a repository's name"),
     ],
 )
-def test_what_may_not_be_is_told_in_one_line_before_any_upload(hub, publication, monkeypatch, token, repo, told):
+def test_what_may_not_be_is_reported_in_one_line_before_any_upload(hub, publication, monkeypatch, token, repo, message):
     hub.add("acme/theirs", {"README.md": b"theirs"})
     hub.add("acme/llama", {"config.json": b'{"model_type": "llama"}', "model.safetensors": b"0" * 99})
     hub.add("acme/onnx", {"model.safetensors": b"0" * 99})
     hub.forget()
     monkeypatch.setenv("HF_TOKEN", token)
-    with pytest.raises(UsageError, match=re.escape(told)) as raised:
+    with pytest.raises(UsageError, match=re.escape(message)) as raised:
         publish(publication.files, repo)
     assert raised.value.fix and "\n" not in str(raised.value)
     assert not hub.asked("PUT|batch|xet-write") and not hub.asked(COMMIT)
@@ -205,7 +205,7 @@ def test_what_may_not_be_is_told_in_one_line_before_any_upload(hub, publication,
 
 def test_private_is_kept_or_refused(hub, publication):
     hub.add("acme/open", {"README.md": b"open"})
-    with pytest.raises(UsageError, match="acme/open is there and public"):
+    with pytest.raises(UsageError, match="acme/open exists and is public"):
         publish(publication.files, "acme/open", private=True)
     assert "config.json" not in hub.paths("acme/open")
     assert publish(publication.files, "acme/hidden", private=True).private and hub.repos["acme/hidden"].private
@@ -220,18 +220,18 @@ def test_a_license_that_the_hub_does_not_know_leaves_no_repository_behind(hub, r
 
 
 @pytest.mark.parametrize("pattern", ["GET /api/models", COMMIT, "PUT"])
-def test_a_hub_that_breaks_down_is_told(hub, publication, monkeypatch, pattern):
+def test_a_hub_that_breaks_down_is_reported(hub, publication, monkeypatch, pattern):
     monkeypatch.setattr("time.sleep", lambda _: None)  # the client's pauses between its tries
     hub.fail("status", pattern, status=500)
     with pytest.raises(
-        ZooError, match=r"acme/blocks was not published: .* answers 500.*Type the same command again later"
+        ZooError, match=r"acme/blocks was not published: .* answers 500.*Run the same command again later"
     ):
         publish(publication.files, "acme/blocks")
     hub.forget()
     assert publish(publication.files, "acme/blocks").changed
 
 
-def test_no_network_is_told_and_offline_asks_nobody(publication, monkeypatch):
+def test_no_network_is_reported_and_offline_sends_no_request(publication, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", WRITER)
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(ZooError, match=r"cannot be reached .*Check the connection"):
@@ -265,6 +265,6 @@ def test_a_results_folder_goes_on_after_a_failure_and_can_be_typed_again(hub, re
 def test_a_results_folder_never_replaces_another_training(hub, publication, results):
     publish(publication.files, "acme/blocks")
     other = prepare(results / "run1", "acme/blocks").files
-    with pytest.raises(UsageError, match=r"another training. To replace them, type: zoo publish RUN --to acme/blocks"):
+    with pytest.raises(UsageError, match=r"another training. To replace them, run: zoo publish RUN --to acme/blocks"):
         publish(other, "acme/blocks", replace=False)
     assert publish(other, "acme/blocks").changed

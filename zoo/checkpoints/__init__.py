@@ -1,1 +1,1 @@
-"""Files of weights that others made: what they hold, told without executing them, and what zoo makes of them. No torch."""
+"""Files of weights from other programs: inspected without executing them, and converted to zoo's. Imports no torch."""

@@ -1,17 +1,26 @@
-"""The names that a pickle may mention, and what each stands for here. Nothing of torch is imported or called."""
+"""The globals that a pickle may name, and their stand-ins. Nothing of torch is imported or called."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
-from zoo.checkpoints.entries import LARGEST, MOST_DIMENSIONS, SAMPLES, DamagedError, Entry, Place, UnsafeError, shown
+from zoo.checkpoints.entries import (
+    LARGEST,
+    MOST_DIMENSIONS,
+    SAMPLES,
+    MalformedError,
+    StorageView,
+    TensorEntry,
+    UnsafeError,
+    shown,
+)
 
 LARGEST_KEY = 2**60
-"""Larger whole numbers can be chosen to fall into one place of a hash table."""
-_A_NAME = re.compile(r"[\w.<>]+")
+"""Larger whole numbers can be chosen to have the same hash."""
+_GLOBAL = re.compile(r"[\w.<>]+")
 _STORAGES = {
     "Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Long": "int64", "Int": "int32",
     "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool", "ComplexDouble": "complex128",
@@ -25,25 +34,25 @@ _ATTACKS = frozenset({
     "multiprocessing", "asyncio", "threading", "platform", "pip", "urllib", "http", "ftplib", "smtplib", "requests", "pathlib",
     "tempfile", "io", "_io", "bdb", "pdb", "pydoc", "timeit", "profile", "cProfile", "torch.hub", "torch.jit",
 })  # fmt: skip
-"""Modules that run commands, read files or call others; nobody writes them into weights by accident."""
+"""Modules that run commands, read files or call functions; weights never name them by accident."""
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
-    """A global that the pickle mentions: `module.name`. It is text; nothing is imported."""
+class GlobalName:
+    """A global of the pickle as text, `module.name`; nothing is imported."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The values of one or more tensors, somewhere else in the file."""
+    """The values of one or more tensors, elsewhere in the file."""
 
     key: str
     dtype: str
     count: int
-    view: bool = False
-    """Whether it is a part of another storage, as in files of before 2018."""
+    is_view: bool = False
+    """Whether it is a part of another storage, as in files from before 2018."""
 
     @property
     def bytes(self) -> int:
@@ -51,120 +60,117 @@ class Storage:
         return self.count * SAMPLES[self.dtype]
 
 
-class Foreign:
-    """Stands for an object of another class; its arguments and attributes are left out."""
+class StandIn:
+    """Replaces an object of any other class; its arguments and attributes are left out."""
 
     __slots__ = ()
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
-        """Return one, whatever it is called with."""
+        """Return one, whatever the arguments."""
         return super().__new__(cls)
 
 
 def check_name(name: str) -> str:
-    """Return the name of a global as Python 3 has it.
+    """Return the name of a global as Python 3 writes it.
 
     Raises:
-        UnsafeError: only an attack has a use for it.
-        DamagedError: no global has such a name.
+        UnsafeError: only an attack needs it.
+        MalformedError: no global has such a name.
     """
-    if not _A_NAME.fullmatch(name):
-        raise DamagedError("its pickle names a global as none is named")
-    if name.startswith("__builtin__."):  # as Python 2 called it
+    if not _GLOBAL.fullmatch(name):
+        raise MalformedError("its pickle names a global that cannot exist")
+    if name.startswith("__builtin__."):  # as in Python 2
         name = name.replace("__builtin__", "builtins", 1)
-    # Of a nested name each beginning may be the module: `os.path` and `system`, or `os` and `path.system`.
+    # Each beginning of a nested name may be the module: `os.path` and `system`, or `os` and `path.system`.
     words = name.split(".")
-    beginnings = {".".join(words[:count]) for count in range(1, len(words))}
-    if beginnings & _ATTACKS and name not in _HARMLESS and name not in CONSTRUCTORS:
+    modules = {".".join(words[:count]) for count in range(1, len(words))}
+    if modules & _ATTACKS and name not in _HARMLESS and name not in GLOBALS:
         raise UnsafeError(f"loading it would call {shown(name)}, as an attack would")
     return name
 
 
 def storage(identity: Any) -> Storage:
-    """Return what the persistent id of a storage says: `("storage", type, key, device, count)`, in old files also a view."""
+    """Return the storage of a persistent id: `("storage", type, key, device, count)`, in old files also a view."""
     if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
         kind = identity[0] if isinstance(identity, tuple) and identity and isinstance(identity[0], str) else "something"
-        raise DamagedError(f"it refers to {shown(kind)} outside the pickle, and weights refer to storages only")
+        raise MalformedError(f"it refers to {shown(kind)} outside the pickle, and weights refer to storages only")
     kind, key, count = identity[1], identity[2], identity[4]
-    if not isinstance(kind, Name) or kind.text not in _STORAGE_TYPES or not isinstance(key, str):
-        raise DamagedError("a storage has no known type")
-    view = len(identity) == 6 and identity[5] is not None
-    return Storage(key=key, dtype=_STORAGE_TYPES[kind.text], count=_size(count), view=view)
+    if not isinstance(kind, GlobalName) or kind.text not in _STORAGE_TYPES or not isinstance(key, str):
+        raise MalformedError("a storage has no known type")
+    is_view = len(identity) == 6 and identity[5] is not None
+    return Storage(key=key, dtype=_STORAGE_TYPES[kind.text], count=_size(count), is_view=is_view)
 
 
 def check_key(key: Any) -> Any:
-    """Return the key of a dict; tuples are refused, as a few bytes of them can take for ever to hash."""
+    """Return the key of a dict; tuples are refused, since a few bytes of them can take years to hash."""
     if isinstance(key, str | float | bytes) or key is None or (isinstance(key, int) and abs(key) < LARGEST_KEY):
         return key
-    raise DamagedError("a dict has a key that is neither text nor a number")
+    raise MalformedError("a dict has a key that is neither text nor a number")
 
 
 def _tensor(
     values: Any, offset: Any, shape: Any, stride: Any, _grad: Any = None, _hooks: Any = None, changes: Any = None
-) -> Entry | Foreign:
-    if isinstance(values, Foreign):
-        return values
-    if not isinstance(values, Storage):
-        raise DamagedError("a tensor has no storage")
-    entry = _view(values, values.dtype, offset, shape, stride)
-    # A conjugate or negative that is computed when it is needed: its values are not those of the file.
-    return replace(entry, place=None) if changes else entry
+) -> TensorEntry | StandIn:
+    dtype = values.dtype if isinstance(values, Storage) else ""
+    # With changes, it is a conjugate or negative that is computed at use: its values are not those of the file.
+    return _view(values, dtype, offset, shape, stride, readable=not changes)
 
 
 def _typed_tensor(
     values: Any, offset: Any, shape: Any, stride: Any, _grad: Any, _hooks: Any, dtype: Any, *_: Any
-) -> Entry | Foreign:
-    if isinstance(values, Foreign):
-        return values
-    if not isinstance(values, Storage) or not isinstance(dtype, Name) or dtype.text not in _DTYPES:
-        raise DamagedError("a tensor has no storage or no known type")
-    return _view(values, _DTYPES[dtype.text], offset, shape, stride)
+) -> TensorEntry | StandIn:
+    known = _DTYPES.get(dtype.text, "") if isinstance(dtype, GlobalName) else ""
+    return _view(values, known, offset, shape, stride, readable=True)
 
 
-def _view(values: Storage, dtype: str, offset: Any, shape: Any, stride: Any) -> Entry:
+def _view(values: Any, dtype: str, offset: Any, shape: Any, stride: Any, *, readable: bool) -> TensorEntry | StandIn:
     """Return a tensor after checking that its values lie in its storage."""
+    if isinstance(values, StandIn):
+        return values
+    if not isinstance(values, Storage) or not dtype:
+        raise MalformedError("a tensor has no storage or no known type")
     if not isinstance(shape, tuple) or not isinstance(stride, tuple) or len(shape) != len(stride):
-        raise DamagedError("a tensor's shape and strides are no tuples of one length")
+        raise MalformedError("a tensor's shape and strides are not tuples of one length")
     if len(shape) > MOST_DIMENSIONS:
-        raise DamagedError(f"a tensor has {len(shape)} dimensions")
-    sizes, steps = [_size(size) for size in shape], [_size(step) for step in stride]
-    place = None if values.view else Place(key=values.key, offset=_size(offset), stride=tuple(steps))
-    entry = Entry(shape=tuple(sizes), dtype=dtype, place=place)
-    last = _size(offset) + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True))
+        raise MalformedError(f"a tensor has {len(shape)} dimensions")
+    sizes, steps, first = tuple(map(_size, shape)), tuple(map(_size, stride)), _size(offset)
+    view = StorageView(key=values.key, offset=first, stride=steps) if readable and not values.is_view else None
+    entry = TensorEntry(shape=sizes, dtype=dtype, view=view)
+    last = first + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True))
     if entry.count and ((last + 1) * SAMPLES[dtype] > values.bytes or entry.bytes > values.bytes):
-        raise DamagedError(
+        raise MalformedError(
             f"a tensor of {SAMPLES[dtype]}-byte values reaches beyond its storage of {values.bytes} bytes"
         )
     return entry
 
 
-def _parameter(tensor: Any, *_: Any) -> Entry | Foreign:
-    if not isinstance(tensor, Entry | Foreign):
-        raise DamagedError("a parameter is no tensor")
+def _parameter(tensor: Any, *_: Any) -> TensorEntry | StandIn:
+    if not isinstance(tensor, TensorEntry | StandIn):
+        raise MalformedError("a parameter is not a tensor")
     return tensor
 
 
 def _subclassed(function: Any, _type: Any, arguments: Any, _state: Any) -> Any:
     if function is _subclassed or not callable(function) or not isinstance(arguments, tuple):
-        raise DamagedError("a tensor of a subclass is made by something that is no constructor")
+        raise MalformedError("a tensor of a subclass has no constructor")
     return function(*arguments)
 
 
 def _sequence(items: Any = ()) -> Any:
     if not isinstance(items, list | tuple):
-        raise DamagedError("a torch.Size or set is made of something else than a list")
+        raise MalformedError("a torch.Size or set is not made of a list")
     return items
 
 
 def _by_default(_factory: Any = None, pairs: Any = ()) -> Any:
     if pairs:
-        raise DamagedError("a defaultdict is made of more than torch writes")
+        raise MalformedError("a defaultdict is made of more than torch writes")
     return {}
 
 
 def _size(value: Any) -> int:
     if type(value) is not int or not 0 <= value < LARGEST:
-        raise DamagedError("a size, stride or offset is no whole number from 0")
+        raise MalformedError("a size, stride or offset is not a whole number from 0")
     return value
 
 
@@ -174,9 +180,9 @@ _STORAGE_TYPES = {
     for module in ("torch", "torch.cuda", "torch.storage")
     for name, dtype in _STORAGES.items()
 }
-TYPES: Mapping[str, Name] = {name: Name(name) for name in (*_DTYPES, *_STORAGE_TYPES, "torch.Tensor")}
 ORDERED = ("collections.OrderedDict", "collections.Counter")
-CONSTRUCTORS: Mapping[str, Callable[..., Any]] = {
+GLOBALS: Mapping[str, GlobalName | Callable[..., Any]] = {
+    **{name: GlobalName(name) for name in (*_DTYPES, *_STORAGE_TYPES, "torch.Tensor")},
     "collections.defaultdict": _by_default,
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
@@ -190,7 +196,7 @@ CONSTRUCTORS: Mapping[str, Callable[..., Any]] = {
     "builtins.frozenset": _sequence,
 }
 PLAIN = frozenset({"torch.device", "builtins.complex", "builtins.bytearray", "_codecs.encode"})
-"""Objects that stand for plain values, and are not worth a word."""
+"""Constructors of plain values, which are not reported as objects."""
 _BUILTINS = (
     "object", "dict", "list", "tuple", "int", "float", "str", "bool", "bytes", "slice", "range", "NoneType",
     "long", "unicode", "basestring", "xrange",  # of Python 2
@@ -201,4 +207,4 @@ _HARMLESS = PLAIN | {
     *(f"{module}.{name}" for module in ("pathlib", "pathlib._local") for name in _PATHS),
     "types.SimpleNamespace",
 }
-"""Of modules that attacks use, what the options and paths beside weights use."""
+"""Names in the modules of attacks that options and paths in checkpoints use."""

@@ -1,20 +1,20 @@
-"""What an inspected file holds: tensors by name, as shapes and types, never as values. Imports no torch."""
+"""The content of an inspected file: tensors by name, as shapes and types, never as values. Imports no torch."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
 
 MOST_VALUES = 1_000_000
-"""Dicts, lists and what they hold that are looked at; a few bytes can nest to more than any memory."""
+"""Dicts, lists and their values that are visited; a few bytes can nest to more than any memory."""
 MOST_TENSORS = 100_000
 MOST_DIMENSIONS = 64
 LARGEST = 2**63
-"""Sizes and offsets lie below."""
+"""Bound of sizes and offsets."""
 DEEPEST = 50
 """Levels of dicts in dicts; checkpoints have about five."""
 LONGEST = 300
@@ -26,19 +26,19 @@ SAMPLES = {
 }  # fmt: skip
 """Bytes of a value, by torch's name of its type."""
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked", "filt")
-"""Last words of the names of tensors that are no parameters: the statistics of batch norm and the filters of blurs."""
+"""Last words of the names of tensors that are not trained: the statistics of batch norm and the filters of blurs."""
 
 
-class DamagedError(Exception):
-    """A file that is cut off, changed, or not what it begins as; the message says how, in a few words."""
+class MalformedError(Exception):
+    """A file is cut off, changed, or not what it begins as; the message is a clause about it."""
 
 
 class UnsafeError(Exception):
-    """A pickle that would call what only an attack needs, or that holds objects and no tensors; the message names it."""
+    """A pickle would call what only an attack needs, or holds objects and no tensors; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StorageView:
     """Where the values of a tensor lie."""
 
     key: str
@@ -50,14 +50,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TensorEntry:
     """A tensor in a file."""
 
     shape: tuple[int, ...]
     dtype: str
     """Torch's name, e.g. `float32`."""
-    place: Place | None = field(default=None, compare=False, repr=False)
-    """In pickles, where its values lie; None where that is not all that is needed to read them."""
+    view: StorageView | None = field(default=None, compare=False, repr=False)
+    """In pickles, where its values lie; None where they cannot be read from there alone."""
 
     @property
     def count(self) -> int:
@@ -70,36 +70,34 @@ class Entry:
         return self.count * SAMPLES[self.dtype]
 
 
+Groups = Mapping[str, Mapping[str, TensorEntry]]
+"""Tensors by name, for each dict that holds some, by its path in the file (`state_dict`); the outermost path is empty."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Checkpoint:
-    """What `zoo.checkpoints.peek.peek` found in a file."""
+class WeightsFile:
+    """A file that `zoo.checkpoints.peek.peek` inspected."""
 
     path: Path
     container: str
-    """How the file is written, e.g. `PyTorch zip archive`."""
+    """The file's form, e.g. `PyTorch zip archive`."""
     size: int
     """Bytes of the file."""
-    groups: Mapping[str, Mapping[str, Entry]]
-    """Tensors by name, for each dict that holds some, by its path in the file (`state_dict`); that of the outermost is empty."""
+    groups: Groups
     metadata: Mapping[str, str] = field(default_factory=dict)
     """The texts in the header of a safetensors file."""
     objects: tuple[str, ...] = ()
-    """Classes and functions of what else lies in a pickle; nothing of it is read."""
+    """Classes and functions of the other objects in a pickle, which are not read."""
 
     @property
-    def tensors(self) -> dict[str, Entry]:
+    def tensors(self) -> dict[str, TensorEntry]:
         """All tensors by path and name."""
         return {join(part, name): entry for part, group in self.groups.items() for name, entry in group.items()}
 
     @property
     def parameters(self) -> int:
-        """Number of values that are trained, as far as names tell."""
+        """Number of trained values, as far as names show."""
         return sum(entry.count for name, entry in self.tensors.items() if name.rpartition(".")[2] not in BUFFERS)
-
-    @property
-    def bytes(self) -> int:
-        """Size of all tensors' values."""
-        return sum(entry.bytes for entry in self.tensors.values())
 
     @property
     def dtypes(self) -> Mapping[str, int]:
@@ -112,44 +110,36 @@ def join(part: str, name: str) -> str:
     return f"{part}.{name}" if part else name
 
 
-def grouped(tree: Any, is_tensor: Callable[[Any], bool]) -> dict[str, dict[str, Any]]:
-    """Return the tensors in nested dicts, lists and tuples, by name, for each of these that holds some, by its path.
+def grouped(tree: Any) -> dict[str, dict[str, TensorEntry]]:
+    """Return the tensors in nested dicts, lists and tuples, by name, for each container that holds some, by its path.
 
     Raises:
-        DamagedError: the tree is too deep or too large, or two tensors would have one name.
+        MalformedError: the tree is too deep or too large, or two tensors have one name.
     """
-    walk, groups = _Walk(is_tensor), dict[str, dict[str, Any]]()
-    taken: set[str] = set()
-    for part, name, tensor in walk.tensors(tree):
-        if join(part, name) in taken:
-            raise DamagedError(f"two tensors are named {shown(join(part, name))}")
-        taken.add(join(part, name))
-        groups.setdefault(part, {})[name] = tensor
+    groups: dict[str, dict[str, TensorEntry]] = {}
+    names: set[str] = set()
+    visited = 0
+
+    def visit(value: Any, part: str, name: str, depth: int) -> None:
+        nonlocal visited
+        visited += 1  # a tree may share or contain itself
+        path = join(part, name)
+        if visited > MOST_VALUES or len(names) > MOST_TENSORS or depth > DEEPEST or len(path) > LONGEST:
+            raise MalformedError("it nests more than a file of weights does")
+        if isinstance(value, TensorEntry):
+            if path in names:
+                raise MalformedError(f"two tensors are named {shown(path)}")
+            names.add(path)
+            groups.setdefault(part, {})[name] = value
+        elif isinstance(value, dict | list | tuple):
+            for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+                visit(child, path, str(key), depth + 1)
+
+    visit(tree, "", "", 0)
     return groups
 
 
 def shown(name: str) -> str:
-    """Return a name from a file as it may be printed: short, and without codes that a terminal would obey."""
+    """Return a name from a file in printable form: short, and without control codes of a terminal."""
     short = name if len(name) <= 200 else f"{name[:200]}..."
     return short if short.isprintable() else ascii(short)[1:-1]
-
-
-class _Walk:
-    """A look at everything in a tree that may share or contain itself, and is therefore measured on the way."""
-
-    def __init__(self, is_tensor: Callable[[Any], bool]) -> None:
-        self.is_tensor, self.values, self.found = is_tensor, 0, 0
-
-    def tensors(self, value: Any, part: str = "", name: str = "", depth: int = 0) -> Iterator[tuple[str, str, Any]]:
-        """Yield the path of its container, its name there, and each tensor, in the order of the file."""
-        self.values += 1
-        path = join(part, name)
-        if self.values > MOST_VALUES or self.found > MOST_TENSORS or depth > DEEPEST or len(path) > LONGEST:
-            raise DamagedError("it nests more than a file of weights does")
-        if self.is_tensor(value):
-            self.found += 1
-            yield part, name, value
-        elif isinstance(value, dict | list | tuple):
-            children = value.items() if isinstance(value, dict) else enumerate(value)
-            for key, child in children:
-                yield from self.tensors(child, path, str(key), depth + 1)

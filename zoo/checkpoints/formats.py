@@ -1,42 +1,43 @@
-"""What an inspected file is: its keys and shapes against the formats that plugins describe. Imports no torch."""
+"""The format of an inspected file: its keys and shapes compared with the formats of plugins. Imports no torch."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from itertools import chain
 
-from zoo.checkpoints.entries import Checkpoint, Entry, join
+from zoo.checkpoints.entries import TensorEntry, WeightsFile, join, shown
 from zoo.checkpoints.templates import Shape, Size, expand, shapes
 from zoo.hookspec import CheckpointFormat
 
 WRAPPERS = ("module.", "_orig_mod.")
-"""Prefixes of all keys that DataParallel and torch.compile leave."""
+"""Prefixes that DataParallel and torch.compile add to all keys."""
 NEAREST = 3
 """Formats that are named where none fits."""
+SHOWN_KEYS = 3
+"""Keys that a message names of each kind of difference."""
 _DEEPEST = 3
 """Words at the beginning of keys that may name the network, `netG.` in a file of several."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
-    """A format beside the tensors of a file; it fits where nothing differs."""
+    """The comparison of a format with the tensors of a file; the format fits where nothing differs."""
 
     format: CheckpointFormat
     sizes: Mapping[str, int]
-    """The named sizes, as most of the tensors have them."""
+    """The named sizes, as most tensors have them."""
     missing: tuple[str, ...] = ()
     """Keys of the format that the file lacks."""
     extra: tuple[str, ...] = ()
     """Keys of the file that the format lacks."""
     misshapen: Mapping[str, str] = field(default_factory=dict)
-    """Of tensors in another shape than the format's, both, by key: `[9, 3, 7, 7], there [8, 3, 7, 7]`."""
+    """Shape in the file and in the format, by key, where they differ: `[9, 3, 7, 7] instead of [8, 3, 7, 7]`."""
     dropped: tuple[str, ...] = ()
-    """Keys of the file that the network has no use for."""
+    """Keys of the file that the network does not use."""
 
     @property
     def fits(self) -> bool:
@@ -56,13 +57,22 @@ class Match:
 
     @property
     def component(self) -> str:
-        """Kind and name of the network with the options that the file tells; empty where it is no component."""
+        """Kind and name of the network with the options that the file determines; empty where it is not a component."""
         if not self.format.component:
             return ""
-        told = {option: self.sizes[size] for option, size in self.format.options.items() if size in self.sizes}
-        options = ",".join(f"{option}={size}" for option, size in told.items())
+        sizes = {option: self.sizes[size] for option, size in self.format.options.items() if size in self.sizes}
+        options = ",".join(f"{option}={size}" for option, size in sizes.items())
         name, colon, fixed = self.format.component.partition(":")
         return f"{name}:{','.join(filter(None, (fixed, options)))}" if colon or options else name
+
+    def describe_differences(self) -> list[str]:
+        """Return the keys in which the file differs from the format, as a phrase for each kind of difference."""
+        kinds = {
+            "lacks": self.missing,
+            "also has": self.extra,
+            "has in another shape": [f"{key} {shapes}" for key, shapes in self.misshapen.items()],
+        }
+        return [f"{what} {listed(keys)}" for what, keys in kinds.items() if keys]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +80,10 @@ class Network:
     """The tensors of one network in a file."""
 
     part: str
-    """Where they are: the path of their dict and the prefix of their keys; empty for the whole file."""
+    """The path of their dict and the prefix of their keys; empty for the whole file."""
     prefix: str
     """The beginning of each tensor's full name, left out in `tensors`."""
-    tensors: Mapping[str, Entry]
+    tensors: Mapping[str, TensorEntry]
     nearest: Sequence[Match]
     """The format that fits, or else those that are nearest."""
 
@@ -83,24 +93,28 @@ class Network:
         return self.nearest[0] if self.nearest and self.nearest[0].fits else None
 
 
-def networks(checkpoint: Checkpoint, formats: Sequence[CheckpointFormat]) -> list[Network]:
-    """Return the networks of a file: those of a known format, or, where there is none, the part with most tensors."""
-    known = _Known(formats)
-    found = [
-        network for part, group in checkpoint.groups.items() for network in known.search(part, join(part, ""), group)
-    ]
+def networks(weights: WeightsFile, formats: Sequence[CheckpointFormat]) -> list[Network]:
+    """Return the networks of a file: those of a known format, or else the part with most tensors."""
+    known = _Formats(formats)
+    found = [network for part, group in weights.groups.items() for network in known.search(part, join(part, ""), group)]
     if found:
         return found
-    part, group = max(checkpoint.groups.items(), key=lambda item: len(item[1]))
+    part, group = max(weights.groups.items(), key=lambda item: len(item[1]))
     prefix, tensors = _unwrapped(join(part, ""), group)
     return [Network(part=part, prefix=prefix, tensors=tensors, nearest=known.nearest(tensors))]
 
 
 def renamed(key: str, row: CheckpointFormat) -> str:
-    """Return what the network calls a tensor of a format."""
+    """Return the network's name of a tensor of a format."""
     for pattern, replacement in row.renames:
         key = re.sub(pattern, replacement, key)
     return key
+
+
+def listed(keys: Sequence[str]) -> str:
+    """Return the first keys as text, and the number of the others."""
+    rest = len(keys) - SHOWN_KEYS
+    return ", ".join(shown(key) for key in keys[:SHOWN_KEYS]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def matches_any(key: str, wildcards: Iterable[str]) -> bool:
@@ -109,15 +123,11 @@ def matches_any(key: str, wildcards: Iterable[str]) -> bool:
 
 
 class _Layout:
-    """A format with its keys, written out when they are first asked for."""
+    """A format with its keys, expanded at first use."""
 
     def __init__(self, row: CheckpointFormat) -> None:
         self.row = row
-
-    @property
-    def first(self) -> str:
-        """The first of its keys."""
-        return expand(next(iter(self.row.tensors)))[0]
+        self.first_key = expand(next(iter(row.tensors)))[0]
 
     @cached_property
     def shapes(self) -> Mapping[str, Shape]:
@@ -125,83 +135,70 @@ class _Layout:
         return shapes(self.row)
 
     @cached_property
-    def least(self) -> int:
-        """Number of tensors that every file of the format has."""
+    def required(self) -> int:
+        """Number of tensors in every file of the format."""
         return sum(not matches_any(key, self.row.optional) for key in self.shapes)
 
-    def could_fit(self, tensors: Mapping[str, Entry]) -> bool:
-        """Return whether the keys are those of the format, optional and dropped ones aside; shapes are not compared."""
-        if len(tensors) < self.least:
-            return False
-        missing, extra = self.shapes.keys() - tensors.keys(), tensors.keys() - self.shapes.keys()
-        return all(matches_any(key, self.row.optional) for key in missing) and all(
-            matches_any(key, self.row.dropped) for key in extra
-        )
-
-    def match(self, tensors: Mapping[str, Entry]) -> Match:
+    def match(self, tensors: Mapping[str, TensorEntry]) -> Match:
         """Compare with the tensors of a file."""
         row = self.row
         dropped = tuple(key for key in tensors if key not in self.shapes and matches_any(key, row.dropped))
         sizes = _sizes(self.shapes, tensors)
-        wrong = {
-            key: f"{list(tensors[key].shape)}, there {_written(shape, sizes)}"
+        misshapen = {
+            key: f"{list(tensors[key].shape)} instead of {_written(shape, sizes)}"
             for key, shape in self.shapes.items()
-            if key in tensors and not _has_shape(tensors[key], shape, sizes)
+            if key in tensors and list(tensors[key].shape) != [_length(size, sizes) for size in shape]
         }
         return Match(
             format=row,
             sizes=sizes,
             missing=tuple(key for key in self.shapes if key not in tensors and not matches_any(key, row.optional)),
             extra=tuple(key for key in tensors if key not in self.shapes and key not in dropped),
-            misshapen=wrong,
+            misshapen=misshapen,
             dropped=dropped,
         )
 
 
-class _Known:
-    """All formats, by the first key of each: nearly all files are none of most of them, and are to be told so at once."""
+class _Formats:
+    """All formats; the first key of each excludes most of them at once."""
 
     def __init__(self, formats: Sequence[CheckpointFormat]) -> None:
         self.layouts = [_Layout(row) for row in formats]
-        self.by_first: dict[str, list[_Layout]] = {}
-        for layout in self.layouts:
-            self.by_first.setdefault(layout.first, []).append(layout)
 
-    def search(self, part: str, prefix: str, group: Mapping[str, Entry], depth: int = 0) -> list[Network]:
-        """Return the networks of known formats in a dict of tensors, or in those of its keys that begin with the same word."""
+    def search(self, part: str, prefix: str, group: Mapping[str, TensorEntry], depth: int = 0) -> Iterator[Network]:
+        """Yield the networks of known formats in a dict of tensors, or in its groups of keys with the same first word."""
         prefix, tensors = _unwrapped(prefix, group)
-        candidates = chain.from_iterable(self.by_first[first] for first in self.by_first if first in tensors)
-        for layout in candidates:
-            if layout.could_fit(tensors) and (match := layout.match(tensors)).fits:
-                return [Network(part=part, prefix=prefix, tensors=tensors, nearest=[match])]
-        words: dict[str, dict[str, Entry]] = {}
+        for layout in self.layouts:
+            if layout.first_key in tensors and len(tensors) >= layout.required:
+                match = layout.match(tensors)
+                if match.fits:
+                    yield Network(part=part, prefix=prefix, tensors=tensors, nearest=[match])
+                    return
+        words: dict[str, dict[str, TensorEntry]] = {}
         for key, entry in tensors.items() if depth < _DEEPEST else ():
             word, dot, rest = key.partition(".")
             if dot:
                 words.setdefault(word, {})[rest] = entry
-        return [
-            network
-            for word, inner in words.items()
-            for network in self.search(join(part, word), f"{prefix}{word}.", inner, depth + 1)
-        ]
+        for word, inner in words.items():
+            yield from self.search(join(part, word), f"{prefix}{word}.", inner, depth + 1)
 
-    def nearest(self, tensors: Mapping[str, Entry]) -> list[Match]:
-        """Return the formats with the fewest keys that differ; none that has nothing in common with the file."""
+    def nearest(self, tensors: Mapping[str, TensorEntry]) -> list[Match]:
+        """Return the formats with the fewest differences, of those that share a key with the file."""
         alike = [layout for layout in self.layouts if layout.shapes.keys() & tensors.keys()]
         alike.sort(key=lambda layout: len(layout.shapes.keys() ^ tensors.keys()))
         matches = [layout.match(tensors) for layout in alike[: 4 * NEAREST]]
         return sorted(matches, key=lambda match: match.differences)[:NEAREST]
 
 
-def _unwrapped(prefix: str, group: Mapping[str, Entry]) -> tuple[str, Mapping[str, Entry]]:
-    """Return the prefix of a group's keys and its tensors without what wrappers added."""
+def _unwrapped(prefix: str, group: Mapping[str, TensorEntry]) -> tuple[str, Mapping[str, TensorEntry]]:
+    """Return the prefix of a group's keys and its tensors without the prefixes of wrappers."""
     while wrapper := next((word for word in WRAPPERS if all(key.startswith(word) for key in group)), None):
         prefix += wrapper
         group = {key.removeprefix(wrapper): entry for key, entry in group.items()}
     return prefix, group
 
 
-def _sizes(layout: Mapping[str, Shape], tensors: Mapping[str, Entry]) -> dict[str, int]:
+def _sizes(layout: Mapping[str, Shape], tensors: Mapping[str, TensorEntry]) -> dict[str, int]:
     """Return each named size as most tensors have it."""
     votes: dict[str, Counter[int]] = {}
     for key, shape in layout.items():
@@ -212,16 +209,10 @@ def _sizes(layout: Mapping[str, Shape], tensors: Mapping[str, Entry]) -> dict[st
     return {name: counter.most_common(1)[0][0] for name, counter in votes.items()}
 
 
-def _has_shape(entry: Entry, shape: Shape, sizes: Mapping[str, int]) -> bool:
-    return len(entry.shape) == len(shape) and all(
-        length == _length(size, sizes) for size, length in zip(shape, entry.shape, strict=True)
-    )
-
-
 def _length(size: Size, sizes: Mapping[str, int]) -> int | None:
     return size.factor * sizes[size.name] if size.name in sizes else None if size.name else size.factor
 
 
 def _written(shape: Shape, sizes: Mapping[str, int]) -> str:
-    """Return a shape as people read it, with the name of a size that the file does not tell."""
+    """Return a shape as text, with the names of sizes that the file does not determine."""
     return f"[{', '.join(str(_length(size, sizes) or size.name) for size in shape)}]"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import IO, Any, TypeGuard
 
-from zoo.checkpoints.entries import LARGEST, LONGEST, MOST_DIMENSIONS, MOST_TENSORS, DamagedError, Entry, shown
+from zoo.checkpoints.entries import LARGEST, LONGEST, MOST_DIMENSIONS, MOST_TENSORS, MalformedError, TensorEntry, shown
 
 MOST_HEADER = 32 * 2**20
 """Bytes; a tensor takes about a hundred."""
@@ -17,33 +17,33 @@ _DTYPES = {
 
 
 def looks_like_safetensors(start: bytes, size: int) -> bool:
-    """Return whether a file of this size with these first nine bytes begins as safetensors does: a length, then `{`."""
+    """Return whether a file of this size and these first nine bytes begins as safetensors does: a length, then `{`."""
     return start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= size - 8
 
 
-def read_header(file: IO[bytes], size: int) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Return the tensors in the order of the file, and the texts beside them.
+def read_header(file: IO[bytes], size: int) -> tuple[dict[str, TensorEntry], dict[str, str]]:
+    """Return the tensors in the order of the file, and the metadata.
 
     Raises:
-        DamagedError: the header is not what the format asks for, or does not fit the file.
+        MalformedError: the header does not follow the format, or does not fit the file.
     """
     length = int.from_bytes(file.read(8), "little")
     if length > min(MOST_HEADER, size - 8):
-        raise DamagedError(f"its header is told to have {length} bytes, and the file has {size}")
+        raise MalformedError(f"its header claims {length} bytes, and the file has {size}")
     try:
         header = json.loads(file.read(length), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise DamagedError("its header is no JSON") from error
+        raise MalformedError("its header is not JSON") from error
     if not isinstance(header, dict) or len(header) > MOST_TENSORS:
-        raise DamagedError("its header is no table of tensors")
+        raise MalformedError("its header is not a table of tensors")
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
-        raise DamagedError("its metadata are no texts")
-    place, entries = 0, {}
-    for name, told in sorted(header.items(), key=lambda item: _begin(item[1])):
-        entries[name], place = _entry(name, told, place)
-    if place != size - 8 - length:
-        raise DamagedError(f"its tensors take {place} bytes, and {size - 8 - length} are there")
+        raise MalformedError("its metadata are not texts")
+    start, entries = 0, {}
+    for name, fields in sorted(header.items(), key=lambda item: _begin(item[1])):
+        entries[name], start = _entry(name, fields, start)
+    if start != size - 8 - length:
+        raise MalformedError(f"its tensors take {start} bytes, and the file has {size - 8 - length}")
     return {name: entries[name] for name in header}, metadata
 
 
@@ -54,23 +54,23 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def _begin(told: Any) -> int:
-    """Return where a tensor begins; what is not one is found by `_entry`."""
-    offsets = told.get("data_offsets") if isinstance(told, dict) else None
+def _begin(fields: Any) -> int:
+    """Return where a tensor begins; `_entry` refuses other values."""
+    offsets = fields.get("data_offsets") if isinstance(fields, dict) else None
     return offsets[0] if isinstance(offsets, list) and offsets and type(offsets[0]) is int else -1
 
 
-def _entry(name: str, told: Any, begin: int) -> tuple[Entry, int]:
-    """Return a tensor that begins here, and where the next one does."""
-    shape, offsets = (told.get("shape"), told.get("data_offsets")) if isinstance(told, dict) else (None, None)
+def _entry(name: str, fields: Any, begin: int) -> tuple[TensorEntry, int]:
+    """Return a tensor that must begin here, and where the next one begins."""
+    shape, offsets = (fields.get("shape"), fields.get("data_offsets")) if isinstance(fields, dict) else (None, None)
     if not _counts(shape) or not _counts(offsets):
-        raise DamagedError(f"tensor {shown(name)} has no shape and place")
-    dtype = _DTYPES.get(str(told.get("dtype")))
+        raise MalformedError(f"tensor {shown(name)} has no shape or offsets")
+    dtype = _DTYPES.get(str(fields.get("dtype")))
     if len(shape) > MOST_DIMENSIONS or len(name) > LONGEST or dtype is None:
-        raise DamagedError(f"tensor {shown(name)} has an unknown type, too long a name or too many dimensions")
-    entry = Entry(shape=tuple(shape), dtype=dtype)
+        raise MalformedError(f"tensor {shown(name)} has an unknown type, too long a name or too many dimensions")
+    entry = TensorEntry(shape=tuple(shape), dtype=dtype)
     if offsets != [begin, begin + entry.bytes]:
-        raise DamagedError(f"tensor {shown(name)} does not lie where its shape and the tensor before it say")
+        raise MalformedError(f"tensor {shown(name)} has offsets that contradict its shape or the tensor before it")
     return entry, begin + entry.bytes
 
 

@@ -1,33 +1,33 @@
 """Keys, shapes and types of a file of weights in milliseconds: safetensors, torch's zip archive, and its older pickles.
 
-Nothing of the file is executed and no tensor is read; neither torch nor numpy is imported. What a hostile file can cost is
-bounded in time and memory, and it ends in one `ZooError`.
+Nothing of the file is executed and no tensor is read; neither torch nor numpy is imported. The time and memory that a hostile
+file takes are bounded, and it ends in one `ZooError`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from zoo.checkpoints.archives import ZIP_START, read_saved
-from zoo.checkpoints.entries import Checkpoint, DamagedError, Entry, UnsafeError, grouped
+from zoo.checkpoints.entries import MalformedError, UnsafeError, WeightsFile, grouped
 from zoo.checkpoints.headers import looks_like_safetensors, read_header
 from zoo.errors import UsageError, ZooError
 
 SAFETENSORS = "safetensors"
 _MISTAKES = {
-    b"version https://git-lfs": ("a Git LFS pointer, which stands for the file", "Type: git lfs pull"),
+    b"version https://git-lfs": ("a Git LFS pointer in place of the file", "Run: git lfs pull"),
     b"<": ("a web page", "Fetch the file itself, not the page that shows it"),
 }
-"""What is often found in place of weights, by its first bytes, and what to do."""
+"""Files that are often mistaken for weights, by their first bytes, and the fix."""
 
 
-def peek(path: Path) -> Checkpoint:
-    """Return what a file of weights holds; for a folder, what its `model.safetensors` holds.
+def peek(path: Path) -> WeightsFile:
+    """Return the content of a file of weights; for a folder, of its `model.safetensors`.
 
     Raises:
         UsageError: there is no such file.
-        ZooError: it is damaged or no file of weights, or loading it would call what an attack does; that is named.
+        ZooError: it is damaged or not a file of weights, or loading it would call what an attack needs, which is named.
     """
     path = path / "model.safetensors" if (path / "model.safetensors").is_file() else path
     if not path.is_file():
@@ -43,33 +43,29 @@ def peek(path: Path) -> Checkpoint:
             f"`{path}` is refused: {error}; nothing of it was run",
             "Do not load it; its author can save the weights alone: safetensors, or torch.save(network.state_dict(), FILE)",
         ) from error
-    except DamagedError as error:
+    except MalformedError as error:
         found, fix = _mistaken(path) or (str(error), "Fetch it again, or name another file")
         raise ZooError(f"`{path}` cannot be read as weights: {found}", fix) from error
     except OSError as error:
         raise ZooError(f"`{path}` cannot be read: {error.strerror or error}") from error
 
 
-def _peek(path: Path, file: IO[bytes]) -> Checkpoint:
+def _peek(path: Path, file: IO[bytes]) -> WeightsFile:
     size = path.stat().st_size
     start = file.read(9)
     file.seek(0)
-    metadata: dict[str, str] = {}
-    objects: tuple[str, ...] = ()
     if not start.startswith(ZIP_START) and (path.suffix == ".safetensors" or looks_like_safetensors(start, size)):
-        container = SAFETENSORS
-        value, metadata = read_header(file, size)
+        tensors, metadata = read_header(file, size)
+        found = WeightsFile(path=path, container=SAFETENSORS, size=size, groups=grouped(tensors), metadata=metadata)
     else:
-        container, tree = read_saved(file, size)
-        value, objects = tree.value, tree.objects
-    groups: dict[str, dict[str, Any]] = grouped(value, lambda found: isinstance(found, Entry))
-    if not groups:
-        raise DamagedError("it holds no tensors")
-    return Checkpoint(path=path, container=container, size=size, groups=groups, metadata=metadata, objects=objects)
+        found, _ = read_saved(path, file)
+    if not found.groups:
+        raise MalformedError("it holds no tensors")
+    return found
 
 
 def _mistaken(path: Path) -> tuple[str, str] | None:
-    """Return what a file is that was taken for weights, and how to mend it, where it is a usual mistake."""
+    """Return what a file is that is often mistaken for weights, and the fix; None for others."""
     with path.open("rb") as file:
         start = file.read(64).lstrip()
     return next(((f"it is {what}", fix) for mark, (what, fix) in _MISTAKES.items() if start.startswith(mark)), None)

@@ -1,4 +1,4 @@
-"""Files of weights that others published: looked for, fetched once, verified before anything reads them. Imports no torch."""
+"""Files of weights that others published: found or downloaded once, and verified before use. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+from zoo.checksums import sha256_of
 from zoo.errors import ZooError
 from zoo.files import expand, in_cache, locked, writable_cache, write_atomically
 
+__all__ = ["VARIABLE", "PublishedFile", "find", "sha256_of"]
+
 VARIABLE = "ZOO_WEIGHTS"
-"""Environment variable: a folder in which published files are looked for first."""
+"""Environment variable: the folder that is searched first."""
 _TIMEOUT = 30.0
 """Seconds without an answer after which a download fails."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedFile:
-    """A file that its publisher will not change."""
+    """A file that its publisher does not change."""
 
     name: str
     """File name, in `$ZOO_WEIGHTS`, in zoo's cache and in torch hub's."""
     url: str
     sha256: str
-    """Hex digest, or as much of its beginning as the publisher tells."""
+    """Hex digest, or the beginning that the publisher gives."""
     other_names: tuple[str, ...] = ()
     """Names under which others publish the same bytes."""
 
@@ -35,17 +37,17 @@ class PublishedFile:
 def find(file: PublishedFile) -> Path:
     """Return a verified copy: from `$ZOO_WEIGHTS`, zoo's cache or torch hub's, else downloaded into zoo's cache.
 
-    A copy with another digest is passed over and named where no good one is found.
+    A copy with another digest is skipped, and named in the error where there is no good one.
 
     Raises:
-        ZooError: there is no copy and none can be fetched; the message says from where, which digest and where to put it.
+        ZooError: there is no copy and none can be fetched; the message has its address, its digest and where to put it.
     """
-    path, _ = _look(file)
+    path, _ = _find_copy(file)
     if path:
         return path
     target = writable_cache() / "weights" / file.name
-    with locked(target.with_name(f".{file.name}.lock")):  # one process fetches, the others wait for its copy
-        path, wrong = _look(file)
+    with locked(target.with_name(f".{file.name}.lock")):  # one process downloads, the others wait for its copy
+        path, wrong = _find_copy(file)
         if path:
             return path
         try:
@@ -58,10 +60,10 @@ def find(file: PublishedFile) -> Path:
             ) from error
 
 
-def _look(file: PublishedFile) -> tuple[Path | None, list[str]]:
-    """Return a verified copy on this machine, or None, and what is wrong with the others."""
+def _find_copy(file: PublishedFile) -> tuple[Path | None, list[str]]:
+    """Return a verified copy on this machine, or None, and the copies with another digest as text."""
     wrong = []
-    for path in _places(file):
+    for path in _candidates(file):
         with contextlib.suppress(OSError):
             found = sha256_of(path)
             if found.startswith(file.sha256):
@@ -70,23 +72,7 @@ def _look(file: PublishedFile) -> tuple[Path | None, list[str]]:
     return None, wrong
 
 
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 hex digest; a file is read again only when its size or time has changed.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    status = path.stat()
-    return _sha256(path, status.st_size, status.st_mtime_ns)
-
-
-@cache
-def _sha256(path: Path, _size: int, _modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _places(file: PublishedFile) -> Iterator[Path]:
+def _candidates(file: PublishedFile) -> Iterator[Path]:
     names = (file.name, *file.other_names)
     if own := os.environ.get(VARIABLE):
         yield from (Path(own) / name for name in names)
@@ -99,12 +85,12 @@ def _places(file: PublishedFile) -> Iterator[Path]:
 
 
 def _fetch(file: PublishedFile, target: Path) -> Path:
-    from urllib.request import urlopen  # brings ssl, http and email along, which listing components does not need
+    from urllib.request import urlopen  # imports ssl, http and email, which listing components does not need
 
     with urlopen(file.url, timeout=_TIMEOUT) as source:
         content = source.read()
     digest = hashlib.sha256(content).hexdigest()
     if not digest.startswith(file.sha256):
-        raise OSError(f"what came has the sha256 {digest}")
+        raise OSError(f"the downloaded file has the sha256 {digest}")
     write_atomically(target, content)
     return target

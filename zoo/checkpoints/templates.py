@@ -1,4 +1,4 @@
-"""Keys and shapes of a checkpoint format as its row writes them. Imports no torch; plugins use `conv`, `linear` and `norm`."""
+"""The keys and shapes of a checkpoint format. Imports no torch; plugins use `conv`, `linear` and `norm`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MOST_KEYS = 10_000
 """Keys of one format."""
 
 COUNTERS = ("*.num_batches_tracked",)
-"""Optional: what batch norm counts since torch 0.4.1, and does not use."""
+"""Optional: the counters of batch norm since torch 0.4.1, which it does not use."""
 STATISTICS = ("*.running_mean", "*.running_var", "*.num_batches_tracked")
-"""Dropped beside instance norm: it kept them until 2019, and does not use them."""
+"""Dropped with instance norm, which kept them until 2019 and does not use them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def conv(key: str, shape: str, *, bias: bool = True, transposed: bool = False) -
     """Return weight and bias of a convolution.
 
     Args:
-        key: of the layer, `model.1`; it may stand for several.
+        key: of the layer, `model.1`, or a pattern of several.
         shape: of the weight, `w i 7 7`.
         bias: whether it has one, of the length of its output channels.
         transposed: whether the weight's second size, instead of its first, is that of the output channels.
@@ -83,14 +83,14 @@ def sizes(row: CheckpointFormat) -> set[str]:
 
 
 def expand(key: str) -> list[str]:
-    """Return the keys that a key with `{a,b}` and `{1..5}` stands for.
+    """Return the keys of a pattern with `{a,b}` and `{1..5}`.
 
     Raises:
         ValueError: a brace holds neither a list nor a range.
     """
     parts = _BRACES.split(key)  # text, content of braces, text, ...
     if "{" in "".join(parts[::2]) or "}" in "".join(parts[::2]):
-        raise ValueError(f"key {key!r} has a brace without its partner")
+        raise ValueError(f"key {key!r} has an unmatched brace")
     choices = [[part] if index % 2 == 0 else _alternatives(part) for index, part in enumerate(parts)]
     return ["".join(chosen) for chosen in product(*choices)]
 
@@ -106,7 +106,7 @@ def parse_shape(text: str) -> Shape:
     for word in text.split():
         match = _SIZE.fullmatch(word)
         if not match:
-            raise ValueError(f"{word!r} in shape {text!r} is no size such as 7, w or 2w")
+            raise ValueError(f"{word!r} in shape {text!r} is not a size such as 7, w or 2w")
         sizes.append(Size(int(match[1] or 1), match[2] or ""))
     return tuple(sizes)
 

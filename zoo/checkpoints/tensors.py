@@ -1,4 +1,4 @@
-"""The tensors of a file that `peek` has accepted, compared with what was inspected. Nothing is unpickled by torch."""
+"""The tensors of a file that `peek` accepted, checked against its inspection. Torch unpickles nothing."""
 
 from __future__ import annotations
 
@@ -9,29 +9,33 @@ import torch
 from torch import Tensor
 
 from zoo.checkpoints.archives import read_saved
-from zoo.checkpoints.entries import Checkpoint, DamagedError, Entry, Place, UnsafeError, grouped, join, shown
+from zoo.checkpoints.entries import MalformedError, StorageView, TensorEntry, UnsafeError, WeightsFile, shown
 from zoo.checkpoints.formats import Network
 from zoo.checkpoints.peek import SAFETENSORS
 from zoo.errors import ZooError
 
 
-def read_tensors(checkpoint: Checkpoint, network: Network) -> dict[str, Tensor]:
+def read_tensors(weights: WeightsFile, network: Network) -> dict[str, Tensor]:
     """Return the tensors of one network on the CPU, by their keys without prefix.
 
     Raises:
-        ZooError: the file changed meanwhile or its values are damaged, or a tensor holds a value that is not finite.
+        ZooError: the file changed after its inspection or its values are damaged, or a tensor holds a value that is not finite.
     """
-    path = checkpoint.path
+    path = weights.path
     wanted = [network.prefix + key for key in network.tensors]
-    found = _safetensors(path) if checkpoint.container == SAFETENSORS else _saved(path, wanted)
+    found = _safetensors(path) if weights.container == SAFETENSORS else _saved(path, wanted)
     tensors = {}
     for key, entry in network.tensors.items():
         tensor = found.get(network.prefix + key)
         if tensor is None or tuple(tensor.shape) != entry.shape or tensor.dtype != getattr(torch, entry.dtype):
-            raise ZooError(f"`{path}` is refused: {shown(key)} is not what was inspected", "The file changed meanwhile")
+            raise ZooError(
+                f"`{path}` is refused: {shown(key)} is not what was inspected",
+                "The file changed after its inspection; run the same command again",
+            )
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise ZooError(
-                f"`{path}` is of no use: {shown(key)} holds values that are not finite", "Try an earlier epoch's"
+                f"`{path}` is unusable: {shown(key)} holds values that are not finite",
+                "Use the file of an earlier epoch",
             )
         tensors[key] = tensor
     return tensors
@@ -48,35 +52,28 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _saved(path: Path, wanted: Sequence[str]) -> dict[str, Tensor]:
-    """Return those of the wanted tensors that a file of torch.save has, each with memory of its own."""
+    """Return those of the wanted tensors that a file of torch.save has, each with its own memory."""
     try:
         with path.open("rb") as file:
-            _, tree = read_saved(file, path.stat().st_size)
-            entries = {
-                join(part, key): entry
-                for part, group in grouped(tree.value, lambda value: isinstance(value, Entry)).items()
-                for key, entry in group.items()
-            }
+            found, readers = read_saved(path, file)
+            entries = found.tensors
             storages: dict[str, bytearray] = {}
             tensors = {}
-            for name in wanted:
-                entry: Entry | None = entries.get(name)
-                if entry is None:
-                    continue
-                if entry.place is None:
-                    raise DamagedError(f"{shown(name)} is a view that is computed when it is loaded")
-                key = entry.place.key
+            for name, entry in ((name, entries[name]) for name in wanted if name in entries):
+                if entry.view is None:
+                    raise MalformedError(f"{shown(name)} is a view that is computed when it is loaded")
+                key = entry.view.key
                 if key not in storages:
-                    storages[key] = bytearray(tree.storages[key]())
-                tensors[name] = _tensor(entry, entry.place, storages[key])
+                    storages[key] = bytearray(readers[key]())
+                tensors[name] = _tensor(entry, entry.view, storages[key])
             return tensors
-    except (DamagedError, UnsafeError, OSError) as error:
+    except (MalformedError, UnsafeError, OSError) as error:
         raise ZooError(f"`{path}` cannot be read: {error}", "Fetch it again") from error
 
 
-def _tensor(entry: Entry, place: Place, values: bytearray) -> Tensor:
-    kind: torch.dtype = getattr(torch, entry.dtype)
+def _tensor(entry: TensorEntry, view: StorageView, values: bytearray) -> Tensor:
+    dtype: torch.dtype = getattr(torch, entry.dtype)
     if not entry.count:
-        return torch.empty(entry.shape, dtype=kind)
-    whole = torch.frombuffer(values, dtype=kind, count=len(values) // kind.itemsize)
-    return whole.as_strided(entry.shape, place.stride, place.offset).clone()
+        return torch.empty(entry.shape, dtype=dtype)
+    whole = torch.frombuffer(values, dtype=dtype, count=len(values) // dtype.itemsize)
+    return whole.as_strided(entry.shape, view.stride, view.offset).clone()

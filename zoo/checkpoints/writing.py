@@ -1,4 +1,4 @@
-"""A converted network's folder: one that translates where the network can, else its tensors and what they are."""
+"""The folder of a converted network: a model that translates where the network can, else its tensors and their description."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from zoo.build import build, build_method
 from zoo.checkpoints import verify
 from zoo.checkpoints.formats import Match, matches_any
-from zoo.converted_config import Converted, NetworkConfig
 from zoo.data.layout import DatasetInfo
 from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Kind
-from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig, save_model, save_network
+from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig, NetworkConfig, SourceFile, save_model, save_network
 from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.registry import Choice, get_registry, option_names
 
@@ -27,52 +26,80 @@ State = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
-    """What is in a folder, and what was compared, in one line."""
+class Conversion:
+    """A converted file."""
 
+    folder: str
+    source: SourceFile
     component: str
-    """Kind and name of the network with its options; empty where it is no component."""
+    """Kind and name of the network with its options; empty where it is not a component."""
     translates: bool
+    """Whether `zoo.load` loads the folder."""
     reads_labels: bool
+    """Whether it requires label images."""
+    tensors: int
+    """Number of the file's tensors in the network."""
+    dropped: tuple[str, ...]
+    """Keys of the file that the network does not use."""
+    objects: tuple[str, ...]
+    """Classes and functions of the other objects in the file, which were not read."""
     checked: str
+    """What was verified, in one line."""
 
 
 def write(
-    folder: Path, state: State, match: Match, source: Converted, *, settings: dict[str, str], classes: tuple[str, ...]
-) -> Written:
-    """Build the network, give it the tensors, write it, and compare what is in the folder with it.
+    folder: Path,
+    state: State,
+    match: Match,
+    source: SourceFile,
+    *,
+    settings: Mapping[str, str],
+    classes: tuple[str, ...],
+    objects: tuple[str, ...],
+) -> Conversion:
+    """Build the network, load the tensors, write the folder, and compare the folder with the network.
 
     Raises:
-        UsageError: an option that the file tells or that does not exist, or the folder holds something else.
-        ZooError: the format's row and its network do not fit, or the comparison failed; then the folder is gone again.
+        UsageError: the file determines an option or it does not exist, or the folder holds something else.
+        ZooError: the format does not fit its network, or the comparison failed; then the folder is removed again.
     """
     _require_free(folder, source)
     kind, _, spec = match.component.partition(" ")
     choice = get_registry().find(cast(Kind, kind), spec) if kind else None
     method = get_registry().find("method", match.format.method) if kind == "generator" else None
     choice, method = _with_settings(match, choice, method, settings)
-    purpose = _purpose(choice, method)
+    reason = _why_not_translating(choice, method)
     reads_labels = method is not None and bool({"labels", "thermal_segmentation"} & set(method.contract.reads))
     if classes and not reads_labels:
-        raise UsageError(f"classes were given, and a {match.format.name} reads no label images", "Leave --classes out")
+        raise UsageError(f"`classes` is given, and a {match.format.name} reads no label images", "Leave `classes` out")
     try:
-        if choice and method and not purpose:
+        if choice and method and not reason:
             checked = _write_translator(folder, state, match, source, choice, method, classes)
         else:
-            checked = _write_network(folder, state, match, source, choice, purpose)
-    except BaseException:  # whatever happened, nothing that was not checked stays
+            checked = _write_network(folder, state, match, source, choice, reason)
+    except BaseException:  # nothing stays that was not verified
         for name in (WEIGHTS_FILE, CONFIG_FILE):
             (folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             folder.rmdir()
         raise
-    return Written(component=_spec(choice), translates=not purpose, reads_labels=reads_labels, checked=checked)
+    return Conversion(
+        folder=str(folder),
+        source=source,
+        component=_spec(choice),
+        translates=not reason,
+        reads_labels=reads_labels,
+        tensors=len(state),
+        dropped=match.dropped,
+        objects=objects,
+        checked=checked,
+    )
 
 
 def _with_settings(
-    match: Match, choice: Choice | None, method: Choice | None, settings: dict[str, str]
+    match: Match, choice: Choice | None, method: Choice | None, settings: Mapping[str, str]
 ) -> tuple[Choice | None, Choice | None]:
-    """Return network and method with the options that a user gave, of those that are the user's to give."""
+    """Return network and method with the user's options, of those that the file does not determine."""
     for key, value in settings.items():
         if choice and key in match.format.untold:
             choice = choice.with_options({key: value}, named=True)
@@ -81,16 +108,16 @@ def _with_settings(
         else:
             free = [*match.format.untold, *(option_names(method.config) if method else ())]
             raise UsageError(
-                f"{key!r} is no option of {match.format.name} that its file leaves open",
+                f"{key!r} is not an option of {match.format.name} that its file leaves open",
                 f"Those are: {', '.join(free)}" if free else "There is none",
             )
     return choice, method
 
 
-def _purpose(choice: Choice | None, method: Choice | None) -> str:
-    """Return why a network does not translate, as the end of a sentence; empty where it does."""
+def _why_not_translating(choice: Choice | None, method: Choice | None) -> str:
+    """Return the reason why a network does not translate, as the end of a sentence; empty where it does."""
     if choice is None:
-        return "it is a part of a training and cannot translate"
+        return "it is used in training only and cannot translate"
     if method is None:
         return "a discriminator cannot translate"
     reads, makes = choice.config.in_channels, choice.config.out_channels
@@ -103,15 +130,13 @@ def _write_translator(
     folder: Path,
     state: State,
     match: Match,
-    source: Converted,
+    source: SourceFile,
     choice: Choice,
     method: Choice,
     classes: tuple[str, ...],
 ) -> str:
-    row = match.format
-    contract = choice.contract
-    size = -(-256 // contract.size_multiple) * contract.size_multiple  # 256 unless the network takes only larger ones
-    grey = method.contract.reads == ("visible",) and choice.config.in_channels == 1
+    contract, visible_only = choice.contract, method.contract.reads == ("visible",)
+    size = -(-256 // contract.size_multiple) * contract.size_multiple  # 256, or the next size that the network takes
     recipe = Recipe(
         method=_part(method),
         generator=_part(choice),
@@ -119,29 +144,27 @@ def _write_translator(
         size=size,
         load_size=size,
         budget=Budget(steps=0, constant=0),
-        visible_channels=1 if grey else 3,
+        visible_channels=1 if visible_only and choice.config.in_channels == 1 else 3,
         thermal_channels=choice.config.out_channels,
     )
-    facts = {"name": "unknown", "splits": {}} | dict(row.dataset)
-    dataset = msgspec.convert(facts, type=DatasetInfo)
+    dataset = msgspec.convert({"name": "unknown", "splits": {}} | dict(match.format.dataset), type=DatasetInfo)
     if classes:
         dataset = replace(dataset, classes=classes)
     with torch.random.fork_rng():
         built = build_method(recipe, dataset, torch.Generator(), training=False)
     _fill(getattr(built, built.inference[0]), state, match)
-    config = ModelConfig(
-        recipe=recipe, dataset=dataset, plugins=_plugins(method=method, generator=choice), converted=source
-    )
+    plugins = _plugins(method=method, generator=choice)
+    config = ModelConfig(recipe=recipe, dataset=dataset, plugins=plugins, converted=source)
     save_model(folder, built, config)
     return verify.check_translation(folder, built, config)
 
 
 def _write_network(
-    folder: Path, state: State, match: Match, source: Converted, choice: Choice | None, purpose: str
+    folder: Path, state: State, match: Match, source: SourceFile, choice: Choice | None, reason: str
 ) -> str:
     config = NetworkConfig(
         network=_spec(choice),
-        purpose=purpose,
+        purpose=reason,
         converted=source,
         plugins=_plugins(**{choice.entry.kind: choice}) if choice else {},
     )
@@ -158,20 +181,20 @@ def _write_network(
 
 
 def _fill(network: nn.Module, state: State, match: Match) -> None:
-    """Load the tensors; the network keeps its own for those that a file may lack."""
+    """Load the tensors; the network keeps its own where a file may lack them."""
     own = network.state_dict()
     odd = [key for key in own if key not in state and not matches_any(key, match.format.optional)]
     odd += [key for key in state if key not in own or own[key].shape != state[key].shape]
     if odd:
         raise ZooError(
             f"checkpoint format {match.format.name} does not fit {match.component}: {odd[0]} ({len(odd)} tensors in all)",
-            "Its plugin is at fault",
+            "Report it to the authors of the plugin",
         )
     network.load_state_dict(state, strict=False)
 
 
 def _spec(choice: Choice | None) -> str:
-    """Return kind and name of a component with the options that were named; empty for none."""
+    """Return kind and name of a component with its explicit options; empty for none."""
     if choice is None:
         return ""
     named = {name: getattr(choice.config, name) for name in option_names(choice.config) if name in choice.named}
@@ -194,13 +217,10 @@ def _plugins(**choices: Choice) -> dict[str, dict[str, str]]:
     }
 
 
-def _require_free(folder: Path, source: Converted) -> None:
-    """Refuse a folder that holds anything but an earlier conversion of the same file."""
+def _require_free(folder: Path, source: SourceFile) -> None:
+    """Refuse a folder that holds anything except an earlier conversion of the same file."""
     inside = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if not inside and not folder.exists():
-        return
     config = folder / CONFIG_FILE
     same = config.is_file() and source.sha256.encode() in config.read_bytes()
-    if folder.is_dir() and (not inside or (same and inside <= {WEIGHTS_FILE, CONFIG_FILE})):
-        return
-    raise UsageError(f"`{folder}` is there already and holds something else", "Type another -o FOLDER")
+    if (folder.is_dir() and inside and not (same and inside <= {WEIGHTS_FILE, CONFIG_FILE})) or folder.is_file():
+        raise UsageError(f"`{folder}` exists and holds something else", "Use another `folder`")

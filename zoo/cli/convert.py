@@ -1,4 +1,4 @@
-"""`zoo convert`: another program's weights as a folder that `zoo.load` and `zoo translate` take."""
+"""`zoo convert`: another program's weights as a folder for `zoo.load` and `zoo translate`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def convert(
     ] = None,
     part: Annotated[str | None, typer.Option(metavar="NAME", help="Which network, in a file of several.")] = None,
     setting: Annotated[
-        list[str], typer.Option("--set", metavar="KEY=VALUE", help="What the file does not tell; may be repeated.")
+        list[str],
+        typer.Option("--set", metavar="KEY=VALUE", help="An option that the file does not determine; may be repeated."),
     ] = [],
     classes: Annotated[
         str, typer.Option(metavar="A,B,...", help="Classes of the label images, for networks that read temperatures.")
@@ -32,7 +33,7 @@ def convert(
     """
     settings = dict(_pair(word) for word in setting)
     from zoo.checkpoints.convert import convert as run
-    from zoo.checkpoints.words import listed
+    from zoo.checkpoints.formats import listed
 
     folder = out or (file.with_suffix("") if file.suffix else file.with_name(f"{file.name}_converted"))
     done = run(file, folder, part=part, settings=settings, classes=[name for name in classes.split(",") if name])
@@ -41,18 +42,18 @@ def convert(
     typer.echo(f"{done.source.file}: {done.source.title}")
     typer.echo(f"{done.folder}: {done.tensors} tensors, {done.component or 'no component'}")
     if done.dropped:
-        typer.echo(f"left out: {len(done.dropped)} tensors that the network has no use for")
+        typer.echo(f"left out: {len(done.dropped)} tensors that the network does not use")
     if done.objects:
-        typer.echo(f"left out: objects of {listed(done.objects, 3)}")
+        typer.echo(f"left out: objects of {listed(done.objects)}")
     typer.echo(f"checked: {done.checked}")
     if done.translates:
         labels = " --labels FILE --temperature CLASS=C" if done.reads_labels else ""
-        typer.echo(f"Type: zoo translate IMAGE{labels} --model {done.folder} -o thermal.png")
+        typer.echo(f"Run: zoo translate IMAGE{labels} --model {done.folder} -o thermal.png")
     return None
 
 
 def _pair(word: str) -> tuple[str, str]:
     key, equals, value = word.partition("=")
     if not equals or not key:
-        raise UsageError(f"--set {word!r} is not of the form KEY=VALUE", "E.g. --set evaluation=eval")
+        raise UsageError(f"--set {word!r} is not of the form KEY=VALUE", "Use e.g. --set evaluation=eval")
     return key, value

@@ -51,7 +51,7 @@ def demo(
         if share or port or browser:
             raise UsageError("--space writes files and opens no page", "Leave out --port, --share and --browser")
         from zoo.demo.space import write_space
-        from zoo.hub.download import Access
+        from zoo.hub.access import Access
 
         files = write_space(space, name, title, Access(offline=offline or None))
         if as_json:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace as change
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
     from zoo.hub.publication import Publication
     from zoo.run.store import Run
 
+    Deliver = Callable[[Publication], dict[str, Any]]
+
 
 def publish(
-    run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Run folder that zoo bench left.")] = None,
-    to: Annotated[str, typer.Option(metavar="ORG/NAME", help="Repository; made where it is missing.")] = "",
+    run: Annotated[Path | None, typer.Argument(metavar="[RUN]", help="Run folder of zoo bench.")] = None,
+    to: Annotated[str, typer.Option(metavar="ORG/NAME", help="Repository; created if it does not exist.")] = "",
     results: Annotated[
         Path | None, typer.Option("--from", metavar="RESULTS", help="Publish every finished run of this folder.")
     ] = None,
@@ -30,7 +34,7 @@ def publish(
     license_: Annotated[
         str, typer.Option("--license", metavar="ID", help="License of the weights. [default: the training data's]")
     ] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the folder, ask nothing of anybody.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the folder; make no network requests.")] = False,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Folder of a dry run. [default: NAME]")
     ] = None,
@@ -38,7 +42,7 @@ def publish(
 ) -> None:
     """Publish a finished run on the Hugging Face Hub: weights, config, card, samples and scores in one commit.
 
-    It prints the pin, which never means other weights, and the row of the catalogue. Typed again, it changes nothing.
+    It prints the pin, which always loads exactly these weights, and the row of the catalogue. A second run changes nothing.
 
     Examples:
     zoo publish results/RUN --to ORG/layergan-thermalworld ·
@@ -46,21 +50,23 @@ def publish(
     zoo publish --from results --org ORG --private
     """
     if out and not dry_run:
-        raise UsageError("-o names the folder of a dry run", "Add --dry-run, or leave -o out")
+        raise UsageError("-o is the folder of a dry run", "Add --dry-run, or leave -o out")
     single = results is None
-    bring = _write_to(out, inside=not single) if dry_run else _publish_with(private=private, replace=single)
+    deliver: Deliver = partial(_upload, private=private, replace=single)
+    if dry_run:
+        deliver = partial(_write, out=out, inside=not single)
     if results is not None:
         if run or to or not org:
-            raise UsageError("--from publishes a whole folder", "Type: zoo publish --from RESULTS --org ORG")
-        return _publish_all(results, org, license_.lower(), bring, dry_run=dry_run, as_json=as_json)
+            raise UsageError("--from publishes a whole folder", "Run: zoo publish --from RESULTS --org ORG")
+        return _publish_all(results, org, license_.lower(), deliver, dry_run=dry_run, as_json=as_json)
     if org or run is None or not to:
-        raise UsageError("a run and its repository are needed", "Type: zoo publish RUN --to ORG/NAME")
+        raise UsageError("a run and its repository are needed", "Run: zoo publish RUN --to ORG/NAME")
     from zoo.hub.addresses import repository_name
     from zoo.hub.publication import prepare
 
     to = repository_name(to)
     _check(to, dry_run)
-    done = _interruptible(lambda: bring(prepare(run, to, license=license_.lower())))
+    done = _interruptible(lambda: deliver(prepare(run, to, license=license_.lower())))
     return print_json(done) if as_json else _print(done)
 
 
@@ -68,12 +74,12 @@ def _publish_all(
     results: Path,
     org: str,
     license_: str,
-    bring: Callable[[Publication], dict[str, Any]],
+    deliver: Deliver,
     *,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Publish run by run, a line each; one that fails does not keep the others from it."""
+    """Publish run by run, with a line for each; a failure does not stop the others."""
     from zoo.hub.publication import prepare
     from zoo.run.store import find_results
 
@@ -89,8 +95,8 @@ def _publish_all(
             outcome["state"] = "left out: it has no weights"
         else:
             try:
-                # Called at once, in this turn of the loop.
-                outcome |= _interruptible(lambda: bring(prepare(run.folder, repo, license=license_)))  # noqa: B023
+                # Called at once, in this iteration.
+                outcome |= _interruptible(lambda: deliver(prepare(run.folder, repo, license=license_)))  # noqa: B023
             except ZooError as error:
                 outcome |= {"state": "failed", "reason": str(error)}
         outcomes.append(outcome)
@@ -101,13 +107,13 @@ def _publish_all(
     failed = sum(outcome["state"] == "failed" for outcome in outcomes)
     if failed:
         raise ZooError(
-            f"{failed} of {len(outcomes)} runs were not published; what was is left as it is",
-            "Fix that and run the same command again",
+            f"{failed} of {len(outcomes)} runs were not published; the others are",
+            "Fix these and run the same command again",
         )
 
 
 def _name_repos(runs: list[Run], org: str) -> list[tuple[str, Run]]:
-    """Return the runs with their repositories; runs that would share one get the start of their key as well."""
+    """Return the runs with their repositories; the start of its key is added to a name that several runs have."""
     from zoo.run.systems import model_name
 
     names = [model_name(run.record.recipe, run.record.train_key) for run in runs]
@@ -119,7 +125,7 @@ def _name_repos(runs: list[Run], org: str) -> list[tuple[str, Run]]:
 
 
 def _check(repo: str, dry_run: bool) -> None:
-    """Refuse what cannot be published to before anything is read."""
+    """Refuse an invalid repository, or a missing token, before anything is read."""
     from zoo.hub.publish import check_repo, require_token
 
     check_repo(repo)
@@ -127,46 +133,37 @@ def _check(repo: str, dry_run: bool) -> None:
         require_token()
 
 
-def _publish_with(*, private: bool, replace: bool) -> Callable[[Publication], dict[str, Any]]:
-    from dataclasses import replace as change
-
+def _upload(publication: Publication, *, private: bool, replace: bool) -> dict[str, Any]:
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
 
     from zoo.hub.publish import publish as commit
 
     if not sys.stderr.isatty():
         disable_progress_bars()
-
-    def bring(publication: Publication) -> dict[str, Any]:
-        note(f"publishing {publication.repo} ({publication.row.size / 1e6:.1f} MB of weights)")
-        done = commit(publication.files, publication.repo, private=private, replace=replace)
-        seen = "private" if done.private else "public"
-        return {
-            "repo": done.repo,
-            "state": f"published, {seen}" if done.changed else f"unchanged, {seen}: no commit was made",
-            "pin": done.pin,
-            "url": done.url,
-            "row": change(publication.row, revision=done.revision),
-        }
-
-    return bring
+    note(f"publishing {publication.repo} ({publication.row.size / 1e6:.1f} MB of weights)")
+    done = commit(publication.files, publication.repo, private=private, replace=replace)
+    visibility = "private" if done.private else "public"
+    return {
+        "repo": done.repo,
+        "state": f"published, {visibility}" if done.changed else f"unchanged, {visibility}: no commit was made",
+        "pin": done.pin,
+        "url": done.url,
+        "row": change(publication.row, revision=done.revision),
+    }
 
 
-def _write_to(out: Path | None, *, inside: bool) -> Callable[[Publication], dict[str, Any]]:
+def _write(publication: Publication, *, out: Path | None, inside: bool) -> dict[str, Any]:
     from zoo.hub.publication import write_publication
 
-    def bring(publication: Publication) -> dict[str, Any]:
-        name = publication.repo.partition("/")[2]
-        folder = Path(name) if out is None else out / name if inside else out
-        write_publication(publication, folder)
-        return {
-            "repo": publication.repo,
-            "state": "written, not published",
-            "folder": str(folder),
-            "row": publication.row,
-        }
-
-    return bring
+    name = publication.repo.partition("/")[2]
+    folder = Path(name) if out is None else out / name if inside else out
+    write_publication(publication, folder)
+    return {
+        "repo": publication.repo,
+        "state": "written, not published",
+        "folder": str(folder),
+        "row": publication.row,
+    }
 
 
 def _interruptible(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from zoo.errors import UsageError, did_you_mean
 from zoo.terminal import one_line
 
 if TYPE_CHECKING:
-    from zoo.hub.catalog import Entry
+    from zoo.hub.catalog import CatalogEntry
     from zoo.hub.remote import RemoteModel
 
 WEIGHTS = "weights"
@@ -32,7 +32,7 @@ def list_catalogue(pattern: str, *, as_json: bool) -> None:
     if not entries:
         known = [entry.name for entry in list_weights()]
         raise UsageError(
-            f"no weights match {pattern!r}", did_you_mean(pattern.strip("*"), known) or "Type: zoo list weights"
+            f"no weights match {pattern!r}", did_you_mean(pattern.strip("*"), known) or "Run: zoo list weights"
         )
     rows = [(entry.name, entry.weights.dataset, entry.where, entry.weights.summary) for entry in entries]
     return print_table(("weights", "dataset", "where", "what it is"), rows)
@@ -50,8 +50,8 @@ def show(name: str, *, as_json: bool) -> bool:
         return True
     if "/" not in name:
         return False
+    from zoo.hub.access import Access
     from zoo.hub.addresses import repository
-    from zoo.hub.download import Access
     from zoo.hub.remote import describe
 
     pin = repository(name)
@@ -72,32 +72,23 @@ def names() -> list[str]:
     return [entry.name for entry in list_weights()]
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: CatalogEntry) -> dict[str, Any]:
     weights = entry.weights
-    return {
-        "kind": WEIGHTS,
-        "name": weights.name,
-        "summary": weights.summary,
-        "published": bool(weights.repo or weights.folder),
-        "dataset": weights.dataset,
-        "recipe": weights.recipe,
-        "repo": weights.repo,
-        "revision": weights.revision,
-        "folder": weights.folder,
-        "file": weights.file,
-        "sha256": weights.sha256,
-        "size": weights.size,
-        "license": weights.license,
-        "scores": dict(weights.scores),
-        "train": weights.train,
-        "publish": entry.publish,
-        "plugin": entry.plugin.name,
-        "distribution": entry.plugin.distribution,
-        "version": entry.plugin.version,
-    }
+    return (
+        {"kind": WEIGHTS}
+        | vars(weights)
+        | {
+            "published": bool(weights.repo or weights.folder),
+            "scores": dict(weights.scores),
+            "publish": entry.publish,
+            "plugin": entry.plugin.name,
+            "distribution": entry.plugin.distribution,
+            "version": entry.plugin.version,
+        }
+    )
 
 
-def _print_entry(entry: Entry) -> None:
+def _print_entry(entry: CatalogEntry) -> None:
     weights = entry.weights
     published = bool(weights.repo or weights.folder)
     typer.echo(one_line(f"weights {weights.name} — {weights.summary}"))

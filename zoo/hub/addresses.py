@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from zoo.errors import UsageError
-from zoo.hub.requests import Pin
+from zoo.hub.access import Pin, endpoint
 from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 
 REPOSITORY = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>(?!.*\.\.)\w[\w./-]*))?")
@@ -16,15 +16,15 @@ PAGE = re.compile(
 )
 HOSTS = ("huggingface.co", "hf.co", "www.huggingface.co", "www.hf.co")
 OTHERS = ("api", "buckets", "collections", "datasets", "docs", "models", "papers", "spaces")
-"""First words of addresses on the Hub that are no users or organizations."""
+"""First words of addresses on the Hub that are not users or organizations."""
 
 
 def repository(source: str | Path) -> Pin | None:
     """Return the repository that a text names, or None where it is neither a repository's name nor an address.
 
     Args:
-        source: `ORG/NAME`, `hf://ORG/NAME`, `https://huggingface.co/ORG/NAME` or the same with `$HF_ENDPOINT`, each with
-            `@REVISION` if need be; or the address of the page of a revision, or of a file of a model on it.
+        source: `ORG/NAME`, `hf://ORG/NAME`, `https://huggingface.co/ORG/NAME` or the same with `$HF_ENDPOINT`, each with an
+            optional `@REVISION`; or the address of the page of a revision, or of a model's file on it.
 
     Raises:
         UsageError: it is an address of something else.
@@ -41,12 +41,12 @@ def repository(source: str | Path) -> Pin | None:
 
 
 def is_address(source: str | Path) -> bool:
-    """Whether a text can be nothing but an address; a folder of that name is meant by `./NAME`."""
+    """Whether a text can only be an address; use `./NAME` for a folder of that name."""
     return isinstance(source, str) and _path(source) is not None
 
 
 def title_of(source: str) -> str:
-    """Return what to call a model: the name of its folder, `ORG/NAME` without revision, or a name of the catalogue as it is."""
+    """Return the title of a model: the name of its folder, `ORG/NAME` without revision, or its name in the catalogue."""
     if Path(source).is_dir():
         return Path(source).resolve().name
     pin = repository(source)
@@ -61,7 +61,7 @@ def repository_name(text: str) -> str:
     """
     pin = repository(text) if is_address(text) else None
     if pin and pin.revision != "main":
-        raise UsageError(f"{text!r} names a revision, and what is published becomes a new one", f"Use {pin.repo}")
+        raise UsageError(f"{text!r} names a revision, and publishing makes a new one", f"Use {pin.repo}")
     return pin.repo if pin else text
 
 
@@ -75,11 +75,7 @@ def _pin(path: str) -> Pin | None:
 
 
 def _path(source: str) -> str | None:
-    """Return what follows the host of an address; None for other texts.
-
-    Raises:
-        UsageError: the host is none that zoo asks.
-    """
+    """Return what follows the host of an address; None for other texts."""
     scheme, separator, rest = source.strip().partition("://")
     if separator and scheme.lower() == "hf":
         return rest.strip("/")
@@ -87,22 +83,16 @@ def _path(source: str) -> str | None:
         raise _refused(source)
     host, _, path = (rest if separator else source.strip()).partition("/")
     rest = f"{host.rpartition('@')[2].lower()}/{path}" if separator else f"{host.lower()}/{path}"
-    for base in (*HOSTS, *_endpoint(separator or path.count("/") > 0)):
+    bases = list(HOSTS)
+    if separator or "/" in path:  # only for an address: importing the client takes time
+        host, _, path = endpoint().partition("://")[2].partition("/")
+        bases.append(f"{host.lower()}/{path}".strip("/"))
+    for base in bases:
         if rest.startswith(f"{base}/"):
             return re.split(r"[?#]", rest.removeprefix(f"{base}/"))[0].strip("/")
     if separator:
         raise _refused(source)
     return None
-
-
-def _endpoint(asked: object) -> tuple[str, ...]:
-    """Return the Hub or mirror that is asked, without its scheme; importing the client takes time, so only for an address."""
-    if not asked:
-        return ()
-    from huggingface_hub import constants
-
-    host, _, path = constants.ENDPOINT.partition("://")[2].partition("/")
-    return (f"{host.lower()}/{path}".strip("/"),)
 
 
 def _refused(source: str) -> UsageError:

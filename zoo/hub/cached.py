@@ -1,7 +1,8 @@
-"""The client's cache of files from the Hub: what is there, whether it is whole, and what killed downloads left. Imports no torch.
+"""The cache of the Hub's client: which files of a commit are there, and whether they are what was published. Imports no torch.
 
-The cache names a file's content by what the Hub calls it: the SHA-256 of a large file, git's object id of a small one. So
-everything in it can be verified without a request.
+Files are found by the client's own functions. It names the content of a file by the digest that the Hub lists (the SHA-256
+of a large file, git's object id of a small one), so that most files are verified without a request; for copies of a cache
+that lost those names, zoo keeps the digests in its own cache.
 """
 
 from __future__ import annotations
@@ -10,164 +11,126 @@ import contextlib
 import hashlib
 import re
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from zoo.checkpoints.published import sha256_of
-from zoo.errors import ZooError
-from zoo.files import in_cache, locked, remember, write_atomically
+from zoo.checksums import sha256_of
+from zoo.files import in_cache, remember
+from zoo.hub.access import COMMIT, Access, Pin
 from zoo.model_folder import CONFIG_FILE
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
 DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-"""The SHA-256 of a large file, git's object id of a small one."""
-
-QUIET = 60.0
-"""Seconds without a change after which a part of a download is nobody's, if nobody holds its lock either. Some network file
-systems grant a lock to everybody, so the lock alone proves nothing."""
+"""Git's object id of a small file, the SHA-256 of a large one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mismatch:
-    """A file whose content is not what it should be."""
-
-    wanted: str
-    """Hex digest of what was published."""
-    found: str
-    """Hex digest of what is there."""
-    bytes: int
-
-    def __str__(self) -> str:
-        kind = "SHA-256" if len(self.wanted) == 64 else "git id"
-        return f"{kind} {self.found} ({self.bytes:,} bytes), and what was published has {self.wanted}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Copy:
-    """What a cache has of a commit."""
+class CachedModel:
+    """The files of a commit in one cache."""
 
     paths: Mapping[str, Path | None]
     """The files that a model needs, by name."""
-    faults: Mapping[str, Mismatch]
-    unknown: tuple[str, ...]
-    """Files that are there, and whose digest nothing on this machine tells."""
+    mismatches: Mapping[str, str]
+    """Files that are damaged, with both digests."""
+    unverified: tuple[str, ...]
+    """Files in the cache whose digest is not known on this machine."""
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether all files are there, and none is known to be damaged."""
-        return all(self.paths.values()) and not self.faults
+        return all(self.paths.values()) and not self.mismatches
 
     @property
     def folder(self) -> Path:
-        """Where the files are."""
+        """The folder of the files."""
         return next(path.parent for path in self.paths.values() if path)
 
 
-def copy_of(repo: str, commit: str, digests: Mapping[str, str], cache: Path) -> Copy:
-    """Return what a cache has of a commit.
+def read_cache(pin: Pin, digests: Mapping[str, str], cache: Path) -> CachedModel:
+    """Return the files of a commit that are in a cache, verified.
 
     Args:
-        repo, commit: the model.
-        digests: of the files, by name; the empty string where only the cache may know.
+        pin: the model at a commit.
+        digests: of its files, by name; empty: the one that the cache has.
         cache: the client's folder.
     """
-    paths = {name: find(repo, name, commit, cache) for name in digests}
-    there = {name: path for name, path in paths.items() if path}
-    faults = {name: fault for name, path in there.items() if (fault := mismatch(path, digests[name]))}
-    unknown = tuple(name for name, path in there.items() if not (digests[name] or digest_of(path)))
-    return Copy(paths=paths, faults=faults, unknown=unknown)
+    paths = {name: find(pin.repo, name, pin.revision, cache) for name in digests}
+    found = {name: path for name, path in paths.items() if path}
+    mismatches = {name: fault for name, path in found.items() if (fault := mismatch(path, digests[name]))}
+    unverified = tuple(name for name, path in found.items() if not (digests[name] or digest_of(path)))
+    return CachedModel(paths=paths, mismatches=mismatches, unverified=unverified)
 
 
-def find(repo: str, file: str, commit: str, cache: Path) -> Path | None:
-    """Return a cached file of a commit, whole or not; None where there is none."""
+def find(repo: str, file: str, revision: str, cache: Path) -> Path | None:
+    """Return a file in the cache, complete or not; None where there is none."""
     from huggingface_hub import try_to_load_from_cache
 
-    with contextlib.suppress(ValueError):  # what is no name of a repository
-        found = try_to_load_from_cache(repo, file, cache_dir=cache, revision=commit)
+    # ValueError: not the name of a repository; OSError, UnicodeDecodeError: a damaged reference of a branch.
+    with contextlib.suppress(ValueError, OSError):
+        found = try_to_load_from_cache(repo, file, cache_dir=cache, revision=revision)
         return Path(found) if isinstance(found, str) else None
     return None
 
 
-def cached_commit(repo: str, revision: str, cache: Path) -> str:
-    """Return the commit that a branch or tag was when it was last looked up; empty where it never was."""
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        config = find(repo, CONFIG_FILE, revision, cache)  # in the folder of its commit
-        return config.parent.name if config and COMMIT.fullmatch(config.parent.name) else ""
+def last_commit(pin: Pin, access: Access) -> str:
+    """Return the commit that a branch or tag was at the last download; empty where there was none."""
+    for cache in access.caches:
+        config = find(pin.repo, CONFIG_FILE, pin.revision, cache)  # in the folder of its commit
+        if config and COMMIT.fullmatch(config.parent.name):
+            return config.parent.name
     return ""
 
 
-def remember_commit(repo: str, revision: str, commit: str, cache: Path) -> None:
-    """Write down which commit a branch or tag is, where the client does too; a cache that is only read stays as it is."""
-    if revision != commit and cached_commit(repo, revision, cache) != commit:
-        with contextlib.suppress(ZooError):
-            write_atomically(cache / _folder(repo) / "refs" / revision, commit.encode())
+def known_digests(pin: Pin) -> dict[str, str]:
+    """Return the digests of a commit's config and weights that are known without a request; empty where one is not."""
+    kept: dict[str, str] = {}
+    with contextlib.suppress(OSError, ValueError, msgspec.MsgspecError):
+        path = in_cache(*_digest_file(pin))
+        kept = msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path else {}
+    return {CONFIG_FILE: "", pin.file: ""} | kept | ({pin.file: pin.sha256} if pin.sha256 else {})
 
 
-def noted_digests(repo: str, commit: str) -> dict[str, str]:
-    """Return the digests of a commit's files that zoo noted when it fetched them, by name."""
-    path = in_cache(*_note(repo, commit))
-    with contextlib.suppress(OSError, UnicodeDecodeError, msgspec.MsgspecError):
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, str]) if path else {}
-    return {}
+def keep_digests(pin: Pin, digests: dict[str, str]) -> None:
+    """Write the digests of a commit's files to zoo's cache."""
+    if not digests.items() <= known_digests(pin).items():
+        remember(msgspec.json.encode(digests), *_digest_file(pin))
 
 
-def note_digests(repo: str, commit: str, digests: dict[str, str]) -> None:
-    """Note the digests of a commit's files, for a cache that does not name files by their content."""
-    if noted_digests(repo, commit) != digests:
-        remember(msgspec.json.encode(digests), *_note(repo, commit))
-
-
-def _note(repo: str, commit: str) -> tuple[str, str]:
-    return "hub", f"{_folder(repo)}--{commit}.json"
+def _digest_file(pin: Pin) -> tuple[str, str]:
+    return "hub", f"models--{pin.repo.replace('/', '--')}--{pin.revision}.json"
 
 
 def digest_of(path: Path) -> str:
-    """Return the digest by which the cache calls a file's content; empty where it has plain files or other names."""
-    # One link only: with xet, what it points to is a link itself, to the content by another digest.
+    """Return the digest by which the cache names a file's content; empty where it has plain files or other names."""
+    # One link only: with xet, its target is a link itself, to the content under another digest.
     name = path.readlink().name if path.is_symlink() else ""
     return name if DIGEST.fullmatch(name) else ""
 
 
-def mismatch(path: Path, digest: str = "") -> Mismatch | None:
-    """Return how a cached file differs from what was published, or None where it does not, or where no digest is known.
+def mismatch(path: Path, digest: str = "") -> str:
+    """Return the digests of a cached file and of the published one; empty where they agree, or where none is known.
 
     Args:
         path: the file in the cache.
-        digest: what it must have: a SHA-256, or the id that git gives a small file; by default what the cache calls it.
+        digest: of the published file: a SHA-256, or git's object id of a small file; by default the cache's name for it.
     """
-    wanted = digest or digest_of(path)
-    if not wanted:
-        return None
+    expected = digest or digest_of(path)
+    if not expected:
+        return ""
     size = path.stat().st_size
-    if len(wanted) == 64:
-        found = [sha256_of(path)]
+    if len(expected) == 64:
+        kind, found = "SHA-256", [sha256_of(path)]
     else:
         content = path.read_bytes()
-        # Mirrors may call a small file by its plain SHA-1.
-        found = [hashlib.sha1(start + content).hexdigest() for start in (b"blob %d\0" % size, b"")]
-    return None if wanted in found else Mismatch(wanted=wanted, found=found[0], bytes=size)
+        # Mirrors may name a small file by its plain SHA-1.
+        kind, found = "git id", [hashlib.sha1(start + content).hexdigest() for start in (b"blob %d\0" % size, b"")]
+    if expected in found:
+        return ""
+    return f"{kind} {found[0]} ({size:,} bytes), and the published file has {expected}"
 
 
 def free_space(cache: Path) -> int:
-    """Return the bytes that are free where the cache is or will be."""
+    """Return the free bytes of the disk that holds the cache or will hold it."""
     return shutil.disk_usage(next(path for path in (cache, *cache.parents) if path.is_dir())).free
-
-
-def sweep(repo: str, cache: Path) -> None:
-    """Delete the parts that killed downloads of a repository left; a download that goes on holds its lock and writes."""
-    folder = _folder(repo)
-    for part in (cache / folder / "blobs").glob("*.incomplete"):
-        lock = cache / ".locks" / folder / f"{part.name.partition('.')[0]}.lock"
-        with contextlib.suppress(OSError):  # it was finished meanwhile, or the cache is only to be read
-            if time.time() - part.stat().st_mtime > QUIET:
-                with locked(lock, give_up=lambda: True) as alone:
-                    if alone:
-                        part.unlink()
-
-
-def _folder(repo: str) -> str:
-    return f"models--{repo.replace('/', '--')}"

@@ -1,4 +1,4 @@
-"""What a model card tells programs: the front matter of README.md, and `.eval_results`. Imports no torch."""
+"""The model card for programs: the front matter of README.md, and `.eval_results`. Imports no torch."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ TAGS = ("thermal", "infrared", "visible-to-thermal", "image-translation")
 OPEN_LICENSE = re.compile(
     r"apache-2\.0|mit|bsd-[23]-clause|cc0-1\.0|cc-by(-nc)?(-sa|-nd)?-[234]\.\d|odbl|odc-by|pddl|cdla-(sharing|permissive)-\d\.\d"
 )
-"""Licenses of data that the Hub knows by these very names."""
+"""Licenses of data that have the same name on the Hub."""
 HUB_DATASET = re.compile(r"huggingface\.co/datasets/([\w.-]+/[\w.-]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
-    """What a card is about."""
+class CardFacts:
+    """The facts that a card is made from."""
 
     repo: str
     """`ORG/NAME`."""
     record: Record
     data: DatasetInfo
     license: str
-    """The license's name on the Hub, or empty: as the data's terms allow."""
+    """The license's name on the Hub; empty: as the data's terms allow."""
     sha256: str
     """Of the weights."""
     size: int
@@ -46,16 +46,16 @@ class Subject:
 
 
 def license_of(data: DatasetInfo) -> str:
-    """Return what the Hub calls the license of a dataset; empty where it is not one that the Hub knows."""
+    """Return the Hub's name of a dataset's license; empty where the Hub has none."""
     name = re.sub(r"[\s_]+", "-", data.license.strip().lower())
     return name if OPEN_LICENSE.fullmatch(name) else ""
 
 
-def front_matter(subject: Subject) -> dict[str, Any]:
-    """Return the card's metadata; scores stand in it as the Hub's `model-index`."""
+def front_matter(facts: CardFacts) -> dict[str, Any]:
+    """Return the card's metadata, with the scores as the Hub's `model-index`."""
     from huggingface_hub import EvalResult, ModelCardData
 
-    record, data = subject.record, subject.data
+    record, data = facts.record, facts.data
     known = known_system(record.recipe)
     dataset = _hub_dataset(data) or slug(data.name)
     results = [
@@ -75,8 +75,8 @@ def front_matter(subject: Subject) -> dict[str, Any]:
     ]
     parts = recipe_parts(record.recipe)
     metadata = ModelCardData(
-        license=subject.license or "other",
-        license_name=None if subject.license else "terms-of-the-training-data",
+        license=facts.license or "other",
+        license_name=None if facts.license else "terms-of-the-training-data",
         library_name="zoo",
         pipeline_tag=PIPELINE,
         tags=[
@@ -87,7 +87,7 @@ def front_matter(subject: Subject) -> dict[str, Any]:
         ],
         datasets=[dataset],
         metrics=list(dict.fromkeys(score.metric.partition("[")[0] for score in record.scores)) or None,
-        model_name=subject.name,
+        model_name=facts.name,
         eval_results=results or None,
         paper=list(dict.fromkeys(filter(None, (paper(kind, part.name) for kind, part in parts.items())))) or None,
     )
@@ -95,19 +95,19 @@ def front_matter(subject: Subject) -> dict[str, Any]:
     return found
 
 
-def eval_results(subject: Subject) -> str | None:
-    """Return the scores as the Hub's `.eval_results/*.yaml` has them, None where there are none.
+def eval_results(facts: CardFacts) -> str | None:
+    """Return the scores in the form of the Hub's `.eval_results/*.yaml`; None where there are none.
 
-    A task is a metric at a size, since values at two sizes are not comparable. The Hub shows those of datasets that it
-    has registered as benchmarks; where the data's source names no dataset on the Hub, it is the publisher's of that name.
+    A task is a metric at a size, since values at two sizes are not comparable. The Hub shows those of datasets that are
+    registered there as benchmarks; a dataset that is not on the Hub gets its name in the publisher's namespace.
     """
     import yaml
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
-    record = subject.record
+    record = facts.record
     entries = [
         EvalResultEntry(
-            dataset_id=_hub_dataset(subject.data) or f"{subject.repo.partition('/')[0]}/{slug(subject.data.name)}",
+            dataset_id=_hub_dataset(facts.data) or f"{facts.repo.partition('/')[0]}/{slug(facts.data.name)}",
             task_id=f"{slug(score.metric)}_{record.recipe.size}px",
             value=score.value,
             date=record.finished,
@@ -119,8 +119,9 @@ def eval_results(subject: Subject) -> str | None:
 
 
 def _interval(score: Score) -> str:
-    ends = "" if score.low is None or score.high is None else f", {score.level:.0%} [{score.low:.6g}, {score.high:.6g}]"
-    return f"n {score.n}{ends}"
+    if score.low is None or score.high is None:
+        return f"n {score.n}"
+    return f"n {score.n}, {score.level:.0%} [{score.low:.6g}, {score.high:.6g}]"
 
 
 def _hub_dataset(data: DatasetInfo) -> str:

@@ -1,4 +1,4 @@
-"""The catalogue of trained weights: rows that plugins bring, by name. Imports neither torch nor the Hub's client."""
+"""The catalogue of trained weights: the rows of plugins, by name. Imports neither torch nor the Hub's client."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import ZooError
 from zoo.hookspec import Weights
 from zoo.plugins import Plugin, installed
 from zoo.registry import natural
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A row and the plugin that brought it."""
+class CatalogEntry:
+    """A row and its plugin."""
 
     plugin: Plugin
     weights: Weights
 
     @property
     def name(self) -> str:
-        """What `zoo.load` takes."""
+        """The argument of `zoo.load`."""
         return self.weights.name
 
     @property
     def where(self) -> str:
-        """Where the weights are, in a few words."""
+        """Where the weights are, as a phrase."""
         if self.weights.folder:
             return "comes with " + self.plugin.distribution
         if self.weights.repo:
@@ -40,38 +40,22 @@ class Entry:
         return f"zoo publish results/RUN --to ORG/{self.name}"
 
 
-def list_weights(pattern: str = "*") -> list[Entry]:
+def list_weights(pattern: str = "*") -> list[CatalogEntry]:
     """Return the rows whose name matches a wildcard, in natural order; of two with one name, zoo's own or the first plugin's."""
-    rows: dict[str, Entry] = {}
+    rows: dict[str, CatalogEntry] = {}
     for plugin in installed():
         for weights in plugin.rows.weights:
-            rows.setdefault(weights.name, Entry(plugin=plugin, weights=weights))
+            rows.setdefault(weights.name, CatalogEntry(plugin=plugin, weights=weights))
     return sorted((row for row in rows.values() if fnmatchcase(row.name, pattern)), key=lambda row: natural(row.name))
 
 
-def find_weights(name: str) -> Entry | None:
-    """Return the row of that very name, or None."""
+def find_weights(name: str) -> CatalogEntry | None:
+    """Return the row of this name, or None."""
     return next((row for row in list_weights() if row.name == name), None)
 
 
-def unknown(name: str) -> UsageError:
-    """Return the error to show for a name that is nowhere."""
-    return UsageError(
-        f"no weights are named {name!r}, and there is no folder of that name here",
-        did_you_mean(name, [row.name for row in list_weights()]) or "Type: zoo list weights",
-    )
-
-
-def not_published(row: Entry) -> ZooError:
-    """Return the error to show for weights that nobody has published."""
-    return UsageError(
-        f"the weights {row.name} ({row.weights.summary}) are not published yet",
-        f"Type: {row.weights.train}, then: {row.publish}; the run itself loads too: zoo.load('results/RUN')",
-    )
-
-
-def bundled_folder(row: Entry) -> Path:
-    """Return the folder of weights that a distribution brings.
+def bundled_folder(row: CatalogEntry) -> Path:
+    """Return the folder of weights that a distribution contains.
 
     Raises:
         ZooError: it is not there.
@@ -85,7 +69,7 @@ def bundled_folder(row: Entry) -> Path:
         if (Path(place) / folder).is_dir():
             return Path(place) / folder
     raise ZooError(
-        f"the weights {row.name} should come with {row.plugin.distribution} {row.plugin.version}, in {row.weights.folder}, "
-        "and are not there",
-        f"Type: pip install --force-reinstall {row.plugin.distribution}",
+        f"the weights {row.name} belong to {row.plugin.distribution} {row.plugin.version}, in {row.weights.folder}, "
+        "and are missing",
+        f"Run: pip install --force-reinstall {row.plugin.distribution}",
     )

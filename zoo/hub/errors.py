@@ -1,52 +1,25 @@
-"""What went wrong between here and the Hub, told as one `ZooError`: what was looked for, where, what to type now.
-
-Imports no torch.
-"""
+"""The errors of downloads and uploads as one `ZooError`: what was requested, what was found, how to fix it. Imports no torch."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.files import cannot_write
+from zoo.hub.access import Access, Pin, endpoint
+from zoo.hub.cached import last_commit
 
-LOG_IN = "hf auth login"
+LOG_IN, AGAIN = "hf auth login", "Run the same command again"
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
-"""Answers after which the same request may succeed."""
+"""Statuses after which the same request may succeed."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What a conversation with the Hub is about."""
-
-    repo: str
-    revision: str = "main"
-    token: str | bool | None = None
-    """As users give it: None is the one that they logged in with, False none."""
-    cached: str = ""
-    """The commit that the revision was when it was last fetched."""
-    cache: str | Path | None = None
-    """Folder that keeps what is fetched; None: huggingface_hub's."""
-
-    @property
-    def endpoint(self) -> str:
-        """The Hub, or a mirror by `$HF_ENDPOINT`."""
-        from huggingface_hub import constants
-
-        return constants.ENDPOINT
-
-    @property
-    def logged_in(self) -> bool:
-        """Whether requests carry a token."""
-        from huggingface_hub import get_token
-
-        return bool(self.token if self.token is not None else get_token())
-
-
-def failures() -> tuple[type[Exception], ...]:
+def client_errors() -> tuple[type[Exception], ...]:
     """Return the classes of everything that the client raises, among them those of its HTTP library, whichever it is."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
@@ -54,162 +27,199 @@ def failures() -> tuple[type[Exception], ...]:
     return (*HfHubHTTPError.__bases__, OSError, HFValidationError, ValueError, RuntimeError)
 
 
-def root(error: BaseException) -> BaseException:
-    """Return the error beneath those that the client wraps it into."""
+def root_cause(error: BaseException) -> BaseException:
+    """Return the error that the client wrapped into its own."""
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     wrapped = isinstance(error, LocalEntryNotFoundError) or (type(error) is ValueError and error.__cause__)
-    return root(error.__cause__) if wrapped and error.__cause__ else error
+    return root_cause(error.__cause__) if wrapped and error.__cause__ else error
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether the same request may succeed a little later."""
     from huggingface_hub.errors import FileMetadataError, HFValidationError, OfflineModeIsEnabled
 
-    error = root(error)
-    status = _status(error)
-    if status:
+    error = root_cause(error)
+    if status := status_of(error):
         return status in TRANSIENT
     if isinstance(error, ValueError | OfflineModeIsEnabled | FileMetadataError | HFValidationError):
         return False
     return not is_local(error)
 
 
-def explain(error: BaseException, wanted: Wanted) -> ZooError:
-    """Return the error to show."""
+def explain(error: BaseException, pin: Pin, access: Access) -> ZooError:
+    """Return the error to show for a download that failed."""
     from huggingface_hub import errors
 
-    error = root(error)
-    meanings: tuple[tuple[type[Exception], Callable[[Wanted], ZooError]], ...] = (
-        (errors.GatedRepoError, _gated),  # which is also a RepositoryNotFoundError
-        (errors.RepositoryNotFoundError, _no_repository),
-        (errors.RevisionNotFoundError, _no_revision),
-        (errors.HFValidationError, _no_name),
-        (errors.OfflineModeIsEnabled, _offline),
-    )
-    for kind, meaning in meanings:
-        if isinstance(error, kind):
-            return meaning(wanted)
-    if status := _status(error):
-        return _answered(status, error, wanted)
+    error = root_cause(error)
+    if isinstance(error, errors.RepositoryNotFoundError | errors.RevisionNotFoundError | errors.HFValidationError):
+        return _not_readable(error, pin, access)
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return ZooError(f"{pin.repo} cannot be fetched: HF_HUB_OFFLINE is set", "Run: unset HF_HUB_OFFLINE")
+    if status := status_of(error):
+        return _explain_status(status, error, pin, access)
     if is_local(error):
-        return cannot_keep(wanted.repo, error, wanted.cache)
-    if isinstance(error, ValueError):  # such as HTML in the place of JSON
-        return malformed(wanted.repo, error)
+        return cannot_cache(pin.repo, error, access.cache)
+    if isinstance(error, ValueError):  # such as HTML in place of JSON
+        return malformed(pin.repo, error)
     return ZooError(
-        f"{wanted.repo} cannot be fetched from {wanted.endpoint}: {_line(error)}",
-        f"Check the connection, and HF_ENDPOINT if you set it{_or_cached(wanted)}",
+        f"{pin.repo} cannot be fetched from {endpoint()}: {_first_line(error)}",
+        f"Check the connection, and HF_ENDPOINT if you set it{_or_cached(pin, access)}",
+    )
+
+
+def _not_readable(error: BaseException, pin: Pin, access: Access) -> UsageError:
+    """Return the error to show where the repository or its revision does not exist or is closed to this user."""
+    from huggingface_hub import errors
+
+    repo, hub = pin.repo, endpoint()
+    if isinstance(error, errors.HFValidationError):
+        return UsageError(f"{repo!r} is not the name of a repository", "Use ORG/NAME or ORG/NAME@REVISION")
+    if isinstance(error, errors.GatedRepoError):  # which is also a RepositoryNotFoundError
+        then = "run the same command again, as the user who accepted" if access.has_token else f"run: {LOG_IN}"
+        fix = f"Accept them at {hub}/{repo}, then {then}"
+        return UsageError(f"{repo} is gated: only users who accept its conditions may read it", fix)
+    if isinstance(error, errors.RepositoryNotFoundError):
+        why = "your token may not read it" if access.has_token else "you are not logged in"
+        fix = ", or ask its owner for access" if access.has_token else f"; for a private one run: {LOG_IN}"
+        return UsageError(f"{hub} has no repository {repo}, or it is private and {why}", f"Check the name{fix}")
+    try:
+        refs = access.client().list_repo_refs(repo)
+        names = [ref.name for ref in (*refs.branches, *refs.tags)]
+    except client_errors():
+        names = []
+    known = f"It has {', '.join(names)}, and commits by their 40 digits" if names else ""
+    return UsageError(
+        f"{repo} at {hub} has no branch, tag or commit {pin.revision!r}",
+        " ".join(filter(None, (did_you_mean(pin.revision, names), known))),
     )
 
 
 def malformed(repo: str, error: BaseException) -> ZooError:
-    """Return the error to show for an answer that the Hub's client, or zoo, cannot make sense of."""
-    from huggingface_hub import constants
-
+    """Return the error to show for an answer that is not in the form of the Hub's."""
     return ZooError(
-        f"{constants.ENDPOINT} answers for {repo} in a form that is not the Hub's ({_line(error)})",
+        f"{endpoint()} answers for {repo} in a form that is not the Hub's ({_first_line(error)})",
         "Check HF_ENDPOINT if you set it, else try again later",
     )
 
 
 def is_no_repository(error: ZooError) -> bool:
-    """Whether an explained error says that there is no such repository."""
+    """Whether an explained error means that there is no such repository."""
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
-    cause = root(error.__cause__) if error.__cause__ else None
+    cause = root_cause(error.__cause__) if error.__cause__ else None
     return isinstance(cause, RepositoryNotFoundError) and not isinstance(cause, GatedRepoError)
 
 
-def cannot_keep(what: str, error: BaseException, cache: str | Path | None) -> ZooError:
-    """Return the error to show when the cache cannot hold what was fetched."""
-    from huggingface_hub import constants
-
-    why = "the disk is full" if _is_full(error) else getattr(error, "strerror", None) or str(error)
-    first = "Free some space, or name a cache elsewhere" if _is_full(error) else "Name a cache that you may write"
+def cannot_cache(what: str, error: BaseException, cache: Path) -> ZooError:
+    """Return the error to show when the cache cannot hold a download."""
+    full = _is_full(error)
+    why = "the disk is full" if full else getattr(error, "strerror", None) or str(error)
+    first = "Free some space, or use a cache elsewhere" if full else "Use a cache that you may write"
     return ZooError(
-        f"{what} cannot be kept in the cache `{cache or constants.HF_HUB_CACHE}`: {why}",
+        f"{what} cannot be kept in the cache `{cache}`: {why}",
         f"{first}: cache_dir=DIR in Python, HF_HOME=DIR in a shell",
     )
 
 
-def _no_name(wanted: Wanted) -> ZooError:
-    return UsageError(f"{wanted.repo!r} is not the name of a repository", "Write ORG/NAME or ORG/NAME@REVISION")
-
-
-def _offline(wanted: Wanted) -> ZooError:
-    return ZooError(f"{wanted.repo} cannot be asked for: HF_HUB_OFFLINE is set", "Type: unset HF_HUB_OFFLINE")
-
-
-def _gated(wanted: Wanted) -> ZooError:
-    page = f"{wanted.endpoint}/{wanted.repo}"
-    then = "then type the same again, as the user who accepted" if wanted.logged_in else f"then type: {LOG_IN}"
-    return UsageError(
-        f"{wanted.repo} is gated: its owner gives it to those who accept its conditions",
-        f"Accept them at {page}, {then}",
-    )
-
-
-def _no_repository(wanted: Wanted) -> ZooError:
-    if wanted.logged_in:
-        return UsageError(
-            f"{wanted.endpoint} has no repository {wanted.repo}, or it is private and your token may not read it",
-            "Check the name, or ask its owner to let you in",
-        )
-    return UsageError(
-        f"{wanted.endpoint} has no repository {wanted.repo}, or it is private and you are not logged in",
-        f"Check the name; for a private one type: {LOG_IN}",
-    )
-
-
-def _no_revision(wanted: Wanted) -> ZooError:
-    """Name what there is, where the Hub says so."""
-    from huggingface_hub import HfApi
-
-    try:
-        refs = HfApi(token=wanted.token).list_repo_refs(wanted.repo)
-        names = [ref.name for ref in (*refs.branches, *refs.tags)]
-    except failures():
-        names = []
-    known = f"It has {', '.join(names)}, and commits by their 40 digits" if names else ""
-    return UsageError(
-        f"{wanted.repo} at {wanted.endpoint} has no branch, tag or commit {wanted.revision!r}",
-        " ".join(filter(None, (did_you_mean(wanted.revision, names), known))),
-    )
-
-
-def _answered(status: int, error: Any, wanted: Wanted) -> ZooError:
-    """Return the error to show for a status that has no meaning of its own for the client."""
-    said = " ".join((getattr(error, "server_message", None) or "").split())
-    where = f"{wanted.endpoint} answers {status}{f' ({said})' if said else ''}"
+def _explain_status(status: int, error: BaseException, pin: Pin, access: Access) -> ZooError:
+    """Return the error to show for a status that has no exception of its own in the client."""
+    repo, hub = pin.repo, endpoint()
+    text = server_message(error)
+    answer = f"{hub} answers {status}{f' ({text})' if text else ''}"
     if status == 401:
         return UsageError(
-            f"{wanted.repo} cannot be asked for: {wanted.endpoint} refuses your token",
-            f"Type: {LOG_IN}, or take a wrong one out of HF_TOKEN",
+            f"{repo} cannot be fetched: {hub} refuses your token", f"Run: {LOG_IN}, or correct the token in HF_TOKEN"
         )
     if status == 403:
-        return UsageError(
-            f"{wanted.repo} is not open to you: {where}", "Check what your token may do, or ask its owner"
-        )
+        return UsageError(f"{repo} is closed to you: {answer}", "Check what your token may do, or ask its owner")
     if status == 429:
+        fix = "Wait some minutes" if access.has_token else f"Wait some minutes, or run: {LOG_IN}"
+        return ZooError(f"{repo} cannot be fetched now: {answer}, too many requests", fix)
+    return ZooError(
+        f"{repo} cannot be fetched: {answer}", f"Try again later{_or_cached(pin, access)}" if status >= 500 else ""
+    )
+
+
+def _or_cached(pin: Pin, access: Access) -> str:
+    commit = "" if pin.is_commit else last_commit(pin, access)
+    return f"; the last download loads as {pin.repo}@{commit}" if commit else ""
+
+
+@contextmanager
+def explained_upload(repo: str) -> Iterator[None]:
+    """Turn the client's errors into one; nothing is published then, since a commit is made completely or not at all.
+
+    Raises:
+        UsageError: the token is refused or may not write there.
+        ZooError: somebody else changed the repository in between, the card is refused, or the Hub does not answer.
+    """
+    try:
+        yield
+    except ZooError:
+        raise
+    except client_errors() as error:
+        raise _explain_upload(error, repo) from error
+    except (AttributeError, LookupError, TypeError) as error:  # from an answer that the client does not expect
+        raise malformed(repo, error) from error
+
+
+def _explain_upload(error: BaseException, repo: str) -> ZooError:
+    from huggingface_hub import constants
+
+    hub = endpoint()
+    if isinstance(error, RuntimeError) and error.__cause__:  # the client wraps what an upload raised
+        return _explain_upload(error.__cause__, repo)
+    if status := status_of(error):
+        return _explain_upload_status(status, server_message(error), repo)
+    if isinstance(error, ValueError) and "JSON" in type(error).__name__:  # such as HTML in its place
+        return malformed(repo, error)
+    if isinstance(error, ValueError):
         return ZooError(
-            f"{wanted.repo} cannot be fetched now: {where}, too many requests",
-            "Wait some minutes" if wanted.logged_in else f"Wait some minutes, or type: {LOG_IN}",
+            f"{hub} refuses the model card of {repo}: {_card_faults(str(error))}",
+            "Correct the front matter of its README.md on the Hub, or the license",
         )
-    fix = f"Try again later{_or_cached(wanted)}" if status >= 500 else ""
-    return ZooError(f"{wanted.repo} cannot be fetched: {where}", fix)
+    if is_local(error):
+        return cannot_write(getattr(error, "filename", None) or constants.HF_HOME, OSError(*error.args))
+    return ZooError(
+        f"{repo} was not published: {hub} cannot be reached ({_first_line(error)})",
+        f"Check the connection, and HF_ENDPOINT if you set it. {AGAIN}",
+    )
 
 
-def _or_cached(wanted: Wanted) -> str:
-    return f"; what was fetched before loads as {wanted.repo}@{wanted.cached}" if wanted.cached else ""
+def _explain_upload_status(status: int, message: str, repo: str) -> ZooError:
+    hub, why = endpoint(), f" ({message})" if message else ""
+    if status == 401:
+        return UsageError(f"{hub} refuses your token{why}", f"Run: {LOG_IN}, or correct the token in HF_TOKEN")
+    if status in (402, 403, 404):
+        owner = repo.partition("/")[0]
+        fix = f"Run: {LOG_IN}, with a token that may write to {owner}, or choose a name of your own"
+        return UsageError(f"your token may not write to {repo}{why}", fix)
+    if status == 412:
+        return ZooError(f"somebody else changed {repo} in between; nothing was published", f"{AGAIN} to build on that")
+    return ZooError(f"{repo} was not published: {hub} answers {status}{why}", f"{AGAIN} later")
 
 
-def _status(error: BaseException) -> int:
-    response = getattr(error, "response", None)
-    return int(getattr(response, "status_code", 0) or 0)
+def _card_faults(text: str) -> str:
+    """Return the Hub's messages about a card; the client passes on its JSON in one place and lines of text in another."""
+    try:
+        return "; ".join(fault["message"] for fault in msgspec.json.decode(text)["errors"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return " ".join(text.split())
+
+
+def status_of(error: BaseException) -> int:
+    """Return the HTTP status of an error; 0 where it has none."""
+    return int(getattr(getattr(error, "response", None), "status_code", 0) or 0)
+
+
+def server_message(error: BaseException) -> str:
+    """Return the Hub's own words about an error, in one line; empty where there are none."""
+    return " ".join((getattr(error, "server_message", None) or "").split()).rstrip(".")
 
 
 def is_local(error: BaseException) -> bool:
-    """Whether the trouble is on this machine's disk: the client's own errors carry no number."""
+    """Whether the fault is on this machine's disk: the client's own errors carry no number."""
     if isinstance(error, ConnectionError | TimeoutError):
         return False
     return _is_full(error) or (isinstance(error, OSError) and (error.errno or 0) > 0)
@@ -221,6 +231,6 @@ def _is_full(error: BaseException) -> bool:
     return "No space left on device" in str(error)  # hf_xet has no number for it
 
 
-def _line(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:200].rstrip(' .')}" if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""What is published of a finished run: verified weights, the card, and the record without the paths of this machine."""
+"""The files to publish of a finished run: verified weights, the card, and the record without the paths of this machine."""
 
 from __future__ import annotations
 
@@ -10,55 +10,62 @@ from pathlib import Path, PurePath
 
 import msgspec
 
-from zoo.checkpoints.published import sha256_of
-from zoo.checksums import is_run, repair, require_whole
+from zoo.checksums import is_run, repair, require_undamaged, sha256_of
 from zoo.composition import digest
 from zoo.errors import DamagedError, UsageError, ZooError
 from zoo.files import write_atomically
 from zoo.hookspec import Weights
 from zoo.hub.card import card, summary_of
-from zoo.hub.card_data import Subject, eval_results, license_of
-from zoo.hub.publish import EVAL_FILE, OPTIONAL, README_FILE, SAMPLES_FILE
-from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig, inference_state, load_weights, read_config
+from zoo.hub.card_data import CardFacts, eval_results, license_of
+from zoo.hub.publish import EVAL_FILE, OPTIONAL, SAMPLES_FILE
+from zoo.model_folder import (
+    CARD_FILE,
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    ModelConfig,
+    inference_state,
+    load_weights,
+    read_config,
+)
 from zoo.report.html.commands import row_command
 from zoo.run.record import RECORD_FILE, Record, read_failure, read_record
 from zoo.run.stale import code_changes
 from zoo.run.systems import known_system, slug
 
 PATH = re.compile(r"(^|[=,])((?:~\w*|\.{0,2})/[^=,]*)")
-"""A path, alone in a word or as the value of an option; names such as `timm/unet` are none."""
+"""A path, alone in a word or as the value of an option; names such as `timm/unet` are not paths."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """A run as it is published."""
+    """A run in its published form."""
 
     repo: str
     """`ORG/NAME`."""
     files: Mapping[str, Path | bytes]
     """By path in the repository."""
     row: Weights
-    """The row of the catalogue, but for the commit."""
+    """The row of the catalogue, without the commit."""
 
 
 def prepare(folder: Path, repo: str, *, license: str = "") -> Publication:
-    """Return what is to be published of a finished run, after checking that its weights are what its config describes.
+    """Return the files to publish of a finished run, after checking that its weights fit its config.
 
     Args:
         folder: of the run.
         repo: `ORG/NAME`.
-        license: of the weights, as the Hub calls it; by default the training data's, where that is one that the Hub knows.
+        license: of the weights, by its name on the Hub; by default the training data's, where the Hub has it.
 
     Raises:
         UsageError: the folder is not a finished run.
         ZooError: its files are damaged, do not belong together, or hold values that are not finite.
     """
     record, config = _read(folder)
-    require_whole(folder, [SAMPLES_FILE])
+    require_undamaged(folder, [SAMPLES_FILE])
     _verify(folder, record, config)
     record = _shareable(record)
     weights, samples = folder / WEIGHTS_FILE, folder / SAMPLES_FILE
-    subject = Subject(
+    facts = CardFacts(
         repo=repo,
         record=record,
         data=config.dataset,
@@ -70,29 +77,29 @@ def prepare(folder: Path, repo: str, *, license: str = "") -> Publication:
     files: dict[str, Path | bytes] = {
         CONFIG_FILE: (folder / CONFIG_FILE).read_bytes(),
         WEIGHTS_FILE: weights,
-        README_FILE: card(subject).encode(),
+        CARD_FILE: card(facts).encode(),
         RECORD_FILE: msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n",
     }
-    if subject.sampled:
+    if facts.sampled:
         files[SAMPLES_FILE] = samples
-    if results := eval_results(subject):
+    if results := eval_results(facts):
         files[EVAL_FILE] = results.encode()
-    return Publication(repo=repo, files=files, row=_row(subject))
+    return Publication(repo=repo, files=files, row=_row(facts))
 
 
 def write_publication(publication: Publication, folder: Path) -> None:
-    """Write the very files that publishing to a new repository would commit.
+    """Write the files that publishing to a new repository would commit.
 
     Raises:
         UsageError: the folder holds other files.
         ZooError: it cannot be written.
     """
     known = {*publication.files, *OPTIONAL}
-    there = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
-    others = sorted(str(path.relative_to(folder)) for path in there if str(path.relative_to(folder)) not in known)
+    existing = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    others = sorted(existing - known)
     if others or folder.is_file():
-        what = f"holds {others[0]}" if others else "is a file"
-        raise UsageError(f"`{folder}` {what}, which is no part of what would be published", "Choose another -o FOLDER")
+        what = f"holds {others[0]}, which is not published" if others else "is a file"
+        raise UsageError(f"`{folder}` {what}", "Use another `out`")
     for name, content in publication.files.items():
         write_atomically(folder / name, content if isinstance(content, bytes) else content.read_bytes())
     for name in OPTIONAL:
@@ -101,33 +108,34 @@ def write_publication(publication: Publication, folder: Path) -> None:
 
 
 def row_text(row: Weights) -> str:
-    """Return a row of the catalogue as Python, to be pasted into a plugin's `zoo_weights`."""
+    """Return a row of the catalogue as Python code for a plugin's `zoo_weights`."""
     values = {each.name: getattr(row, each.name) for each in fields(row) if getattr(row, each.name) != each.default}
     shown = {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items() if value}
     return "Weights(\n" + "".join(f"    {name}={value!r},\n" for name, value in shown.items()) + ")"
 
 
 def _read(folder: Path) -> tuple[Record, ModelConfig]:
-    """Return a finished run's record and config, which must be of one training."""
+    """Return a finished run's record and config, which must belong to one training."""
     record = read_record(folder) if folder.is_dir() else None
     if record is None:
-        config_missing = not (folder / CONFIG_FILE).is_file()
-        if config_missing and (failure := read_failure(folder)):
-            raise UsageError(f"`{folder}` failed and cannot be published: {failure.reason}", repair(folder))
-        runs = sorted(path.parent for path in folder.glob(f"*/{RECORD_FILE}"))
-        if runs:
-            fix = f"Name one, e.g. {runs[0]}, or publish all: zoo publish --from {folder} --org ORG"
-            raise UsageError(f"`{folder}` holds {len(runs)} runs", fix)
-        what = f"has no {RECORD_FILE}: it is not a finished run" if folder.is_dir() else "is no folder"
-        fix = repair(folder) if is_run(folder) else "Name a run folder, e.g. results/RUN"
-        raise UsageError(f"`{folder}` {what}", fix)
+        raise _no_run(folder)
     config = read_config(folder)
     if digest(record.recipe) != digest(config.recipe):
-        raise ZooError(
-            f"`{folder}`: {CONFIG_FILE} and {RECORD_FILE} are of two trainings",
-            repair(folder),
-        )
+        raise ZooError(f"`{folder}`: {CONFIG_FILE} and {RECORD_FILE} belong to two trainings", repair(folder))
     return record, config
+
+
+def _no_run(folder: Path) -> UsageError:
+    """Return the error to show for a folder without a record."""
+    if not folder.is_dir():
+        return UsageError(f"`{folder}` is not a folder", "Name a run folder, e.g. results/RUN")
+    if not (folder / CONFIG_FILE).is_file() and (failure := read_failure(folder)):
+        return UsageError(f"`{folder}` failed and cannot be published: {failure.reason}", repair(folder))
+    if runs := sorted(path.parent for path in folder.glob(f"*/{RECORD_FILE}")):
+        fix = f"Name one, e.g. {runs[0]}, or publish all: zoo publish --from {folder} --org ORG"
+        return UsageError(f"`{folder}` holds {len(runs)} runs", fix)
+    fix = repair(folder) if is_run(folder) else "Name a run folder, e.g. results/RUN"
+    return UsageError(f"`{folder}` has no {RECORD_FILE}: it is not a finished run", fix)
 
 
 def _verify(folder: Path, record: Record, config: ModelConfig) -> None:
@@ -144,7 +152,7 @@ def _verify(folder: Path, record: Record, config: ModelConfig) -> None:
         raise
     except ZooError as error:
         if changes := code_changes(record):
-            fix = "Publish from an environment with the code that it was trained with, or run the bench again to train anew"
+            fix = "Publish from an environment with the code of its training, or run the bench again to train again"
             raise ZooError(f"`{folder}` was trained with other code: {'; '.join(changes)}", fix) from error
         raise
     state = inference_state(method)
@@ -157,32 +165,32 @@ def _verify(folder: Path, record: Record, config: ModelConfig) -> None:
 
 
 def _shareable(record: Record) -> Record:
-    """Return the record with commands that reproduce this run alone and tell nothing of where its machine keeps what."""
+    """Return the record with commands that reproduce this run alone and contain no path of this machine."""
     notes = [re.sub(r"`(zoo [^`]*)`", lambda match: f"`{_without_paths(match[1])}`", note) for note in record.notes]
     return replace(record, command=_without_paths(row_command(record)), notes=notes)
 
 
 def _without_paths(command: str) -> str:
-    """Return a command with the last part of each path in the place of the path."""
+    """Return a command with each path replaced by its last part."""
     try:
         words = shlex.split(command)
-    except ValueError:  # nothing that a shell would take
+    except ValueError:  # not a command of a shell
         return "zoo bench"
     return shlex.join(PATH.sub(lambda match: match[1] + PurePath(match[2]).name, word) for word in words)
 
 
-def _row(subject: Subject) -> Weights:
-    record, known = subject.record, known_system(subject.record.recipe)
+def _row(facts: CardFacts) -> Weights:
+    record, known = facts.record, known_system(facts.record.recipe)
     scores = {f"{score.metric} ({record.recipe.size} px, n {score.n})": score.value for score in record.scores}
     return Weights(
-        name=slug(subject.name),
-        summary=f"{summary_of(record)}; {subject.data.name}, {record.recipe.size} px",
+        name=slug(facts.name),
+        summary=f"{summary_of(record)}; {facts.data.name}, {record.recipe.size} px",
         train=record.command,
-        dataset=subject.data.name,
+        dataset=facts.data.name,
         recipe=known[0] if known else "",
-        repo=subject.repo,
-        sha256=subject.sha256,
-        size=subject.size,
-        license=subject.license or subject.data.license,
+        repo=facts.repo,
+        sha256=facts.sha256,
+        size=facts.size,
+        license=facts.license or facts.data.license,
         scores=scores,
     )

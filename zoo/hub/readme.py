@@ -1,4 +1,4 @@
-"""A model card as text: YAML front matter, what zoo wrote between two markers, and the publisher's own words around it."""
+"""A model card as text: YAML front matter, zoo's text between two markers, and the publisher's own words around it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LICENSE = ("license", "license_name", "license_link")
 
 
 def write_readme(metadata: dict[str, Any], text: str, before: str = "\n", after: str = "\n") -> str:
-    """Return a card of front matter and the generated text between markers, with what stands before and after them."""
+    """Return a card of front matter and the generated text between markers, with the text before and after them."""
     import yaml
 
     front = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True, width=1000)
@@ -20,7 +20,7 @@ def write_readme(metadata: dict[str, Any], text: str, before: str = "\n", after:
 
 
 def read_readme(card: str) -> tuple[dict[str, Any], str]:
-    """Return a card's front matter and what follows it; a front matter that is no YAML mapping is empty."""
+    """Return a card's front matter and the rest; front matter that is not a YAML mapping counts as empty."""
     import yaml
 
     front = _FRONT.match(card)
@@ -28,17 +28,16 @@ def read_readme(card: str) -> tuple[dict[str, Any], str]:
         return {}, card
     try:
         metadata = yaml.safe_load(front[1])
-    except (yaml.YAMLError, ValueError, RecursionError):  # also a date that no calendar has
+    except (yaml.YAMLError, ValueError, RecursionError):  # also an impossible date
         metadata = None
     return metadata if isinstance(metadata, dict) else {}, card[front.end() :]
 
 
 def update_readme(old: str, new: str) -> str:
-    """Return a new card with what an old one holds of its publisher's own.
+    """Return a new card that keeps the publisher's own content of an old one.
 
-    That is all text outside the markers (of a card without them, the whole text, which then follows what zoo wrote), the keys
-    of the front matter that zoo does not write, further tags, and the license where zoo knows none. Updating twice
-    changes nothing.
+    That is all text outside the markers (the whole text of a card without markers, which then follows zoo's text), the keys of
+    the front matter that zoo does not write, further tags, and the license where zoo has none. Updating twice changes nothing.
     """
     own, body = read_readme(old)
     metadata, generated = read_readme(new)
@@ -56,6 +55,6 @@ def update_readme(old: str, new: str) -> str:
     tags = [tag for data in (metadata, own) if isinstance(data.get("tags"), list) for tag in data["tags"]]
     tags = [tag for tag in tags if isinstance(tag, str)]
     merged = own | metadata | ({"tags": list(dict.fromkeys(tags))} if tags else {})
-    # zoo's keys first and in its order, so that the same content gives the same file.
+    # zoo's keys first and in its order: the same content must give the same file.
     ordered = {key: merged[key] for key in [*metadata, *(key for key in own if key not in metadata)]}
     return write_readme(ordered, text, before, after)

@@ -1,4 +1,4 @@
-"""What a model on the Hub is, without downloading it: its card's front matter and the header of its weights. Imports no torch."""
+"""A model on the Hub without a download: its card's front matter and the header of its weights. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.errors import UsageError
-from zoo.hub.requests import Access, Pin, ask, look_up
+from zoo.hub.access import Access, Pin
+from zoo.hub.requests import look_up, send
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,12 +17,12 @@ class RemoteModel:
 
     repo: str
     revision: str
-    """The commit in full."""
+    """The full commit."""
     file: str
     size: int
     """Bytes of the weights."""
     sha256: str
-    """Hex digest of the weights as the Hub has it; empty where it does not say."""
+    """Hex digest of the weights; empty where the Hub lists none."""
     private: bool
     gated: bool
     license: str
@@ -30,39 +31,38 @@ class RemoteModel:
     scores: Mapping[str, float]
     """Values of the card's model-index by metric."""
     architecture: str
-    """Full name of the method, as zoo wrote it beside the tensors."""
+    """Full name of the method, from the metadata of the weights."""
     zoo_version: str
     tensors: int
     parameters: Mapping[str, int] = field(default_factory=dict)
-    """Their number by type, as safetensors writes types."""
+    """Number of parameters by type, as safetensors names types."""
 
 
 def describe(pin: Pin, access: Access) -> RemoteModel:
-    """Return what a model on the Hub is; of its weights only the header is read.
+    """Return a model on the Hub; of its weights only the header is read.
 
     Raises:
-        UsageError: there is no such repository, revision or file, or it is closed to this user, or offline was asked for.
+        UsageError: there is no such repository, revision or file, or it is closed to this user, or requests are forbidden.
         ZooError: the Hub does not answer.
     """
     from huggingface_hub.errors import NotASafetensorsRepoError, SafetensorsParsingError
 
     if access.is_offline:
-        raise UsageError(f"{pin} cannot be looked up offline", "Type the same with a connection")
+        raise UsageError(f"{pin} cannot be looked up offline", "Run the same command with a connection")
     listing = look_up(pin, access)
     pin, info, files = listing.pin, listing.info, listing.files
     if pin.file not in files:
-        held = ", ".join(sorted(name for name in files if not name.startswith("."))) or "nothing"
-        raise UsageError(f"{pin} has no {pin.file}; it holds {held}")
+        raise UsageError(f"{pin} has no {pin.file}; it holds {listing.contents}")
     client, no_weights = access.client(), (NotASafetensorsRepoError, SafetensorsParsingError)
     try:
-        header = ask(
+        header = send(
             lambda: client.parse_safetensors_file_metadata(pin.repo, pin.file, revision=pin.revision),
             pin,
             access,
             passed=no_weights,
         )
     except no_weights as error:
-        raise UsageError(f"{pin.file} of {pin} is no safetensors file, whatever its name says") from error
+        raise UsageError(f"{pin.file} of {pin} is not a safetensors file") from error
     card: dict[str, Any] = vars(info.card_data) if info.card_data else {}
     weights = files[pin.file]
     return RemoteModel(
@@ -85,7 +85,7 @@ def describe(pin: Pin, access: Access) -> RemoteModel:
 
 
 def _scores(index: Any) -> dict[str, float]:
-    """Return the values of a model-index, whatever else its author wrote there."""
+    """Return the values of a model-index, whatever its form."""
     results = [result for model in _rows(index) for result in _rows(model.get("results"))]
     metrics = [metric for result in results for metric in _rows(result.get("metrics"))]
     numbers = {_text(one.get("name") or one.get("type")): one.get("value") for one in metrics}
@@ -97,7 +97,7 @@ def _scores(index: Any) -> dict[str, float]:
 
 
 def _rows(value: Any) -> list[dict[str, Any]]:
-    """Return the mappings of a list, and nothing of whatever else it may be."""
+    """Return the mappings of a list; an empty list for other values."""
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 

@@ -76,7 +76,7 @@ def test_unknown_files_name_the_nearest_format_and_the_keys(state, write, tmp_pa
     ) as error:
         convert(write(state, tmp_path / "net.pth"), tmp_path / "G")
     assert error.value.exit_code == 1
-    with pytest.raises(ZooError, match="no format that zoo knows"):
+    with pytest.raises(ZooError, match="does not match a known format"):
         convert(write({"a": torch.zeros(1)}, tmp_path / "alien.pth"), tmp_path / "G")
 
 
@@ -92,7 +92,7 @@ def test_of_several_networks_one_is_named_unless_there_is_one_generator(state, w
 
 
 def test_options_that_the_file_tells_are_not_the_user_s(state, write, tmp_path):
-    with pytest.raises(UsageError, match=r"'norm' is no option .* Those are: evaluation"):
+    with pytest.raises(UsageError, match=r"'norm' is not an option .* Those are: evaluation"):
         convert(write(state, tmp_path / "net.pth"), tmp_path / "G", settings={"norm": "batch"})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from zoo.checkpoints.entries import Checkpoint, Entry
+from zoo.checkpoints.entries import TensorEntry, WeightsFile
 from zoo.checkpoints.formats import networks
 from zoo.checkpoints.templates import conv, norm
 from zoo.hookspec import CheckpointFormat
@@ -24,8 +24,8 @@ SMALL = CheckpointFormat(
 OTHER = CheckpointFormat(name="other", summary="another", origin="somebody", tensors=conv("in", "w i 5 5"))
 
 
-def entries(**shapes: tuple[int, ...]) -> dict[str, Entry]:
-    return {name.replace("__", "."): Entry(shape=shape, dtype="float32") for name, shape in shapes.items()}
+def entries(**shapes: tuple[int, ...]) -> dict[str, TensorEntry]:
+    return {name.replace("__", "."): TensorEntry(shape=shape, dtype="float32") for name, shape in shapes.items()}
 
 
 GOOD = entries(
@@ -34,12 +34,12 @@ GOOD = entries(
 )  # fmt: skip
 
 
-def file(**groups: dict[str, Entry]) -> Checkpoint:
+def file(**groups: dict[str, TensorEntry]) -> WeightsFile:
     named = {name.replace("__", ".") if name != "root" else "": group for name, group in groups.items()}
-    return Checkpoint(path=Path("a.pth"), container="", size=0, groups=named)
+    return WeightsFile(path=Path("a.pth"), container="", size=0, groups=named)
 
 
-def prefixed(prefix: str, group: dict[str, Entry] = GOOD) -> dict[str, Entry]:
+def prefixed(prefix: str, group: dict[str, TensorEntry] = GOOD) -> dict[str, TensorEntry]:
     return {prefix + name: entry for name, entry in group.items()}
 
 
@@ -69,14 +69,14 @@ def test_optional_and_dropped_keys_are_no_difference():
     assert found.match.dropped == ("in.unused",)
 
 
-def test_what_differs_is_told_key_by_key():
+def test_what_differs_is_reported_key_by_key():
     odd = GOOD | entries(extra=(1,), out__weight=(2, 9, 1, 1))
     del odd["in.bias"], odd["out.bias"]
     (found,) = networks(file(root=odd), [OTHER, SMALL])
     assert found.match is None
     nearest = found.nearest[0]
     assert (nearest.format, nearest.missing, nearest.extra) == (SMALL, ("in.bias", "out.bias"), ("extra",))
-    assert nearest.misshapen == {"out.weight": "[2, 9, 1, 1], there [2, 8, 1, 1]"}
+    assert nearest.misshapen == {"out.weight": "[2, 9, 1, 1] instead of [2, 8, 1, 1]"}
 
 
 def test_a_file_with_nothing_in_common_has_no_nearest_format():
@@ -84,22 +84,22 @@ def test_a_file_with_nothing_in_common_has_no_nearest_format():
     assert found.nearest == []
 
 
-def test_a_file_of_very_many_tensors_is_told_at_once():
-    many = {f"block{index}.model.1.weight": Entry(shape=(1,), dtype="float32") for index in range(50_000)}
+def test_a_file_of_very_many_tensors_is_identified_at_once():
+    many = {f"block{index}.model.1.weight": TensorEntry(shape=(1,), dtype="float32") for index in range(50_000)}
     rows = [row for plugin in installed() for row in plugin.rows.checkpoints]
     start = time.process_time()
     networks(file(root=many), rows)
     assert time.process_time() - start < 5
 
 
-def test_every_format_of_zoo_is_told_from_every_other():
+def test_every_format_of_zoo_differs_from_every_other():
     from zoo.checkpoints.templates import shapes
 
     rows = [row for plugin in installed() for row in plugin.rows.checkpoints]
     lengths = {"w": 16, "i": 3, "o": 3}
     for row in rows:
         group = {
-            key: Entry(shape=tuple(size.factor * lengths.get(size.name, 1) for size in shape), dtype="float32")
+            key: TensorEntry(shape=tuple(size.factor * lengths.get(size.name, 1) for size in shape), dtype="float32")
             for key, shape in shapes(row).items()
         }
         (found,) = networks(file(root=group), rows)

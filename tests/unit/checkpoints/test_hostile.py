@@ -125,6 +125,8 @@ BOMBS = {
     "dicts": START + b"(" + b"}" * 900_000 + b"l.",
     "marks": START + b"(" * 900_000 + b".",
     "opcodes": START + b"N0" * 30_000_000 + b"N.",
+    "opcodes in a frame": b"\x80\x04\x95" + struct.pack("<Q", 6_000_002) + b"N0" * 3_000_000 + b"N.",
+    "a frame that is not there": b"\x80\x04\x95" + struct.pack("<Q", 2**62) + b"N.",
     "a hash that never ends": START + b"})q\x00" + b"h\x00\x86q\x00" * 60 + b"Ns.",
     "keys of one hash": START
     + b"}("

@@ -16,26 +16,26 @@ import numpy
 import pytest
 import torch
 
-from zoo.checkpoints.entries import Entry
+from zoo.checkpoints.entries import TensorEntry
 from zoo.checkpoints.formats import Network
 from zoo.checkpoints.peek import peek
 from zoo.checkpoints.tensors import read_tensors
 from zoo.errors import UsageError, ZooError
 
 
-def told(tensors: dict[str, torch.Tensor]) -> dict[str, Entry]:
+def entries_of(tensors: dict[str, torch.Tensor]) -> dict[str, TensorEntry]:
     return {
-        name: Entry(shape=tuple(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."))
+        name: TensorEntry(shape=tuple(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."))
         for name, tensor in tensors.items()
     }
 
 
 def test_every_container_tells_what_torch_wrote(container, tiny):
     found = peek(container)
-    assert found.tensors == told(tiny)
+    assert found.tensors == entries_of(tiny)
     assert found.size == container.stat().st_size
     assert found.parameters == 2 * 9 + 2 + 2 + 2
-    assert found.bytes == sum(tensor.nbytes for tensor in tiny.values())
+    assert sum(entry.bytes for entry in found.tensors.values()) == sum(tensor.nbytes for tensor in tiny.values())
     assert found.metadata == ({"format": "pt"} if container.suffix == ".safetensors" else {})
 
 
@@ -60,7 +60,7 @@ def test_trees_types_and_views(tmp_path, write, name):
         "others": (torch.device("cpu"), torch.float32, {1, 2}, b"bytes", bytearray(b"1"), 1j, None),
     }
     found = peek(write(tree, tmp_path / name))
-    assert found.tensors == told(
+    assert found.tensors == entries_of(
         {
             "state_dict.a": tree["state_dict"]["a"],
             "state_dict.b": tree["state_dict"]["b"],
@@ -79,7 +79,7 @@ def test_trees_types_and_views(tmp_path, write, name):
 
 def test_later_pickle_protocols_are_followed(tmp_path, tiny):
     torch.save(tiny, tmp_path / "a.pth", pickle_protocol=4)
-    assert peek(tmp_path / "a.pth").tensors == told(tiny)
+    assert peek(tmp_path / "a.pth").tensors == entries_of(tiny)
 
 
 def test_a_folder_means_its_weights(tmp_path, write, tiny):
@@ -92,7 +92,7 @@ def test_a_folder_means_its_weights(tmp_path, write, tiny):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS pointer"),
         (b"<!DOCTYPE html><html>not found</html>", "a web page"),
@@ -100,16 +100,16 @@ def test_a_folder_means_its_weights(tmp_path, write, tiny):
         (b"import torch\n\nprint(1)\n", "neither safetensors nor a file of torch.save"),
         (b"", "neither safetensors nor a file of torch.save"),
         (b"PK\x03\x04 and no more", "cut off"),
-        (b"\x80\x02}.", "a pickle, and not one of torch.save"),
+        (b"\x80\x02}.", "a pickle, but not one of torch.save"),
     ],
 )
-def test_what_is_no_file_of_weights_is_told(tmp_path, content, told):
+def test_what_is_no_file_of_weights_is_reported(tmp_path, content, message):
     (tmp_path / "a.pth").write_bytes(content)
-    with pytest.raises(ZooError, match=told):
+    with pytest.raises(ZooError, match=message):
         peek(tmp_path / "a.pth")
 
 
-def test_files_without_tensors_and_programs_are_told(tmp_path, write):
+def test_files_without_tensors_and_programs_are_reported(tmp_path, write):
     with pytest.raises(ZooError, match="holds no tensors"):
         peek(write({"epoch": 3}, tmp_path / "a.pth"))
     with zipfile.ZipFile(tmp_path / "b.pt", "w") as archive:  # as torch.jit.save writes it
@@ -119,7 +119,7 @@ def test_files_without_tensors_and_programs_are_told(tmp_path, write):
         peek(tmp_path / "b.pt")
 
 
-def test_cut_off_files_are_told(container):
+def test_cut_off_files_are_reported(container):
     whole = container.read_bytes()
     for length in range(0, len(whole), 7):
         container.write_bytes(whole[:length])
@@ -127,7 +127,7 @@ def test_cut_off_files_are_told(container):
             peek(container)
 
 
-def test_a_tensor_beyond_its_storage_is_told(tmp_path, write):
+def test_a_tensor_beyond_its_storage_is_reported(tmp_path, write):
     path = write({"a": torch.zeros(4)}, tmp_path / "legacy.pth")
     path.write_bytes(path.read_bytes().replace(b"K\x04\x85", b"K\x05\x85"))
     with pytest.raises(ZooError, match="reaches beyond its storage"):
@@ -153,11 +153,11 @@ assert not {{"torch", "numpy", "safetensors", "zoo_plugins"}} & set(sys.modules)
 
 
 class Options(dict):
-    """Options beside weights, of a class that is not known where the file is read."""
+    """Options in a file of weights, of a class that is not known where the file is read."""
 
 
 class Phase(enum.Enum):
-    """An enumeration beside weights."""
+    """An enumeration in a file of weights."""
 
     TEST = 1
 
@@ -187,7 +187,7 @@ def test_tensors_are_shown_beside_objects_of_any_class(tmp_path, tiny, name, pro
     tree = {"state_dict": tiny} | objects()
     torch.save(tree, tmp_path / name, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
     found = peek(tmp_path / name)
-    assert found.tensors == {f"state_dict.{key}": entry for key, entry in told(tiny).items()}
+    assert found.tensors == {f"state_dict.{key}": entry for key, entry in entries_of(tiny).items()}
     for shown in (
         "argparse.Namespace",
         "Options",

@@ -55,7 +55,7 @@ def test_a_changed_copy_is_passed_over_and_replaced(file, tmp_path):
 
 def test_what_comes_with_another_digest_is_not_kept(file, tmp_path):
     (tmp_path / "site" / "net.pth").write_bytes(b"a proxy's login page")
-    with pytest.raises(ZooError, match="what came has the sha256"):
+    with pytest.raises(ZooError, match="the downloaded file has the sha256"):
         find(file)
     assert not (tmp_path / "cache" / "weights" / "net.pth").exists()
 
@@ -65,8 +65,8 @@ def test_offline_is_one_error_with_url_digest_and_place(file, tmp_path):
     absent = replace(file, url=(tmp_path / "site" / "absent.pth").as_uri())
     with pytest.raises(ZooError) as error:
         find(absent)
-    told = str(error.value)
-    assert f"`{wrong}` is another file (sha256 {sha256_of(wrong)})" in told
+    message = str(error.value)
+    assert f"`{wrong}` is another file (sha256 {sha256_of(wrong)})" in message
     for part in (absent.url, file.sha256, str(tmp_path / "cache" / "weights" / "net.pth")):
         assert part in error.value.fix
 

@@ -41,23 +41,23 @@ def test_layers_have_their_tensors():
 
 
 @pytest.mark.parametrize("key", ["a.{1..", "a.}", "a.{}", "a.{1,}", "a.{3..1}", "a.{x..y}"])
-def test_broken_braces_are_told(key):
+def test_broken_braces_are_reported(key):
     with pytest.raises(ValueError, match="a"):
         expand(key)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"name": "Mine"}, "name must be like"),
-        ({"tensors": {"a": "w 3*3"}}, "is no size"),
+        ({"tensors": {"a": "w 3*3"}}, "is not a size"),
         ({"tensors": {}}, "must not be empty"),
         ({"options": {"width": "q"}}, "sizes that no shape has: q"),
         ({"summary": "of {q}"}, "summary names a size that no shape has: 'q'"),
         ({"summary": "of {"}, "bad row checkpoint format 'mine-net'"),
     ],
 )
-def test_bad_rows_are_named_with_the_rule(change, told):
+def test_bad_rows_are_named_with_the_rule(change, message):
     checked_rows(checkpoints=[ROW])
-    with pytest.raises(RejectedError, match=told):
+    with pytest.raises(RejectedError, match=message):
         checked_rows(checkpoints=[replace(ROW, **change)])

@@ -12,7 +12,7 @@ import pytest
 from zoo.demo import space as spaces
 from zoo.demo.space import APP, Source, pinned, requirements, write_space
 from zoo.errors import DataError, UsageError
-from zoo.hub.download import Access
+from zoo.hub.access import Access
 from zoo.hub.locating import Located
 from zoo.hub.readme import read_readme
 from zoo.model_folder import read_config

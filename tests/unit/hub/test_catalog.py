@@ -68,9 +68,9 @@ def test_weights_that_nobody_published_say_how_to_make_them():
     with pytest.raises(UsageError) as caught:
         zoo.load("layergan-thermalworld")
     assert str(caught.value) == (
-        "the weights layergan-thermalworld (LayerGAN, on ThermalWorld) are not published yet. Type: zoo bench --recipe layergan "
+        "the weights layergan-thermalworld (LayerGAN, on ThermalWorld) are not published yet. Run: zoo bench --recipe layergan "
         "--preset paper --data thermalworld, then: zoo publish results/RUN --to ORG/layergan-thermalworld; "
-        "the run itself loads too: zoo.load('results/RUN')"
+        "the run folder loads too: zoo.load('results/RUN')"
     )
 
 
@@ -133,7 +133,7 @@ def test_weights_that_a_distribution_brings_load_without_network(saved, pairs, t
     assert zoo.load("a-b").card == "# A card\n"
     gone = Weights(**GOOD, folder="brought:elsewhere")
     monkeypatch.setattr(catalog, "installed", lambda: (plugin("x", "brought-zoo", gone),))
-    with pytest.raises(ZooError, match=r"should come with brought-zoo 1.0.*pip install --force-reinstall brought-zoo"):
+    with pytest.raises(ZooError, match=r"belong to brought-zoo 1.0.*pip install --force-reinstall brought-zoo"):
         zoo.load("a-b")
     changed = Weights(**GOOD, folder="brought:weights", sha256="0" * 64)
     monkeypatch.setattr(catalog, "installed", lambda: (plugin("x", "brought-zoo", changed),))

@@ -72,7 +72,7 @@ def test_the_card_says_how_to_load_how_it_was_trained_and_what_it_is_not_for(run
     text, row = readme(run), prepare(run, "acme/blocks").row
     assert 'zoo.load("acme/blocks@COMMIT")' in text and row.sha256 in text and "1,234 parameters" in text
     assert "1 min" in text and "0.667 times the training split" in text and "torch" in text
-    assert "before it had seen each training image" in text
+    assert "before each training image was used once" in text
     assert "patchgan/patchgan" in text and "thermal-zoo 0.1.0" in text and "Wu et al." in text
     for warning in ("Measuring temperatures", "Safety", "Limits"):
         assert warning in text
@@ -119,7 +119,7 @@ def test_a_dry_run_writes_the_files_and_touches_no_others(run, tmp_path):
 def test_what_is_no_finished_run_is_refused(run, tmp_path):
     with pytest.raises(UsageError, match="holds 1 runs"):
         prepare(run.parent, "acme/x")
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         prepare(tmp_path / "nowhere", "acme/x")
     (run / "record.json").unlink()
     with pytest.raises(UsageError, match="it is not a finished run"):
@@ -142,7 +142,7 @@ def test_damaged_folders_are_refused(run, finished, pairs, tmp_path):
     path.write_bytes(whole)
     other = finished(tmp_path / "other", str(pairs), **TINY, seed=1)
     (run / "config.json").write_bytes((other / "config.json").read_bytes())
-    with pytest.raises(ZooError, match="of two trainings"):
+    with pytest.raises(ZooError, match="belong to two trainings"):
         prepare(run, "acme/x")
 
 

@@ -69,7 +69,7 @@ def test_json_that_is_deep_or_long_is_one_line(model, text):
 
 def test_a_config_of_more_bytes_than_any_is_not_read(model, monkeypatch):
     monkeypatch.setattr("zoo.model_folder.MOST_CONFIG", 100)
-    with pytest.raises(ZooError, match=r"config\.json` has [\d,]+ bytes, more than any zoo wrote"):
+    with pytest.raises(ZooError, match=r"config\.json` has [\d,]+ bytes, more than any config of zoo"):
         zoo.load(model, device="cpu")
 
 

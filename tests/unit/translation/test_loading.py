@@ -126,7 +126,7 @@ def test_a_config_that_is_none_is_told(whole, tmp_path, text):
 def test_a_file_in_place_of_a_folder_is_told(whole, tmp_path):
     assert fails(whole / "model.safetensors").endswith(f"Name the folder: {whole}")
     (tmp_path / "latest_net_G.pth").write_bytes(b"")
-    assert fails(tmp_path / "latest_net_G.pth").endswith(f"Type: zoo convert {tmp_path / 'latest_net_G.pth'}")
+    assert fails(tmp_path / "latest_net_G.pth").endswith(f"Run: zoo convert {tmp_path / 'latest_net_G.pth'}")
 
 
 def test_a_model_computes_in_the_type_that_is_asked_for(whole):
