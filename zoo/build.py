@@ -53,12 +53,12 @@ def build(choice: Choice, *arguments: object) -> Any:
     Raises:
         ZooError: the target cannot be imported; the message names its plugin and distribution.
     """
-    component, plugin = choice.entry.component, choice.entry.plugin
+    component, plugin = choice.component, choice.plugin
     module, _, name = component.target.partition(":")
     try:
         target = getattr(import_module(module), name)
     except Exception as error:  # whatever a plugin's module raises
-        where = f"{component.kind} {choice.entry.full_name} of {plugin.distribution} {plugin.version}"
+        where = f"{component.kind} {choice.full_name} of {plugin.distribution} {plugin.version}"
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ZooError(f"{where} cannot be loaded from {component.target}: {reason}") from error
     return _guarded(target(choice.config, *arguments), component.kind)
@@ -162,9 +162,9 @@ def _sized(choice: Choice, in_channels: int | None, out_channels: int | None) ->
     wanted = {name: count for name, count in channels.items() if count is not None}
     for name in wanted:
         if not choice.has(name):
-            plugin = choice.entry.plugin
+            plugin = choice.plugin
             raise ZooError(
-                f"{choice.entry.kind} {choice.entry.full_name} of {plugin.distribution} cannot be built: its config has no "
+                f"{choice.kind} {choice.full_name} of {plugin.distribution} cannot be built: its config has no "
                 f"field {name}, which recipes set",
                 "Add the field to the plugin's config",
             )

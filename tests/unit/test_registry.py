@@ -101,7 +101,7 @@ def test_a_suffix_names_the_normalizer():
     discriminator, norm = get_registry().find_discriminator("pixel")
     assert (discriminator.name, norm.name) == ("pixel", "none")
     assert get_registry().find_discriminator("pixel", norm="gn")[1].name == "gn"
-    with pytest.raises(UsageError, match="names the normalizer gn and --norm names none"):
+    with pytest.raises(UsageError, match="names the normalizer gn and `norm` names none"):
         get_registry().find_discriminator("patchgan_gn", norm="none")
 
 

@@ -24,7 +24,7 @@ def summary_of(record: Record) -> str:
     """Return what was trained, in half a sentence: the system's summary, else the method's and its parts."""
     known = known_system(record.recipe)
     kind, name = ("recipe", known[0]) if known else ("method", record.recipe.method.name)
-    rows = [row for row in get_registry().entries if row.kind == kind and name in (row.full_name, row.component.name)]
+    rows = [row for row in get_registry().choices if row.kind == kind and name in (row.full_name, row.component.name)]
     summary = rows[0].component.summary if rows else name
     if known:
         return summary

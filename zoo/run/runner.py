@@ -98,7 +98,7 @@ def choose_metrics(specs: Sequence[str], cells: Sequence[Cell]) -> list[Choice]:
         recipe = cell.recipe
         for choice in choices:
             parts, beside = {"metric": choice}, itertools.chain(choices, all_parts(each.recipe for each in cells))
-            check(parts, cell.source, size=recipe.size, thermal_channels=recipe.thermal_channels, beside=beside)
+            check(parts, cell.source, size=recipe.size, thermal_channels=recipe.thermal_channels, others=beside)
     return choices
 
 
