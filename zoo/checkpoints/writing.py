@@ -74,12 +74,12 @@ def _with_settings(
 ) -> tuple[Choice | None, Choice | None]:
     """Return network and method with the options that a user gave, of those that are the user's to give."""
     for key, value in settings.items():
-        if choice and key in match.format.untold:
+        if choice and key in match.format.undetermined:
             choice = choice.with_options({key: value}, named=True)
         elif method and method.has(key):
             method = method.with_options({key: value}, named=True)
         else:
-            free = [*match.format.untold, *(option_names(method.config) if method else ())]
+            free = [*match.format.undetermined, *(option_names(method.config) if method else ())]
             raise UsageError(
                 f"{key!r} is no option of {match.format.name} that its file leaves open",
                 f"Those are: {', '.join(free)}" if free else "There is none",

@@ -87,8 +87,8 @@ def _print_network(network: Network, *, alone: bool) -> None:
         typer.echo(f"  zoo builds it as {match.component}")
     if match.dropped:
         typer.echo(f"  left out by zoo convert: {listed(match.dropped, _KEYS)}")
-    if match.format.untold:
-        typer.echo(f"  not told by the file: {', '.join(match.format.untold)}; zoo convert --set changes it")
+    if match.format.undetermined:
+        typer.echo(f"  not told by the file: {', '.join(match.format.undetermined)}; zoo convert --set changes it")
 
 
 def _report(checkpoint: Checkpoint, found: list[Network]) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _match(match: Match) -> dict[str, Any]:
         "origin": match.format.origin,
         "component": match.component,
         "sizes": match.sizes,
-        "untold": match.format.untold,
+        "untold": match.format.undetermined,
         "dropped": match.dropped,
         "missing": match.missing,
         "extra": match.extra,
