@@ -16,7 +16,7 @@ from zoo.data.images import one_channel, read_thermal
 from zoo.errors import DataError, UsageError
 from zoo.files import write_atomically
 from zoo.layers.pixels import TOP, Bits, from_levels, to_celsius, to_levels
-from zoo.translation.inputs import RANGE_SLACK, Picture, given_path
+from zoo.translation.inputs import RANGE_SLACK, Picture, require_path
 
 Depth = Literal[8, 16, "float"]
 """Levels of a thermal image: 0 to 255, 0 to 65535, or floats in [-1, 1]; the ends are the same temperatures in all three."""
@@ -69,7 +69,7 @@ def celsius(thermal: Picture, thermal_range: tuple[float, float]) -> NDArray[np.
     if isinstance(thermal, Tensor):
         return to_celsius(_signed(thermal), thermal_range).float()
     if isinstance(thermal, str | Path):
-        pixels = read_thermal(given_path(thermal, "the thermal image"))
+        pixels = read_thermal(require_path(thermal, "the thermal image"))
     elif isinstance(thermal, Image.Image):
         pixels = np.asarray(thermal.convert("I;16") if thermal.mode.startswith("I;16") else thermal)
     else:

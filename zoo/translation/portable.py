@@ -13,7 +13,7 @@ from zoo.composition import digest
 from zoo.contracts import Method
 from zoo.layers.pixels import grey
 from zoo.model_folder import inference_state
-from zoo.translation.inputs import told
+from zoo.translation.inputs import label_entries
 from zoo.translation.translator import Translator
 from zoo.version import __version__
 
@@ -53,7 +53,7 @@ class Portable(nn.Module):
         batch = {"visible": visible}
         if labels is not None:
             given = self.usual if temperatures is None else torch.where(temperatures.isnan(), self.usual, temperatures)
-            batch |= told(labels, given, self.thermal_range)
+            batch |= label_entries(labels, given, self.thermal_range)
         return grey(self.method.translate(batch))
 
     def example(self, count: int, height: int, width: int, seed: int = 0) -> Inputs:

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import zoo
-from zoo.translation.streaming import fast
+from zoo.translation.streaming import optimized
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
 SMALL = {"generator": "resnet6:width=4,blocks=1"}
@@ -74,7 +74,7 @@ def test_a_deep_copy_has_weights_of_its_own(saved, pairs, tmp_path):
 
 def test_a_copy_after_the_fast_ways_were_used(saved, pairs, tmp_path):
     translator = zoo.load(saved(tmp_path, str(pairs), **SMALL), device="cpu")
-    with fast(translator, None, "fp32"):
+    with optimized(translator, None, "fp32"):
         drawn(translator)
     assert np.array_equal(drawn(pickle.loads(pickle.dumps(translator))), drawn(translator))
 

@@ -85,3 +85,14 @@ def test_a_tile_of_a_few_pixels_is_refused(saved, pairs, tmp_path):
     translator = zoo.load(saved(tmp_path, str(pairs), method="grey_copy"), device="cpu")
     with pytest.raises(UsageError, match="tile is 8; it must be 32 pixels or more"):
         translator.translate(torch.zeros(3, 40, 40), tile=8)
+
+
+def test_progress_counts_the_tiles_of_an_image_up_to_all(saved, pairs, tmp_path):
+    translator = zoo.load(saved(tmp_path, str(pairs), method="grey_copy"), device="cpu")
+    calls = []
+    translator.on_tile = lambda done, tiles: calls.append((done, tiles))
+    translator.translate(torch.zeros(3, 64, 176), tile=64)
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]  # starts at 0, 48, 96 and 112
+    calls.clear()
+    translator.translate(torch.zeros(3, 64, 176))
+    assert calls == []

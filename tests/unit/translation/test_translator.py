@@ -91,7 +91,7 @@ def test_pix2pix_keeps_its_dropout_and_still_repeats_itself(pairs, tmp_path):
 def test_a_model_that_reads_labels_says_so_and_takes_temperatures(layergan):
     translator = zoo.load(layergan, device="cpu")
     visible = np.full((32, 32, 3), 128, np.uint8)
-    with pytest.raises(UsageError, match=r"reads class labels .* --labels FILE; the indices are 0 sky"):
+    with pytest.raises(UsageError, match=r"and class labels, and got no labels. Pass `labels`; the indices are 0 sky"):
         translator.translate(visible)
     labels = np.zeros((32, 32), np.uint8)
     labels[:, :16] = translator.classes.index("car")

@@ -10,7 +10,7 @@ import pytest
 
 import zoo
 from zoo.errors import DataError, UsageError, ZooError
-from zoo.translation.streaming import Draw
+from zoo.translation.streaming import BatchTranslator
 from zoo.translation.video import translate_video, upright
 
 av = pytest.importorskip("av")
@@ -49,8 +49,8 @@ def shown(path, kind="gray"):
     return [frame.to_ndarray(format=kind) for frame in frames], [frame.time for frame in frames]
 
 
-def draw(translator, **asked) -> Draw:
-    return Draw(translator, **({"temperatures": {}, "tile": None, "depth": 8, "batch": 3} | asked))
+def draw(translator, **asked) -> BatchTranslator:
+    return BatchTranslator(translator, **({"temperatures": {}, "tile": None, "depth": 8, "batch": 3} | asked))
 
 
 @pytest.mark.parametrize(("depth", "kind", "unit"), [(8, "gray", 1), (16, "gray16le", 257)])
