@@ -18,7 +18,7 @@ from zoo.errors import DataError, UsageError
 from zoo.layers.pixels import from_bytes, grey
 from zoo.model_folder import ModelConfig
 from zoo.translation.inputs import Picture, label_entries, labels_tensor, pad_to, temperature_vector, visible_tensor
-from zoo.translation.outputs import Depth, celsius, like
+from zoo.translation.outputs import Depth, celsius, like_input
 from zoo.translation.tiles import Progress, in_tiles
 
 Degrees = Mapping[str, float]
@@ -171,7 +171,7 @@ class Translator(nn.Module):
             return [self.translate(*one, tile=tile, depth=depth) for one in inputs]
         visible = visible_tensor(image, any_size=tile is not None)
         batch = {"visible": visible} | self._additional_inputs(visible, labels, temperatures, any_size=tile is not None)
-        return like(self._translate(batch, tile), image, depth)
+        return like_input(self._translate(batch, tile), image, depth)
 
     @overload
     def to_celsius(self, thermal: str | Path | Image.Image | NDArray[Any]) -> NDArray[np.float32]: ...

@@ -59,12 +59,12 @@ def foreign(distribution: str, version: str) -> Edit:
 def test_a_part_that_is_not_installed_is_named_with_what_to_install(edited):
     told = fails(edited(foreign("mynet-zoo", "1.2")))
     assert "needs generator mynet/net of mynet-zoo==1.2, and no plugin 'mynet' is installed" in told
-    assert told.endswith("If you trust it, type: pip install mynet-zoo==1.2")
+    assert told.endswith("If you trust it, run: pip install mynet-zoo==1.2")
 
 
 def test_what_a_config_calls_a_distribution_is_not_printed_unless_it_can_be_one(edited):
     told = fails(edited(foreign("x; rm -rf ~", "1.2")))
-    assert "rm -rf" not in told and told.endswith("Ask who published the model for its plugin")
+    assert "rm -rf" not in told and told.endswith("Ask the publisher for its plugin")
     assert "pip install mynet-zoo" in fails(edited(foreign("mynet-zoo", "$(reboot)"))).partition("reboot")[0]
 
 
@@ -78,8 +78,8 @@ def test_control_characters_in_a_config_do_not_reach_the_terminal(edited):
 def test_a_plugin_that_is_left_out_or_too_old_is_named(edited, monkeypatch):
     folder = edited(foreign("mynet-zoo", "1.2"))
     told = {
-        "failed": "plugin mynet is left out: ImportError: no torch. Type: zoo plugins --why mynet",
-        "ok": "and mynet-zoo 0.9 has none of that name. Type: pip install mynet-zoo==1.2",
+        "failed": "plugin mynet is left out: ImportError: no torch. Run: zoo plugins --why mynet",
+        "ok": "and mynet-zoo 0.9 has none of that name. Run: pip install mynet-zoo==1.2",
     }
     registry = loading.get_registry()
     for status, end in told.items():
@@ -141,7 +141,7 @@ def test_a_model_computes_in_the_type_that_is_asked_for(whole):
         assert other.dtype == loading.pick_dtype(kind)
         assert np.abs(other.translate(pixels).astype(int) - expected).max() <= (1 if kind == "float64" else 12)
     for wrong in ("float12", "int8", torch.int64):
-        with pytest.raises(UsageError, match="Type one of float32, float16, bfloat16, float64"):
+        with pytest.raises(UsageError, match="Use one of float32, float16, bfloat16, float64"):
             zoo.load(whole, dtype=wrong)
 
 
