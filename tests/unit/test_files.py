@@ -85,7 +85,7 @@ def test_advice_names_the_variable_of_a_cache_and_never_a_flag(tmp_path, monkeyp
 
 def test_what_a_read_only_cache_holds_is_used(tmp_path, monkeypatch):
     remember(b"1", "checked", "x")
-    monkeypatch.setattr(files, "_probe", lambda folder: (folder, OSError(errno.EROFS, "Read-only file system")))
+    monkeypatch.setattr(files, "why_not_writable", lambda folder: OSError(errno.EROFS, "Read-only file system"))
     assert in_cache("checked", "x") == tmp_path / "cache" / "checked" / "x"
     assert made_in_cache(pytest.fail, "checked", "x") == tmp_path / "cache" / "checked" / "x"
 

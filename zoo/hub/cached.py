@@ -164,7 +164,7 @@ def sweep(repo: str, cache: Path) -> None:
         lock = cache / ".locks" / folder / f"{part.name.partition('.')[0]}.lock"
         with contextlib.suppress(OSError):  # it was finished meanwhile, or the cache is only to be read
             if time.time() - part.stat().st_mtime > QUIET:
-                with locked(lock, give_up=lambda: True) as alone:
+                with locked(lock, wait=False) as alone:
                     if alone:
                         part.unlink()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from zoo.build import build_method
+from zoo.checkpoints.entries import shown
 from zoo.compute.options import pick_device
 from zoo.contracts import Method
 from zoo.errors import UsageError, ZooError
@@ -19,8 +20,6 @@ from zoo.translation.bounds import Bounded, check_numbers
 from zoo.translation.translator import Translator
 from zoo.version import DISTRIBUTION
 
-_LONGEST = 500
-"""Characters of text from downloaded files in an error."""
 DTYPES = {name: getattr(torch, name) for name in ("float32", "float16", "bfloat16", "float64")}
 
 
@@ -86,11 +85,11 @@ def require_parts(config: ModelConfig, located: Located) -> None:
             continue
         name, _, component = part.name.partition("/")
         package = _requirement(config.plugins.get(kind, {}))
-        needs = f"the model in `{located.folder}` needs {kind} {_plain(part.name)}{f' of {package}' if package else ''}"
+        needs = f"the model in `{located.folder}` needs {kind} {shown(part.name)}{f' of {package}' if package else ''}"
         plugin = plugins.get(name)
         if plugin is None:
             fix = f"If you trust it, run: pip install {package}" if package else "Ask the publisher for its plugin"
-            raise UsageError(f"{needs}, and no plugin {_plain(name)!r} is installed", fix)
+            raise UsageError(f"{needs}, and no plugin {shown(name)!r} is installed", fix)
         if plugin.status != "ok":
             reason = f"{needs}, and plugin {plugin.name} is left out: {plugin.why}"
             raise UsageError(reason, f"Run: zoo plugins --why {plugin.name}")
@@ -107,11 +106,6 @@ def _requirement(made_by: dict[str, str]) -> str:
     return f"{distribution}=={version}" if re.fullmatch(r"[0-9][0-9A-Za-z.+!-]*", version) else distribution
 
 
-def _plain(text: str) -> str:
-    """Return text from a downloaded file, shortened and without control characters."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:_LONGEST])
-
-
 def _built(config: ModelConfig, located: Located) -> Method:
     """Build the networks; a config for networks much larger than the weights is refused before memory is filled."""
     weights = located.folder / located.file
@@ -121,10 +115,10 @@ def _built(config: ModelConfig, located: Located) -> Method:
         with torch.random.fork_rng(), bounds:  # initial weights are random
             return build_method(config.recipe, config.dataset, torch.Generator(), training=False)
     except ZooError as error:
-        raise type(error)(f"`{located.folder}` cannot be loaded: {_plain(error.message)}", error.fix) from error
+        raise type(error)(f"`{located.folder}` cannot be loaded: {shown(error.message)}", error.fix) from error
     except Exception as error:  # a plugin's constructor may raise anything for a config that was changed
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ZooError(
-            f"`{located.folder / CONFIG_FILE}` describes a network that cannot be built: {_plain(reason)}",
+            f"`{located.folder / CONFIG_FILE}` describes a network that cannot be built: {shown(reason)}",
             f"It was changed or written by another version of {DISTRIBUTION}",
         ) from error
