@@ -98,7 +98,7 @@ def discover(
             why = f"the name is taken by distribution {taken[point.name]}; uninstall one of the two"
             plugin = replace(plugin, status="failed", why=why)
         elif point.name in blocked:
-            plugin = replace(plugin, status="blocked", why="blocked by ZOO_PLUGINS or --no-plugin")
+            plugin = replace(plugin, status="blocked", why="blocked by ZOO_PLUGINS or `no_plugin`")
         else:
             plugin = _loaded(plugin, point, failures.get(point.name))
         if strict and plugin.status in ("failed", "incompatible"):

@@ -83,18 +83,18 @@ def test_an_exported_model_translates_as_the_translator_does_at_any_size(models,
     assert max(exported.differences.values()) < 1e-4
     rows, columns = 3 * translator.size_multiple + 32 - 32 % translator.size_multiple, translator.grid(40)
     rng = torch.Generator().manual_seed(5)
-    inputs, told = {"visible": torch.rand(3, 3, rows, columns, generator=rng) * 2 - 1}, {}
+    inputs, reason = {"visible": torch.rand(3, 3, rows, columns, generator=rng) * 2 - 1}, {}
     if translator.reads_labels:
         inputs["labels"] = torch.randint(len(translator.classes), (3, rows, columns), generator=rng)
         degrees = torch.full((3, len(translator.classes)), torch.nan)
         degrees[:, translator.classes.index("car")] = 31.0
         inputs["temperatures"] = degrees
-        told = {"labels": inputs["labels"], "temperatures": {"car": 31.0}}
-    expected = translator.translate(inputs["visible"], **told)
+        reason = {"labels": inputs["labels"], "temperatures": {"car": 31.0}}
+    expected = translator.translate(inputs["visible"], **reason)
     assert expected.std() > 1e-3
-    drawn = (run_onnx if kind == "onnx" else run_pt2)(exported, **{name: inputs[name] for name in exported.inputs})
-    assert drawn.shape == expected.shape
-    assert torch.allclose(drawn, expected, atol=1e-4)
+    thermal = (run_onnx if kind == "onnx" else run_pt2)(exported, **{name: inputs[name] for name in exported.inputs})
+    assert thermal.shape == expected.shape
+    assert torch.allclose(thermal, expected, atol=1e-4)
 
 
 def test_a_file_has_metadata(models):
@@ -135,8 +135,8 @@ def test_a_graph_with_a_fixed_dimension_is_exported_with_a_note(models, monkeypa
 
 
 def test_dropout_at_inference_is_noted(saved, pairs, tmp_path):
-    asked = {"method": "pix2pix", "generator": "unet_auto:width=2", "discriminator": "patchgan:width=4"}
-    translator = zoo.load(saved(tmp_path, str(pairs), size=64, **asked), device="cpu")
+    options = {"method": "pix2pix", "generator": "unet_auto:width=2", "discriminator": "patchgan:width=4"}
+    translator = zoo.load(saved(tmp_path, str(pairs), size=64, **options), device="cpu")
     exported = export(translator, kind="pt2", name="p")
     assert any("translates with dropout" in note for note in exported.notes)
     assert translator.method.training  # as before

@@ -1,4 +1,4 @@
-"""Reading ahead and writing behind: order, bounds, errors."""
+"""Prefetching and the write queue: order, limits, errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from zoo.translation.prefetch import PENDING, WriteQueue, prefetch
 
 
-def test_results_come_in_order_and_only_so_many_are_begun():
+def test_prefetched_results_come_in_order_and_few_tasks_are_pending():
     begun = []
 
     def work(number: int) -> int:
@@ -32,7 +32,7 @@ def test_an_endless_source_can_be_left():
     assert threading.active_count() == before
 
 
-def test_what_is_written_behind_is_told_in_order_and_whole():
+def test_results_of_a_write_queue_come_in_order():
     slow = threading.Event()
     with WriteQueue[int](2) as queue:
         done = list(queue.put(lambda: slow.wait(10) and 0))
@@ -43,7 +43,7 @@ def test_what_is_written_behind_is_told_in_order_and_whole():
     assert done == [0, 1, 2, 3, 4]
 
 
-def test_an_error_behind_is_raised_and_later_work_dropped():
+def test_an_error_of_a_task_is_raised_and_later_tasks_are_cancelled():
     written = []
     with pytest.raises(OSError, match="full"), WriteQueue[None](1) as queue:
 
@@ -56,7 +56,7 @@ def test_an_error_behind_is_raised_and_later_work_dropped():
     assert len(written) < 100
 
 
-def test_what_was_finished_before_an_error_is_told():
+def test_results_before_an_error_are_returned():
     def fail() -> int:
         raise OSError("full")
 
