@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
 
 from zoo.errors import RefusedError, UsageError
 from zoo.hookspec import Kind
@@ -13,57 +12,38 @@ from zoo.sources import DataSource
 
 LARGEST = 4096
 """Largest image side, in pixels, that a message recommends."""
+_CALIBRATED = "Choose data with labels and degrees"
 
 
-@dataclass(frozen=True)
-class _Feature:
-    """A feature of contracts: the part that offers it, and the message and fix when it is missing."""
-
-    provider: Kind | None
-    lack: str
-    fix: str
-
-
-FEATURES: Mapping[str, _Feature] = {
-    "taps": _Feature(
+FEATURES: Mapping[str, tuple[Kind | None, str, str]] = {
+    "taps": (
         "generator",
         "compares features inside the generator, and {provider} offers no taps",
         "Run zoo list generator --offers taps, and choose one of these",
     ),
-    "double_backward": _Feature(
+    "double_backward": (
         "discriminator",
         "differentiates the gradient of the discriminator, and {provider} cannot be differentiated twice",
         "Choose another discriminator or normalizer",
     ),
-    "independent_samples": _Feature(
+    "independent_samples": (
         "discriminator",
         "needs a gradient per sample, and {provider} mixes the samples of a batch (batch norm or minibatch statistics)",
         "Set its norm to none or instance, or choose another normalizer",
     ),
-    "pairs": _Feature(
-        "dataset", "needs aligned pairs, and {provider} is unpaired", "Choose paired data, or use `method`=cyclegan"
-    ),
-    "labels": _Feature("dataset", "needs class labels, and {provider} has none", "Choose labelled data such as scenes"),
-    "celsius": _Feature(
-        "dataset", "needs temperatures in degrees Celsius, and {provider} has none", "Choose radiometric data"
-    ),
-    "temperatures": _Feature(
-        "dataset", "needs the temperature of each class, and {provider} has none", "Choose data with labels and degrees"
-    ),
-    "thermal_segmentation": _Feature(
-        "dataset",
-        "needs the temperature of each object, and {provider} has none",
-        "Choose data with labels and degrees",
-    ),
-    "converted_weights": _Feature(
-        None, "only translates, with weights that zoo convert writes", "Choose a method that trains"
-    ),
-    "equal_channels": _Feature(
+    "pairs": ("dataset", "needs aligned pairs, and {provider} is unpaired", "Choose paired data, or `method`=cyclegan"),
+    "labels": ("dataset", "needs class labels, and {provider} has none", "Choose labelled data such as scenes"),
+    "celsius": ("dataset", "needs temperatures in degrees Celsius, and {provider} has none", "Choose radiometric data"),
+    "temperatures": ("dataset", "needs the temperature of each class, and {provider} has none", _CALIBRATED),
+    "thermal_segmentation": ("dataset", "needs the temperature of each object, and {provider} has none", _CALIBRATED),
+    "converted_weights": (None, "only translates, with weights that zoo convert writes", "Choose a method that trains"),
+    "equal_channels": (
         None,
         "compares visible with thermal images channel by channel, and they have {visible} and {thermal} channels",
         "Leave the option out, or use `thermal_channels`=3",
     ),
 }
+"""By feature of contracts: the part that offers it, and the message and fix when it is missing."""
 
 
 def check(
@@ -138,10 +118,8 @@ def _lacks(
     """Yield message and fix for each missing feature: unknown ones first, then in the order of `FEATURES`."""
     for need in sorted(missing - FEATURES.keys()):
         yield f"needs {need!r}, and no part of the recipe offers it", "Choose other parts"
-    for need, feature in FEATURES.items():
-        kind = feature.provider
+    for need, (kind, lack, fix) in FEATURES.items():
         if need not in missing or (kind in ("generator", "discriminator") and kind not in parts):
             continue
         name = source.name if kind == "dataset" else parts[kind].name if kind else ""
-        lack = feature.lack.format(provider=f"{kind} {name}", visible=channels[0], thermal=channels[1])
-        yield lack, feature.fix
+        yield lack.format(provider=f"{kind} {name}", visible=channels[0], thermal=channels[1]), fix

@@ -181,14 +181,13 @@ def get_registry() -> Registry:
 def list_components(kind: str | None = None, pattern: str = "*") -> list[str]:
     """Return the names of the installed components of a kind that match a wildcard, in natural order.
 
-    A name that is not unique is given in full, as `plugin/name`.
+    The name is `plugin/name` if the bare name means another component.
 
     Raises:
         UsageError: there is no such kind.
     """
-    found = get_registry().list(kind, pattern)
-    bare = [(choice.kind, choice.name) for choice in found]
-    return [choice.name if bare.count(key) == 1 else choice.full_name for choice, key in zip(found, bare, strict=True)]
+    registry = get_registry()
+    return [registry.short_name(choice.kind, choice.full_name) for choice in registry.list(kind, pattern)]
 
 
 def parse(spec: str) -> tuple[str | None, str, dict[str, str]]:
@@ -263,7 +262,7 @@ def _with_values(choice: Choice, values: Mapping[str, Any]) -> Any:
 
 
 def _parse_value(value: Any, hint: Any) -> Any:
-    """Return an option's value from its text: None for `none` where the type allows None, a list for `0+4+8`.
+    """Return an option's value from its text: None for `none` if the type allows None, a list for `0+4+8`.
 
     Values that are not text, and text for options of type `str`, stay as they are.
     """
@@ -272,16 +271,14 @@ def _parse_value(value: Any, hint: Any) -> Any:
         return value
     if value.lower() in ("none", "null") and type(None) in choices:
         return None
-    lists = any(get_origin(choice) in (tuple, list) for choice in choices)
-    return value.split("+") if lists and str not in choices else value
+    is_list = any(get_origin(choice) in (tuple, list) for choice in choices) and str not in choices
+    return value.split("+") if is_list else value
 
 
 def _choices(hint: Any) -> tuple[Any, ...]:
     """Return the types of a union and the values of a literal; for any other type the type itself."""
-    if get_origin(hint) is Annotated:
-        return _choices(get_args(hint)[0])
     if get_origin(hint) is Literal:
         return get_args(hint)
-    if get_origin(hint) in (Union, UnionType):
+    if get_origin(hint) in (Annotated, Union, UnionType):
         return tuple(choice for part in get_args(hint) for choice in _choices(part))
     return (hint,)
