@@ -1,7 +1,8 @@
-"""From rows to objects: import a target, build it with its config, and assemble the parts of a recipe."""
+"""From components to objects: import a target, build it with its config, and assemble the parts of a recipe."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Kind
 from zoo.recipe import Part, Recipe
-from zoo.registry import Choice, Registry, get_registry, parse
+from zoo.registry import Choice, get_registry, parse
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +27,7 @@ def create(
 
     Args:
         name: a component name with options, e.g. `resnet9_cbam`, `unet_256:norm=batch`, `patchgan_gn`.
-        kind: `generator` or `discriminator` where the name alone does not tell.
+        kind: `generator` or `discriminator` where both kinds have a component of that name; by default a generator.
         in_channels, out_channels: image channels; by default 3 to 1 for a generator and 1 for a discriminator.
 
     Raises:
@@ -35,33 +36,36 @@ def create(
     registry = get_registry()
     if kind not in (None, "generator", "discriminator"):
         raise UsageError(f"zoo.create builds generators and discriminators, not a {kind}")
-    names = {entry.component.name for entry in registry.list("generator")}
-    if kind == "discriminator" or (kind is None and parse(name)[1] not in names and _is_discriminator(registry, name)):
-        discriminator, normalizer = registry.find_discriminator(name)
-        discriminator = discriminator.with_defaults(normalizer.contract.defaults.get("discriminator", {}))
-        if not normalizer.contract.needs <= discriminator.contract.offers:
-            raise UsageError(f"normalizer {normalizer.name} does not fit {discriminator.name} with these options")
-        network: nn.Module = build(normalizer).wrap(build(_sized(discriminator, in_channels, out_channels)))
-        return network
-    built: nn.Module = build(_sized(registry.find("generator", name), in_channels, out_channels))
-    return built
+    pair = registry.find_discriminator(name) if kind == "discriminator" else None
+    if kind is None and parse(name)[1] not in {choice.name for choice in registry.list("generator")}:
+        with suppress(UsageError):  # the lookup of a generator reports it
+            pair = registry.find_discriminator(name)
+    if pair is None:
+        generator: nn.Module = build(_sized(registry.find("generator", name), in_channels, out_channels))
+        return generator
+    normalizer = pair[1]
+    discriminator = pair[0].with_defaults(normalizer.contract.defaults.get("discriminator", {}))
+    if not normalizer.contract.needs <= discriminator.contract.offers:
+        raise UsageError(f"normalizer {normalizer.name} does not fit {discriminator.name} with these options")
+    network: nn.Module = build(normalizer).wrap(build(_sized(discriminator, in_channels, out_channels)))
+    return network
 
 
 def build(choice: Choice, *arguments: object) -> Any:
-    """Import a choice's target and return `Class(config, *arguments)`; networks' instance norms are given right gradients.
+    """Import a component's target and return `Class(config, *arguments)`; the instance norms of networks are guarded.
 
     Raises:
         ZooError: the target cannot be imported; the message names its plugin and distribution.
     """
-    component, plugin = choice.entry.component, choice.entry.plugin
-    module, _, name = component.target.partition(":")
+    target = choice.component.target
+    module, _, name = target.partition(":")
     try:
-        target = getattr(import_module(module), name)
+        make = getattr(import_module(module), name)
     except Exception as error:  # whatever a plugin's module raises
-        where = f"{component.kind} {choice.entry.full_name} of {plugin.distribution} {plugin.version}"
+        where = f"{choice.kind} {choice.full_name} of {choice.plugin.distribution} {choice.plugin.version}"
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise ZooError(f"{where} cannot be loaded from {component.target}: {reason}") from error
-    return _guarded(target(choice.config, *arguments), component.kind)
+        raise ZooError(f"{where} cannot be loaded from {target}: {reason}") from error
+    return _guarded(make(choice.config, *arguments), choice.kind)
 
 
 def choice_of(kind: Kind, part: Part) -> Choice:
@@ -84,17 +88,17 @@ def build_method(recipe: Recipe, info: DatasetInfo, rng: torch.Generator, *, tra
     """
     parts = RecipeParts.of(recipe, info, rng)
     if not training and parts.generator_choice and parts.generator_choice.has("pretrained"):
-        # The trained weights are about to be loaded; those that training began with need no download.
+        # Trained weights replace those of the encoder, which need no download.
         parts = replace(parts, generator_choice=parts.generator_choice.with_options({"pretrained": False}, named=True))
     method: Method = build(choice_of("method", recipe.method), parts)
     if training:
         method.prepare_training(parts)
-    return _guarded(method, "method")  # once more: preparing may have built networks that are no components
+    return _guarded(method, "method")  # again: `prepare_training` may have built networks that are no components
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeParts:
-    """A recipe's parts as a method asks for them; implements `zoo.contracts.Parts`."""
+    """A recipe's parts for the constructor of a method; implements `zoo.contracts.Parts`."""
 
     visible_channels: int
     thermal_channels: int
@@ -159,21 +163,10 @@ def _guarded(part: T, kind: Kind) -> T:
 
 def _sized(choice: Choice, in_channels: int | None, out_channels: int | None) -> Choice:
     channels = {"in_channels": in_channels, "out_channels": out_channels}
-    wanted = {name: count for name, count in channels.items() if count is not None}
-    for name in wanted:
+    given = {name: count for name, count in channels.items() if count is not None}
+    for name in given:
         if not choice.has(name):
-            plugin = choice.entry.plugin
-            raise ZooError(
-                f"{choice.entry.kind} {choice.entry.full_name} of {plugin.distribution} cannot be built: its config has no "
-                f"field {name}, which recipes set",
-                "Add the field to the plugin's config",
-            )
-    return replace(choice, config=replace(choice.config, **wanted))
-
-
-def _is_discriminator(registry: Registry, name: str) -> bool:
-    try:
-        registry.find_discriminator(name)
-    except UsageError:
-        return False
-    return True
+            what = f"{choice.kind} {choice.full_name} of {choice.plugin.distribution} cannot be built"
+            reason = f"its config has no field {name}, which recipes set"
+            raise ZooError(f"{what}: {reason}", "Add the field to the plugin's config")
+    return replace(choice, config=replace(choice.config, **given))

@@ -1,10 +1,9 @@
-"""Do the parts of a recipe fit together? Sizes, and what each part needs of the others. Imports no torch."""
+"""Checks that the parts of a recipe fit together: image sizes, and what each part needs of the others. Imports no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
 
 from zoo.errors import RefusedError, UsageError
 from zoo.hookspec import Kind
@@ -12,58 +11,39 @@ from zoo.registry import Choice
 from zoo.sources import DataSource
 
 LARGEST = 4096
-"""Largest image side, in pixels, that is looked at for advice."""
+"""Largest image side, in pixels, that a message recommends."""
+_CALIBRATED = "Choose data with labels and degrees"
 
 
-@dataclass(frozen=True)
-class _Feature:
-    """A word of contracts: who offers it, and what to say when it is missing."""
-
-    provider: Kind | None
-    lack: str
-    fix: str
-
-
-FEATURES: Mapping[str, _Feature] = {
-    "taps": _Feature(
+FEATURES: Mapping[str, tuple[Kind | None, str, str]] = {
+    "taps": (
         "generator",
         "compares features inside the generator, and {provider} offers no taps",
-        "Choose one of: zoo list generator --offers taps",
+        "Run zoo list generator --offers taps, and choose one of these",
     ),
-    "double_backward": _Feature(
+    "double_backward": (
         "discriminator",
         "differentiates the gradient of the discriminator, and {provider} cannot be differentiated twice",
         "Choose another discriminator or normalizer",
     ),
-    "independent_samples": _Feature(
+    "independent_samples": (
         "discriminator",
         "needs a gradient per sample, and {provider} mixes the samples of a batch (batch norm or minibatch statistics)",
         "Set its norm to none or instance, or choose another normalizer",
     ),
-    "pairs": _Feature(
-        "dataset", "needs aligned pairs, and {provider} is unpaired", "Choose paired data or --method cyclegan"
-    ),
-    "labels": _Feature("dataset", "needs class labels, and {provider} has none", "Choose labelled data such as scenes"),
-    "celsius": _Feature(
-        "dataset", "needs temperatures in degrees Celsius, and {provider} has none", "Choose radiometric data"
-    ),
-    "temperatures": _Feature(
-        "dataset", "needs the temperature of each class, and {provider} has none", "Choose data with labels and degrees"
-    ),
-    "thermal_segmentation": _Feature(
-        "dataset",
-        "needs the temperature of each object, and {provider} has none",
-        "Choose data with labels and degrees",
-    ),
-    "converted_weights": _Feature(
-        None, "only translates, with weights that zoo convert brings", "Choose a method that trains"
-    ),
-    "equal_channels": _Feature(
+    "pairs": ("dataset", "needs aligned pairs, and {provider} is unpaired", "Choose paired data, or `method`=cyclegan"),
+    "labels": ("dataset", "needs class labels, and {provider} has none", "Choose labelled data such as scenes"),
+    "celsius": ("dataset", "needs temperatures in degrees Celsius, and {provider} has none", "Choose radiometric data"),
+    "temperatures": ("dataset", "needs the temperature of each class, and {provider} has none", _CALIBRATED),
+    "thermal_segmentation": ("dataset", "needs the temperature of each object, and {provider} has none", _CALIBRATED),
+    "converted_weights": (None, "only translates, with weights that zoo convert writes", "Choose a method that trains"),
+    "equal_channels": (
         None,
         "compares visible with thermal images channel by channel, and they have {visible} and {thermal} channels",
-        "Leave the option out, or use --thermal-channels 3",
+        "Leave the option out, or use `thermal_channels`=3",
     ),
 }
+"""By feature of contracts: the part that offers it, and the message and fix when it is missing."""
 
 
 def check(
@@ -73,85 +53,73 @@ def check(
     size: int,
     thermal_channels: int,
     visible_channels: int = 3,
-    beside: Iterable[Choice] = (),
+    others: Iterable[Choice] = (),
 ) -> None:
-    """Refuse a combination that cannot work; `beside` as of `check_sizes`.
+    """Refuse a combination that cannot work; `others` as of `check_sizes`.
 
     Raises:
         RefusedError: an image size that a network cannot take, or a need that no other part meets.
     """
-    check_sizes(parts, size, beside)
+    check_sizes(parts, size, others)
     offers = frozenset().union(source.offers, *(choice.contract.offers for choice in parts.values()))
     if visible_channels == thermal_channels:
         offers |= {"equal_channels"}
     for kind, choice in parts.items():
-        lacks = _lacks(choice.contract.needs - offers, parts, source, (visible_channels, thermal_channels))
+        lacks = list(_lacks(choice.contract.needs - offers, parts, source, (visible_channels, thermal_channels)))
         if lacks:
-            reasons = ", and it ".join(lack for lack, _ in lacks)
+            reasons = ", and it ".join(reason for reason, _ in lacks)
             raise RefusedError(f"{kind} {choice.name} {reasons}", lacks[0][1])
         missing = [entry for entry in choice.contract.reads if entry != "visible" and entry not in offers]
         if missing:
             raise RefusedError(f"{kind} {choice.name} reads {', '.join(missing)}, and dataset {source.name} has none")
 
 
-def check_sizes(parts: Mapping[str, Choice], size: int, beside: Iterable[Choice] = ()) -> None:
+def check_sizes(parts: Mapping[str, Choice], size: int, others: Iterable[Choice] = ()) -> None:
     """Refuse an image size, in pixels, that a part cannot take.
 
     Args:
-        parts: what is checked, by kind.
+        parts: the parts to check, by kind.
         size: of the images.
-        beside: what else the advised size must suit, such as metrics and other networks of the same bench.
+        others: parts that the recommended size must suit too, such as metrics and other networks of the same grid.
 
     Raises:
-        RefusedError: the size is too small for a part or not among those that it takes; the message names the nearest size
-            that suits all, or the parts alone where none does.
+        RefusedError: the size is too small for a part or no multiple that it takes; the message names the nearest size that
+            suits all, or if there is none the nearest that suits the checked parts.
     """
     for kind, choice in parts.items():
-        if takes_size(choice, size):
+        if _takes_size(choice, size):
             continue
         contract = choice.for_size(size).contract
         limits = f"multiples of {contract.size_multiple} px" if contract.size_multiple > 1 else "whole pixels"
         if contract.min_size > contract.size_multiple:
             limits += f" from {contract.min_size} px"
-        reason = f"{kind} {choice.name} takes sizes in {limits}, and {size} is not one"
-        nearest = nearest_size([*parts.values(), *beside], size) or nearest_size([*parts.values()], size)
-        raise RefusedError(
-            reason, f"Use --size {nearest}" if nearest else f"No size up to {LARGEST} px suits all parts: choose others"
-        )
+        nearest = _nearest_size([*parts.values(), *others], size) or _nearest_size([*parts.values()], size)
+        fix = f"Use `size`={nearest}" if nearest else f"No size up to {LARGEST} px suits all parts: choose others"
+        raise RefusedError(f"{kind} {choice.name} takes sizes in {limits}, and {size} is not one", fix)
 
 
-def takes_size(choice: Choice, size: int) -> bool:
-    """Return whether a part takes images of this size, in pixels."""
+def _takes_size(choice: Choice, size: int) -> bool:
     contract = choice.for_size(size).contract
     return size % contract.size_multiple == 0 and size >= contract.min_size
 
 
-def nearest_size(choices: Sequence[Choice], size: int) -> int | None:
+def _nearest_size(choices: Sequence[Choice], size: int) -> int | None:
     """Return the size nearest to `size` that all parts take, the larger one of two; None where there is none."""
     for candidate in sorted(range(1, LARGEST + 1), key=lambda each: (abs(each - size), -each)):
-        with suppress(UsageError):  # a part may refuse a size by its options
-            if all(takes_size(choice, candidate) for choice in choices):
+        with suppress(UsageError):  # options of a part may refuse a size
+            if all(_takes_size(choice, candidate) for choice in choices):
                 return candidate
     return None
 
 
 def _lacks(
     missing: Set[str], parts: Mapping[str, Choice], source: DataSource, channels: tuple[int, int]
-) -> list[tuple[str, str]]:
-    """Return what to say of each missing feature and how to fix it, in the order of `FEATURES`."""
-    lacks = [
-        (f"needs {need!r}, and no part of the recipe offers it", "Choose other parts")
-        for need in sorted(missing - FEATURES.keys())
-    ]
-    for need, feature in FEATURES.items():
-        if need not in missing or (
-            feature.provider in ("generator", "discriminator") and feature.provider not in parts
-        ):
+) -> Iterator[tuple[str, str]]:
+    """Yield message and fix for each missing feature: unknown ones first, then in the order of `FEATURES`."""
+    for need in sorted(missing - FEATURES.keys()):
+        yield f"needs {need!r}, and no part of the recipe offers it", "Choose other parts"
+    for need, (kind, lack, fix) in FEATURES.items():
+        if need not in missing or (kind in ("generator", "discriminator") and kind not in parts):
             continue
-        provider = ""
-        if feature.provider == "dataset":
-            provider = f"dataset {source.name}"
-        elif feature.provider:
-            provider = f"{feature.provider} {parts[feature.provider].name}"
-        lacks.append((feature.lack.format(provider=provider, visible=channels[0], thermal=channels[1]), feature.fix))
-    return lacks
+        name = source.name if kind == "dataset" else parts[kind].name if kind else ""
+        yield lack.format(provider=f"{kind} {name}", visible=channels[0], thermal=channels[1]), fix

@@ -215,7 +215,7 @@ def digest(value: object) -> str:
 
 
 def _part(choice: Choice) -> Part:
-    return Part(name=choice.entry.full_name, config=msgspec.to_builtins(choice.config))
+    return Part(name=choice.full_name, config=msgspec.to_builtins(choice.config))
 
 
 def _part_or_none(choice: Choice | None) -> Part | None:

@@ -1,4 +1,4 @@
-"""The errors that users see: what was asked, what was found, what to type now. Imports nothing."""
+"""The errors that users see: what was requested, what was found, how to fix it. Imports nothing of zoo."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ class ZooError(Exception):
     """Work that failed for a reason the user can act on; the command line prints it as one line and exits 1.
 
     Args:
-        message: what was asked and what was found, without a final full stop.
-        fix: what to type or change now.
+        message: what was requested and what was found, without a final full stop.
+        fix: what to run or change.
     """
 
     exit_code = 1
     final = False
-    """Whether the same work would fail again: a bench then tries it again only when it is asked to."""
+    """Whether the same work would fail again; a bench then repeats it only with `retry`."""
 
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(f"{message}. {fix}" if fix else message)
@@ -38,16 +38,16 @@ class DataError(UsageError):
 
 
 class SourceError(DataError):
-    """A source that was read and gives no usable dataset: too few whole images, or none of a split."""
+    """A source that was read and contains no usable dataset: too few complete images, or none of a split."""
 
     exit_code = 1
 
 
 class DamagedError(ZooError):
-    """A file of a run is lost or damaged; the fix names the command that brings it back."""
+    """A file of a run is lost or damaged; the fix names the command that restores it."""
 
 
 def did_you_mean(asked: str, known: Iterable[str], limit: int = 3) -> str:
-    """Return `Did you mean a, b?` for the names nearest to `asked`, or the empty string."""
+    """Return `Did you mean a or b?` for the known names nearest to a name, or the empty string."""
     near = get_close_matches(asked, list(known), n=limit, cutoff=0.6)
     return f"Did you mean {' or '.join(near)}?" if near else ""

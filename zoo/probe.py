@@ -1,4 +1,4 @@
-"""A first import of plugins in a forked process, where a crash, an exit or a hang does not end the command. Imports no torch."""
+"""Plugins are first imported in forked processes, where a crash, an exit or a hang does not end the command. Imports no torch."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
-from pathlib import Path
 from typing import IO
 
 from zoo.rows import RejectedError
 
 TIMEOUT = "ZOO_PLUGIN_TIMEOUT"
-"""Environment variable: seconds that the import of one plugin may take."""
+"""Environment variable: seconds for the import of one plugin."""
 LIMIT = 10.0
 NOTICE = 5.0
-"""Seconds after which a plugin that is still being imported is named on stderr."""
+"""Seconds after which a message on stderr names the plugin that is still being imported."""
 _JOIN = 1.0
-"""Seconds that a thread which a plugin started has to end."""
+"""Seconds for threads and the process to end after the import."""
 _LONGEST = 20_000
 """Characters of a trace."""
 
@@ -37,7 +36,7 @@ Load = Callable[[EntryPoint], object]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failure:
+class ImportFailure:
     """Why a plugin cannot be imported."""
 
     why: str
@@ -47,41 +46,34 @@ class Failure:
 
 
 def can_probe() -> bool:
-    """Return whether a forked copy of this process behaves like it: it has one thread, and CUDA is not initialized."""
-    torch = sys.modules.get("torch")
-    cuda = getattr(torch, "cuda", None)
+    """Return whether a forked copy of this process works like it: it has one thread, and CUDA is not initialized."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
     return threading.active_count() == 1 and not (cuda is not None and cuda.is_initialized())
 
 
-def probe(points: Sequence[EntryPoint], load: Load) -> dict[str, Failure]:
-    """Load each plugin in a forked process and return those that failed, by name; one process serves up to the first of these.
+def probe(points: Sequence[EntryPoint], load: Load) -> dict[str, ImportFailure]:
+    """Load each plugin in a forked process and return those that failed, by name.
 
     Args:
-        points: plugins with names that differ.
-        load: imports one; whatever it raises is a failure.
+        points: plugins with different names.
+        load: imports one; any exception is a failure.
     """
-    failures: dict[str, Failure] = {}
-    done = 0
-    while done < len(points):
-        for point, failure in _results(points[done:], load):
-            done += 1
-            if failure:
-                failures[point.name] = failure
-    return failures
+    failures = {point.name: _try(point, load) for point in points}
+    return {name: failure for name, failure in failures.items() if failure}
 
 
 @contextlib.contextmanager
 def stdout_to_stderr() -> Iterator[None]:
-    """Send everything that is written to stdout, through Python, C or another process, to stderr: it must not spoil `--json`."""
+    """Send all output to stdout, of Python, C and other processes, to stderr, so that `--json` stays valid."""
     with contextlib.ExitStack() as stack:
         if sys.stdout:
             with contextlib.suppress(OSError, ValueError):
                 sys.stdout.flush()
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         with contextlib.suppress(OSError):  # one of the two is closed
-            kept = os.dup(1)
-            stack.callback(os.close, kept)
-            stack.callback(os.dup2, kept, 1)
+            original = os.dup(1)
+            stack.callback(os.close, original)
+            stack.callback(os.dup2, original, 1)
             stack.callback(_flush)
             os.dup2(2, 1)
         yield
@@ -93,47 +85,45 @@ def describe(error: BaseException) -> str:
     return text if isinstance(error, RejectedError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
-def _results(points: Sequence[EntryPoint], load: Load) -> Iterator[tuple[EntryPoint, Failure | None]]:
-    """Yield what became of each plugin, up to the first that fails."""
+def trace_of(error: BaseException) -> str:
+    """Return an error's traceback as text."""
+    return "".join(traceback.format_exception(error))
+
+
+def _try(point: EntryPoint, load: Load) -> ImportFailure | None:
+    start = time.monotonic()
     reader, writer = os.pipe()
-    ended = ""
-    with _scratch() as output, os.fdopen(reader, "rb", buffering=0) as pipe:
-        child = _fork()
+    with _output_file() as output, os.fdopen(reader, "rb", buffering=0) as pipe:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # for idle threads of numerical libraries
+            child = os.fork()
         if child == 0:
-            _import_all(points, load, writer, output)
+            _import(point, load, writer, output)
         os.close(writer)
+        result = None
         try:
-            for point in points:
-                start = time.monotonic()
-                if not _answers(pipe, point.name):
-                    why = f"its import did not end within {_limit():g} s (set {TIMEOUT} to wait longer)"
-                    yield point, Failure(why=why, seconds=time.monotonic() - start)
-                    return
-                line = pipe.readline()
-                if not line:
-                    ended = _end(child, patience=1.0)
-                    why = f"its import ends the process ({ended})"
-                    yield point, Failure(why=why, trace=_tail(output), seconds=time.monotonic() - start)
-                    return
-                why, trace = json.loads(line)
-                if why:  # the next plugin gets a process without this one's leftovers
-                    yield point, Failure(why=why, trace=trace, seconds=time.monotonic() - start)
-                    return
-                yield point, None
+            result = pipe.readline() if _wait(pipe, point.name) else None
         finally:
-            if not ended:
-                _end(child)
+            ended = _end(child, patience=_JOIN if result == b"" else 0.0)
+        why, trace = f"its import did not end within {_limit():g} s (set {TIMEOUT} to wait longer)", ""
+        if result:
+            why, trace = json.loads(result)
+        elif result is not None:
+            length = os.fstat(output.fileno()).st_size
+            tail = os.pread(output.fileno(), _LONGEST, max(0, length - _LONGEST))
+            why, trace = f"its import ends the process ({ended})", tail.decode(errors="replace")
+    return ImportFailure(why=why, trace=trace, seconds=time.monotonic() - start) if why else None
 
 
-def _scratch() -> IO[bytes]:
-    """Return a file for what plugins write; it needs no disk where the system has files in memory."""
+def _output_file() -> IO[bytes]:
+    """Return a file for the output of a plugin, in memory if the system supports that."""
     if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("plugins"), "w+b", buffering=0)
+        return os.fdopen(os.memfd_create("plugin"), "w+b", buffering=0)
     return tempfile.TemporaryFile(buffering=0)
 
 
-def _answers(pipe: IO[bytes], name: str) -> bool:
-    """Wait for the next line or the end of the process, and return whether one of the two came in time."""
+def _wait(pipe: IO[bytes], name: str) -> bool:
+    """Wait for a line or the end of the process, and return whether one of the two came within the limit."""
     limit = _limit()
     if select.select([pipe], [], [], min(NOTICE, limit))[0]:
         return True
@@ -150,38 +140,28 @@ def _limit() -> float:
         return LIMIT
 
 
-def _fork() -> int:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # on the idle threads of numerical libraries
-        return os.fork()
-
-
-def _import_all(points: Sequence[EntryPoint], load: Load, writer: int, output: IO[bytes]) -> None:
-    """Import in the child and write a line for each; never return."""
+def _import(point: EntryPoint, load: Load, writer: int, output: IO[bytes]) -> None:
+    """Import in the child and write the result as a line of JSON; never return."""
     try:
         os.setsid()
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-        with Path(os.devnull).open("rb") as nothing:
-            os.dup2(nothing.fileno(), 0)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for descriptor in (1, 2):
             os.dup2(output.fileno(), descriptor)
         faulthandler.enable(output)
-        for point in points:
-            why = trace = ""
-            try:
-                load(point)
-            except BaseException as error:  # SystemExit and KeyboardInterrupt too: a plugin must not end the command
-                why, trace = describe(error) or type(error).__name__, "".join(traceback.format_exception(error))
-            why = _left_thread() or why
-            os.write(writer, json.dumps([why[:_LONGEST], trace[-_LONGEST:]]).encode() + b"\n")
-            if why:
-                return
+        why = trace = ""
+        try:
+            load(point)
+        except BaseException as error:  # SystemExit and KeyboardInterrupt too: a plugin must not end the command
+            why, trace = describe(error) or type(error).__name__, trace_of(error)
+        why = _left_thread() or why
+        os.write(writer, json.dumps([why[:_LONGEST], trace[-_LONGEST:]]).encode() + b"\n")
     finally:
         os._exit(0)
 
 
 def _left_thread() -> str:
-    """Return why a plugin that started a thread is refused; empty where none still runs that keeps the process from ending."""
+    """Return why a plugin that started a thread is refused; empty unless one would keep the process from ending."""
     end = time.monotonic() + _JOIN
     for thread in threading.enumerate():
         if thread is not threading.main_thread() and not thread.daemon:
@@ -191,8 +171,8 @@ def _left_thread() -> str:
     return ""
 
 
-def _end(child: int, patience: float = 0.0) -> str:
-    """End a process, at once or where it does not end by itself, and return how it ended."""
+def _end(child: int, patience: float) -> str:
+    """End a process, after so many seconds in which it may end by itself, and return its exit status or signal."""
     deadline = time.monotonic() + patience
     try:
         while (found := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
@@ -203,19 +183,13 @@ def _end(child: int, patience: float = 0.0) -> str:
                     kill(child, signal.SIGKILL)
             found = os.waitpid(child, 0)
     except ChildProcessError:  # a program that ignores SIGCHLD has no children to wait for
-        return "it is gone"
+        return "its exit status is unknown"
     code = os.waitstatus_to_exitcode(found[1])
     return f"exit status {code}" if code >= 0 else f"signal {-code}, {signal.strsignal(-code)}"
 
 
-def _tail(output: IO[bytes]) -> str:
-    """Return the end of what a process wrote."""
-    length = os.fstat(output.fileno()).st_size
-    return os.pread(output.fileno(), _LONGEST, max(0, length - _LONGEST)).decode(errors="replace")
-
-
 def _flush() -> None:
-    """Write out what Python and the C library hold back, while it still goes to stderr."""
+    """Flush the buffers of Python and the C library while stdout is stderr."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if sys.__stdout__:
             sys.__stdout__.flush()

@@ -1,4 +1,4 @@
-"""Rows by kind and name, and the name grammar `[plugin/]name[:key=value,...]`. Imports no torch."""
+"""Components by kind and name, and the name grammar `[plugin/]name[:key=value,...]`. Imports no torch."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ GRAMMAR = re.compile(r"(?:(?P<plugin>[\w.-]+)/)?(?P<name>[\w.-]+)(?::(?P<options
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A component and the plugin that brought it."""
+class Choice:
+    """An installed component with the options under which it is built: its defaults until some are set."""
 
     plugin: Plugin
     component: Component
+    config: Any
+    """The component's config dataclass."""
+    named: frozenset[str] = frozenset()
+    """Options that the user set; defaults from other parts do not replace them."""
 
     @property
     def kind(self) -> Kind:
@@ -30,86 +34,75 @@ class Entry:
         return self.component.kind
 
     @property
+    def name(self) -> str:
+        """The component's bare name."""
+        return self.component.name
+
+    @property
     def full_name(self) -> str:
         """`plugin/name`, which means the same whatever else is installed."""
-        return f"{self.plugin.name}/{self.component.name}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """An entry with the user's options applied."""
-
-    entry: Entry
-    config: Any
-    """The component's config dataclass."""
-    named: frozenset[str] = frozenset()
-    """Options that the user set; defaults from other parts leave these alone."""
+        return f"{self.plugin.name}/{self.name}"
 
     @property
     def contract(self) -> Contract:
         """What the part needs and offers with this config."""
-        own = getattr(self.config, "contract", None)
-        contract = own() if callable(own) else self.entry.component.contract
+        of_options = getattr(self.config, "contract", None)
+        contract = of_options() if callable(of_options) else self.component.contract
         assert isinstance(contract, Contract)
         return contract
-
-    @property
-    def name(self) -> str:
-        """The component's bare name."""
-        return self.entry.component.name
 
     def has(self, option: str) -> bool:
         """Whether the config has this option."""
         return option in option_names(self.config)
 
     def with_options(self, values: Mapping[str, Any], *, named: bool) -> Choice:
-        """Return the choice with these options set; `named` marks them as the user's own words.
+        """Return the choice with these options set; `named` marks them as set by the user.
 
         Raises:
             UsageError: an unknown option or a value of the wrong type.
         """
-        config = _configured(self.entry, self.config, values)
-        return Choice(entry=self.entry, config=config, named=self.named | set(values) if named else self.named)
+        config = _with_values(self, values) if values else self.config
+        return replace(self, config=config, named=self.named | set(values) if named else self.named)
 
     def with_defaults(self, values: Mapping[str, Any]) -> Choice:
         """Return the choice with a partner's defaults, for options that exist and that the user did not set."""
-        wanted = {key: value for key, value in values.items() if self.has(key) and key not in self.named}
-        return self.with_options(wanted, named=False)
+        applied = {key: value for key, value in values.items() if self.has(key) and key not in self.named}
+        return self.with_options(applied, named=False)
 
     def for_size(self, size: int) -> Choice:
-        """Return the choice with the options that follow from the image size settled."""
-        fit = getattr(self.config, "for_size", None)
-        return replace(self, config=fit(size)) if callable(fit) else self
+        """Return the choice with the options that depend on the image size, in pixels, set for this size."""
+        fitted = getattr(self.config, "for_size", None)
+        return replace(self, config=fitted(size)) if callable(fitted) else self
 
 
 class Registry:
-    """The rows of every plugin that loaded."""
+    """The components of every plugin that loaded."""
 
     def __init__(self, plugins: Iterable[Plugin]) -> None:
         self.plugins = tuple(plugins)
-        self.entries = tuple(
-            Entry(plugin=plugin, component=component) for plugin in self.plugins for component in plugin.components
+        self.choices = tuple(
+            Choice(plugin=plugin, component=component, config=component.config)
+            for plugin in self.plugins
+            for component in plugin.components
         )
+        """Every component with its default options."""
 
-    def list(self, kind: str | None = None, pattern: str = "*") -> list[Entry]:
-        """Return entries of a kind whose bare or full name matches a wildcard, by kind, then in natural order.
+    def list(self, kind: str | None = None, pattern: str = "*") -> list[Choice]:
+        """Return the components of a kind whose bare or full name matches a wildcard, by kind, then in natural order.
 
         Raises:
             UsageError: there is no such kind.
         """
         if kind is not None and kind not in KINDS:
-            raise UsageError(
-                f"{kind!r} is not a kind of component; the kinds are {', '.join(KINDS)}", did_you_mean(kind, KINDS)
-            )
-        chosen = [
-            entry
-            for entry in self.entries
-            if kind in (None, entry.kind)
-            and (fnmatchcase(entry.component.name, pattern) or fnmatchcase(entry.full_name, pattern))
+            reason = f"{kind!r} is not a kind of component; the kinds are {', '.join(KINDS)}"
+            raise UsageError(reason, did_you_mean(kind, KINDS))
+        found = [
+            choice
+            for choice in self.choices
+            if kind in (None, choice.kind)
+            and (fnmatchcase(choice.name, pattern) or fnmatchcase(choice.full_name, pattern))
         ]
-        return sorted(
-            chosen, key=lambda entry: (KINDS.index(entry.kind), natural(entry.component.name), entry.full_name)
-        )
+        return sorted(found, key=lambda choice: (KINDS.index(choice.kind), natural(choice.name), choice.full_name))
 
     def find(self, kind: Kind, spec: str) -> Choice:
         """Return the component that a spec names, with its options applied.
@@ -121,90 +114,80 @@ class Registry:
         plugin, name, options = parse(spec)
         found = self._named(kind, plugin, name)
         if found is None:
-            raise UsageError(
-                self._unknown(kind, spec, f"{plugin}/{name}" if plugin else name), self._how_to_fix(kind, name)
-            )
-        return Choice(entry=found, config=found.component.config).with_options(options, named=True)
+            raise self._unknown(kind, spec, f"{plugin}/{name}" if plugin else name)
+        return found.with_options(options, named=True)
 
     def find_discriminator(self, spec: str, norm: str | None = None) -> tuple[Choice, Choice]:
         """Return the discriminator and normalizer that a spec such as `patchgan`, `patchgan_gn` or `patchgan_gn:layers=4` names.
 
-        A discriminator of that very name comes first; else the name is split at its last `_`. Options go to the part that has
-        them, the discriminator first.
+        A discriminator of exactly this name has priority; else the name is split at its last `_`. Each option is set on the
+        part that has it, on the discriminator if both do.
 
         Raises:
             UsageError: as `find`, or two normalizers were named.
         """
         plugin, name, options = parse(spec)
         stem, _, suffix = name.rpartition("_")
-        prefix = f"{plugin}/" if plugin else ""
         if self._named("discriminator", plugin, name) or not (stem and self._named("normalizer", None, suffix)):
             return self.find("discriminator", spec), self.find("normalizer", norm or "none")
         if norm and norm != suffix:
-            raise UsageError(f"{spec!r} names the normalizer {suffix} and --norm names {norm}", "Name one of them")
-        discriminator, normalizer = self.find("discriminator", prefix + stem), self.find("normalizer", suffix)
-        mine = {key: value for key, value in options.items() if discriminator.has(key) or not normalizer.has(key)}
-        rest = {key: value for key, value in options.items() if key not in mine}
-        return discriminator.with_options(mine, named=True), normalizer.with_options(rest, named=True)
+            raise UsageError(f"{spec!r} names the normalizer {suffix} and `norm` names {norm}", "Name one of them")
+        discriminator = self.find("discriminator", f"{plugin}/{stem}" if plugin else stem)
+        normalizer = self.find("normalizer", suffix)
+        rest = {key: value for key, value in options.items() if normalizer.has(key) and not discriminator.has(key)}
+        own = {key: value for key, value in options.items() if key not in rest}
+        return discriminator.with_options(own, named=True), normalizer.with_options(rest, named=True)
 
     def short_name(self, kind: str, full_name: str) -> str:
-        """Return a component's bare name where that means this very component, else the full name."""
+        """Return a component's bare name if that names this component, else the full name."""
         bare = full_name.partition("/")[2]
-        meant = [entry.full_name for entry in self._candidates(kind, None, bare)]
-        return bare if meant == [full_name] else full_name
+        return bare if [one.full_name for one in self._candidates(kind, None, bare)] == [full_name] else full_name
 
-    def _candidates(self, kind: str, plugin: str | None, name: str) -> Sequence[Entry]:
+    def _candidates(self, kind: str, plugin: str | None, name: str) -> Sequence[Choice]:
         """Return the components that a name may mean; more than one where it is ambiguous."""
         found = [
-            entry
-            for entry in self.entries
-            if entry.kind == kind and entry.component.name == name and plugin in (None, entry.plugin.name)
+            one for one in self.choices if (one.kind, one.name) == (kind, name) and plugin in (None, one.plugin.name)
         ]
-        # Installing a package never changes what a bare name means: zoo's own wheel comes first.
-        return [entry for entry in found if entry.plugin.builtin] or found
+        # Installing a package never changes what a bare name means: the plugins of zoo's own wheel have priority.
+        return [one for one in found if one.plugin.builtin] or found
 
-    def _named(self, kind: Kind, plugin: str | None, name: str) -> Entry | None:
+    def _named(self, kind: Kind, plugin: str | None, name: str) -> Choice | None:
         candidates = self._candidates(kind, plugin, name)
         if len(candidates) > 1:
-            names = ", ".join(entry.full_name for entry in candidates)
-            raise UsageError(f"{kind} {name!r} is ambiguous: {names}", "Type one of the full names")
+            names = ", ".join(one.full_name for one in candidates)
+            raise UsageError(f"{kind} {name!r} is ambiguous: {names}", "Use one of the full names")
         return candidates[0] if candidates else None
 
-    def _unknown(self, kind: Kind, spec: str, name: str) -> str:
-        other = next((entry for entry in self.entries if name in (entry.component.name, entry.full_name)), None)
-        if other:
-            article = "an" if other.kind[0] in "aeiou" else "a"
-            return f"no {kind} is named {name!r} (there is {article} {other.kind} of that name)"
-        failed = [plugin.name for plugin in self.plugins if plugin.status != "ok"]
-        broken = f" (not loaded: {', '.join(failed)}; zoo plugins --why NAME tells)" if failed else ""
-        return f"no {kind} is named {spec!r}{broken}"
-
-    def _how_to_fix(self, kind: Kind, name: str) -> str:
-        known = [entry.component.name for entry in self.entries if entry.kind == kind]
+    def _unknown(self, kind: Kind, spec: str, name: str) -> UsageError:
+        known = [one.name for one in self.choices if one.kind == kind]
         if kind == "discriminator":
-            norms = [entry.component.name for entry in self.entries if entry.kind == "normalizer"]
-            known += [f"{discriminator}_{norm}" for discriminator in known for norm in norms if norm != "none"]
-        hint = did_you_mean(name, known)
-        return f"{hint} " * bool(hint) + f"Type: zoo list {kind}"
+            norms = [one.name for one in self.choices if one.kind == "normalizer" and one.name != "none"]
+            known += [f"{discriminator}_{norm}" for discriminator in known for norm in norms]
+        fix = f"{did_you_mean(name.rpartition('/')[2], known)} Run: zoo list {kind}".strip()
+        if other := next((one for one in self.choices if name in (one.name, one.full_name)), None):
+            article = "an" if other.kind[0] in "aeiou" else "a"
+            return UsageError(f"no {kind} is named {name!r} (there is {article} {other.kind} of that name)", fix)
+        failed = [plugin.name for plugin in self.plugins if plugin.status != "ok"]
+        reason = f" (not loaded: {', '.join(failed)}; run zoo plugins --why NAME for the reason)" if failed else ""
+        return UsageError(f"no {kind} is named {spec!r}{reason}", fix)
 
 
 @cache
 def get_registry() -> Registry:
-    """Return the registry of the installed plugins, made once a process."""
+    """Return the registry of the installed plugins; one per process."""
     return Registry(installed())
 
 
 def list_components(kind: str | None = None, pattern: str = "*") -> list[str]:
     """Return the names of the installed components of a kind that match a wildcard, in natural order.
 
-    A name that is not unique is given in full, as `plugin/name`.
+    The name is `plugin/name` if the bare name means another component.
 
     Raises:
         UsageError: there is no such kind.
     """
-    entries = get_registry().list(kind, pattern)
-    bare = [(entry.kind, entry.component.name) for entry in entries]
-    return [entry.full_name if bare.count(name) > 1 else name[1] for entry, name in zip(entries, bare, strict=True)]
+    registry = get_registry()
+    return [registry.short_name(choice.kind, choice.full_name) for choice in registry.list(kind, pattern)]
 
 
 def parse(spec: str) -> tuple[str | None, str, dict[str, str]]:
@@ -253,53 +236,49 @@ def option_names(config: Any) -> list[str]:
     return [field.name for field in fields(config)]
 
 
-def _read_text(value: Any, hint: Any) -> Any:
-    """Return what a user's text says for an option of a type: `none` where it may be left open, a list of `0+4+8`.
-
-    Values that are no text, and text for options that are text themselves, stay as they are.
-    """
-    if not isinstance(value, str):
-        return value
-    choices = _choices(hint)
-    if value.lower() in ("none", "null") and type(None) in choices and value not in choices:
-        return None
-    lists = any(get_origin(choice) in (tuple, list) for choice in choices)
-    return value.split("+") if lists and str not in choices else value
-
-
-def _choices(hint: Any) -> tuple[Any, ...]:
-    """Return the types that a union allows and the values that a literal allows, the type itself where it is neither."""
-    if get_origin(hint) is Annotated:
-        return _choices(get_args(hint)[0])
-    if get_origin(hint) is Literal:
-        return get_args(hint)
-    if get_origin(hint) in (Union, UnionType):
-        return tuple(choice for part in get_args(hint) for choice in _choices(part))
-    return (hint,)
-
-
-def _configured(entry: Entry, config: Any, values: Mapping[str, Any]) -> Any:
-    names = option_names(config)
-    label = f"{entry.kind} {entry.component.name}"
-    for key in values:
-        if key not in names:
-            raise UsageError(
-                f"{label} has no option {key!r}; it has {', '.join(names) or 'none'}", did_you_mean(key, names)
-            )
-    if not values:
-        return config
+def _with_values(choice: Choice, values: Mapping[str, Any]) -> Any:
+    """Return a choice's config with these options set, from values or their text."""
     import msgspec
 
+    config, names = choice.config, option_names(choice.config)
+    label = f"{choice.kind} {choice.name}"
+    for key in values:
+        if key not in names:
+            has = ", ".join(names) or "none"
+            raise UsageError(f"{label} has no option {key!r}; it has {has}", did_you_mean(key, names))
     hints = get_type_hints(type(config), include_extras=True)
-    read = {key: _read_text(value, hints[key]) for key, value in values.items()}
+    parsed = {key: _parse_value(value, hints[key]) for key, value in values.items()}
     try:
-        changed = msgspec.convert(msgspec.to_builtins(config) | read, type(config), strict=False)
+        changed = msgspec.convert(msgspec.to_builtins(config) | parsed, type(config), strict=False)
     except msgspec.ValidationError as error:
         reason = str(error).replace(" - at `$.", " for option `")
-        raise UsageError(f"{label}: {reason}", f"Type: zoo info {entry.component.name}") from None
+        raise UsageError(f"{label}: {reason}", f"Run: zoo info {choice.name}") from None
     for key in values:
         for limit in getattr(hints[key], "__metadata__", ()):
             value = getattr(changed, key)
             if isinstance(limit, AtLeast) and value is not None and value < limit.value:
                 raise UsageError(f"{label}: option `{key}` is {value}; it must be {limit.value} or more")
     return changed
+
+
+def _parse_value(value: Any, hint: Any) -> Any:
+    """Return an option's value from its text: None for `none` if the type allows None, a list for `0+4+8`.
+
+    Values that are not text, and text for options of type `str`, stay as they are.
+    """
+    choices = _choices(hint)
+    if not isinstance(value, str) or value in choices:
+        return value
+    if value.lower() in ("none", "null") and type(None) in choices:
+        return None
+    is_list = any(get_origin(choice) in (tuple, list) for choice in choices) and str not in choices
+    return value.split("+") if is_list else value
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """Return the types of a union and the values of a literal; for any other type the type itself."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    if get_origin(hint) in (Annotated, Union, UnionType):
+        return tuple(choice for part in get_args(hint) for choice in _choices(part))
+    return (hint,)

@@ -1,9 +1,9 @@
-"""The rows that a plugin returns, checked one by one: a bad row is named with the rule that it breaks. Imports no torch."""
+"""The rows that a plugin returns, checked one by one; a message names the wrong row and the rule. Imports no torch."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar
 
@@ -16,8 +16,9 @@ REPO = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 FOLDER = re.compile(r"[\w.]+:[\w./-]+")
 HYPHENED = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
 
-
-Row = TypeVar("Row")
+T = TypeVar("T")
+Rule = tuple[bool, str]
+"""Whether a row keeps a rule, and the rule."""
 
 
 class RejectedError(Exception):
@@ -26,7 +27,7 @@ class RejectedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """What a plugin brings."""
+    """What a plugin returns from its hooks."""
 
     components: tuple[Component, ...] = ()
     weights: tuple[Weights, ...] = ()
@@ -43,100 +44,88 @@ def checked_rows(components: Iterable[Any] = (), weights: Iterable[Any] = (), ch
         RejectedError: a row breaks a rule, or two have one name.
     """
     return Rows(
-        components=_unique(components, _check_component, lambda row: f"{row.kind} {row.name}"),
-        weights=_unique(weights, _check_weights, lambda row: f"weights {row.name}"),
-        checkpoints=_unique(checkpoints, _check_checkpoint, lambda row: f"checkpoint format {row.name}"),
+        components=_checked(components, Component, lambda row: f"{row.kind} {row.name!r}", _component_rules),
+        weights=_checked(weights, Weights, lambda row: f"weights {row.name!r}", _weights_rules),
+        checkpoints=_checked(
+            checkpoints, CheckpointFormat, lambda row: f"checkpoint format {row.name!r}", _checkpoint_rules
+        ),
     )
 
 
-def _unique(rows: Iterable[Row], check: Callable[[Any], None], title: Callable[[Row], str]) -> tuple[Row, ...]:
-    seen: dict[str, Row] = {}
+def _checked(
+    rows: Iterable[Any], kind: type[T], title: Callable[[T], str], rules: Callable[[T], Iterator[Rule]]
+) -> tuple[T, ...]:
+    found: dict[str, T] = {}
     for row in rows:
-        check(row)
-        if title(row) in seen:
+        if not isinstance(row, kind):
+            raise RejectedError(f"bad row: expected a zoo.hookspec.{kind.__name__}, got {type(row).__name__}")
+        for holds, rule in rules(row):
+            if not holds:
+                raise RejectedError(f"bad row {title(row)}: {rule}")
+        if title(row) in found:
             raise RejectedError(f"two rows are named {title(row)}")
-        seen[title(row)] = row
-    return tuple(seen.values())
+        found[title(row)] = row
+    return tuple(found.values())
 
 
-def _check_component(row: Any) -> None:
-    """Refuse a row that later code would stumble over, naming the row and the rule."""
-    if not isinstance(row, Component):
-        raise RejectedError(f"bad row: expected a zoo.hookspec.Component, got {type(row).__name__}")
-    where = f"bad row {row.kind} {row.name!r}"
-    rules: Sequence[tuple[bool, str]] = (
-        (row.kind in KINDS, f"kind must be one of {', '.join(KINDS)}"),
-        (isinstance(row.name, str) and NAME.fullmatch(row.name) is not None, "name must be like `my_net2`"),
-        (
-            isinstance(row.target, str) and TARGET.fullmatch(row.target) is not None,
-            "target must be `package.module:Class`",
-        ),
-        (is_dataclass(row.config) and not isinstance(row.config, type), "config must be an instance of a dataclass"),
-        (isinstance(row.summary, str) and row.summary.strip() != "", "summary must be a line of text"),
-        (isinstance(row.summary, str) and "\n" not in row.summary, "summary must be one line"),
-    )
-    for holds, rule in rules:
-        if not holds:
-            raise RejectedError(f"{where}: {rule}")
-    if not type(row.config).__dataclass_params__.frozen:
-        raise RejectedError(f"{where}: config must be a frozen dataclass")
-    unknown = ", ".join(sorted(set(row.small) - {field.name for field in fields(row.config)}))
-    if unknown:
-        raise RejectedError(f"{where}: small names options that its config lacks: {unknown}")
-    if row.example and not TARGET.fullmatch(row.example):
-        raise RejectedError(f"{where}: example must be `package.module:function`")
-    _check_contract(row.config.contract() if callable(getattr(row.config, "contract", None)) else row.contract, where)
+def _component_rules(row: Component) -> Iterator[Rule]:
+    yield row.kind in KINDS, f"kind must be one of {', '.join(KINDS)}"
+    yield _matches(NAME, row.name), "name must be like `my_net2`"
+    yield _matches(TARGET, row.target), "target must be `package.module:Class`"
+    yield is_dataclass(row.config) and not isinstance(row.config, type), "config must be an instance of a dataclass"
+    yield _is_line(row.summary), "summary must be a line of text: one line, not empty"
+    yield type(row.config).__dataclass_params__.frozen, "config must be a frozen dataclass"
+    unknown = set(row.small) - {field.name for field in fields(row.config)}
+    yield not unknown, f"small names options that its config lacks: {', '.join(sorted(unknown))}"
+    yield not row.example or _matches(TARGET, row.example), "example must be `package.module:function`"
+    of_options = getattr(row.config, "contract", None)
+    yield from _contract_rules(of_options() if callable(of_options) else row.contract)
 
 
-def _check_contract(contract: Any, where: str) -> None:
-    if not isinstance(contract, Contract):
-        raise RejectedError(f"{where}: contract must be a zoo.hookspec.Contract, got {type(contract).__name__}")
-    if not (isinstance(contract.size_multiple, int) and contract.size_multiple >= 1):
-        raise RejectedError(f"{where}: the contract's size_multiple must be a whole number from 1")
+def _contract_rules(contract: Any) -> Iterator[Rule]:
+    yield isinstance(contract, Contract), f"contract must be a zoo.hookspec.Contract, got {type(contract).__name__}"
+    multiple = contract.size_multiple
+    yield isinstance(multiple, int) and multiple >= 1, "the contract's size_multiple must be a whole number from 1"
     for name in ("offers", "needs"):
-        if not isinstance(getattr(contract, name), frozenset):
-            raise RejectedError(f"{where}: the contract's {name} must be a frozenset of words")
-    if not all(isinstance(value, int | float) for value in contract.promises.values()):
-        raise RejectedError(f"{where}: the contract's promises must be numbers")
+        yield isinstance(getattr(contract, name), frozenset), f"the contract's {name} must be a frozenset of words"
+    numbers = all(isinstance(value, int | float) for value in contract.promises.values())
+    yield numbers, "the contract's promises must be numbers"
 
 
-def _check_weights(row: Any) -> None:
-    if not isinstance(row, Weights):
-        raise RejectedError(f"bad row: zoo_weights gives zoo.hookspec.Weights, got {type(row).__name__}")
-    where = f"bad row weights {row.name!r}"
+def _weights_rules(row: Weights) -> Iterator[Rule]:
     pinned = re.fullmatch(r"[0-9a-f]{40}", row.revision) and re.fullmatch(r"[0-9a-f]{64}", row.sha256)
-    rules: Sequence[tuple[bool, str]] = (
-        (HYPHENED.fullmatch(row.name) is not None, "name must be like `method-dataset`"),
-        (row.summary.strip() != "" and "\n" not in row.summary, "summary must be a line of text"),
-        (row.train.strip() != "", "train must be the command that trains them"),
-        (not row.repo or REPO.fullmatch(row.repo) is not None, "repo must be `ORG/NAME`"),
-        (
-            not row.repo or bool(pinned),
-            "a repo needs the full commit (40 hex digits) as revision and the sha256 of its file",
-        ),
-        (not row.folder or FOLDER.fullmatch(row.folder) is not None, "folder must be `package:folder`"),
-        (not (row.repo and row.folder), "weights have a repo or a folder, not both"),
-        (re.fullmatch(r"[\w-][\w.-]*\.safetensors", row.file) is not None, "file must be a .safetensors file"),
-    )
-    for holds, rule in rules:
-        if not holds:
-            raise RejectedError(f"{where}: {rule}")
+    yield _matches(HYPHENED, row.name), "name must be like `method-dataset`"
+    yield _is_line(row.summary), "summary must be a line of text: one line, not empty"
+    yield row.train.strip() != "", "train must be the command that trains them"
+    yield not row.repo or _matches(REPO, row.repo), "repo must be `ORG/NAME`"
+    needs = "a repo needs the full commit (40 hex digits) as revision and the sha256 of its file"
+    yield not row.repo or bool(pinned), needs
+    yield not row.folder or _matches(FOLDER, row.folder), "folder must be `package:folder`"
+    yield not (row.repo and row.folder), "weights have a repo or a folder, not both"
+    safetensors = re.fullmatch(r"[\w-][\w.-]*\.safetensors", row.file) is not None
+    yield safetensors, "file must be a .safetensors file"
 
 
-def _check_checkpoint(row: Any) -> None:
-    if not isinstance(row, CheckpointFormat):
-        raise RejectedError(f"bad row: zoo_checkpoints gives zoo.hookspec.CheckpointFormat, got {type(row).__name__}")
-    where = f"bad row checkpoint format {row.name!r}"
-    if not HYPHENED.fullmatch(row.name):
-        raise RejectedError(f"{where}: name must be like `cyclegan-resnet9`")
-    if not row.tensors or not row.summary.strip() or not row.origin.strip():
-        raise RejectedError(f"{where}: tensors, summary and origin must not be empty")
+def _checkpoint_rules(row: CheckpointFormat) -> Iterator[Rule]:
+    yield _matches(HYPHENED, row.name), "name must be like `cyclegan-resnet9`"
+    filled = row.tensors and row.summary.strip() and row.origin.strip()
+    yield bool(filled), "tensors, summary and origin must not be empty"
+    known, fault = frozenset[str](), ""
     try:
-        known = sizes(row)
+        known = frozenset(sizes(row))
         row.summary.format(**dict.fromkeys(known, 1))
     except ValueError as error:
-        raise RejectedError(f"{where}: {error}") from error
+        fault = str(error)
     except (KeyError, IndexError) as error:
-        raise RejectedError(f"{where}: summary names a size that no shape has: {error}") from error
-    if unknown := ", ".join(sorted(set(row.options.values()) - known)):
-        raise RejectedError(f"{where}: options name sizes that no shape has: {unknown}")
+        fault = f"summary names a size that no shape has: {error}"
+    yield not fault, fault
+    unknown = set(row.options.values()) - known
+    yield not unknown, f"options name sizes that no shape has: {', '.join(sorted(unknown))}"
+
+
+def _matches(pattern: re.Pattern[str], text: object) -> bool:
+    return isinstance(text, str) and pattern.fullmatch(text) is not None
+
+
+def _is_line(text: object) -> bool:
+    return isinstance(text, str) and text.strip() != "" and "\n" not in text

@@ -92,8 +92,8 @@ def _is_component(spec: str) -> bool:
 def _rendered(choice: Choice, progress: Progress | None) -> DataSource:
     """Write a synthetic set into the cache, once for each version or source of its plugin, and config."""
     config = msgspec.to_builtins(choice.config)
-    source, hashed = source_of(choice.entry.plugin), with_contents(config, files_of(config))
-    decides = (choice.entry.full_name, choice.entry.plugin.version, hashed, *([source] if source else []))
+    source, hashed = source_of(choice.plugin), with_contents(config, files_of(config))
+    decides = (choice.full_name, choice.plugin.version, hashed, *([source] if source else []))
     key = hashlib.sha256(msgspec.json.encode(decides)).hexdigest()
     root = made_in_cache(
         lambda folder: _render(choice, folder, progress), "datasets", f"{choice.name}-{key[:16]}", whole=INFO_FILE

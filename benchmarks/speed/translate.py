@@ -24,7 +24,7 @@ from zoo.model_folder import ModelConfig
 from zoo.recipe import Precision
 from zoo.run.environment import provenance
 from zoo.sources import open_source
-from zoo.translation.streaming import Draw, Seen, fast, stream
+from zoo.translation.streaming import BatchTranslator, InputImage, optimized, translate_stream
 from zoo.translation.translator import Translator
 
 
@@ -106,10 +106,10 @@ def _stream(
     method = build_method(recipe, source.info, torch.Generator(), training=False).eval()
     config = ModelConfig(recipe=recipe, dataset=source.info, plugins=provenance(recipe))
     translator = Translator(method, config).to(device)
-    undo.enter_context(fast(translator, None, precision))
-    draw = Draw(translator, temperatures={}, tile=None, depth=8, batch=batch)
-    image = Seen(visible=np.zeros((size, size, 3), np.uint8))
-    return lambda: list(stream([lambda: image] * batch, draw))
+    undo.enter_context(optimized(translator, None, precision))
+    draw = BatchTranslator(translator, temperatures={}, tile=None, depth=8, batch=batch)
+    image = InputImage(visible=np.zeros((size, size, 3), np.uint8))
+    return lambda: list(translate_stream([lambda: image] * batch, draw))
 
 
 if __name__ == "__main__":

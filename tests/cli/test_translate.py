@@ -90,7 +90,7 @@ def test_what_cannot_be_is_told(warm, photos, words, error, told):
 
 def test_degrees_of_weights_that_know_none_are_told_before_any_work(saved, pairs, photos, tmp_path):
     grey = saved(tmp_path / "grey", str(pairs), method="grey_copy")
-    with pytest.raises(UsageError, match="know grey levels, not degrees"):
+    with pytest.raises(UsageError, match="have grey levels, not degrees"):
         typed("translate", photos, "--model", grey, "--celsius")
     with pytest.raises(DataError, match="no image or folder"):
         typed("translate", tmp_path / "nothing", "--model", grey)
@@ -258,12 +258,12 @@ def test_the_labels_of_an_image_above_pillows_limit_are_read_with_tiles(saved, p
         (
             "grey_copy",
             ["--labels", "LABELS"],
-            r"reads the visible image only, no labels. Leave out labels \(--labels\)",
+            r"reads the visible image only, no labels. Leave out",
         ),
         ("grey_copy", ["--temperature", "car=30"], "reads the visible image only, no temperatures"),
-        ("object_means", ["--labels", "LABELS", "--temperature", "cra=30"], "knows no class 'cra'. Did you mean car"),
+        ("object_means", ["--labels", "LABELS", "--temperature", "cra=30"], "has no class 'cra'. Did you mean car"),
         ("object_means", ["--labels", "LABELS", "--temperature", "car=nan"], "is not a class with its degrees"),
-        ("object_means", [], "reads class labels beside the image and got none"),
+        ("object_means", [], "reads the visible image and class labels, and got no labels"),
         ("object_means", ["--labels", "nowhere.png"], "there is no label file or folder `nowhere.png`"),
     ],
 )
@@ -280,3 +280,10 @@ def test_a_video_without_labels_refuses_them(warm, tmp_path):
     Image.new("L", (48, 32)).save(tmp_path / "labels.png")
     with pytest.raises(UsageError, match="reads the visible image only, no labels"):
         typed("translate", video(tmp_path / "drive.mkv"), "--model", warm, "--labels", tmp_path / "labels.png")
+
+
+def test_one_image_in_tiles_shows_its_progress(warm, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "TELL_EVERY", 0.0)
+    words = ["translate", photos / "a.png", "--model", warm, "-o", tmp_path / "out.png", "--tile", 64]
+    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert "zoo: 0 of 1 images; tile 1 of 5 of the next" in done.stderr

@@ -7,7 +7,7 @@ import pytest
 
 import zoo
 from zoo.compute.options import Speed
-from zoo.translation.streaming import Draw, Seen, fast, stream
+from zoo.translation.streaming import BatchTranslator, InputImage, optimized, translate_stream
 
 pytestmark = pytest.mark.gpu
 
@@ -22,9 +22,9 @@ def test_batches_of_several_sizes_equal_single_images_on_the_cpu(saved, pairs, t
     on_cpu, on_gpu = (zoo.load(tmp_path / "model", device=device) for device in ("cpu", "cuda"))
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (32, 32 + 8 * (n % 2), 3), dtype=np.uint8) for n in range(20)]
-    with fast(on_gpu, speed, precision):
-        draw = Draw(on_gpu, temperatures={}, tile=None, depth="float", batch=None)
-        drawn = dict(stream([lambda pixels=pixels: Seen(visible=pixels) for pixels in pictures], draw))
+    with optimized(on_gpu, speed, precision):
+        draw = BatchTranslator(on_gpu, temperatures={}, tile=None, depth="float", batch=None)
+        drawn = dict(translate_stream([lambda pixels=pixels: InputImage(visible=pixels) for pixels in pictures], draw))
     assert sorted(drawn) == list(range(20))
     for number, pixels in enumerate(pictures):
         assert np.abs(drawn[number] - on_cpu.translate(pixels, depth="float")).max() < far

@@ -32,7 +32,7 @@ def test_the_patch_network_has_no_norm_under_gn_unless_asked(pairs):
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        ({"generator": "unet_256", "size": 128}, "multiples of 256 px, and 128 is not one. Use --size 256"),
+        ({"generator": "unet_256", "size": 128}, "multiples of 256 px, and 128 is not one. Use `size`=256"),
         ({"generator": "resnet9", "size": 66}, "multiples of 4 px"),
         ({"discriminator": "patchgan_gn:norm=batch"}, "mixes the samples of a batch"),
         ({"method": "cyclegan:identity=0.5"}, "they have 3 and 1 channels"),

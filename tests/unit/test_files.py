@@ -65,7 +65,7 @@ def test_a_new_folder_may_have_a_long_name(tmp_path):
     assert (tmp_path / ("x" * 255)).is_dir()
 
 
-def test_a_name_that_is_too_long_is_told_as_that(tmp_path):
+def test_a_name_that_is_too_long_is_reported(tmp_path):
     with pytest.raises(ZooError, match="Choose a shorter name"):
         write_atomically(tmp_path / ("x" * 256), b"")
 
@@ -78,19 +78,19 @@ def test_a_name_that_is_too_long_is_told_as_that(tmp_path):
 def test_advice_names_the_variable_of_a_cache_and_never_a_flag(tmp_path, monkeypatch, place, variable, number):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    told = str(cannot_write(tmp_path / place, OSError(number, "no")))
-    assert variable in told and "--" not in told
-    assert ("disk is full" in told) == (number in (errno.ENOSPC, errno.EDQUOT))
+    reason = str(cannot_write(tmp_path / place, OSError(number, "no")))
+    assert variable in reason and "--" not in reason
+    assert ("disk is full" in reason) == (number in (errno.ENOSPC, errno.EDQUOT))
 
 
 def test_what_a_read_only_cache_holds_is_used(tmp_path, monkeypatch):
     remember(b"1", "checked", "x")
-    monkeypatch.setattr(files, "_probe", lambda folder: (folder, OSError(errno.EROFS, "Read-only file system")))
+    monkeypatch.setattr(files, "why_not_writable", lambda folder: OSError(errno.EROFS, "Read-only file system"))
     assert in_cache("checked", "x") == tmp_path / "cache" / "checked" / "x"
     assert made_in_cache(pytest.fail, "checked", "x") == tmp_path / "cache" / "checked" / "x"
 
 
-def test_a_cache_that_cannot_be_written_is_stood_in_for_and_told_once(no_cache, tmp_path, caplog):
+def test_a_cache_that_cannot_be_written_is_replaced_with_one_warning(no_cache, tmp_path, caplog):
     for name in ("x", "y"):
         remember(b"1", "checked", name)
         assert in_cache("checked", name).is_relative_to(tmp_path / "tmp")
@@ -100,7 +100,7 @@ def test_a_cache_that_cannot_be_written_is_stood_in_for_and_told_once(no_cache, 
     assert f"`{no_cache}` cannot be written (Not a directory)" in line and "Set ZOO_CACHE" in line
 
 
-def test_a_cache_that_fills_up_while_it_is_written_is_stood_in_for(tmp_path, caplog):
+def test_a_cache_that_fills_up_while_it_is_written_is_replaced(tmp_path, caplog):
     tried = []
 
     def make(folder: Path) -> None:
@@ -158,7 +158,7 @@ def test_the_home_of_a_user_who_does_not_exist_is_a_name_like_others():
     assert expand("~nobody-of-this-name/run") == Path("~nobody-of-this-name/run")
 
 
-def test_a_results_folder_that_cannot_be_written_is_told_before_any_work(tmp_path):
+def test_a_results_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UsageError, match="`file` is a file"):
         require_writable(tmp_path / "file" / "results")

@@ -64,7 +64,7 @@ def test_each_broken_plugin_costs_one_line_and_listing_goes_on(site, zoo):
 
 
 @pytest.mark.parametrize(
-    ("name", "source", "requires", "told"),
+    ("name", "source", "requires", "reason"),
     [
         ("raises", "raise RuntimeError('boom')", "", "RuntimeError: boom"),
         ("exits", "import sys; sys.exit(3)", "", "SystemExit: 3"),
@@ -74,11 +74,11 @@ def test_each_broken_plugin_costs_one_line_and_listing_goes_on(site, zoo):
         ("newer", GOOD.format(name="x"), "thermal-zoo>=99", "needs thermal-zoo>=99"),
     ],
 )
-def test_why_tells_the_reason(site, zoo, name, source, requires, told):
+def test_why_prints_the_reason(site, zoo, name, source, requires, reason):
     install(site, name, source, requires)
     done = zoo("plugins", "--why", name, env={"PYTHONPATH": str(site)})
     assert done.returncode == 0
-    assert told in done.stdout
+    assert reason in done.stdout
 
 
 def test_an_incompatible_plugin_is_never_imported(site, zoo, tmp_path):
@@ -159,7 +159,7 @@ CONTRACT = GOOD.replace("import Component, hookimpl", "import Component, Contrac
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "reason"),
     [
         (NO_HOOK, "is @hookimpl missing"),
         (CONTRACT.replace('summary="a network"', 'summary="a", contract=Contract(size_multiple=0)'), "size_multiple"),
@@ -168,15 +168,15 @@ CONTRACT = GOOD.replace("import Component, hookimpl", "import Component, Contrac
         (GOOD.replace("    out_channels: int = 1\n", "    def contract(self): return 1 / 0\n"), "ZeroDivisionError"),
     ],
 )
-def test_rows_that_later_code_would_stumble_over_are_refused(site, zoo, source, told):
+def test_rows_that_later_code_would_stumble_over_are_refused(site, zoo, source, reason):
     install(site, "bad", source.replace("{name}", "badnet"))
     done = zoo("list", env={"PYTHONPATH": str(site)})
     assert done.returncode == 0 and "resnet9" in done.stdout
     (line,) = done.stderr.splitlines()
-    assert told in line
+    assert reason in line
 
 
-def test_a_target_that_raises_is_told_with_its_plugin(site, zoo):
+def test_a_target_that_raises_is_reported_with_its_plugin(site, zoo):
     install(site, "fine", GOOD.format(name="finenet"))
     (site / "x.py").write_text("raise RuntimeError('no such driver')")
     done = zoo("info", "finenet", env={"PYTHONPATH": str(site)})
@@ -213,8 +213,8 @@ def test_plugins_that_end_or_block_the_process_are_named_and_the_command_succeed
     assert done.returncode == 0 and "finenet" in done.stdout and "resnet9" in done.stdout
     lines = {line.split()[2]: line for line in done.stderr.splitlines()}
     assert lines.keys() == DEATHS.keys()
-    for name, (_, told) in DEATHS.items():
-        assert told in lines[name]
+    for name, (_, reason) in DEATHS.items():
+        assert reason in lines[name]
 
 
 @pytest.mark.parametrize("name", ["crashes", "leaves"])

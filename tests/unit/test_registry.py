@@ -38,7 +38,7 @@ def test_options_are_converted_to_the_configs_types():
 
 
 @pytest.mark.parametrize(
-    ("spec", "told"),
+    ("spec", "reason"),
     [
         ("resnet9_cbm", "Did you mean resnet9_cbam"),
         ("resnet9:bloks=3", "Did you mean blocks?"),
@@ -49,10 +49,10 @@ def test_options_are_converted_to_the_configs_types():
         ("patchgan", "there is a discriminator of that name"),
     ],
 )
-def test_wrong_names_and_options_are_told_with_what_to_type(spec, told):
+def test_wrong_names_and_options_are_refused_with_a_fix(spec, reason):
     with pytest.raises(UsageError, match=None) as caught:
         get_registry().find("generator", spec)
-    assert told in str(caught.value)
+    assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -101,7 +101,7 @@ def test_a_suffix_names_the_normalizer():
     discriminator, norm = get_registry().find_discriminator("pixel")
     assert (discriminator.name, norm.name) == ("pixel", "none")
     assert get_registry().find_discriminator("pixel", norm="gn")[1].name == "gn"
-    with pytest.raises(UsageError, match="names the normalizer gn and --norm names none"):
+    with pytest.raises(UsageError, match="names the normalizer gn and `norm` names none"):
         get_registry().find_discriminator("patchgan_gn", norm="none")
 
 

@@ -101,12 +101,12 @@ def _with_settings(
 ) -> tuple[Choice | None, Choice | None]:
     """Return network and method with the user's options, of those that the file does not determine."""
     for key, value in settings.items():
-        if choice and key in match.format.untold:
+        if choice and key in match.format.undetermined:
             choice = choice.with_options({key: value}, named=True)
         elif method and method.has(key):
             method = method.with_options({key: value}, named=True)
         else:
-            free = [*match.format.untold, *(option_names(method.config) if method else ())]
+            free = [*match.format.undetermined, *(option_names(method.config) if method else ())]
             raise UsageError(
                 f"{key!r} is not an option of {match.format.name} that its file leaves open",
                 f"Those are: {', '.join(free)}" if free else "There is none",
@@ -166,7 +166,7 @@ def _write_network(
         network=_spec(choice),
         purpose=reason,
         converted=source,
-        plugins=_plugins(**{choice.entry.kind: choice}) if choice else {},
+        plugins=_plugins(**{choice.kind: choice}) if choice else {},
     )
     if choice is None:
         save_network(folder, state, config)
@@ -199,19 +199,19 @@ def _spec(choice: Choice | None) -> str:
         return ""
     named = {name: getattr(choice.config, name) for name in option_names(choice.config) if name in choice.named}
     values = [f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in named.items()]
-    return f"{choice.entry.kind} {choice.entry.full_name}:{','.join(values)}"
+    return f"{choice.kind} {choice.full_name}:{','.join(values)}"
 
 
 def _part(choice: Choice) -> Part:
-    return Part(name=choice.entry.full_name, config=msgspec.to_builtins(choice.config))
+    return Part(name=choice.full_name, config=msgspec.to_builtins(choice.config))
 
 
 def _plugins(**choices: Choice) -> dict[str, dict[str, str]]:
     return {
         kind: {
-            "plugin": choice.entry.plugin.name,
-            "distribution": choice.entry.plugin.distribution,
-            "version": choice.entry.plugin.version,
+            "plugin": choice.plugin.name,
+            "distribution": choice.plugin.distribution,
+            "version": choice.plugin.version,
         }
         for kind, choice in choices.items()
     }

@@ -13,7 +13,7 @@ from zoo.cli.output import print_json, print_table
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.hookspec import KINDS, RecipeConfig
 from zoo.plugins import SLOW_MS, Plugin, installed
-from zoo.registry import Choice, Entry, get_registry
+from zoo.registry import Choice, get_registry
 from zoo.terminal import one_line
 
 LISTED = (*KINDS, weights.WEIGHTS)
@@ -43,9 +43,7 @@ def list_(
         return _list_timm(timm, as_json=as_json)
     if kind is not None and kind not in KINDS and pattern == "*":
         kind, pattern = _kind_or_pattern(kind)
-    entries = [
-        entry for entry in registry.list(kind, pattern) if offers is None or offers in _plain(entry).contract.offers
-    ]
+    entries = [entry for entry in registry.list(kind, pattern) if offers is None or offers in entry.contract.offers]
     if as_json:
         return print_json([_row(entry) for entry in entries])
     if not entries:
@@ -56,7 +54,7 @@ def list_(
 
 def _list_timm(pattern: str, *, as_json: bool) -> None:
     """Print timm's networks as specs of the generator that takes them as its encoder; a pattern with a dot is of tagged names."""
-    generator = get_registry().find("generator", "timm/unet").entry
+    generator = get_registry().find("generator", "timm/unet")
     # Here, not above: timm imports torch and torchvision.
     from timm import is_model_pretrained, list_models
 
@@ -183,11 +181,7 @@ def _named(name: str) -> list[Choice]:
         ) from None
 
 
-def _plain(entry: Entry) -> Choice:
-    return Choice(entry=entry, config=entry.component.config)
-
-
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: Choice) -> dict[str, Any]:
     component = entry.component
     return {
         "kind": component.kind,
@@ -210,9 +204,9 @@ def _plugin_row(plugin: Plugin) -> dict[str, Any]:
 
 
 def _details(choice: Choice) -> dict[str, Any]:
-    component, contract = choice.entry.component, choice.contract
+    component, contract = choice.component, choice.contract
     parameters, fault = _parameters(choice)
-    return _row(choice.entry) | {
+    return _row(choice) | {
         "config": choice.config,
         "target": component.target,
         "contract": {
@@ -237,10 +231,10 @@ def _epochs(choice: Choice) -> dict[str, int] | None:
     """Return the epochs of preset `paper` at the full learning rate and of decay; None for what is not trained."""
     from zoo.composition import choose_preset  # here, because it imports what `zoo --help` must not wait for
 
-    if choice.entry.kind == "method" and choice.contract.uses:
-        system = RecipeConfig(method=choice.entry.full_name)
+    if choice.kind == "method" and choice.contract.uses:
+        system = RecipeConfig(method=choice.full_name)
         training = choice.contract.training
-    elif choice.entry.kind == "recipe":
+    elif choice.kind == "recipe":
         system = choice.config
         training = get_registry().find("method", system.method).contract.training
     else:
@@ -253,7 +247,7 @@ def _epochs(choice: Choice) -> dict[str, int] | None:
 
 def _parameters(choice: Choice) -> tuple[int | None, str]:
     """Count a network's parameters without allocating them; if it cannot be built, say why."""
-    if choice.entry.kind not in ("generator", "discriminator"):
+    if choice.kind not in ("generator", "discriminator"):
         return None, ""
     import torch
 

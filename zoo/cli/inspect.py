@@ -85,8 +85,8 @@ def _print_network(network: Network, *, alone: bool) -> None:
         typer.echo(f"  zoo builds it as {match.component}")
     if match.dropped:
         typer.echo(f"  zoo convert leaves out: {listed(match.dropped)}")
-    if match.format.untold:
-        typer.echo(f"  not determined by the file: {', '.join(match.format.untold)}; set with zoo convert --set")
+    if match.format.undetermined:
+        typer.echo(f"  not determined by the file: {', '.join(match.format.undetermined)}; set with zoo convert --set")
 
 
 def _report(weights: WeightsFile, found: list[Network]) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _match(match: Match) -> dict[str, Any]:
         "origin": match.format.origin,
         "component": match.component,
         "sizes": match.sizes,
-        "untold": match.format.untold,
+        "untold": match.format.undetermined,
         "dropped": match.dropped,
         "missing": match.missing,
         "extra": match.extra,

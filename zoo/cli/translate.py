@@ -17,7 +17,7 @@ from zoo.cli.targets import plan, plan_video, spare_originals
 from zoo.errors import DataError, UsageError, ZooError
 
 if TYPE_CHECKING:
-    from zoo.translation.streaming import Draw
+    from zoo.translation.streaming import BatchTranslator
 
 DEFAULT_MODEL = "pix2pix-scenes"
 """Weights that come with zoo."""
@@ -102,10 +102,10 @@ def translate(
         name = translator.config.recipe.method.name
         raise UsageError(f"this model ({name}) reads class labels, and a video has none", "Translate single images")
     translator.require_inputs(labels=labels is not None, temperatures=degrees)
-    from zoo.translation.streaming import Draw, fast
+    from zoo.translation.streaming import BatchTranslator, optimized
 
-    draw = Draw(translator, temperatures=degrees, tile=tile, depth=level, batch=batch)
-    with fast(translator, wanted, precision):
+    draw = BatchTranslator(translator, temperatures=degrees, tile=tile, depth=level, batch=batch)
+    with optimized(translator, wanted, precision):
         if film:
             return _video(draw, *film, as_json)
         return _images(draw, jobs, labels, celsius, as_json)
@@ -141,7 +141,7 @@ def _plan(image: Path, out: Path | None, level: Literal[8, 16, "float"]) -> list
     return jobs
 
 
-def _video(draw: Draw, source: Path, target: Path, as_json: bool) -> None:
+def _video(draw: BatchTranslator, source: Path, target: Path, as_json: bool) -> None:
     from zoo.translation.video import translate_video
 
     told = time.monotonic()
@@ -159,11 +159,13 @@ def _video(draw: Draw, source: Path, target: Path, as_json: bool) -> None:
         typer.echo(str(target))
 
 
-def _images(draw: Draw, jobs: Sequence[tuple[Path, Path]], labels: Path | None, celsius: bool, as_json: bool) -> None:
+def _images(
+    draw: BatchTranslator, jobs: Sequence[tuple[Path, Path]], labels: Path | None, celsius: bool, as_json: bool
+) -> None:
     """Translate images to files, name each when it is written, and fail at the end if one could not be."""
     from zoo.translation.outputs import write_pixels
-    from zoo.translation.prefetch import Behind
-    from zoo.translation.streaming import read, stream
+    from zoo.translation.prefetch import WriteQueue
+    from zoo.translation.streaming import read_input, translate_stream
 
     translator, faults, done, told = draw.translator, 0, set[int](), time.monotonic()
     label_folder = labels if labels and labels.is_dir() else None
@@ -182,9 +184,16 @@ def _images(draw: Draw, jobs: Sequence[tuple[Path, Path]], labels: Path | None, 
             told = time.monotonic()
             note(f"zoo: {len(done):,} of {len(jobs):,} images")
 
+    def tell_tiles(finished: int, tiles: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= TELL_EVERY:
+            told = time.monotonic()
+            note(f"zoo: {len(done):,} of {len(jobs):,} images; tile {finished} of {tiles} of the next")
+
+    translator.on_tile = tell_tiles
     readers = (
         partial(
-            read,
+            read_input,
             source,
             label_folder / f"{source.stem}.png" if label_folder else labels,
             translator,
@@ -193,16 +202,16 @@ def _images(draw: Draw, jobs: Sequence[tuple[Path, Path]], labels: Path | None, 
         for source, _ in jobs
     )
     try:
-        with Behind[int](WRITERS) as writing:
-            for number, result in stream(readers, draw):
+        with WriteQueue[int](WRITERS) as writing:
+            for number, result in translate_stream(readers, draw):
                 if isinstance(result, DataError):  # the other images of the folder are still wanted
                     faults += 1
                     note(f"zoo: {result}")
                 else:
                     tell(writing.put(partial(write, number, result)))
-            tell(writing.rest())
+            tell(writing.join())
     finally:  # what is written is told, whatever comes
-        tell(writing.finished())
+        tell(writing.completed())
         if as_json:
             pairs = [(source, target) for number, (source, target) in enumerate(jobs) if number in done]
             print_json([{"visible": str(source), "thermal": str(target)} for source, target in pairs])

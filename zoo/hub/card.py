@@ -23,7 +23,7 @@ def summary_of(record: Record) -> str:
     """Return a description of the model as a phrase: the summary of its recipe, else of its method, and its parts."""
     known = known_system(record.recipe)
     kind, name = ("recipe", known[0]) if known else ("method", record.recipe.method.name)
-    rows = [row for row in get_registry().entries if row.kind == kind and name in (row.full_name, row.component.name)]
+    rows = [row for row in get_registry().choices if row.kind == kind and name in (row.full_name, row.component.name)]
     summary = rows[0].component.summary if rows else name
     if known:
         return summary

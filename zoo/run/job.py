@@ -181,7 +181,7 @@ def score_name(choice: Choice) -> str:
     label = getattr(choice.config, "label", None)
     if callable(label):
         return f"{choice.name}[{label()}]"
-    usual, chosen = (msgspec.to_builtins(config) for config in (choice.entry.component.config, choice.config))
+    usual, chosen = (msgspec.to_builtins(config) for config in (choice.component.config, choice.config))
     options = [f"{option}={_word(value)}" for option, value in chosen.items() if value != usual[option]]
     return f"{choice.name}[{','.join(options)}]" if options else choice.name
 
@@ -190,8 +190,8 @@ def scorings(choices: Sequence[Choice], train_key: str) -> dict[str, Scoring]:
     """Return the metrics to score a run with these weights with, by the names of the scores."""
     found = {}
     for choice in choices:
-        name, plugin = score_name(choice), choice.entry.plugin
-        part = Part(name=choice.entry.full_name, config=msgspec.to_builtins(choice.config))
+        name, plugin = score_name(choice), choice.plugin
+        part = Part(name=choice.full_name, config=msgspec.to_builtins(choice.config))
         hashed = replace(part, config=with_contents(part.config, files_of(part.config)))
         source = [source_of(plugin)] if source_of(plugin) else []
         found[name] = Scoring(metric=part, key=digest([train_key, "test", name, plugin.version, hashed, *source]))

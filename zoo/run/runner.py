@@ -100,7 +100,7 @@ def choose_metrics(specs: Sequence[str], runs: Sequence[PlannedRun]) -> list[Cho
         recipe = run.recipe
         for choice in choices:
             parts, beside = {"metric": choice}, itertools.chain(choices, all_parts(each.recipe for each in runs))
-            check(parts, run.source, size=recipe.size, thermal_channels=recipe.thermal_channels, beside=beside)
+            check(parts, run.source, size=recipe.size, thermal_channels=recipe.thermal_channels, others=beside)
     return choices
 
 

@@ -96,7 +96,7 @@ def same_parts(choices: Mapping[str, Choice], recipe: Recipe) -> bool:
 def fitted_parts(choices: Mapping[str, Choice], size: int) -> dict[str, Part]:
     """Return chosen parts, by kind, as a recipe of an image size names them."""
     fitted = {kind: choice.for_size(size) for kind, choice in choices.items()}
-    return {kind: Part(name=c.entry.full_name, config=msgspec.to_builtins(c.config)) for kind, c in fitted.items()}
+    return {kind: Part(name=c.full_name, config=msgspec.to_builtins(c.config)) for kind, c in fitted.items()}
 
 
 def parts_text(parts: Mapping[Kind, Part] | Mapping[str, Part]) -> bytes:

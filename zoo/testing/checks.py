@@ -42,7 +42,7 @@ class Check:
         """Whether the check is made for a part with these options."""
         contract = choice.contract
         return (
-            choice.entry.kind in self.kinds
+            choice.kind in self.kinds
             and (not self.offered or self.offered in contract.offers)
             and (not self.promised or bool(contract.promises))
             and self.importer in (None, "source" in contract.needs)

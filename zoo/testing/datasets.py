@@ -93,7 +93,7 @@ def write(choice: Choice, dataset: Dataset, root: Path) -> DatasetInfo:
     """Write a dataset to `root`; an importer reads the source that its row's `example` writes beside it."""
     if "source" not in choice.contract.needs:
         return materialize(dataset, root)
-    place = choice.entry.component.example
+    place = choice.component.example
     if not place:
         raise CheckError(
             "an example of what the importer reads",

@@ -34,7 +34,7 @@ USUAL = 256
 
 def builds(choice: Choice) -> str:
     """Build the part with the options of `small`, and a network also with all of its own; return its parameters."""
-    kind = choice.entry.kind
+    kind = choice.kind
     if kind in ("generator", "discriminator"):
         part: Any = NetworkHarness(choice).build()
     else:
@@ -59,7 +59,7 @@ def config(choice: Choice) -> str:
             f"{', '.join(positional)} of {kind.__name__} may be given by position or are taken by no field",
             f"Write @dataclass(frozen=True, kw_only=True) above class {kind.__name__}, without an __init__ of its own",
         )
-    component = choice.entry.component
+    component = choice.component
     try:
         replace(component.config, **component.small)
     except Exception as error:  # whatever its __post_init__ raises
@@ -88,7 +88,7 @@ def options(choice: Choice) -> str:
             f"{kind.__name__}({UNKNOWN}=1) was taken",
             "Let the dataclass make its own __init__, without **kwargs",
         )
-    module, _, name = choice.entry.component.target.partition(":")
+    module, _, name = choice.component.target.partition(":")
     target: Callable[..., Any] = getattr(import_module(module), name)
     parameters = inspect.signature(target).parameters.values()
     swallowing = [f"**{each.name}" for each in parameters if each.kind is inspect.Parameter.VAR_KEYWORD]
@@ -103,7 +103,7 @@ def options(choice: Choice) -> str:
 
 def _require_interface(part: Any, choice: Choice) -> None:
     """Refuse a part that is not of its kind's class, or lacks what its kind's protocol asks for."""
-    kind, name = choice.entry.kind, type(part).__name__
+    kind, name = choice.kind, type(part).__name__
     base = BASES.get(kind)
     if base and not isinstance(part, base):
         raise CheckError(
@@ -125,8 +125,8 @@ def _require_interface(part: Any, choice: Choice) -> None:
 
 def _parameters_of_full(choice: Choice) -> int:
     """Build the network with the row's own options, without memory for its weights where it can be; count its parameters."""
-    component = choice.entry.component
-    full = NetworkHarness(Choice(entry=choice.entry, config=component.config))
+    component = choice.component
+    full = NetworkHarness(replace(choice, config=component.config))
     side = USUAL if full.settles_size and full.takes(USUAL) else None
     try:
         with torch.device("meta"):

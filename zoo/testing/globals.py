@@ -22,11 +22,9 @@ from zoo.testing.metrics import score
 
 def untouched(choice: Choice) -> str:
     """Build the part and run it; every random stream and setting must be as before, where the part may not draw."""
-    import_module(
-        choice.entry.component.target.partition(":")[0]
-    )  # what its libraries do when they are loaded is theirs
+    import_module(choice.component.target.partition(":")[0])  # what its libraries do when they are loaded is theirs
     _require_seed_is_left(choice)
-    if choice.entry.kind in ("metric", "dataset"):
+    if choice.kind in ("metric", "dataset"):
         with unchanged("building it", torch_stream=True):
             part = build(choice)
         with unchanged("running it", torch_stream=True):
@@ -72,14 +70,14 @@ def _require_seed_is_left(choice: Choice) -> None:
 
 def _builder(choice: Choice) -> Callable[[], Any]:
     """Return what builds the part without seeding first."""
-    if choice.entry.kind in ("metric", "dataset"):
+    if choice.kind in ("metric", "dataset"):
         return lambda: build(choice)
     subject: Subject = subject_of(choice)
     return lambda: subject.build(seed=None)
 
 
 def _run(choice: Choice, part: Any) -> None:
-    if choice.entry.kind == "metric":
+    if choice.kind == "metric":
         score(choice, part)
         return
     with tempfile.TemporaryDirectory() as folder:

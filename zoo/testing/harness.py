@@ -41,9 +41,9 @@ class Subject(Protocol):
 
 def subject_of(choice: Choice) -> Subject:
     """Return a generator, discriminator, normalizer or method as a subject."""
-    if choice.entry.kind == "method":
+    if choice.kind == "method":
         return MethodHarness(choice)
-    return DiscriminatorHarness(choice) if choice.entry.kind == "normalizer" else NetworkHarness(choice)
+    return DiscriminatorHarness(choice) if choice.kind == "normalizer" else NetworkHarness(choice)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class NetworkHarness:
     @property
     def translates(self) -> bool:
         """Whether it is a generator."""
-        return self.choice.entry.kind == "generator"
+        return self.choice.kind == "generator"
 
     @property
     def settles_size(self) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.hookspec import ENTRY_POINT_GROUP, Component
 from zoo.plugins import Plugin, discover, installed
-from zoo.registry import Choice, Entry
+from zoo.registry import Choice
 from zoo.testing.checks import CHECKS, Check
 from zoo.testing.failure import CheckError
 
@@ -35,7 +35,7 @@ class Case:
     @property
     def part(self) -> str:
         """`KIND:NAME`, or `plugin:NAME` for a check of the whole plugin."""
-        return f"{self.choice.entry.kind}:{self.choice.name}" if self.choice else f"plugin:{self.plugin.name}"
+        return f"{self.choice.kind}:{self.choice.name}" if self.choice else f"plugin:{self.plugin.name}"
 
     @property
     def name(self) -> str:
@@ -75,7 +75,7 @@ def cases_of(plugin: str | None = None, *, parts: Sequence[str] = (), fast: bool
     for each in plugins:
         cases += [Case(plugin=each, choice=None, check=check) for check in checks if not check.kinds]
         for component in each.components:
-            choice = Choice(entry=Entry(plugin=each, component=component), config=_small(component))
+            choice = Choice(plugin=each, component=component, config=_small(component))
             cases += [Case(plugin=each, choice=choice, check=check) for check in checks if check.applies(choice)]
     known = list(dict.fromkeys(case.part for case in cases))
     for part in parts:

@@ -59,7 +59,7 @@ def in_range(choice: Choice) -> str:
 
 
 def _network(choice: Choice) -> NetworkHarness | DiscriminatorHarness:
-    return DiscriminatorHarness(choice) if choice.entry.kind == "normalizer" else NetworkHarness(choice)
+    return DiscriminatorHarness(choice) if choice.kind == "normalizer" else NetworkHarness(choice)
 
 
 def _channels(subject: NetworkHarness | DiscriminatorHarness) -> list[tuple[int, ...]]:
@@ -94,7 +94,7 @@ def _answer(subject: NetworkHarness | DiscriminatorHarness, network: nn.Module, 
 def _require_shape(choice: Choice, y: Tensor, n: int, channels: tuple[int, ...], size: Size) -> None:
     of = f"of {n} image{'s' * (n > 1)} {channels[0]}x{size[0]}x{size[1]}"
     found = list(y.shape) if isinstance(y, Tensor) else type(y).__name__
-    if choice.entry.kind == "generator":
+    if choice.kind == "generator":
         wanted = [n, channels[1], *size]
         if found != wanted:
             raise CheckError(

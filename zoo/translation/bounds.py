@@ -1,11 +1,10 @@
-"""Bounds on what the `config.json` of a stranger may cost: whole numbers, modules, memory and time."""
+"""Limits for networks that a downloaded `config.json` describes: whole numbers, modules, memory and time."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Any, Self
 
 import torch
@@ -17,56 +16,51 @@ from zoo.errors import ZooError
 from zoo.recipe import Recipe
 
 LARGEST = 2**20
-"""Whole numbers of a recipe that describe a network: channels, layers, sizes in pixels."""
+"""Largest whole number of a recipe: channels, layers, sizes in pixels."""
 SPARE_BYTES = 2**30
-"""What a network may take beside its weights while it is built."""
+"""Memory for building a network, in addition to four times its weights."""
 SPARE_PARTS = 5000
-"""Modules, parameters and buffers that a network may have, and `PER_TENSOR` more for each tensor of its weights."""
+"""Modules, parameters and buffers of a network, in addition to `PER_TENSOR` for each tensor of its weights."""
 PER_TENSOR = 50
 SECONDS = 60.0
-"""Processor time that building a network may take; a large one takes about ten."""
-CHANGED = "It was changed: fetch or train the model again"
+"""Processor time for building a network; a large one takes about ten seconds."""
+CHANGED = "It was changed: download or train the model again"
 
 
 def check_numbers(recipe: Recipe) -> None:
-    """Refuse whole numbers that no network needs, before a plugin computes with them.
+    """Refuse whole numbers that are too large for a network, before a plugin computes with them.
 
     Raises:
         ZooError: the message names the option.
     """
-    parts = {
-        "generator": recipe.generator,
-        "method": recipe.method,
-        "discriminator": recipe.discriminator,
-        "normalizer": recipe.normalizer,
-    }
-    options = {
-        f"{kind} option {name}": value for kind, part in parts.items() if part for name, value in part.config.items()
-    }
-    names = ("size", "load_size", "batch", "visible_channels", "thermal_channels")
-    for name, value in ({name: getattr(recipe, name) for name in names} | options).items():
+    fields = ("size", "load_size", "batch", "visible_channels", "thermal_channels")
+    values: dict[str, Any] = {name: getattr(recipe, name) for name in fields}
+    for kind in ("generator", "method", "discriminator", "normalizer"):
+        part = getattr(recipe, kind)
+        values |= {f"{kind} option {name}": value for name, value in part.config.items()} if part else {}
+    for name, value in values.items():
         if any(abs(number) > LARGEST for number in _numbers(value)):
             raise ZooError(f"its {name} has a number beyond {LARGEST:,}, which no network needs", CHANGED)
-        if name in names and value < 1:
+        if name in fields and value < 1:
             raise ZooError(f"its {name} is {value}; it must be 1 or more", CHANGED)
 
 
 def _numbers(value: Any) -> Iterator[int]:
-    """Yield the whole numbers in a value of JSON."""
-    waiting = [value]
-    while waiting:
-        found = waiting.pop()
+    """Yield the whole numbers in a JSON value; without recursion, since it may be nested deeply."""
+    stack = [value]
+    while stack:
+        found = stack.pop()
         if isinstance(found, int):
             yield found
         elif isinstance(found, dict | list | tuple):
-            waiting += found.values() if isinstance(found, dict) else found
+            stack += found.values() if isinstance(found, dict) else found
 
 
 class Bounded(TorchFunctionMode):
-    """Refuses to build a network of far more bytes, modules or time than its weights justify.
+    """A context that refuses to build a network with many more bytes or modules than its weights, or that takes too long.
 
-    An empty tensor takes no memory until it is filled, and is counted before. Modules count when they, their parameters or
-    buffers are registered, in this thread only.
+    Tensors are counted before they are filled, which allocates their memory. Modules, parameters and buffers are counted when
+    they are registered in this thread.
 
     Args:
         size: bytes of the file of weights.
@@ -89,10 +83,8 @@ class Bounded(TorchFunctionMode):
         super().__enter__()  # type: ignore[no-untyped-call]  # torch
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]  # torch
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]  # torch
         for hook in self.hooks:
             hook.remove()
 
@@ -100,7 +92,7 @@ class Bounded(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         name, named = getattr(func, "__name__", ""), kwargs or {}
-        if name in ("rand", "randn"):  # which fill at once
+        if name in ("rand", "randn"):  # these fill the tensor immediately
             self._count(torch.empty(*args, **{key: value for key, value in named.items() if key != "generator"}))
         made = func(*args, **named)
         if name in ("empty", "zeros", "ones", "full"):
@@ -111,20 +103,20 @@ class Bounded(TorchFunctionMode):
     def _count(self, tensor: torch.Tensor) -> None:
         self.bytes += tensor.nbytes
         if self.bytes > self.most_bytes:
-            what = f"of more than {self.most_bytes / 1e9:.1f} GB"
-            raise ZooError(f"its config.json describes a network {what}, far more than its weights", CHANGED)
+            raise _too_large(f"of more than {self.most_bytes / 1e9:.1f} GB, far more than its weights")
 
     def _register(self, _module: nn.Module, _name: str, _part: Any) -> None:
         if threading.get_ident() != self.thread:
             return
         self.parts += 1
         if self.parts > self.most_parts:
-            what = f"of more than {self.most_parts:,} modules and tensors"
-            raise ZooError(f"its config.json describes a network {what}, far more than its weights", CHANGED)
+            raise _too_large(f"of more than {self.most_parts:,} modules and tensors, far more than its weights")
         self._check_time()
 
     def _check_time(self) -> None:
         if time.thread_time() > self.end:
-            raise ZooError(
-                f"its config.json describes a network that takes more than {SECONDS:.0f} s to build", CHANGED
-            )
+            raise _too_large(f"that takes more than {SECONDS:.0f} s to build")
+
+
+def _too_large(what: str) -> ZooError:
+    return ZooError(f"its config.json describes a network {what}", CHANGED)

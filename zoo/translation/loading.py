@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from zoo.build import build_method
+from zoo.checkpoints.entries import shown
 from zoo.compute.options import pick_device
 from zoo.contracts import Method
 from zoo.errors import UsageError, ZooError
@@ -19,8 +20,6 @@ from zoo.translation.bounds import Bounded, check_numbers
 from zoo.translation.translator import Translator
 from zoo.version import DISTRIBUTION
 
-_LONGEST = 500
-"""Characters of a stranger's text that an error shows."""
 DTYPES = {name: getattr(torch, name) for name in ("float32", "float16", "bfloat16", "float64")}
 
 
@@ -36,103 +35,90 @@ def load(
     """Return the translator of trained weights, ready to translate.
 
     Args:
-        source: a name of the catalogue (`zoo list weights`), a folder that `zoo bench` or `zoo convert` left, or
+        source: a name of the catalogue (`zoo list weights`), a folder that `zoo bench` or `zoo convert` wrote, or
             `org/repo[@revision]` on the Hugging Face Hub, also as `hf://org/repo` or as the address of its page. Weights of the
-            catalogue and full commits are pinned: once they are cached, they load without a request. A branch is looked up each
-            time.
-        device: `auto` (CUDA where there is one), `cpu`, `cuda`, `cuda:1`, ...
-        dtype: what the networks compute in, e.g. `bfloat16`; None: as the weights were stored.
-        offline: True looks only into the cache; None does as `$HF_HUB_OFFLINE` says.
-        cache_dir: where files from the Hub are kept; by default where huggingface_hub keeps them.
-        token: for private and gated repositories; None is the one that you are logged in with, False none.
+            catalogue and full commits are pinned: cached ones load without a request. A branch is looked up each time.
+        device: `auto` (CUDA if available), `cpu`, `cuda`, `cuda:1`, ...
+        dtype: of the networks, e.g. `bfloat16`; None: that of the file.
+        offline: True uses only the cache; None: as `$HF_HUB_OFFLINE`.
+        cache_dir: folder for files from the Hub; by default the cache of huggingface_hub.
+        token: for private and gated repositories; None is that of your login, False none.
 
     Raises:
-        UsageError: there is no such model, it is not published, closed to you or not cached while offline, or a plugin that it
+        UsageError: there is no such model, it is not published, not accessible or not cached while offline, or a plugin that it
             needs is not installed.
-        ZooError: it cannot be fetched, or its files are damaged or do not fit together.
+        ZooError: the download failed, or its files are damaged or do not match.
     """
-    place, kind = pick_device(device), pick_dtype(dtype)
+    target, floats = pick_device(device), pick_dtype(dtype)
     located = locate(source, Access(offline=offline, cache_dir=cache_dir, token=token))
     config = read_config(located.folder, located.file)
     require_parts(config, located)
     method = _built(config, located)
     load_weights(located.folder, method, located.file)
-    translator = Translator(method, config, card=read_card(located.folder)).to(place, kind).requires_grad_(False)
+    translator = Translator(method, config, card=read_card(located.folder)).to(target, floats).requires_grad_(False)
     method.train(method.test_mode == "train")
     return translator
 
 
 def pick_dtype(name: str | torch.dtype | None) -> torch.dtype | None:
-    """Return a floating-point type by its name; None stays None.
+    """Return a floating-point type by its name; None for None.
 
     Raises:
         UsageError: networks do not compute in it.
     """
-    kind = DTYPES.get(name) if isinstance(name, str) else name
-    if kind in (None, *DTYPES.values()) and (name is None) == (kind is None):
-        return kind
-    raise UsageError(f"networks do not compute in {name}", f"Type one of {', '.join(DTYPES)}")
+    dtype = DTYPES.get(name) if isinstance(name, str) else name
+    if name is not None and dtype not in DTYPES.values():
+        raise UsageError(f"networks do not compute in {name}", f"Use one of {', '.join(DTYPES)}")
+    return dtype
 
 
 def require_parts(config: ModelConfig, located: Located) -> None:
-    """Refuse a model whose parts no installed plugin brings.
+    """Refuse a model with parts that no installed plugin has.
 
     Raises:
         UsageError: the message names the part, its distribution and the version that the weights were made with.
     """
     plugins = {plugin.name: plugin for plugin in get_registry().plugins}
-    recipe = config.recipe
-    parts = {"method": recipe.method, "generator": recipe.generator}
+    parts = {"method": config.recipe.method, "generator": config.recipe.generator}
     for kind, part in parts.items():
         if part is None:
             continue
         name, _, component = part.name.partition("/")
-        made_by = config.plugins.get(kind, {})
-        wanted = _requirement(made_by)
-        needs = f"the model in `{located.folder}` needs {kind} {_plain(part.name)}{f' of {wanted}' if wanted else ''}"
+        package = _requirement(config.plugins.get(kind, {}))
+        needs = f"the model in `{located.folder}` needs {kind} {shown(part.name)}{f' of {package}' if package else ''}"
         plugin = plugins.get(name)
         if plugin is None:
-            fix = (
-                f"If you trust it, type: pip install {wanted}"
-                if wanted
-                else "Ask who published the model for its plugin"
-            )
-            raise UsageError(f"{needs}, and no plugin {_plain(name)!r} is installed", fix)
+            fix = f"If you trust it, run: pip install {package}" if package else "Ask the publisher for its plugin"
+            raise UsageError(f"{needs}, and no plugin {shown(name)!r} is installed", fix)
         if plugin.status != "ok":
-            raise UsageError(
-                f"{needs}, and plugin {plugin.name} is left out: {plugin.why}", f"Type: zoo plugins --why {plugin.name}"
-            )
-        if not any(row.kind == kind and row.name == component for row in plugin.components):
-            fix = f"Type: pip install {wanted}" if wanted else f"Type: pip install -U {plugin.distribution}"
+            reason = f"{needs}, and plugin {plugin.name} is left out: {plugin.why}"
+            raise UsageError(reason, f"Run: zoo plugins --why {plugin.name}")
+        if not any((row.kind, row.name) == (kind, component) for row in plugin.components):
+            fix = f"Run: pip install {package or f'-U {plugin.distribution}'}"
             raise UsageError(f"{needs}, and {plugin.distribution} {plugin.version} has none of that name", fix)
 
 
 def _requirement(made_by: dict[str, str]) -> str:
-    """Return `distribution==version` where both are what they should be: the text may come from a stranger."""
+    """Return `distribution==version`, without what is malformed: the text may come from a downloaded file."""
     distribution, version = made_by.get("distribution", ""), made_by.get("version", "")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", distribution):
         return ""
     return f"{distribution}=={version}" if re.fullmatch(r"[0-9][0-9A-Za-z.+!-]*", version) else distribution
 
 
-def _plain(text: str) -> str:
-    """Return a stranger's text, cut off, without what a terminal would act on."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:_LONGEST])
-
-
 def _built(config: ModelConfig, located: Located) -> Method:
-    """Build the networks; a config that describes far more than the file holds is refused before memory is filled."""
+    """Build the networks; a config for networks much larger than the weights is refused before memory is filled."""
     weights = located.folder / located.file
     bounds = Bounded(size=weights.stat().st_size, tensors=count_tensors(weights))
     try:
         check_numbers(config.recipe)
-        with torch.random.fork_rng(), bounds:  # the initial weights are about to be replaced
+        with torch.random.fork_rng(), bounds:  # initial weights are random
             return build_method(config.recipe, config.dataset, torch.Generator(), training=False)
     except ZooError as error:
-        raise type(error)(f"`{located.folder}` cannot be loaded: {_plain(error.message)}", error.fix) from error
-    except Exception as error:  # whatever a plugin's constructor makes of a config that was changed
+        raise type(error)(f"`{located.folder}` cannot be loaded: {shown(error.message)}", error.fix) from error
+    except Exception as error:  # a plugin's constructor may raise anything for a config that was changed
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ZooError(
-            f"`{located.folder / CONFIG_FILE}` describes a network that cannot be built: {_plain(reason)}",
+            f"`{located.folder / CONFIG_FILE}` describes a network that cannot be built: {shown(reason)}",
             f"It was changed or written by another version of {DISTRIBUTION}",
         ) from error

@@ -1,4 +1,4 @@
-"""From what networks draw to what users keep: one channel, 8-bit, 16-bit or float, and degrees Celsius."""
+"""Thermal images for users: one channel of 8-bit or 16-bit levels or floats, and degrees Celsius."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from zoo.data.images import one_channel, read_thermal
 from zoo.errors import DataError, UsageError
 from zoo.files import write_atomically
 from zoo.layers.pixels import TOP, Bits, from_levels, to_celsius, to_levels
-from zoo.translation.inputs import RANGE_SLACK, Picture, given_path
+from zoo.translation.inputs import RANGE_SLACK, Picture, require_path
 
 Depth = Literal[8, 16, "float"]
-"""Levels of a thermal image: 0 to 255, 0 to 65535, or floats in [-1, 1]; the ends are the same temperatures in all three."""
+"""Values of a thermal image: 0 to 255, 0 to 65535, or floats in [-1, 1]; the ends of all three are the same temperatures."""
 
 _BITS: dict[torch.dtype, Bits] = {torch.uint8: 8, torch.uint16: 16}
 
@@ -37,13 +37,13 @@ def levels(thermal: Tensor, depth: Depth) -> Tensor:
     return to_levels(thermal, depth)
 
 
-def like(thermal: Tensor, image: Picture, depth: Depth | None) -> Image.Image | NDArray[Any] | Tensor:
-    """Return thermal images [N, 1, H, W] in [-1, 1] as what the visible ones were: picture, array or tensor.
+def like_input(thermal: Tensor, image: Picture, depth: Depth | None) -> Image.Image | NDArray[Any] | Tensor:
+    """Return thermal images [N, 1, H, W] in [-1, 1] as the type of the visible ones: picture, array or tensor.
 
     Args:
         thermal: float; N is 1 unless `image` is a tensor.
-        image: what the user handed in; a file gives a picture.
-        depth: None gives floats for a tensor, 8 bits for all else.
+        image: the input of the user; for a file a picture is returned.
+        depth: None: floats for a tensor, else 8 bits.
 
     Raises:
         UsageError: there is no such depth.
@@ -59,8 +59,8 @@ def celsius(thermal: Picture, thermal_range: tuple[float, float]) -> NDArray[np.
     """Return the degrees Celsius of every pixel of a thermal image of any depth, linear over the thermal range.
 
     Args:
-        thermal: a file, a PIL image (`L`, `I;16` or `F`) or an array [H, W] or [H, W, 1], giving a float32 array [H, W]; or a
-            tensor of any shape, giving a float32 tensor. uint8 counts to 255, uint16 to 65535, floats from -1 to 1.
+        thermal: a file, a PIL image (`L`, `I;16` or `F`) or an array [H, W] or [H, W, 1], for a float32 array [H, W]; or a tensor
+            of any shape, for a float32 tensor. The range is 0 to 255 for uint8, 0 to 65535 for uint16, -1 to 1 for floats.
         thermal_range: degrees at the lowest and the highest level.
 
     Raises:
@@ -69,7 +69,7 @@ def celsius(thermal: Picture, thermal_range: tuple[float, float]) -> NDArray[np.
     if isinstance(thermal, Tensor):
         return to_celsius(_signed(thermal), thermal_range).float()
     if isinstance(thermal, str | Path):
-        pixels = read_thermal(given_path(thermal, "the thermal image"))
+        pixels = read_thermal(require_path(thermal, "the thermal image"))
     elif isinstance(thermal, Image.Image):
         pixels = np.asarray(thermal.convert("I;16") if thermal.mode.startswith("I;16") else thermal)
     else:
@@ -79,7 +79,7 @@ def celsius(thermal: Picture, thermal_range: tuple[float, float]) -> NDArray[np.
 
 
 def write_pixels(pixels: NDArray[Any], path: Path) -> None:
-    """Write a thermal image [H, W] or [H, W, 1] as PNG, TIFF or NPY, by the path's ending; whole or not at all.
+    """Write a thermal image [H, W] or [H, W, 1] atomically as PNG, TIFF or NPY, by the path's ending.
 
     Raises:
         ZooError: the folder cannot be written or the disk is full.
@@ -100,5 +100,5 @@ def _signed(thermal: Tensor) -> Tensor:
     if not thermal.is_floating_point():
         raise DataError(f"thermal images are uint8, uint16 or float; this one is {str(thermal.dtype).split('.')[-1]}")
     if not bool((thermal.abs() <= 1 + RANGE_SLACK).all()):
-        raise DataError("thermal images of floats hold values in [-1, 1]; this one does not: is it in degrees already?")
+        raise DataError("thermal images of floats have values in [-1, 1]; this one has not: is it in degrees already?")
     return thermal if thermal.dtype == torch.float64 else thermal.float()

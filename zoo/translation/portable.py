@@ -1,4 +1,4 @@
-"""A translator as one function of tensors, ready for `torch.export`, and what a file of it says of itself."""
+"""A translator as one function of tensors, for `torch.export`, and the metadata of its file."""
 
 from __future__ import annotations
 
@@ -13,54 +13,49 @@ from zoo.composition import digest
 from zoo.contracts import Method
 from zoo.layers.pixels import grey
 from zoo.model_folder import inference_state
-from zoo.translation.inputs import told
+from zoo.translation.inputs import label_entries
 from zoo.translation.translator import Translator
 from zoo.version import __version__
 
 Inputs = dict[str, Tensor]
 Free = tuple[Literal["batch", "size"], ...]
-"""Sides of the images that an exported model leaves open."""
+"""Dynamic dimensions of an exported model."""
 
 
 class Portable(nn.Module):
-    """A translator as a function of tensors alone, each image by itself and the same every time.
+    """A translator as a deterministic function of tensors, in which images do not depend on each other.
 
-    forward(visible [N, 3, H, W] in [-1, 1], and where the model reads them labels [N, H, W] and temperatures [N, K] in
-    degrees Celsius, NaN for a class at its mean over the training set) -> thermal [N, 1, H, W] in [-1, 1].
+    forward(visible [N, 3, H, W] in [-1, 1], and if the model reads them labels [N, H, W] and temperatures [N, K] in degrees
+    Celsius, NaN for the mean of a class over the training set) -> thermal [N, 1, H, W] in [-1, 1].
     """
 
-    usual: Tensor
+    means: Tensor
     """Mean degrees Celsius of each class over the training set [K]."""
 
     def __init__(self, translator: Translator) -> None:
         super().__init__()
         data = translator.config.dataset
-        self.method = stilled(translator).cpu().float()
+        self.method = _deterministic(translator).cpu().float()
         self.thermal_range = data.thermal_range
         means = [data.class_temperatures.get(name, float("nan")) for name in data.classes]
-        self.register_buffer("usual", torch.tensor(means, dtype=torch.float32), persistent=False)
-        reads = set(translator.reads)
-        entries = {
-            "visible": True,
-            "labels": translator.reads_labels,
-            "temperatures": bool({"temperatures", "thermal_segmentation"} & reads),
-        }
-        self.reads = tuple(name for name, read in entries.items() if read)
+        self.register_buffer("means", torch.tensor(means, dtype=torch.float32), persistent=False)
+        labels, temperatures = ["labels"] * translator.reads_labels, ["temperatures"] * translator.reads_temperatures
+        self.reads = ("visible", *labels, *temperatures)
         """Names of the inputs."""
 
     def forward(self, visible: Tensor, labels: Tensor | None = None, temperatures: Tensor | None = None) -> Tensor:
         """Return the thermal images."""
         batch = {"visible": visible}
         if labels is not None:
-            given = self.usual if temperatures is None else torch.where(temperatures.isnan(), self.usual, temperatures)
-            batch |= told(labels, given, self.thermal_range)
+            given = self.means if temperatures is None else torch.where(temperatures.isnan(), self.means, temperatures)
+            batch |= label_entries(labels, given, self.thermal_range)
         return grey(self.method.translate(batch))
 
     def example(self, count: int, height: int, width: int, seed: int = 0) -> Inputs:
         """Return random inputs: noise, labels in blocks and temperatures within the range."""
         rng = torch.Generator().manual_seed(seed)
         inputs = {"visible": torch.rand(count, 3, height, width, generator=rng) * 2 - 1}
-        classes = len(self.usual)
+        classes = len(self.means)
         if "labels" in self.reads:
             blocks = torch.randint(classes, (count, -(-height // 8), -(-width // 8)), generator=rng)
             inputs["labels"] = blocks.repeat_interleave(8, 1).repeat_interleave(8, 2)[:, :height, :width].contiguous()
@@ -71,11 +66,11 @@ class Portable(nn.Module):
         return inputs
 
 
-def stilled(translator: Translator) -> Method:
-    """Return a copy of a translator's method in which dropout is off and every image has its own statistics.
+def _deterministic(translator: Translator) -> Method:
+    """Return a copy of a translator's method without dropout and with normalization statistics of each image.
 
-    A method whose `test_mode` is `train` keeps both on when it translates; for a single image the statistics of a batch
-    are those of the image, which instance norm takes in every mode.
+    A method with `test_mode` `train` uses dropout and the statistics of the batch; for a single image these are the statistics
+    of instance norm.
     """
     config, rng = translator.config, torch.Generator()
     with torch.random.fork_rng():
@@ -91,7 +86,7 @@ def stilled(translator: Translator) -> Method:
 
 
 def metadata(translator: Translator, module: Portable, *, name: str, side: int, free: Free) -> dict[str, str]:
-    """Return what a file says of itself: names, value ranges, sizes and where it comes from."""
+    """Return the metadata of a file: names, value ranges, sizes and origin."""
     config = translator.config
     count = "N" if "batch" in free else "1"
     height, width = ("H", "W") if "size" in free else (str(side), str(side))
@@ -109,12 +104,14 @@ def metadata(translator: Translator, module: Portable, *, name: str, side: int, 
         about["labels"] = f"int64 [{count}, {height}, {width}], class indices 0 to {classes - 1}"
         about["classes"] = json.dumps(translator.classes)
     if "temperatures" in module.reads:
-        about["temperatures"] = f"float32 [{count}, {classes}], degrees Celsius of each class; NaN is its usual one"
+        about["temperatures"] = (
+            f"float32 [{count}, {classes}], degrees Celsius of each class; NaN is its mean over the training set"
+        )
     if translator.thermal_range:
         about["thermal_range_celsius"] = json.dumps(translator.thermal_range)
     return about
 
 
 def least_side(translator: Translator) -> int:
-    """Return the least height and width in pixels that an exported model takes where it takes any."""
-    return max(translator.grid(1), 2)  # graphs take a side of one pixel for one that is broadcast
+    """Return the smallest dynamic height and width of an exported model, in pixels."""
+    return max(translator.grid(1), 2)  # graphs broadcast a side of one pixel

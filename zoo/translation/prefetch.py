@@ -1,4 +1,4 @@
-"""Work in threads beside the main one: what is read ahead of it, and what is written behind it."""
+"""Background threads: inputs are prefetched, and outputs wait in a write queue."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-HELD = 4
-"""Pieces of work that each thread may be ahead or behind by: what is read or drawn stays in memory for so long."""
+PENDING = 4
+"""Pending tasks per thread; a larger number needs more memory for their images."""
 
 
-def ahead(works: Iterable[Callable[[], T]], threads: int) -> Iterator[Future[T]]:
-    """Yield works in their order, each begun before its turn."""
+def prefetch(tasks: Iterable[Callable[[], T]], threads: int) -> Iterator[Future[T]]:
+    """Yield the futures of tasks in their order; later tasks run meanwhile."""
     pool = ThreadPoolExecutor(threads)
-    waiting: deque[Future[T]] = deque()
+    pending: deque[Future[T]] = deque()
     try:
-        for work in works:
-            waiting.append(pool.submit(work))
-            if len(waiting) > HELD * threads:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
+        for task in tasks:
+            pending.append(pool.submit(task))
+            if len(pending) > PENDING * threads:
+                yield pending.popleft()
+        while pending:
+            yield pending.popleft()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-class Behind(Generic[T]):
-    """Does works in the order in which they come; a context manager, which on an error drops those not yet begun."""
+class WriteQueue(Generic[T]):
+    """Runs tasks in the order in which they are put; a context manager, which after an error cancels those not started."""
 
     def __init__(self, threads: int) -> None:
-        self._pool, self._most = ThreadPoolExecutor(threads), HELD * threads
-        self._waiting: deque[Future[T]] = deque()
+        self._pool, self._limit = ThreadPoolExecutor(threads), PENDING * threads
+        self._pending: deque[Future[T]] = deque()
 
-    def put(self, work: Callable[[], T]) -> Iterator[T]:
-        """Hand in a work and yield the results of those that are done; waits while too many are not. Raises their errors."""
-        self._waiting.append(self._pool.submit(work))
-        while len(self._waiting) > self._most or (self._waiting and self._waiting[0].done()):
-            yield self._waiting.popleft().result()
+    def put(self, task: Callable[[], T]) -> Iterator[T]:
+        """Add a task and yield the results of finished ones; waits while the queue is full. Raises the errors of tasks."""
+        self._pending.append(self._pool.submit(task))
+        while len(self._pending) > self._limit or (self._pending and self._pending[0].done()):
+            yield self._pending.popleft().result()
 
-    def rest(self) -> Iterator[T]:
-        """Yield the results of all that are left. Raises their errors."""
-        while self._waiting:
-            yield self._waiting.popleft().result()
+    def join(self) -> Iterator[T]:
+        """Wait for all remaining tasks and yield their results. Raises their errors."""
+        while self._pending:
+            yield self._pending.popleft().result()
 
-    def finished(self) -> Iterator[T]:
-        """Yield the results of those that ended well after an error or an interruption; the others are dropped."""
-        for one in self._waiting:
-            if one.done() and not one.cancelled() and one.exception() is None:
-                yield one.result()
-        self._waiting.clear()
+    def completed(self) -> Iterator[T]:
+        """Yield the results of tasks that succeeded before an error or an interruption, and forget the others."""
+        pending, self._pending = self._pending, deque()
+        for future in pending:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                yield future.result()
 
-    def __enter__(self) -> Behind[T]:
+    def __enter__(self) -> WriteQueue[T]:
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -15,55 +15,57 @@ from numpy.typing import NDArray
 
 from zoo.errors import DataError, UsageError
 from zoo.files import beside, cannot_write
-from zoo.translation.prefetch import Behind, ahead
-from zoo.translation.streaming import Draw, Seen
+from zoo.translation.prefetch import WriteQueue, prefetch
+from zoo.translation.streaming import BatchTranslator, InputImage
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 QUALITY = "16"
-"""x264's constant rate factor, at which losses are hardly seen."""
+"""x264's constant rate factor, at which losses are hardly visible."""
 SLACK = 0.5
-"""Seconds that a video's last frame may come before the end that the file tells."""
+"""Seconds by which a video's last frame may end before the duration in the file's header."""
 
 
-def translate_video(draw: Draw, source: Path, target: Path, heard: Callable[[int, int], None]) -> int:
-    """Translate a video and return the number of its frames, each of which keeps its time; sound is left out.
+def translate_video(
+    translate: BatchTranslator, source: Path, target: Path, on_progress: Callable[[int, int], None]
+) -> int:
+    """Translate a video and return the number of its frames, which keep their times; sound is left out.
 
-    Decoding, drawing and encoding overlap. The target has its name when it is whole; if the source breaks off, it holds
-    the frames up to there.
+    Decoding, translation and encoding overlap. The target appears when it is complete; if the source ends too early, it has
+    the frames before that.
 
     Args:
-        draw: of 8 bits, or 16 for `.mkv`.
+        translate: of depth 8, or 16 for `.mkv`.
         source: a video file.
-        target: `.mp4`, which is H.264 and loses a little, or `.mkv`, FFV1, which loses nothing.
-        heard: called with the number of frames done and of all; 0 of all where the source does not tell.
+        target: `.mp4`, which is H.264 and lossy, or `.mkv`, which is FFV1 and lossless.
+        on_progress: called with the number of finished frames and of all; 0 of all if the source does not state it.
 
     Raises:
-        DataError: the source is no readable video, or breaks off.
+        DataError: the source is no readable video, or ends too early.
         UsageError: PyAV is not installed.
         ZooError: the target cannot be written.
     """
     av = _require_av()
     part = beside(target, target.suffix)
     done, fault = 0, None
-    with contextlib.ExitStack() as undo:
-        film = undo.enter_context(contextlib.closing(Film(source)))
+    with contextlib.ExitStack() as stack:
+        video = stack.enter_context(contextlib.closing(VideoReader(source)))
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            undo.callback(part.unlink, missing_ok=True)
-            with Writer(part, film, draw.depth) as writer, Behind[None](1) as encoding:
+            stack.callback(part.unlink, missing_ok=True)
+            with VideoWriter(part, video, translate.depth) as writer, WriteQueue[None](1) as queue:
                 try:
-                    for frames in _groups(film, draw):
-                        thermal = draw([seen for _, seen in frames])
-                        for (frame, _), image in zip(frames, thermal, strict=True):
-                            list(encoding.put(partial(writer.add, image, frame.pts)))
-                        done += len(frames)
-                        heard(done, film.stream.frames)
+                    for batch in _batches(video, translate):
+                        thermal = translate([image for _, image in batch])
+                        for (frame, _), pixels in zip(batch, thermal, strict=True):
+                            list(queue.put(partial(writer.add, pixels, frame.pts)))
+                        done += len(batch)
+                        on_progress(done, video.stream.frames)
                 except DataError as error:
                     fault = error
-                list(encoding.rest())
+                list(queue.join())
             if done:
                 part.replace(target)
         except OSError as error:
@@ -73,11 +75,11 @@ def translate_video(draw: Draw, source: Path, target: Path, heard: Callable[[int
     if fault and done:
         raise DataError(f"{fault}; the {done} frames before it are in `{target}`") from fault
     if fault or not done:
-        raise fault or DataError(f"video `{source}` holds no frame")
+        raise fault or DataError(f"video `{source}` has no frames")
     return done
 
 
-class Film:
+class VideoReader:
     """A video file that is read frame by frame.
 
     Raises:
@@ -86,7 +88,7 @@ class Film:
 
     stream: VideoStream
     rate: Fraction
-    """Frames a second, as far as the file tells."""
+    """Frames per second; an estimate if the header does not state it."""
     base: Fraction
     """Unit of the frames' times, in seconds."""
 
@@ -99,20 +101,20 @@ class Film:
             raise DataError(f"`{path}` is no readable video: {error.strerror}") from error
         if not self._container.streams.video:
             self.close()
-            raise DataError(f"`{path}` holds no video")
+            raise DataError(f"`{path}` has no video stream")
         self.stream = self._container.streams.video[0]
         self.stream.thread_type = "AUTO"
         self.rate = self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
         self.base = self.stream.time_base or 1 / self.rate
         self._frames = self._container.decode(self.stream)
-        self._seen = 0.0
-        self._size: tuple[int, ...] | None = None
+        self._end = 0.0
+        self._shape: tuple[int, ...] | None = None
 
-    def read(self) -> tuple[VideoFrame, Seen] | None:
+    def read(self) -> tuple[VideoFrame, InputImage] | None:
         """Return the next frame, upright; None after the last.
 
         Raises:
-            DataError: the video breaks off, or changes its size.
+            DataError: the video ends too early, or changes its size.
         """
         try:
             frame = next(self._frames, None)
@@ -120,41 +122,40 @@ class Film:
                 self._check_end()
                 return None
             if frame.pts is not None:
-                self._seen = float((frame.pts + (frame.duration or 0)) * self.base)
+                self._end = float((frame.pts + (frame.duration or 0)) * self.base)
             pixels = upright(frame.to_ndarray(format="rgb24"), frame.rotation)
         except self._error as error:
             raise DataError(f"video `{self.path}` breaks off: {error.strerror}") from error
-        if pixels.shape != (self._size or pixels.shape):
+        self._shape = self._shape or pixels.shape
+        if pixels.shape != self._shape:
             raise DataError(f"video `{self.path}` changes its size")
-        self._size = pixels.shape
-        return frame, Seen(visible=pixels)
+        return frame, InputImage(visible=pixels)
 
     def _check_end(self) -> None:
-        """Find out whether the frames go on for as long as the file says; half a file may end without an error."""
-        start = float((self.stream.start_time or 0) * self.base)
-        lasts = float((self.stream.duration or 0) * self.base)
-        if not lasts and len(self._container.streams) == 1:
-            lasts = (self._container.duration or 0) / 1_000_000
-        shown = self._seen - start
-        if lasts - shown > max(SLACK, 3 / float(self.rate)):
-            raise DataError(f"video `{self.path}` breaks off: it holds {shown:.1f} of {lasts:.1f} seconds")
+        """Compare the times of the frames with the duration in the header: a truncated file may end without an error."""
+        duration = float((self.stream.duration or 0) * self.base)
+        if not duration and len(self._container.streams) == 1:
+            duration = (self._container.duration or 0) / 1_000_000
+        found = self._end - float((self.stream.start_time or 0) * self.base)
+        if duration - found > max(SLACK, 3 / float(self.rate)):
+            raise DataError(f"video `{self.path}` breaks off: it holds {found:.1f} of {duration:.1f} seconds")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._container.close()
 
 
-class Writer:
-    """Encodes thermal images as a video; a context manager, at whose end the file is whole.
+class VideoWriter:
+    """Encodes thermal images as a video; a context manager, after which the file is complete.
 
     Args:
-        path: whose ending decides the format.
-        like: whose times and shape of pixels the frames have.
+        path: its ending decides the format.
+        source: its frame times and pixel aspect ratio are used.
         depth: of the images.
     """
 
-    def __init__(self, path: Path, like: Film, depth: object) -> None:
-        self._av, self._like = _require_av(), like
+    def __init__(self, path: Path, source: VideoReader, depth: object) -> None:
+        self._av, self._source = _require_av(), source
         self._file = self._av.open(path, "w")
         self._format = "gray16le" if depth == 16 else "gray"
         self._lossless = path.suffix.lower() == ".mkv"
@@ -162,27 +163,27 @@ class Writer:
         self._number = 0
 
     def add(self, image: NDArray[Any], pts: int | None) -> None:
-        """Encode an image [H, W]; without a time it comes as long after the one before as the video's rate says."""
-        stream = self._stream = self._stream or self._begin(*image.shape)
+        """Encode an image [H, W]; without a time it gets that of a constant frame rate."""
+        stream = self._stream = self._stream or self._add_stream(*image.shape)
         frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=self._format)
-        frame.time_base = self._like.base
-        frame.pts = round(self._number / self._like.rate / self._like.base) if pts is None else pts
+        frame.time_base = self._source.base
+        frame.pts = round(self._number / self._source.rate / self._source.base) if pts is None else pts
         self._number += 1
         self._file.mux(stream.encode(frame))
 
-    def _begin(self, height: int, width: int) -> VideoStream:
-        stream: VideoStream = self._file.add_stream("ffv1" if self._lossless else "libx264", rate=self._like.rate)
+    def _add_stream(self, height: int, width: int) -> VideoStream:
+        stream: VideoStream = self._file.add_stream("ffv1" if self._lossless else "libx264", rate=self._source.rate)
         stream.height, stream.width = height, width
-        # Colours at half the resolution, as every player wants them, take even sides.
-        usual = "yuv444p" if height % 2 or width % 2 else "yuv420p"
-        stream.pix_fmt = self._format if self._lossless else usual
+        # Many video players need colours at half the resolution, which requires even sides.
+        lossy = "yuv444p" if height % 2 or width % 2 else "yuv420p"
+        stream.pix_fmt = self._format if self._lossless else lossy
         stream.options = {} if self._lossless else {"crf": QUALITY}
-        stream.codec_context.time_base = self._like.base
-        if self._like.stream.sample_aspect_ratio:
-            stream.codec_context.sample_aspect_ratio = self._like.stream.sample_aspect_ratio
+        stream.codec_context.time_base = self._source.base
+        if self._source.stream.sample_aspect_ratio:
+            stream.codec_context.sample_aspect_ratio = self._source.stream.sample_aspect_ratio
         return stream
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> VideoWriter:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -197,30 +198,32 @@ def _require_av() -> Any:
     try:
         import av
     except ImportError:
-        raise UsageError("videos need PyAV", "Type: pip install 'thermal-zoo[video]'") from None
+        raise UsageError("videos need PyAV, which is not installed", "Run: pip install 'thermal-zoo[video]'") from None
     return av
 
 
 def upright(pixels: NDArray[Any], rotation: int) -> NDArray[Any]:
-    """Return a frame [H, W, ...] turned counterclockwise by degrees, as phones ask for; other than right angles are left."""
+    """Return a frame [H, W, ...] rotated counterclockwise by degrees, as its metadata states; only by multiples of 90."""
     return np.ascontiguousarray(np.rot90(pixels, rotation // 90)) if rotation % 90 == 0 else pixels
 
 
-def _groups(film: Film, draw: Draw) -> Iterator[list[tuple[VideoFrame, Seen]]]:
-    """Yield the frames in batches; those before a fault come before it is raised."""
-    group: list[tuple[VideoFrame, Seen]] = []
-    for reading in ahead(repeat(film.read), 1):
+def _batches(video: VideoReader, translate: BatchTranslator) -> Iterator[list[tuple[VideoFrame, InputImage]]]:
+    """Yield the frames in batches; those before an error are yielded before it is raised."""
+    batch: list[tuple[VideoFrame, InputImage]] = []
+    fault = None
+    for future in prefetch(repeat(video.read), 1):
         try:
-            read = reading.result()
-        except DataError:
-            if group:
-                yield group
-            raise
-        if read is None:
+            frame = future.result()
+        except DataError as error:
+            fault = error
             break
-        group.append(read)
-        if len(group) >= draw.most(read[1]):
-            yield group
-            group = []
-    if group:
-        yield group
+        if frame is None:
+            break
+        batch.append(frame)
+        if len(batch) >= translate.batch_size(frame[1]):
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+    if fault:
+        raise fault

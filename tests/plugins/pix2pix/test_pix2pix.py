@@ -201,5 +201,5 @@ def test_unpaired_data_and_sizes_between_are_refused(tmp_path, pairs) -> None:
         writer.add_thermal("test", "t", np.zeros((8, 8), np.uint8))
     with pytest.raises(RefusedError, match="needs aligned pairs"):
         zoo.compose(method="pix2pix", generator="resnet9", data=str(tmp_path / "set"))
-    with pytest.raises(RefusedError, match=r"multiples of 32 px, and 100 is not one\. Use --size 96"):
+    with pytest.raises(RefusedError, match=r"multiples of 32 px, and 100 is not one\. Use `size`=96"):
         zoo.compose(method="pix2pix", generator="unet_auto", data=str(pairs), size=100)

@@ -105,7 +105,7 @@ def test_cut_with_a_generator_without_taps_is_refused(pairs, monkeypatch):
     from zoo.plugins import Plugin
     from zoo.rows import Rows
 
-    resnet = registry.get_registry().find("generator", "resnet6").entry.component
+    resnet = registry.get_registry().find("generator", "resnet6").component
 
     class Tapless(type(resnet.config)):
         def contract(self) -> Contract:

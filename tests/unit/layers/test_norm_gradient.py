@@ -24,7 +24,7 @@ from zoo.build import build
 from zoo.hookspec import Component
 from zoo.layers.norm import InstanceNorm2d, guard_instance_norms, with_plain_gradient
 from zoo.plugins import Plugin
-from zoo.registry import Choice, Entry
+from zoo.registry import Choice
 
 Function = Callable[[Tensor], Tensor]
 EPS = 1e-5
@@ -224,6 +224,6 @@ def test_another_distributions_network_gets_right_gradients_when_zoo_builds_it(k
         kind=kind, name="other", target="other_network:OtherNetwork", config=OtherConfig(), summary="a network"
     )
     plugin = Plugin(name="other", distribution="other", version=version("thermal-zoo"), module="other_network")
-    network = build(Choice(entry=Entry(plugin=plugin, component=row), config=row.config)).double()
+    network = build(Choice(plugin=plugin, component=row, config=row.config)).double()
     x, incoming = noise((1, 5, 6, 7), 0), laid(noise((1, 5, 6, 7), 1), "channels_last")
     assert difference(gradient(network, x, incoming), gradient(written_out, x, incoming.clone())) < 1e-12

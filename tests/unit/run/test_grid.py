@@ -72,7 +72,7 @@ def _advised(generators: tuple[str, ...], metrics: tuple[str, ...], data: str, s
             choose_metrics(metrics, runs)
         except RefusedError as error:
             reasons = [str(error)]
-    sizes = {int(number) for reason in reasons for number in re.findall(r"--size (\d+)", reason)}
+    sizes = {int(number) for reason in reasons for number in re.findall(r"`size`=(\d+)", reason)}
     assert len(sizes) == bool(reasons)
     return sizes.pop() if sizes else None
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
 from zoo.hookspec import Component
 from zoo.plugins import Plugin
-from zoo.registry import Choice, Entry
+from zoo.registry import Choice
 from zoo.testing.failure import CheckError
 from zoo.testing.methods import learns
 
@@ -76,7 +76,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Choice:
     monkeypatch.setitem(sys.modules, "tiny_flow", module)
     row = Component(kind="method", name="flow", target="tiny_flow:Flow", config=FlowConfig(**options), summary="a flow")
     plugin = Plugin(name="flow", distribution="flow", version=version("thermal-zoo"), module="tiny_flow")
-    return Choice(entry=Entry(plugin=plugin, component=row), config=row.config)
+    return Choice(plugin=plugin, component=row, config=row.config)
 
 
 @pytest.mark.parametrize("skip", range(20))

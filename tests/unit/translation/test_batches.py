@@ -15,8 +15,8 @@ from zoo.errors import DataError
 def pix2pix(saved, pairs, tmp_path_factory):
     """A model with dropout and the statistics of a batch on."""
     folder = tmp_path_factory.mktemp("pix2pix")
-    asked = {"method": "pix2pix", "generator": "unet_auto:width=4", "discriminator": "patchgan:width=4"}
-    return zoo.load(saved(folder, str(pairs), **asked), device="cpu")
+    options = {"method": "pix2pix", "generator": "unet_auto:width=4", "discriminator": "patchgan:width=4"}
+    return zoo.load(saved(folder, str(pairs), **options), device="cpu")
 
 
 def noise(seed: int, width: int, height: int) -> np.ndarray:
@@ -59,7 +59,7 @@ def test_each_image_has_its_labels_and_temperatures(saved, tmp_path):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize(
-    "asked",
+    "options",
     [
         {"generator": "resnet6:width=4,blocks=1"},
         {"method": "layergan:channel_multiplier=0.03125,max_channels=8,latent=16", "discriminator": "stylegan2_gp"},
@@ -68,8 +68,8 @@ def test_each_image_has_its_labels_and_temperatures(saved, tmp_path):
     ],
     ids=["resnet", "layergan", "pix2pix", "thermalgan"],
 )
-def test_half_precision_takes_any_floats_and_gives_float32(saved, tmp_path, asked, dtype):
-    translator = zoo.load(saved(tmp_path, "scenes:train=2,test=2", **asked), device="cpu")
+def test_half_precision_takes_any_floats_and_gives_float32(saved, tmp_path, options, dtype):
+    translator = zoo.load(saved(tmp_path, "scenes:train=2,test=2", **options), device="cpu")
     visible = torch.rand(1, 3, 32, 32) * 2 - 1
     indices = torch.arange(32).remainder(len(translator.classes)).expand(1, 32, 32)
     labels = indices if translator.reads_labels else None

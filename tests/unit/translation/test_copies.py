@@ -12,16 +12,16 @@ import torch
 from torch.utils.data import DataLoader
 
 import zoo
-from zoo.translation.streaming import fast
+from zoo.translation.streaming import optimized
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
 SMALL = {"generator": "resnet6:width=4,blocks=1"}
-JUDGED = {"discriminator": "patchgan:width=4"}
+DISCRIMINATOR = {"discriminator": "patchgan:width=4"}
 METHODS = {
-    "cyclegan": SMALL | JUDGED,
-    "cut": {"method": "cut"} | SMALL | JUDGED,
-    "pix2pix": {"method": "pix2pix", "generator": "unet_auto:width=4"} | JUDGED,
-    "thermalgan": {"method": "thermalgan", "generator": "unet_auto:width=4"} | JUDGED,
+    "cyclegan": SMALL | DISCRIMINATOR,
+    "cut": {"method": "cut"} | SMALL | DISCRIMINATOR,
+    "pix2pix": {"method": "pix2pix", "generator": "unet_auto:width=4"} | DISCRIMINATOR,
+    "thermalgan": {"method": "thermalgan", "generator": "unet_auto:width=4"} | DISCRIMINATOR,
     "layergan": {"method": "layergan:channel_multiplier=0.03125,max_channels=8,latent=16"},
     "object_means": {"method": "object_means"},
     "histogram_matching": {"method": "histogram_matching"},
@@ -31,14 +31,14 @@ METHODS = {
 
 @pytest.fixture(scope="module", params=METHODS)
 def translator(request, saved, tmp_path_factory):
-    asked = METHODS[request.param]
-    loaded = zoo.load(saved(tmp_path_factory.mktemp("m"), "scenes:train=2,test=2", **asked), device="cpu")
+    options = METHODS[request.param]
+    loaded = zoo.load(saved(tmp_path_factory.mktemp("m"), "scenes:train=2,test=2", **options), device="cpu")
     if request.param == "histogram_matching":
         loaded.method.histogram += 1
     return loaded
 
 
-def drawn(translator, pixels=PIXELS):
+def translated(translator, pixels=PIXELS):
     labels = np.zeros(pixels.shape[:2], np.uint8) if translator.reads_labels else None
     return translator.translate(pixels, labels)
 
@@ -55,10 +55,10 @@ COPIES = [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one)),
 
 @pytest.mark.parametrize("way", COPIES, ids=["copy", "deepcopy", "pickle", "torch.save"])
 def test_a_copy_translates_the_same(translator, way):
-    fresh = drawn(way(translator))
-    expected = drawn(translator)
+    fresh = translated(way(translator))
+    expected = translated(translator)
     used = way(translator)
-    assert np.array_equal(fresh, expected) and np.array_equal(drawn(used), expected)
+    assert np.array_equal(fresh, expected) and np.array_equal(translated(used), expected)
     assert used.method.training == translator.method.training
     assert (used.config, used.reads, used.card) == (translator.config, translator.reads, translator.card)
 
@@ -66,17 +66,17 @@ def test_a_copy_translates_the_same(translator, way):
 def test_a_deep_copy_has_weights_of_its_own(saved, pairs, tmp_path):
     translator = zoo.load(saved(tmp_path, str(pairs), **SMALL), device="cpu")
     other = copy.deepcopy(translator)
-    before = drawn(translator)
+    before = translated(translator)
     for weight in other.parameters():
         weight.zero_()
-    assert np.array_equal(drawn(translator), before) and not np.array_equal(drawn(other), before)
+    assert np.array_equal(translated(translator), before) and not np.array_equal(translated(other), before)
 
 
-def test_a_copy_after_the_fast_ways_were_used(saved, pairs, tmp_path):
+def test_a_copy_of_an_optimized_translator(saved, pairs, tmp_path):
     translator = zoo.load(saved(tmp_path, str(pairs), **SMALL), device="cpu")
-    with fast(translator, None, "fp32"):
-        drawn(translator)
-    assert np.array_equal(drawn(pickle.loads(pickle.dumps(translator))), drawn(translator))
+    with optimized(translator, None, "fp32"):
+        translated(translator)
+    assert np.array_equal(translated(pickle.loads(pickle.dumps(translator))), translated(translator))
 
 
 def test_workers_of_a_spawned_loader_translate(saved, pairs, tmp_path):
@@ -86,4 +86,6 @@ def test_workers_of_a_spawned_loader_translate(saved, pairs, tmp_path):
         pictures, batch_size=2, num_workers=1, multiprocessing_context="spawn", collate_fn=translator.translate
     )
     thermal = [one for batch in loader for one in batch]
-    assert all(np.array_equal(one, drawn(translator, seen)) for one, seen in zip(thermal, pictures, strict=True))
+    assert all(
+        np.array_equal(one, translated(translator, picture)) for one, picture in zip(thermal, pictures, strict=True)
+    )

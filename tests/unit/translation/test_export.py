@@ -83,32 +83,32 @@ def test_an_exported_model_translates_as_the_translator_does_at_any_size(models,
     assert max(exported.differences.values()) < 1e-4
     rows, columns = 3 * translator.size_multiple + 32 - 32 % translator.size_multiple, translator.grid(40)
     rng = torch.Generator().manual_seed(5)
-    inputs, told = {"visible": torch.rand(3, 3, rows, columns, generator=rng) * 2 - 1}, {}
+    inputs, reason = {"visible": torch.rand(3, 3, rows, columns, generator=rng) * 2 - 1}, {}
     if translator.reads_labels:
         inputs["labels"] = torch.randint(len(translator.classes), (3, rows, columns), generator=rng)
         degrees = torch.full((3, len(translator.classes)), torch.nan)
         degrees[:, translator.classes.index("car")] = 31.0
         inputs["temperatures"] = degrees
-        told = {"labels": inputs["labels"], "temperatures": {"car": 31.0}}
-    expected = translator.translate(inputs["visible"], **told)
+        reason = {"labels": inputs["labels"], "temperatures": {"car": 31.0}}
+    expected = translator.translate(inputs["visible"], **reason)
     assert expected.std() > 1e-3
-    drawn = (run_onnx if kind == "onnx" else run_pt2)(exported, **{name: inputs[name] for name in exported.inputs})
-    assert drawn.shape == expected.shape
-    assert torch.allclose(drawn, expected, atol=1e-4)
+    thermal = (run_onnx if kind == "onnx" else run_pt2)(exported, **{name: inputs[name] for name in exported.inputs})
+    assert thermal.shape == expected.shape
+    assert torch.allclose(thermal, expected, atol=1e-4)
 
 
-def test_a_file_says_what_it_is(models):
+def test_a_file_has_metadata(models):
     import onnx
 
     translator = models("object_means")
     exported = export(translator, kind="onnx", name="means-scenes")
     model = onnx.load_from_string(exported.content)
-    said = {entry.key: entry.value for entry in model.metadata_props}
-    assert said["name"] == "means-scenes"
-    assert said["config_sha256"] == digest(translator.config)
-    assert "-1 is black, 1 is white" in said["visible"] and "-1 is the coldest" in said["thermal"]
-    assert json.loads(said["thermal_range_celsius"]) == list(translator.thermal_range)
-    assert json.loads(said["classes"]) == list(translator.classes)
+    about = {entry.key: entry.value for entry in model.metadata_props}
+    assert about["name"] == "means-scenes"
+    assert about["config_sha256"] == digest(translator.config)
+    assert "-1 is black, 1 is white" in about["visible"] and "-1 is the coldest" in about["thermal"]
+    assert json.loads(about["thermal_range_celsius"]) == list(translator.thermal_range)
+    assert json.loads(about["classes"]) == list(translator.classes)
     assert [entry.name for entry in model.graph.input] == ["visible", "labels", "temperatures"]
     assert [entry.name for entry in model.graph.output] == ["thermal"]
     extra = {"zoo.json": ""}
@@ -117,7 +117,7 @@ def test_a_file_says_what_it_is(models):
 
 
 @pytest.mark.parametrize("fixed", ["size", "batch"])
-def test_a_graph_that_fixes_a_side_is_exported_with_it_and_says_so(models, monkeypatch, fixed):
+def test_a_graph_with_a_fixed_dimension_is_exported_with_a_note(models, monkeypatch, fixed):
     traced = exporting._traced
 
     def trace(module, shape, grid, free):
@@ -128,17 +128,17 @@ def test_a_graph_that_fixes_a_side_is_exported_with_it_and_says_so(models, monke
     monkeypatch.setattr(exporting, "_traced", trace)
     exported = export(models("object_means"), kind="pt2", name="m")
     assert exported.free == (("batch",) if fixed == "size" else ())
-    what = "size of the images is" if fixed == "size" else "number and size of the images are"
+    what = "image size is" if fixed == "size" else "batch size and the image size are"
     assert exported.notes == (f"the {what} fixed, at 32x32 px: encoder x is built for images of 32x32 px",)
     count = "N" if fixed == "size" else "1"
     assert exported.inputs["visible"].startswith(f"float32 [{count}, 3, 32, 32]")
 
 
-def test_dropout_that_a_model_keeps_on_is_told(saved, pairs, tmp_path):
-    asked = {"method": "pix2pix", "generator": "unet_auto:width=2", "discriminator": "patchgan:width=4"}
-    translator = zoo.load(saved(tmp_path, str(pairs), size=64, **asked), device="cpu")
+def test_dropout_at_inference_is_noted(saved, pairs, tmp_path):
+    options = {"method": "pix2pix", "generator": "unet_auto:width=2", "discriminator": "patchgan:width=4"}
+    translator = zoo.load(saved(tmp_path, str(pairs), size=64, **options), device="cpu")
     exported = export(translator, kind="pt2", name="p")
-    assert any("dropout on" in note for note in exported.notes)
+    assert any("translates with dropout" in note for note in exported.notes)
     assert translator.method.training  # as before
 
 
@@ -154,8 +154,8 @@ def test_what_computes_outside_torch_cannot_be_exported(saved, pairs, tmp_path):
         export(translator, kind="pt2", name="m")
 
 
-def test_a_missing_package_and_a_wrong_size_are_told(models, monkeypatch):
-    with pytest.raises(UsageError, match=r"do not take images of 50 px\. Type: --size 64"):
+def test_a_missing_package_and_a_wrong_size_are_refused(models, monkeypatch):
+    with pytest.raises(UsageError, match=r"do not take images of 50 px\. Use `size`=64"):
         export(models("unet"), kind="pt2", name="m", size=50)
     monkeypatch.setattr(exporting, "find_spec", lambda name: None if name == "onnxscript" else name)
     with pytest.raises(UsageError, match=r"needs onnxscript, .* pip install 'thermal-zoo\[onnx\]'"):

@@ -57,14 +57,14 @@ def foreign(distribution: str, version: str) -> Edit:
 
 
 def test_a_part_that_is_not_installed_is_named_with_what_to_install(edited):
-    told = fails(edited(foreign("mynet-zoo", "1.2")))
-    assert "needs generator mynet/net of mynet-zoo==1.2, and no plugin 'mynet' is installed" in told
-    assert told.endswith("If you trust it, type: pip install mynet-zoo==1.2")
+    reason = fails(edited(foreign("mynet-zoo", "1.2")))
+    assert "needs generator mynet/net of mynet-zoo==1.2, and no plugin 'mynet' is installed" in reason
+    assert reason.endswith("If you trust it, run: pip install mynet-zoo==1.2")
 
 
 def test_what_a_config_calls_a_distribution_is_not_printed_unless_it_can_be_one(edited):
-    told = fails(edited(foreign("x; rm -rf ~", "1.2")))
-    assert "rm -rf" not in told and told.endswith("Ask who published the model for its plugin")
+    reason = fails(edited(foreign("x; rm -rf ~", "1.2")))
+    assert "rm -rf" not in reason and reason.endswith("Ask the publisher for its plugin")
     assert "pip install mynet-zoo" in fails(edited(foreign("mynet-zoo", "$(reboot)"))).partition("reboot")[0]
 
 
@@ -77,12 +77,12 @@ def test_control_characters_in_a_config_do_not_reach_the_terminal(edited):
 
 def test_a_plugin_that_is_left_out_or_too_old_is_named(edited, monkeypatch):
     folder = edited(foreign("mynet-zoo", "1.2"))
-    told = {
-        "failed": "plugin mynet is left out: ImportError: no torch. Type: zoo plugins --why mynet",
-        "ok": "and mynet-zoo 0.9 has none of that name. Type: pip install mynet-zoo==1.2",
+    reason = {
+        "failed": "plugin mynet is left out: ImportError: no torch. Run: zoo plugins --why mynet",
+        "ok": "and mynet-zoo 0.9 has none of that name. Run: pip install mynet-zoo==1.2",
     }
     registry = loading.get_registry()
-    for status, end in told.items():
+    for status, end in reason.items():
         why = "ImportError: no torch" if status == "failed" else ""
         other = Plugin(name="mynet", distribution="mynet-zoo", version="0.9", module="mynet", status=status, why=why)
 
@@ -94,7 +94,7 @@ def test_a_plugin_that_is_left_out_or_too_old_is_named(edited, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reason"),
     [
         ({"width": -1}, "it must be 1 or more"),
         ({"width": 4000}, "describes a network of more than 1.1 GB"),
@@ -108,28 +108,28 @@ def test_a_plugin_that_is_left_out_or_too_old_is_named(edited, monkeypatch):
         ({"norm": "\x1b[2J"}, "Invalid enum value"),
     ],
 )
-def test_a_config_with_impossible_options_is_refused_before_memory_is_taken(edited, options, told):
+def test_a_config_with_impossible_options_is_refused_before_memory_is_taken(edited, options, reason):
     def edit(config: dict[str, Any]) -> None:
         config["recipe"]["generator"]["config"].update(options)
 
     message = fails(edited(edit))
-    assert told in message and "edited" in message
+    assert reason in message and "edited" in message
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, '{"recipe": 1}', "\x00\xff"])
-def test_a_config_that_is_none_is_told(whole, tmp_path, text):
+def test_a_file_that_is_no_config_is_reported(whole, tmp_path, text):
     shutil.copytree(whole, tmp_path / "m")
     (tmp_path / "m" / "config.json").write_text(text, encoding="latin-1")
     assert "config.json` cannot be read: " in fails(tmp_path / "m")
 
 
-def test_a_file_in_place_of_a_folder_is_told(whole, tmp_path):
+def test_a_file_in_place_of_a_folder_is_refused(whole, tmp_path):
     assert fails(whole / "model.safetensors").endswith(f"Name the folder: {whole}")
     (tmp_path / "latest_net_G.pth").write_bytes(b"")
     assert fails(tmp_path / "latest_net_G.pth").endswith(f"Run: zoo convert {tmp_path / 'latest_net_G.pth'}")
 
 
-def test_a_model_computes_in_the_type_that_is_asked_for(whole):
+def test_a_model_computes_in_the_requested_type(whole):
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     plain = zoo.load(whole, device="cpu")
     assert plain.dtype == torch.float32
@@ -141,7 +141,7 @@ def test_a_model_computes_in_the_type_that_is_asked_for(whole):
         assert other.dtype == loading.pick_dtype(kind)
         assert np.abs(other.translate(pixels).astype(int) - expected).max() <= (1 if kind == "float64" else 12)
     for wrong in ("float12", "int8", torch.int64):
-        with pytest.raises(UsageError, match="Type one of float32, float16, bfloat16, float64"):
+        with pytest.raises(UsageError, match="Use one of float32, float16, bfloat16, float64"):
             zoo.load(whole, dtype=wrong)
 
 

@@ -1,4 +1,4 @@
-"""Reading ahead and writing behind: order, bounds, errors."""
+"""Prefetching and the write queue: order, limits, errors."""
 
 from __future__ import annotations
 
@@ -8,59 +8,59 @@ from itertools import repeat
 
 import pytest
 
-from zoo.translation.prefetch import HELD, Behind, ahead
+from zoo.translation.prefetch import PENDING, WriteQueue, prefetch
 
 
-def test_results_come_in_order_and_only_so_many_are_begun():
+def test_prefetched_results_come_in_order_and_few_tasks_are_pending():
     begun = []
 
     def work(number: int) -> int:
         begun.append(number)
         return number
 
-    results = ahead((partial(work, number) for number in range(100)), 2)
+    results = prefetch((partial(work, number) for number in range(100)), 2)
     assert [next(results).result() for _ in range(3)] == [0, 1, 2]
-    assert len(begun) <= 3 + 2 * HELD
+    assert len(begun) <= 3 + 2 * PENDING
     assert [future.result() for future in results] == list(range(3, 100))
 
 
 def test_an_endless_source_can_be_left():
     before = threading.active_count()
-    results = ahead(repeat(lambda: 1), 1)
+    results = prefetch(repeat(lambda: 1), 1)
     assert next(results).result() == 1
     results.close()
     assert threading.active_count() == before
 
 
-def test_what_is_written_behind_is_told_in_order_and_whole():
+def test_results_of_a_write_queue_come_in_order():
     slow = threading.Event()
-    with Behind[int](2) as behind:
-        done = list(behind.put(lambda: slow.wait(10) and 0))
-        done += [number for n in range(1, 5) for number in behind.put(lambda n=n: n)]
+    with WriteQueue[int](2) as queue:
+        done = list(queue.put(lambda: slow.wait(10) and 0))
+        done += [number for n in range(1, 5) for number in queue.put(lambda n=n: n)]
         assert done == []
         slow.set()
-        done += list(behind.rest())
+        done += list(queue.join())
     assert done == [0, 1, 2, 3, 4]
 
 
-def test_an_error_behind_is_raised_and_later_work_dropped():
+def test_an_error_of_a_task_is_raised_and_later_tasks_are_cancelled():
     written = []
-    with pytest.raises(OSError, match="full"), Behind[None](1) as behind:
+    with pytest.raises(OSError, match="full"), WriteQueue[None](1) as queue:
 
         def fail() -> None:
             raise OSError("full")
 
-        list(behind.put(fail))
+        list(queue.put(fail))
         for number in range(100):
-            list(behind.put(partial(written.append, number)))
+            list(queue.put(partial(written.append, number)))
     assert len(written) < 100
 
 
-def test_what_was_finished_before_an_error_is_told():
+def test_results_before_an_error_are_returned():
     def fail() -> int:
         raise OSError("full")
 
-    with pytest.raises(OSError, match="full"), Behind[int](1) as behind:
-        assert list(behind.put(lambda: 1)) in ([], [1])
-        list(behind.put(lambda: 2)) + list(behind.put(fail)) + list(behind.rest())
-    assert set(behind.finished()) <= {1, 2} and list(behind.finished()) == []
+    with pytest.raises(OSError, match="full"), WriteQueue[int](1) as queue:
+        assert list(queue.put(lambda: 1)) in ([], [1])
+        list(queue.put(lambda: 2)) + list(queue.put(fail)) + list(queue.join())
+    assert set(queue.completed()) <= {1, 2} and list(queue.completed()) == []

@@ -44,10 +44,10 @@ def test_tiles_that_differ_in_level_blend_without_a_step():
     def network(batch):
         return batch["visible"][:, :1] * 0 + next(calls) % 2
 
-    drawn = in_tiles(network, {"visible": torch.zeros(1, 3, 64, 400)}, tile=(64, 64))[0, 0, 32]
-    assert drawn.min() == 0 and drawn.max() == 1
+    blended = in_tiles(network, {"visible": torch.zeros(1, 3, 64, 400)}, tile=(64, 64))[0, 0, 32]
+    assert blended.min() == 0 and blended.max() == 1
     # A raised cosine over 8 of the 16 pixels that neighbours share rises by at most pi / 2 / 8 a pixel.
-    assert drawn.diff().abs().max() <= np.pi / 16 + 1e-6
+    assert blended.diff().abs().max() <= np.pi / 16 + 1e-6
 
 
 def test_a_translator_in_tiles_equals_the_whole_and_keeps_the_size(saved, pairs, tmp_path):
@@ -85,3 +85,14 @@ def test_a_tile_of_a_few_pixels_is_refused(saved, pairs, tmp_path):
     translator = zoo.load(saved(tmp_path, str(pairs), method="grey_copy"), device="cpu")
     with pytest.raises(UsageError, match="tile is 8; it must be 32 pixels or more"):
         translator.translate(torch.zeros(3, 40, 40), tile=8)
+
+
+def test_progress_counts_the_tiles_of_an_image_up_to_all(saved, pairs, tmp_path):
+    translator = zoo.load(saved(tmp_path, str(pairs), method="grey_copy"), device="cpu")
+    calls = []
+    translator.on_tile = lambda done, tiles: calls.append((done, tiles))
+    translator.translate(torch.zeros(3, 64, 176), tile=64)
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]  # starts at 0, 48, 96 and 112
+    calls.clear()
+    translator.translate(torch.zeros(3, 64, 176))
+    assert calls == []

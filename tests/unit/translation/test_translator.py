@@ -22,10 +22,10 @@ from zoo.sources import open_source
 from zoo.translation.inputs import pad_to
 
 
-def model(folder: Path, data: str, **asked: object) -> Path:
+def model(folder: Path, data: str, **options: object) -> Path:
     """Save a freshly initialised model as a bench would."""
     source = open_source(data, size=32)
-    recipe = zoo.compose(data=source, size=32, **asked)
+    recipe = zoo.compose(data=source, size=32, **options)
     torch.manual_seed(1)
     method = build_method(recipe, read_info(source.root), torch.Generator(), training=False)
     save_model(folder, method, ModelConfig(recipe=recipe, dataset=source.info, plugins=provenance(recipe)))
@@ -71,7 +71,7 @@ def test_files_pictures_arrays_and_tensors_agree(cyclegan, tmp_path):
 
 
 @pytest.mark.parametrize("picture", [np.zeros((4, 4)), np.zeros((4, 4, 3)), torch.zeros(4, 4), torch.zeros(1, 8, 8)])
-def test_arrays_and_tensors_of_another_shape_are_told(cyclegan, picture):
+def test_arrays_and_tensors_of_another_shape_are_refused(cyclegan, picture):
     with pytest.raises(DataError, match="to translate is"):
         zoo.load(cyclegan, device="cpu").translate(picture)
 
@@ -88,10 +88,10 @@ def test_pix2pix_keeps_its_dropout_and_still_repeats_itself(pairs, tmp_path):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_a_model_that_reads_labels_says_so_and_takes_temperatures(layergan):
+def test_a_model_that_reads_labels_requires_them_and_accepts_temperatures(layergan):
     translator = zoo.load(layergan, device="cpu")
     visible = np.full((32, 32, 3), 128, np.uint8)
-    with pytest.raises(UsageError, match=r"reads class labels .* --labels FILE; the indices are 0 sky"):
+    with pytest.raises(UsageError, match=r"and class labels, and got no labels. Pass `labels`; the indices are 0 sky"):
         translator.translate(visible)
     labels = np.zeros((32, 32), np.uint8)
     labels[:, :16] = translator.classes.index("car")
@@ -125,13 +125,13 @@ def test_missing_extra_and_misshapen_tensors_are_named(cyclegan, tmp_path):
         "extra is not part of the network": lambda tensors: tensors.update(extra=torch.zeros(1)),
         f"{name} has shape": lambda tensors: tensors.update({name: torch.zeros(2, 2)}),
     }
-    for told, edit in edits.items():
+    for reason, edit in edits.items():
         with pytest.raises(ZooError) as caught:
             zoo.load(change(cyclegan, tmp_path, edit))
-        assert told in str(caught.value)
+        assert reason in str(caught.value)
 
 
-def test_damaged_files_and_unknown_parts_are_told(cyclegan, tmp_path):
+def test_damaged_files_and_unknown_parts_are_reported(cyclegan, tmp_path):
     weights, config = (cyclegan / "model.safetensors").read_bytes(), (cyclegan / "config.json").read_bytes()
     (tmp_path / "config.json").write_bytes(config)
     (tmp_path / "model.safetensors").write_bytes(weights[:-10])
@@ -183,8 +183,8 @@ def test_what_a_model_does_not_read_is_refused(cyclegan, layergan):
 
 
 def test_temperatures_of_a_model_that_reads_labels_alone_are_refused(saved, tmp_path):
-    asked = {"method": "thermalgan:code=latent,encoder_width=4", "generator": "unet_auto:width=4"}
-    folder = saved(tmp_path, "scenes:train=2,test=2", discriminator="patchgan:width=4", **asked)
+    options = {"method": "thermalgan:code=latent,encoder_width=4", "generator": "unet_auto:width=4"}
+    folder = saved(tmp_path, "scenes:train=2,test=2", discriminator="patchgan:width=4", **options)
     translator = zoo.load(folder, device="cpu")
     assert translator.reads == ("visible", "labels")
     with pytest.raises(UsageError, match="reads the visible image and class labels, no temperatures"):
@@ -192,7 +192,7 @@ def test_temperatures_of_a_model_that_reads_labels_alone_are_refused(saved, tmp_
 
 
 @pytest.mark.parametrize(
-    ("labels", "told"),
+    ("labels", "reason"),
     [
         (np.full((32, 32), 0.5), "labels are integers"),
         (np.full((32, 32), np.nan, np.float32), "labels are integers"),
@@ -209,8 +209,8 @@ def test_temperatures_of_a_model_that_reads_labels_alone_are_refused(saved, tmp_
         ("", "the label image is an empty path"),
     ],
 )
-def test_labels_of_another_kind_are_refused(layergan, labels, told):
-    with pytest.raises(UsageError, match=told):
+def test_labels_of_another_kind_are_refused(layergan, labels, reason):
+    with pytest.raises(UsageError, match=reason):
         zoo.load(layergan, device="cpu").translate(np.zeros((32, 32, 3), np.uint8), labels)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import zoo
 from zoo.errors import DataError, UsageError, ZooError
-from zoo.translation.streaming import Draw
+from zoo.translation.streaming import BatchTranslator
 from zoo.translation.video import translate_video, upright
 
 av = pytest.importorskip("av")
@@ -26,7 +26,7 @@ def copier(saved, pairs, tmp_path_factory):
     return zoo.load(saved(tmp_path_factory.mktemp("copier"), str(pairs), method="grey_copy"), device="cpu")
 
 
-def film(path, *, size=(48, 32), times=TIMES, codec="ffv1", pixels="gray"):
+def write_video(path, *, size=(48, 32), times=TIMES, codec="ffv1", pixels="gray"):
     """Write a video of grey ramps that move; return its frames."""
     width, height = size
     frames = [np.add.outer(np.arange(height) * 2, np.arange(width) + 9 * n).astype(np.uint8) for n in range(len(times))]
@@ -42,26 +42,26 @@ def film(path, *, size=(48, 32), times=TIMES, codec="ffv1", pixels="gray"):
     return frames
 
 
-def shown(path, kind="gray"):
+def read_video(path, kind="gray"):
     """Return a video's frames and their times in seconds."""
     with av.open(path) as file:
         frames = list(file.decode(video=0))
     return [frame.to_ndarray(format=kind) for frame in frames], [frame.time for frame in frames]
 
 
-def draw(translator, **asked) -> Draw:
-    return Draw(translator, **({"temperatures": {}, "tile": None, "depth": 8, "batch": 3} | asked))
+def batcher_of(translator, **options) -> BatchTranslator:
+    return BatchTranslator(translator, **({"temperatures": {}, "tile": None, "depth": 8, "batch": 3} | options))
 
 
 @pytest.mark.parametrize(("depth", "kind", "unit"), [(8, "gray", 1), (16, "gray16le", 257)])
 def test_matroska_keeps_every_level_and_time(copier, tmp_path, depth, kind, unit):
-    frames = film(tmp_path / "in.mkv", size=(47, 33))
-    heard = []
+    frames = write_video(tmp_path / "in.mkv", size=(47, 33))
+    calls = []
     count = translate_video(
-        draw(copier, depth=depth), tmp_path / "in.mkv", tmp_path / "to" / "out.mkv", lambda *at: heard.append(at)
+        batcher_of(copier, depth=depth), tmp_path / "in.mkv", tmp_path / "to" / "out.mkv", lambda *at: calls.append(at)
     )
-    thermal, times = shown(tmp_path / "to" / "out.mkv", kind)
-    assert count == len(frames) == heard[-1][0]
+    thermal, times = read_video(tmp_path / "to" / "out.mkv", kind)
+    assert count == len(frames) == calls[-1][0]
     assert times == pytest.approx([pts / 1000 for pts in TIMES])
     for one, grey in zip(thermal, frames, strict=True):
         assert np.abs(one.astype(int) - grey.astype(int) * unit).max() <= unit
@@ -70,9 +70,9 @@ def test_matroska_keeps_every_level_and_time(copier, tmp_path, depth, kind, unit
 
 @pytest.mark.parametrize("size", [(48, 32), (47, 33)])
 def test_mp4_is_h264_of_the_same_size(copier, tmp_path, size):
-    frames = film(tmp_path / "in.mp4", size=size, codec="libx264", pixels="yuv444p")
-    translate_video(draw(copier), tmp_path / "in.mp4", tmp_path / "out.mp4", lambda *at: None)
-    thermal, times = shown(tmp_path / "out.mp4")
+    frames = write_video(tmp_path / "in.mp4", size=size, codec="libx264", pixels="yuv444p")
+    translate_video(batcher_of(copier), tmp_path / "in.mp4", tmp_path / "out.mp4", lambda *at: None)
+    thermal, times = read_video(tmp_path / "out.mp4")
     assert [one.shape for one in thermal] == [(size[1], size[0])] * len(frames)
     assert times == pytest.approx([pts / 1000 for pts in TIMES], abs=0.001)
     assert np.mean([np.abs(a.astype(int) - b) for a, b in zip(thermal, frames, strict=True)]) < 3
@@ -91,27 +91,27 @@ def test_half_a_video_leaves_its_frames_and_an_error(copier, tmp_path, ending):
     whole = (tmp_path / "in.mkv").read_bytes()
     (tmp_path / "half.mkv").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"breaks off: it holds .* of 6.0 seconds; the \d+ frames before it are in"):
-        translate_video(draw(copier), tmp_path / "half.mkv", tmp_path / f"out.{ending}", lambda *at: None)
-    frames, _ = shown(tmp_path / f"out.{ending}")
+        translate_video(batcher_of(copier), tmp_path / "half.mkv", tmp_path / f"out.{ending}", lambda *at: None)
+    frames, _ = read_video(tmp_path / f"out.{ending}")
     assert 10 < len(frames) < 60
 
 
-def test_what_is_no_video_is_told_and_leaves_nothing(copier, tmp_path):
-    (tmp_path / "text.mp4").write_text("no film")
+def test_a_file_that_is_no_video_is_reported_and_nothing_is_written(copier, tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(DataError, match=r"text\.mp4` is no readable video"):
-        translate_video(draw(copier), tmp_path / "text.mp4", tmp_path / "out.mp4", lambda *at: None)
-    film(tmp_path / "in.mkv")
+        translate_video(batcher_of(copier), tmp_path / "text.mp4", tmp_path / "out.mp4", lambda *at: None)
+    write_video(tmp_path / "in.mkv")
     (tmp_path / "file").touch()
     with pytest.raises(ZooError, match="cannot write"):
-        translate_video(draw(copier), tmp_path / "in.mkv", tmp_path / "file" / "out.mkv", lambda *at: None)
+        translate_video(batcher_of(copier), tmp_path / "in.mkv", tmp_path / "file" / "out.mkv", lambda *at: None)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "in.mkv", "text.mp4"]
 
 
-def test_without_pyav_the_command_to_install_it_is_told(copier, tmp_path, monkeypatch):
-    film(tmp_path / "in.mkv")
+def test_without_pyav_the_message_has_the_command_to_install_it(copier, tmp_path, monkeypatch):
+    write_video(tmp_path / "in.mkv")
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(UsageError, match=r"pip install 'thermal-zoo\[video\]'"):
-        translate_video(draw(copier), tmp_path / "in.mkv", tmp_path / "out.mkv", lambda *at: None)
+        translate_video(batcher_of(copier), tmp_path / "in.mkv", tmp_path / "out.mkv", lambda *at: None)
 
 
 def test_frames_are_turned_as_phones_ask():

@@ -106,7 +106,7 @@ def protocol_text(scores: Sequence[Score]) -> str:
 
 def paper(kind: str, name: str) -> str:
     """Return a component's paper; empty if its plugin is not installed."""
-    rows = [row.component.paper for row in get_registry().entries if row.kind == kind and row.full_name == name]
+    rows = [row.component.paper for row in get_registry().choices if row.kind == kind and row.full_name == name]
     return rows[0] if rows else ""
 
 
