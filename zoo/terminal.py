@@ -8,7 +8,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -56,10 +56,11 @@ class SafeStream(io.TextIOBase):
     Args:
         raw: the stream that it stands for.
         trusted: pass control characters, for the program's own bars and colours.
+        rewrite: applied to each text before it is escaped.
     """
 
-    def __init__(self, raw: TextIO, *, trusted: bool = False) -> None:
-        self.raw, self.trusted = raw, trusted
+    def __init__(self, raw: TextIO, *, trusted: bool = False, rewrite: Callable[[str], str] | None = None) -> None:
+        self.raw, self.trusted, self._rewrite = raw, trusted, rewrite
         self.failure: OSError | None = None
         """The first error of writing; everything after it is discarded."""
         self._at_start = True
@@ -67,7 +68,8 @@ class SafeStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write a text; an error is kept, not raised."""
-        shown = text if self.trusted else self._escaped(text)
+        shown = self._rewrite(text) if self._rewrite else text
+        shown = shown if self.trusted else self._escaped(shown)
         if self.failure is None and shown:
             with self._kept():
                 self.raw.write(_encodable(shown, self.raw))
@@ -125,11 +127,15 @@ class SafeStream(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def safe_streams() -> Iterator[SafeStream]:
-    """Put safe streams in the place of stdout and stderr, and yield that of stdout."""
+def safe_streams(rewrite: Callable[[str], str] | None = None) -> Iterator[SafeStream]:
+    """Replace stdout and stderr with safe streams, and yield that of stdout.
+
+    Args:
+        rewrite: applied to each message on stderr.
+    """
     _open_closed_descriptors()
     before = sys.stdout, sys.stderr
-    out, err = (SafeStream(stream or _nowhere()) for stream in before)
+    out, err = SafeStream(before[0] or _nowhere()), SafeStream(before[1] or _nowhere(), rewrite=rewrite)
     sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
     try:
         yield out

@@ -9,6 +9,7 @@ import typer
 
 from zoo.cli import weights
 from zoo.cli.completion import anything, kinds
+from zoo.cli.flags import with_flags
 from zoo.cli.output import print_json, print_table
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.hookspec import KINDS, RecipeConfig
@@ -263,7 +264,7 @@ def _parameters(choice: Choice) -> tuple[int | None, str]:
         with torch.device("meta"):
             return sum(parameter.numel() for parameter in build(choice).parameters()), ""
     except ZooError as error:
-        return None, str(error)
+        return None, with_flags(str(error))
 
 
 def _print_details(choice: Choice) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zoo.cli.flags import with_flags
 from zoo.cli.output import note, print_json
 from zoo.errors import UsageError, ZooError
 
@@ -92,7 +93,7 @@ def _publish_all(
                 # Called at once, in this turn of the loop.
                 outcome |= _interruptible(lambda: bring(prepare(run.folder, repo, license=license_)))  # noqa: B023
             except ZooError as error:
-                outcome |= {"state": "failed", "reason": str(error)}
+                outcome |= {"state": "failed", "reason": with_flags(str(error))}
         outcomes.append(outcome)
         if not as_json:
             typer.echo(_one_line(outcome))

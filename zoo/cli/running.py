@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from zoo.cli.flags import with_flags
 from zoo.errors import ZooError
 from zoo.files import cannot_write, environment_without_home
 from zoo.settings import ENVIRONMENT
@@ -24,7 +25,7 @@ def run(app: Callable[[], object]) -> int:
     at the end only, after the work is done; a reader who left (`| head`) is none.
     """
     os.environ.update(ENVIRONMENT | environment_without_home() | os.environ)  # before anything imports torch
-    with safe_streams() as out:
+    with safe_streams(with_flags) as out:
         return _written(out, _code(app))
 
 
@@ -46,7 +47,7 @@ def _code(app: Callable[[], object]) -> int:
 
 def _told(error: Exception) -> str:
     if isinstance(error, MemoryError):
-        return "the memory of this machine is used up. Use a smaller --size or --batch, or close other programs"
+        return "the memory of this machine is used up. Use a smaller `size` or `batch`, or close other programs"
     if isinstance(error, OSError) and error.filename is not None and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return str(cannot_write(error.filename, error))
     if isinstance(error, OSError) and error.filename is not None:
