@@ -44,11 +44,11 @@ steps steps-batches 35 cyclegan --size 256 --batch 4,16 --speed graph,fused@bf16
 steps steps-sizes 40 cyclegan pix2pix cut --size 128,512 --speed graph,fused@bf16 --seconds 2
 part tests-compiled 50 "$python" -m pytest tests/gpu -q -rA -k compiled
 if [ -n "$data" ]; then
-    cells=$(mktemp -d)
-    # The same cell in both precisions: what bf16 does to the scores, beside what it does to the time.
+    results=$(mktemp -d)
+    # The same run in both precisions: the effect of bf16 on the scores, and on the time.
     for precision in fp32 bf16; do
-        part "cell-$precision" 35 "$python" -m zoo bench --gen resnet9_cbam --disc patchgan_gn --data "$data" --size 128 \
-            --steps 1000 --device cuda --precision "$precision" --out "$cells" --json
+        part "run-$precision" 35 "$python" -m zoo bench --gen resnet9_cbam --disc patchgan_gn --data "$data" --size 128 \
+            --steps 1000 --device cuda --precision "$precision" --out "$results" --json
     done
-    rm -rf "$cells"
+    rm -rf "$results"
 fi

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# As `zoo bench` has it for its cells: threads that spin while they wait slow each other as soon as anything else runs.
+# As `zoo bench` sets it for its runs: threads that spin while they wait slow each other as soon as anything else runs.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
@@ -54,7 +54,7 @@ def parser(text: str) -> argparse.ArgumentParser:
 
 def compare(paths: Mapping[str, Callable[[], object]], device: torch.device, seconds: float) -> dict[str, Timing]:
     """Return the time of one call of every path, measured in turns for about so many seconds and at least three rounds."""
-    calls = 1 if device.type == "cpu" else 10  # a GPU works off several before it is asked for the time
+    calls = 1 if device.type == "cpu" else 10  # a GPU works off several before it is args for the time
     taken: dict[str, list[float]] = {name: [] for name in paths}
     busy: dict[str, list[float]] = {name: [] for name in paths}
     end = time.perf_counter() + seconds
@@ -79,7 +79,7 @@ def compare(paths: Mapping[str, Callable[[], object]], device: torch.device, sec
 
 
 def wait(device: torch.device) -> None:
-    """Wait for what the device was asked to do."""
+    """Wait for what the device was args to do."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

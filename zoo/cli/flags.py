@@ -13,14 +13,16 @@ import sys
 from collections.abc import Sequence
 
 _SAME = """
-    batch celsius classes compute data depth device epochs health jobs labels launcher method metrics offline org out port
-    precision preset private recipe retry seed seeds share size slurm space steps table temperature tile write
+    batch celsius classes compute data depth device disc epochs format gen health jobs labels launcher method metrics norm offline
+    org out part port precision preset private recipe retry seed seeds share size slurm space steps table temperature tile to
+    trace write
 """.split()  # noqa: SIM905 - a list would take a line a word
 FLAGS = {name: f"--{name}" for name in _SAME} | {
     "discriminator": "--disc",
     "dry_run": "--dry-run",
     "generator": "--gen",
     "gpus_per_run": "--gpus-per-run",
+    "no_plugin": "--no-plugin",
     "normalizer": "--norm",
     "processes": "--gpus-per-run",
     "speed": "--compute",

@@ -1,4 +1,4 @@
-"""`zoo`: the verbs, and what happens to an error. Verb modules import heavy libraries inside their functions only."""
+"""`zoo` and its verbs. Verb modules import heavy libraries inside their functions only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from zoo.cli import (
     export,
     inspect,
     new,
-    paths,
     publish,
     records,
     report,
@@ -39,7 +38,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # boxes would cost --help two thirds of its time
-    # Colour, so that names of files lose nothing in a pipe; zoo itself colours nothing, and codes are escaped (zoo.terminal).
+    # With color, click strips no codes from names of files in a pipe; zoo prints no color, and zoo.terminal escapes codes.
     context_settings={"help_option_names": ["-h", "--help"], "color": True},
 )
 
@@ -53,17 +52,18 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     context: typer.Context,
-    no_plugin: Annotated[list[str], typer.Option("--no-plugin", metavar="NAME", help="Leave this plugin out.")] = [],
+    no_plugin: Annotated[list[str], typer.Option("--no-plugin", metavar="NAME", help="Do not load this plugin.")] = [],
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     if no_plugin:
-        # The environment, because the cells of a bench are processes that must leave the same plugins out.
+        # In the environment, so that the processes of a bench leave the same plugins out.
         names = [os.environ.get("ZOO_PLUGINS", ""), *(f"-{name}" for name in no_plugin)]
         os.environ["ZOO_PLUGINS"] = ",".join(filter(None, names))
+    config.prepare(context.command)
     config.apply_settings(context)
-    paths.refuse_empty_paths(context.command)
 
 
 app.command("bench")(bench.bench)

@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import typer
 
 from zoo.terminal import can_show, console, one_line
+
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+"""The option of every command that prints data."""
 
 
 def print_json(value: Any) -> None:
