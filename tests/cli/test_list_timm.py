@@ -36,8 +36,8 @@ def test_a_pattern_with_a_dot_is_of_names_with_the_tags_of_their_weights() -> No
     ("words", "told"),
     [
         (("generator", "--timm", "convnextt*"), "Did you mean convnext_tiny"),
-        (("metric", "--timm", "*"), "Type: zoo list generator --timm"),
-        (("generator", "unet*", "--timm", "*"), "Type: zoo list generator --timm"),
+        (("metric", "--timm", "*"), "Run: zoo list generator --timm"),
+        (("generator", "unet*", "--timm", "*"), "Run: zoo list generator --timm"),
     ],
 )
 def test_wrong_patterns_are_told_what_to_type(words: tuple[str, ...], told: str) -> None:

@@ -124,12 +124,10 @@ def test_a_plugin_that_describes_itself(show, monkeypatch):
     from dataclasses import replace
 
     from zoo import plugins
-    from zoo.cli import catalog
+    from zoo.cli import plugin
 
-    told = [
-        replace(plugin, why=HOSTILE, trace=HOSTILE, version=HOSTILE, status="failed") for plugin in plugins.installed()
-    ]
-    monkeypatch.setattr(catalog, "installed", lambda: tuple(told))
+    told = [replace(one, why=HOSTILE, trace=HOSTILE, version=HOSTILE, status="failed") for one in plugins.installed()]
+    monkeypatch.setattr(plugin, "installed", lambda: tuple(told))
     assert SHOWN in show("plugins")
     assert SHOWN in show("plugins", "--why", told[0].name)
 
@@ -137,24 +135,24 @@ def test_a_plugin_that_describes_itself(show, monkeypatch):
 def test_what_is_logged(show, monkeypatch):
     import logging
 
-    from zoo.cli import catalog
+    from zoo.cli import plugin
     from zoo.errors import ZooError
 
     def listed() -> tuple[()]:
         logging.getLogger("stranger").error(HOSTILE)
         raise ZooError(HOSTILE)
 
-    monkeypatch.setattr(catalog, "installed", listed)
+    monkeypatch.setattr(plugin, "installed", listed)
     assert f"zoo: {SHOWN}" in show("plugins")
 
 
 def test_the_trace_of_an_unexpected_error(show, monkeypatch):
-    from zoo.cli import catalog
+    from zoo.cli import plugin
 
     def listed() -> tuple[()]:
         raise RuntimeError(HOSTILE)
 
-    monkeypatch.setattr(catalog, "installed", listed)
+    monkeypatch.setattr(plugin, "installed", listed)
     monkeypatch.setenv("ZOO_TRACEBACK", "1")
     assert f"RuntimeError: {SHOWN}" in show("plugins", unexpected=True)
 

@@ -11,7 +11,6 @@ import typer
 from zoo.cli import (
     bench,
     catalog,
-    check,
     compare,
     config,
     convert,
@@ -20,7 +19,7 @@ from zoo.cli import (
     doctor,
     export,
     inspect,
-    new,
+    plugin,
     publish,
     records,
     report,
@@ -67,7 +66,7 @@ def _options(
 
 
 app.command("bench")(bench.bench)
-app.command("check")(check.check)
+app.command("check")(plugin.check)
 app.command("compare")(compare.compare)
 app.command("config")(config.config)
 app.command("convert")(convert.convert)
@@ -78,8 +77,8 @@ app.command("export")(export.export)
 app.command("info")(catalog.info)
 app.command("inspect")(inspect.inspect)
 app.command("list")(catalog.list_)
-app.command("new")(new.new)
-app.command("plugins")(catalog.plugins)
+app.command("new")(plugin.new)
+app.command("plugins")(plugin.plugins)
 app.command("publish")(publish.publish)
 app.add_typer(records.app, name="records")
 app.command("report")(report.report)

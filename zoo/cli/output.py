@@ -100,6 +100,13 @@ def _fitted(
     return fitted
 
 
+def print_facts(facts: dict[str, str]) -> None:
+    """Print labels with their texts, a line each; empty texts are left out."""
+    for label, fact in facts.items():
+        if fact:
+            print(f"  {label:<11}{one_line(fact)}")
+
+
 def note(message: str) -> None:
     """Print a line for people on stderr."""
     print(message, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The catalogue of weights in `zoo list weights` and `zoo info NAME`. Imports neither torch nor, to list, the Hub's client."""
+"""Trained weights in `zoo list weights` and `zoo info NAME`. Imports no torch; listing does not import the Hub's client."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from zoo.cli.output import print_json, print_table
+from zoo.cli.output import print_facts, print_json, print_table
 from zoo.errors import UsageError, did_you_mean
 from zoo.terminal import one_line
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zoo.hub.remote import RemoteModel
 
 WEIGHTS = "weights"
-"""The word after `zoo list`."""
+"""The argument of `zoo list`."""
 
 
 def list_catalogue(pattern: str, *, as_json: bool) -> None:
@@ -30,38 +30,29 @@ def list_catalogue(pattern: str, *, as_json: bool) -> None:
     if as_json:
         return print_json([_row(entry) for entry in entries])
     if not entries:
-        known = [entry.name for entry in list_weights()]
-        raise UsageError(
-            f"no weights match {pattern!r}", did_you_mean(pattern.strip("*"), known) or "Type: zoo list weights"
-        )
+        hint = did_you_mean(pattern.strip("*"), names()) or "Run: zoo list weights"
+        raise UsageError(f"no weights match {pattern!r}", hint)
     rows = [(entry.name, entry.weights.dataset, entry.where, entry.weights.summary) for entry in entries]
     return print_table(("weights", "dataset", "where", "what it is"), rows)
 
 
 def show(name: str, *, as_json: bool) -> bool:
-    """Print weights of the catalogue, or a model on the Hub; return whether the name is one of either."""
+    """Print weights of the catalogue, or a model on the Hub; return whether there are any with this name."""
     from zoo.hub.catalog import find_weights
 
     if entry := find_weights(name):
-        if as_json:
-            print_json([_row(entry)])
-        else:
-            _print_entry(entry)
+        print_json([_row(entry)]) if as_json else _print_entry(entry)
         return True
-    if "/" not in name:
-        return False
     from zoo.hub.addresses import repository
+
+    pin = repository(name) if "/" in name else None
+    if pin is None:
+        return False
     from zoo.hub.download import Access
     from zoo.hub.remote import describe
 
-    pin = repository(name)
-    if pin is None:
-        return False
     model = describe(pin, Access())
-    if as_json:
-        print_json([model])
-    else:
-        _print_remote(model)
+    print_json([model]) if as_json else _print_remote(model)
     return True
 
 
@@ -101,7 +92,7 @@ def _print_entry(entry: Entry) -> None:
     weights = entry.weights
     published = bool(weights.repo or weights.folder)
     typer.echo(one_line(f"weights {weights.name} — {weights.summary}"))
-    _print_facts(
+    print_facts(
         {
             "from": f"{entry.plugin.distribution} {entry.plugin.version} (plugin {entry.plugin.name})",
             "where": entry.where,
@@ -123,7 +114,7 @@ def _print_remote(model: RemoteModel) -> None:
     closed = [word for word, holds in (("private", model.private), ("gated", model.gated)) if holds]
     typer.echo(one_line(f"{model.repo} — {model.architecture or 'not written by zoo'}"))
     counts = ", ".join(f"{count:,} {kind}" for kind, count in model.parameters.items())
-    _print_facts(
+    print_facts(
         {
             "commit": model.revision,
             "access": ", ".join(closed),
@@ -138,12 +129,6 @@ def _print_remote(model: RemoteModel) -> None:
             "load": f"zoo.load('{model.repo}@{model.revision}')",
         }
     )
-
-
-def _print_facts(facts: dict[str, str]) -> None:
-    for label, fact in facts.items():
-        if fact:
-            typer.echo(f"  {label:<11}{one_line(fact)}")
 
 
 def _megabytes(size: int) -> str:
