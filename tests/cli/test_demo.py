@@ -95,7 +95,7 @@ def test_a_taken_port_is_told(warm):
         process, address = start(warm, "--port", port)
         _, told = process.communicate(timeout=300)
     assert address == "" and process.returncode == 1
-    assert f"port {port} is taken. Type: --port N with another one" in told
+    assert f"port {port} is taken. Use another --port" in told
 
 
 def test_without_gradio_it_says_what_to_install(warm, tmp_path):
@@ -109,4 +109,4 @@ def test_without_gradio_it_says_what_to_install(warm, tmp_path):
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr == "zoo: the demo page needs gradio. Type: pip install 'thermal-zoo[demo]'\n"
+    assert done.stderr == "zoo: the demo page needs gradio. Run: pip install 'thermal-zoo[demo]'\n"

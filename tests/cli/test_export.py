@@ -43,7 +43,7 @@ def test_format_and_file_follow_from_each_other(tmp_path):
     assert choose("net", None, "pt2") == ("pt2", Path("net.pt2"))
     assert choose("net", Path("m.pt2"), None) == ("pt2", Path("m.pt2"))
     assert choose("net", tmp_path, None) == ("onnx", tmp_path / "net.onnx")
-    with pytest.raises(UsageError, match=r"format pt2 ends in .pt2, not in .onnx. Type: -o m.pt2"):
+    with pytest.raises(UsageError, match=r"format pt2 ends in .pt2, not in .onnx. Use -o m.pt2"):
         choose("net", Path("m.onnx"), "pt2")
-    with pytest.raises(UsageError, match=r"not in .pth. Type: -o m.onnx"):
+    with pytest.raises(UsageError, match=r"not in .pth. Use -o m.onnx"):
         choose("net", Path("m.pth"), None)

@@ -77,9 +77,9 @@ def test_without_o_the_thermal_image_lies_beside_the_visible_one(warm, photos):
 @pytest.mark.parametrize(
     ("words", "error", "told"),
     [
-        (["--celsius", "-o", "x.png"], UsageError, r"are written as .tif, .tiff or .npy, not as .png. Type: -o x.tif"),
-        (["--depth", "16", "-o", "x.jpg"], UsageError, r"not as .jpg. Type: -o x.png"),
-        (["--celsius", "--depth", "8"], UsageError, "degrees are floats, and --depth 8 asks for whole levels"),
+        (["--celsius", "-o", "x.png"], UsageError, r"are written as .tif, .tiff or .npy, not as .png. Use -o x.tif"),
+        (["--depth", "16", "-o", "x.jpg"], UsageError, r"not as .jpg. Use -o x.png"),
+        (["--celsius", "--depth", "8"], UsageError, "--celsius writes floats, and --depth 8 whole levels"),
         (["--tile", "3", "-o", "x.png"], UsageError, "tile is 3; it must be 32 pixels or more"),
     ],
 )
@@ -125,8 +125,8 @@ def test_a_video_becomes_a_video(warm, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--celsius"], "a video holds whole levels, not floats or degrees. Type --depth 16"),
-        (["--depth", "16", "-o", "x.mp4"], r"videos of this depth are written as .mkv, not as .mp4. Type: -o x.mkv"),
+        (["--celsius"], "a video holds whole levels, not floats or degrees. Use --depth 16"),
+        (["--depth", "16", "-o", "x.mp4"], r"videos of this depth are written as .mkv, not as .mp4. Use -o x.mkv"),
         (["-o", "x.avi"], r"written as .mp4 or .mkv, not as .avi"),
         (["-o", "drive.mkv"], "would overwrite"),
         (["--speed", "graph"], "is of trainings"),
@@ -177,7 +177,7 @@ def test_a_large_folder_says_at_once_what_is_done_and_is_listed_in_linear_time(t
 
 
 def test_progress_is_plain_lines_on_stderr_beside_the_json(warm, photos, monkeypatch):
-    monkeypatch.setattr(cli, "TELL_EVERY", 0.0)
+    monkeypatch.setattr(cli, "LOG_EVERY", 0.0)
     done = CliRunner().invoke(app, ["translate", str(photos), "--model", str(warm), "--json"], catch_exceptions=False)
     assert len(json.loads(done.stdout)) == 2
     lines = done.stderr.splitlines()

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from zoo.cli.output import Json, note, print_json
 
 if TYPE_CHECKING:
     from zoo.contracts import Dataset
     from zoo.data.check import Problem
     from zoo.data.layout import DatasetInfo, Health
 
-app = typer.Typer(help="Import datasets into zoo's layout, check them, and draw smaller ones.", no_args_is_help=True)
+app = typer.Typer(help="Import datasets into zoo's layout, check them, and sample smaller ones.", no_args_is_help=True)
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 HealthOption = Annotated[
-    bool, typer.Option("--health/--no-health", help="Measure registration, repeated and flat images; takes longer.")
+    bool, typer.Option("--health/--no-health", help="Check registration, repeated and flat images; takes longer.")
 ]
 
 _SHOWN = 10
@@ -27,13 +27,13 @@ _SHOWN = 10
 
 @app.command("import")
 def import_(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="Layout of the source; `zoo list dataset` shows all.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Layout of the source; zoo list dataset shows all.")],
     src: Annotated[Path, typer.Argument(metavar="SRC", help="Folder to import; it is only read.")],
-    dst: Annotated[Path, typer.Argument(metavar="DST", help="Folder to make.")],
+    dst: Annotated[Path, typer.Argument(metavar="DST", help="New folder.")],
     health: HealthOption = True,
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
-    """Bring a public dataset into zoo's layout; what cannot be used is left out and named."""
+    """Import a public dataset into zoo's layout; unusable images are left out and listed."""
     from rich.console import Console
 
     from zoo.data.names import plain
@@ -46,19 +46,15 @@ def import_(
             dataset, dst, src, progress=lambda done, out: status.update(f"importing: {done} written, {out} left out")
         )
     for item in info.left_out[:_SHOWN]:
-        print(f"left out {item.name}: {item.reason}", file=sys.stderr)
+        note(f"left out {item.name}: {item.reason}")
     if len(info.left_out) > _SHOWN:
-        print(
-            f"left out {len(info.left_out) - _SHOWN} more; {plain(f'{dst}')}/dataset.json names them all",
-            file=sys.stderr,
-        )
-    for note in info.notes:
-        print(f"note: {note}", file=sys.stderr)
+        note(f"left out {len(info.left_out) - _SHOWN} more; {plain(str(dst))}/dataset.json lists all of them")
+    for line in info.notes:
+        note(f"note: {line}")
     info = _with_health(dst, info) if health else info
     if as_json:
-        _print_json(info)
-        return
-    print(f"{plain(str(dst))}: {info.name}, {_counts(info)}, {len(info.left_out)} left out")
+        return print_json(info)
+    return print(f"{plain(str(dst))}: {info.name}, {_counts(info)}, {len(info.left_out)} left out")
 
 
 @app.command("check")
@@ -66,23 +62,25 @@ def check(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset folder.")],
     health: HealthOption = True,
     write: Annotated[
-        bool, typer.Option("--write", help="Put the health into dataset.json, from where tables take it.")
+        bool, typer.Option("--write", help="Store the result in dataset.json, from which tables read it.")
     ] = False,
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
-    """Decode every file of a dataset and name what is wrong; exits 1 if a training would be stopped."""
+    """Decode every file of a dataset and list its faults; exit 1 if training would stop at one of them."""
     from zoo.data.check import check as find_problems
     from zoo.data.health import write_health
     from zoo.data.names import plain
     from zoo.errors import DataError, UsageError
 
     if write and not health:
-        raise UsageError("--write stores the health, and --no-health does not measure it", "Leave one of them out")
+        raise UsageError(
+            "--write stores the result of the quality checks, and --no-health skips them", "Use one of them"
+        )
     _quiet()
     problems = find_problems(directory)
     found = None
     if health:
-        with suppress(DataError):  # the check has named why the folder cannot be read
+        with suppress(DataError):  # the problems say why the folder cannot be read
             found, warnings = _examine(directory)
             problems += warnings
     if write and found:
@@ -90,7 +88,7 @@ def check(
     count = Counter(problem.severity for problem in problems)
     if as_json:
         rows = [{"path": plain(str(p.path)), "what": plain(p.what), "severity": p.severity} for p in problems]
-        _print_json({"ok": not count["error"], "problems": rows, "health": found})
+        print_json({"ok": not count["error"], "problems": rows, "health": found})
     else:
         for problem in problems:
             print(f"{problem.severity}: {problem}")
@@ -99,10 +97,7 @@ def check(
         if found:
             print(f"health: {found.summary}")
             if not write:
-                print(
-                    "the health is not stored; --write puts it into dataset.json, from where tables take it",
-                    file=sys.stderr,
-                )
+                note("this result is not stored; use --write to store it in dataset.json, from which tables read it")
     if count["error"]:
         raise typer.Exit(1)
 
@@ -110,26 +105,25 @@ def check(
 @app.command("sample")
 def sample(
     src: Annotated[Path, typer.Argument(metavar="SRC", help="Dataset folder; it is only read.")],
-    dst: Annotated[Path, typer.Argument(metavar="DST", help="Folder to make.")],
-    train: Annotated[int, typer.Option(help="Training images to draw; the papers' 500.")] = 500,
-    test: Annotated[int, typer.Option(help="Test images to draw; the papers' 20.")] = 20,
-    seed: Annotated[int, typer.Option(help="Another seed draws other images.")] = 0,
+    dst: Annotated[Path, typer.Argument(metavar="DST", help="New folder.")],
+    train: Annotated[int, typer.Option(help="Number of training images; the papers use 500.")] = 500,
+    test: Annotated[int, typer.Option(help="Number of test images; the papers use 20.")] = 20,
+    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     health: HealthOption = True,
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
-    """Draw a smaller dataset from each split of a larger one; the same seed draws the same images everywhere."""
+    """Sample a smaller dataset from each split of a larger one; a seed gives the same images on every machine."""
     from zoo.data.draw import draw
 
     info = draw(src, dst, train=train, test=test, seed=seed)
     info = _with_health(dst, info) if health else info
     if as_json:
-        _print_json(info)
-        return
-    print(f"{dst}: {info.name}, {_counts(info)}, drawn with seed {seed}")
+        return print_json(info)
+    return print(f"{dst}: {info.name}, {_counts(info)}, sampled with seed {seed}")
 
 
 def _with_health(directory: Path, info: DatasetInfo) -> DatasetInfo:
-    """Measure a new dataset's health, write it down, and say on stderr what was found."""
+    """Check the quality of a new dataset, store the result, and print a line about faults on stderr."""
     from dataclasses import replace
 
     from zoo.data.health import write_health
@@ -137,7 +131,7 @@ def _with_health(directory: Path, info: DatasetInfo) -> DatasetInfo:
     health, problems = _examine(directory)
     write_health(directory, health)
     if problems:
-        print(f"health: {health.summary}; to see each, run: zoo data check {directory}", file=sys.stderr)
+        note(f"health: {health.summary}; to list them, run: zoo data check {directory}")
     return replace(info, health=health)
 
 
@@ -146,8 +140,8 @@ def _examine(directory: Path) -> tuple[Health, list[Problem]]:
 
     from zoo.data.health import examine
 
-    with Console(stderr=True).status("measuring health") as status:
-        return examine(directory, lambda done, of: status.update(f"measuring health: {done} of {of}"))
+    with Console(stderr=True).status("checking quality") as status:
+        return examine(directory, lambda done, of: status.update(f"checking quality: {done} of {of}"))
 
 
 def _counts(info: DatasetInfo) -> str:
@@ -156,7 +150,7 @@ def _counts(info: DatasetInfo) -> str:
 
 
 def _quiet() -> None:
-    """Keep Pillow's own warnings of damaged files off the terminal: what matters of them is reported."""
+    """Hide Pillow's own warnings about damaged files: the check reports the faults."""
     import warnings
 
     warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -169,14 +163,6 @@ def _importer(kind: str) -> Dataset:
 
     choice = get_registry().find("dataset", kind)
     if "source" not in choice.contract.needs:
-        raise UsageError(
-            f"dataset {choice.name} is made on the spot and imports nothing", f"Use it as it is: --data {kind}"
-        )
+        raise UsageError(f"dataset {choice.name} is generated and imports no folder", f"Use it directly: `data={kind}`")
     dataset: Dataset = build(choice)
     return dataset
-
-
-def _print_json(data: Any) -> None:
-    from zoo.cli.output import print_json
-
-    print_json(data)

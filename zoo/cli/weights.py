@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights"
 """The argument of `zoo list`."""
+MODEL_METAVAR = "NAME|RUN|ORG/REPO"
+MODEL_HELP = "Trained weights (zoo list weights), a run folder, or org/repo[@revision]."
+DEFAULT_MODEL = "pix2pix-scenes"
+"""Weights in zoo's own wheel."""
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Load weights from the cache only.")]
 
 
 def list_catalogue(pattern: str, *, as_json: bool) -> None:

@@ -9,8 +9,7 @@ from PIL import Image
 
 import zoo
 from zoo.demo import answers as answering
-from zoo.demo.answers import Answers
-from zoo.demo.examples import COUNT, can_be_made
+from zoo.demo.answers import COUNT, Answers, can_be_made
 from zoo.demo.picture import MAPS, coloured, legend, reading, scale_of
 from zoo.errors import ZooError
 
@@ -57,7 +56,7 @@ def test_a_pixel_reads_degrees_where_they_are_known_and_grey_levels_elsewhere(wa
     low, high = warm.thermal_range
     degrees = low + (0.5 + 1) / 2 * (high - low)
     assert f"<b>{degrees:.1f} °C</b> at x 1199, y 3" in reading(warm, THERMAL, (1199, 3))
-    assert "<b>grey level 191</b> at x 1199, y 3; these weights know no temperatures" in reading(
+    assert "<b>grey level 191</b> at x 1199, y 3; these weights were trained on uncalibrated data" in reading(
         grey, THERMAL, (1199, 3)
     )
     assert "Click a pixel" in reading(warm, THERMAL, None)
