@@ -16,6 +16,8 @@ from zoo.hookspec import KINDS, RecipeConfig
 from zoo.registry import Choice, Entry, get_registry
 
 LISTED = (*KINDS, weights.WEIGHTS)
+CONTRACT = ("size_multiple", "min_size", "reads", "uses")
+"""Fields of a contract that are printed as they are."""
 _TIMM = "zoo list generator --timm"
 
 
@@ -82,7 +84,7 @@ def info(
     ],
     as_json: Json = False,
 ) -> None:
-    """Show a component (options, contract, source) or trained weights (where they are, license, scores).
+    """Show a component or trained weights: options, contract, source; repository, license, scores.
 
     Examples: zoo info resnet9_cbam · zoo info patchgan:layers=4 · zoo info layergan-thermalworld
     """
@@ -153,16 +155,9 @@ def _details(choice: Choice) -> dict[str, Any]:
     return _row(choice.entry) | {
         "config": choice.config,
         "target": component.target,
-        "contract": {
-            "size_multiple": contract.size_multiple,
-            "min_size": contract.min_size,
-            "reads": contract.reads,
-            "offers": sorted(contract.offers),
-            "needs": sorted(contract.needs),
-            "promises": dict(contract.promises),
-            "uses": contract.uses,
-            "defaults": {kind: dict(values) for kind, values in contract.defaults.items()},
-        },
+        "contract": {name: getattr(contract, name) for name in CONTRACT}
+        | {"offers": sorted(contract.offers), "needs": sorted(contract.needs), "promises": dict(contract.promises)}
+        | {"defaults": {kind: dict(values) for kind, values in contract.defaults.items()}},
         "epochs": _epochs(choice),
         "paper": component.paper,
         "license": component.license,

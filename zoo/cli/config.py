@@ -33,9 +33,10 @@ PREFIX = "ZOO"
 
 
 def config(context: typer.Context, as_json: Json = False) -> None:
-    """Show the defaults in force: from zoo.toml (in this folder or the nearest one above, then your own) and the environment.
+    """Show the defaults that you have set, and where.
 
-    In a file, write [bench] and then data = "rs"; in the environment, ZOO_BENCH_DATA=rs. The command line overrides both.
+    They are read from zoo.toml (in this folder or the nearest one above, and in ~/.config/thermal-zoo) and the environment. In a
+    file, write [bench] and then data = "rs"; in the environment, ZOO_BENCH_DATA=rs. The command line overrides both.
 
     Example: zoo config
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zoo.data.check import Problem
     from zoo.data.layout import DatasetInfo, Health
 
-app = typer.Typer(help="Import datasets into zoo's layout, check them, and sample smaller ones.", no_args_is_help=True)
+app = typer.Typer(help="Import, check and sample datasets.", no_args_is_help=True)
 
 HealthOption = Annotated[
     bool, typer.Option("--health/--no-health", help="Check registration, repeated and flat images; takes longer.")
@@ -33,7 +33,10 @@ def import_(
     health: HealthOption = True,
     as_json: Json = False,
 ) -> None:
-    """Import a public dataset into zoo's layout; unusable images are left out and listed."""
+    """Import a public dataset into zoo's layout.
+
+    Unusable images are left out and listed.
+    """
     from rich.console import Console
 
     from zoo.data.names import plain
@@ -66,7 +69,10 @@ def check(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Decode every file of a dataset and list its faults; exit 1 if training would stop at one of them."""
+    """Decode every file of a dataset and list its faults.
+
+    The exit code is 1 if training would stop at one of them.
+    """
     from zoo.data.check import check as find_problems
     from zoo.data.health import write_health
     from zoo.data.names import plain
@@ -112,7 +118,10 @@ def sample(
     health: HealthOption = True,
     as_json: Json = False,
 ) -> None:
-    """Sample a smaller dataset from each split of a larger one; a seed gives the same images on every machine."""
+    """Sample a smaller dataset from each split of a larger one.
+
+    A seed gives the same images on every machine.
+    """
     from zoo.data.draw import draw
 
     info = draw(src, dst, train=train, test=test, seed=seed)

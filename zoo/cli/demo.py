@@ -35,7 +35,9 @@ def demo(
     offline: Offline = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --space, print the files as JSON.")] = False,
 ) -> None:
-    """Open a page that translates images: drop an image, see the thermal one, click a pixel to read its temperature.
+    """Open a page that translates images.
+
+    Drop an image, see the thermal one, and click a pixel to read its temperature.
 
     Examples: zoo demo · zoo demo results/RUN --port 8000 · zoo demo org/name --space my-space
     """

@@ -48,7 +48,9 @@ def doctor(
     network: Annotated[bool, typer.Option("--network/--no-network", help="Check that the Hub answers.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Check versions, devices, disk, plugins and the Hub; exit 1 if something is broken.
+    """Check versions, devices, disk, plugins and the Hub.
+
+    Each fault is shown with its fix; the exit code is then 1.
 
     Example: zoo doctor
     """

@@ -29,7 +29,9 @@ def export(
     offline: Offline = False,
     as_json: Json = False,
 ) -> None:
-    """Write weights as one file that runs without zoo, after comparing it with the original on random images.
+    """Write weights as one file that runs without zoo.
+
+    The file is first compared with the original on random images.
 
     Examples: zoo export results/RUN -o model.onnx · zoo export org/name --format pt2
     """

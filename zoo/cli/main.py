@@ -8,27 +8,24 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli import (
-    bench,
-    catalog,
-    compare,
-    config,
-    convert,
-    data,
-    demo,
-    doctor,
-    export,
-    inspect,
-    plugin,
-    publish,
-    records,
-    report,
-    table,
-    train,
-    translate,
-    worker,
-)
+from zoo.cli import data, records
+from zoo.cli.bench import bench
+from zoo.cli.catalog import info, list_
+from zoo.cli.compare import compare
+from zoo.cli.config import apply_settings, config, prepare
+from zoo.cli.convert import convert
+from zoo.cli.demo import demo
+from zoo.cli.doctor import doctor
+from zoo.cli.export import export
+from zoo.cli.inspect import inspect
+from zoo.cli.plugin import check, new, plugins
+from zoo.cli.publish import publish
+from zoo.cli.report import report
 from zoo.cli.running import run
+from zoo.cli.table import table
+from zoo.cli.train import train
+from zoo.cli.translate import translate
+from zoo.cli.worker import status, worker
 from zoo.version import DISTRIBUTION, __version__
 
 app = typer.Typer(
@@ -53,40 +50,22 @@ def _options(
     context: typer.Context,
     no_plugin: Annotated[list[str], typer.Option("--no-plugin", metavar="NAME", help="Do not load this plugin.")] = [],
     version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     if no_plugin:
         # In the environment, so that the processes of a bench leave the same plugins out.
         names = [os.environ.get("ZOO_PLUGINS", ""), *(f"-{name}" for name in no_plugin)]
         os.environ["ZOO_PLUGINS"] = ",".join(filter(None, names))
-    config.prepare(context.command)
-    config.apply_settings(context)
+    prepare(context.command)
+    apply_settings(context)
 
 
-app.command("bench")(bench.bench)
-app.command("check")(plugin.check)
-app.command("compare")(compare.compare)
-app.command("config")(config.config)
-app.command("convert")(convert.convert)
+VERBS = (bench, check, compare, config, convert, demo, doctor, export, info, inspect, list_, new, plugins, publish)
+for verb in (*VERBS, report, status, table, train, translate, worker):
+    app.command(verb.__name__.strip("_"))(verb)
 app.add_typer(data.app, name="data")
-app.command("demo")(demo.demo)
-app.command("doctor")(doctor.doctor)
-app.command("export")(export.export)
-app.command("info")(catalog.info)
-app.command("inspect")(inspect.inspect)
-app.command("list")(catalog.list_)
-app.command("new")(plugin.new)
-app.command("plugins")(plugin.plugins)
-app.command("publish")(publish.publish)
 app.add_typer(records.app, name="records")
-app.command("report")(report.report)
-app.command("status")(worker.status)
-app.command("table")(table.table)
-app.command("train")(train.train)
-app.command("translate")(translate.translate)
-app.command("worker")(worker.worker)
 
 
 def main() -> None:

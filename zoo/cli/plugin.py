@@ -54,7 +54,7 @@ def check(
     trace: Annotated[bool, typer.Option("--trace", help="Show the traceback of each failure.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Check that the components of a plugin satisfy the contracts of their kinds.
+    """Check components of a plugin against their contracts.
 
     Each failure names what was expected, what was found and what to change; the exit code is then 1.
 

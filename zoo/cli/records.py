@@ -14,7 +14,7 @@ from zoo.cli.output import Json, note, print_json
 if TYPE_CHECKING:
     from zoo.report.records.check import Fault
 
-app = typer.Typer(help="Check records, import somebody else's, and explain their fields.", no_args_is_help=True)
+app = typer.Typer(help="Check, import and explain records of runs.", no_args_is_help=True)
 
 
 @app.command("check")
@@ -22,7 +22,9 @@ def check(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Results folder, or any folder of records.")],
     as_json: Json = False,
 ) -> None:
-    """Check the schema, keys, means, intervals and counts of every record under a folder; exit 1 if there is a fault.
+    """Check every record under a folder.
+
+    The schema, keys, means, intervals and counts are checked; the exit code is 1 if there is a fault.
 
     Example: zoo records check results
     """
@@ -47,9 +49,10 @@ def import_(
     name: Annotated[str, typer.Option(help="Name of the source in the notes. [default: the name of SRC]")] = "",
     as_json: Json = False,
 ) -> None:
-    """Copy checked records into a results folder, with weights, pictures and plans of tables; nothing is overwritten.
+    """Copy checked records into a results folder.
 
-    zoo table, zoo compare, zoo report and zoo bench then use these runs like your own.
+    Weights, pictures and plans of tables are copied too; nothing is overwritten. zoo table, zoo compare, zoo report and zoo bench
+    then use these runs like your own.
 
     Example: zoo records import lab/results --name "the lab's H100"
     """

@@ -72,7 +72,7 @@ def translate(
     offline: Offline = False,
     as_json: Json = False,
 ) -> None:
-    """Translate visible images to one-channel thermal images of the same size.
+    """Translate visible images to thermal images of the same size.
 
     Examples:
     zoo translate street.jpg ·

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -70,28 +71,14 @@ def names() -> list[str]:
 
 
 def _row(entry: Entry) -> dict[str, Any]:
-    weights = entry.weights
-    return {
-        "kind": WEIGHTS,
-        "name": weights.name,
-        "summary": weights.summary,
-        "published": bool(weights.repo or weights.folder),
-        "dataset": weights.dataset,
-        "recipe": weights.recipe,
-        "repo": weights.repo,
-        "revision": weights.revision,
-        "folder": weights.folder,
-        "file": weights.file,
-        "sha256": weights.sha256,
-        "size": weights.size,
-        "license": weights.license,
-        "scores": dict(weights.scores),
-        "train": weights.train,
-        "publish": entry.publish,
-        "plugin": entry.plugin.name,
-        "distribution": entry.plugin.distribution,
-        "version": entry.plugin.version,
-    }
+    row = {field.name: getattr(entry.weights, field.name) for field in fields(entry.weights)}
+    row |= {"scores": dict(entry.weights.scores)}
+    row |= {"kind": WEIGHTS, "published": bool(entry.weights.repo or entry.weights.folder), "publish": entry.publish}
+    return (
+        row
+        | {name: getattr(entry.plugin, name) for name in ("distribution", "version")}
+        | {"plugin": entry.plugin.name}
+    )
 
 
 def _print_entry(entry: Entry) -> None:

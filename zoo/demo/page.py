@@ -60,20 +60,14 @@ def build_page(translator: Translator, name: str) -> Page:
         image, labels, _ = inputs
         translate = _with_errors(answers.translate)
         answer = {"fn": translate, "inputs": [*inputs, *view], "outputs": [thermal, mark, *outputs]}
+        private, quick = {"api_visibility": "private"}, {"api_visibility": "private", "show_progress": "hidden"}
         run.click(**answer, api_name="translate")
-        image.input(**answer, api_visibility="private")
-        labels.upload(**answer, api_visibility="private")
-        shown = another.click(
-            _with_errors(answers.example),
-            [count],
-            [count, image, labels],
-            api_visibility="private",
-            show_progress="hidden",
-        )
-        shown.then(**answer, api_visibility="private")
-        outputs[0].select(click, [thermal, *view], [mark, *outputs], api_visibility="private", show_progress="hidden")
+        image.input(**answer, **private)
+        labels.upload(**answer, **private)
+        another.click(_with_errors(answers.example), [count], [count, image, labels], **quick).then(**answer, **private)
+        outputs[0].select(click, [thermal, *view], [mark, *outputs], **quick)
         for control in view:
-            control.input(answers.view, [thermal, mark, *view], outputs, api_visibility="private")
+            control.input(answers.view, [thermal, mark, *view], outputs, **private)
     return page
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
 from zoo.layers.pixels import level_of
 
@@ -48,9 +49,7 @@ def coloured(thermal: Thermal, colours: str, scale: Scale, mark: Mark | None = N
     times = enlargement(thermal)
     rows, columns = (np.minimum(np.arange(round(side * times)) / times, side - 1).astype(int) for side in thermal.shape)
     pixels: NDArray[np.uint8] = painted[rows[:, None], columns]
-    if mark is not None:
-        _draw_cross(pixels, *(int((place + 0.5) * times) for place in mark))
-    return pixels
+    return pixels if mark is None else _with_cross(pixels, *(int((place + 0.5) * times) for place in mark))
 
 
 def legend(translator: Translator, colours: str, scale: Scale) -> str:
@@ -86,16 +85,14 @@ def value_text(translator: Translator, value: float) -> str:
     return f"grey level {level_of(value)}"
 
 
-def _draw_cross(pixels: NDArray[np.uint8], x: int, y: int) -> None:
-    """Draw four white strokes with black rims around a pixel, which does not change."""
+def _with_cross(pixels: NDArray[np.uint8], x: int, y: int) -> NDArray[np.uint8]:
+    """Return a picture with four white strokes with black rims around a pixel, which does not change."""
+    image = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(image)
     unit = max(1, round(max(pixels.shape[:2]) / 200))
-    for rim, colour in ((1, 0), (0, 255)):
-        thick, near, far = unit // 2 + rim, unit + 2 - rim, 4 * unit + 2 + rim
+    for color, rim in (("black", 1), ("white", 0)):
+        near, far, half = unit + 1 - rim, 4 * unit + 2 + rim, unit // 2 + rim
         for first, last in ((-far, -near), (near, far)):
-            pixels[_span(y, -thick, thick), _span(x, first, last)] = colour
-            pixels[_span(y, first, last), _span(x, -thick, thick)] = colour
-
-
-def _span(centre: int, first: int, last: int) -> slice:
-    """Return the slice from `first` to `last` relative to a center, cut at the edge of the image."""
-    return slice(max(0, centre + first), max(0, centre + last + 1))
+            draw.rectangle((x + first, y - half, x + last, y + half), fill=color)
+            draw.rectangle((x - half, y + first, x + half, y + last), fill=color)
+    return np.asarray(image)

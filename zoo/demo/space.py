@@ -6,7 +6,6 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from zoo.data.publish import NewFolder
 from zoo.errors import UsageError
@@ -99,33 +98,31 @@ def requirements(config: ModelConfig, source: Source) -> list[str]:
     """Return the pinned distributions of zoo, of the weights and of the plugins of the model."""
     brought = {DISTRIBUTION: __version__, source.distribution: source.version}
     here = {plugin.name: plugin for plugin in installed()}
-    for part in config.plugins.values():
-        plugin = here.get(part.get("plugin", ""))
-        if plugin:
-            brought[plugin.distribution] = plugin.version
+    needed = [here[part["plugin"]] for part in config.plugins.values() if part.get("plugin") in here]
+    brought |= {plugin.distribution: plugin.version for plugin in needed}
     extras = {DISTRIBUTION: "[demo]"}
     return [f"{name}{extras.get(name, '')}=={version}" for name, version in brought.items()]
 
 
 def front_matter(title: str, name: str, gradio_version: str, source: Source, license_name: str) -> str:
     """Return the YAML that the Hub reads at the head of a Space's README."""
-    import yaml
+    from huggingface_hub import SpaceCardData
 
-    about: dict[str, Any] = {
-        "title": title,
-        "emoji": "🌡️",
-        "colorFrom": "purple",
-        "colorTo": "yellow",
-        "sdk": "gradio",
-        "sdk_version": gradio_version,
-        "python_version": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "app_file": "app.py",
-        "pinned": False,
-        "short_description": f"Thermal images from photographs with {name}"[:SHORT],
-    }
-    about |= {"models": [source.repo]} if source.repo else {}
-    about |= {"license": license_name} if license_name else {}
-    return f"---\n{yaml.safe_dump(about, sort_keys=False, allow_unicode=True)}---\n"
+    card = SpaceCardData(
+        title=title,
+        emoji="🌡️",
+        colorFrom="purple",
+        colorTo="yellow",
+        sdk="gradio",
+        sdk_version=gradio_version,
+        python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
+        app_file="app.py",
+        pinned=False,
+        short_description=f"Thermal images from photographs with {name}"[:SHORT],
+        models=[source.repo] if source.repo else None,
+        license=license_name or None,
+    )
+    return f"---\n{card.to_yaml()}\n---\n"
 
 
 def plain(text: str) -> str:
@@ -134,14 +131,12 @@ def plain(text: str) -> str:
 
 
 def _text(name: str, source: Source) -> str:
+    origin = f"The weights come with `{source.distribution}` {source.version}."
     if source.repo:
-        origin = (
-            f"The weights are [{source.repo}](https://huggingface.co/{source.repo}), at commit `{source.load[-40:]}`."
-        )
+        address = f"https://huggingface.co/{source.repo}"
+        origin = f"The weights are [{source.repo}]({address}), at commit `{source.load.rpartition('@')[2]}`."
     elif source.copied:
         origin = f"The weights are in `{WEIGHTS_DIR}/`."
-    else:
-        origin = f"The weights come with `{source.distribution}` {source.version}."
     return (
         f"# {name}: visible to thermal\n\n"
         "Drop a photograph: the page predicts how it looks to a thermal camera, and shows the value of any pixel. "

@@ -7,7 +7,6 @@ import re
 import shutil
 import sys
 from dataclasses import dataclass
-from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
@@ -128,9 +127,6 @@ def _require_free(name: str, kind: str) -> None:
 
 def _templates(kind: str) -> dict[str, str]:
     """Return the templates of a kind by their path in the new package."""
-    found: dict[str, str] = {}
-    for part in ("common", kind):
-        root = Path(str(files("zoo.scaffold") / "templates" / part))
-        for path in root.rglob(f"*{_SUFFIX}"):
-            found[path.relative_to(root).as_posix()] = path.read_text(encoding="utf-8")
-    return found
+    roots = [Path(__file__).with_name("templates") / part for part in ("common", kind)]
+    files = [(root, path) for root in roots for path in root.rglob(f"*{_SUFFIX}")]
+    return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for root, path in files}
