@@ -77,7 +77,9 @@ def main() -> None:
     options.add_argument("systems", nargs="*", default=["cyclegan"])
     options.add_argument("--size", default="128", type=harness.numbers)
     options.add_argument("--batch", default="1", type=harness.numbers)
-    options.add_argument("--speed", help="paths beside plain, apart by /; @bf16 for another precision")
+    options.add_argument(
+        "--compute", help="compute options to compare with plain, separated by /; @bf16 for another precision"
+    )
     options.add_argument("--steps", type=int, default=LONG, help="length of the training that auto chooses for")
     args = options.parse_args()
     rows: list[dict[str, Any]] = []
@@ -96,7 +98,7 @@ def _rows(args: argparse.Namespace, system: str, size: int, batch: int) -> Itera
     try:
         recipe = _recipe(system, size, batch)
         usual = "plain@tf32/auto/auto@bf16" if device.type == "cuda" else "auto"
-        for words in ("plain", *(args.speed or usual).split("/")):
+        for words in ("plain", *(args.compute or usual).split("/")):
             path = Path(recipe, words, args.steps, device)
             paths[f"{path.speed} {path.precision}"] = path
         memory = {name: harness.working_bytes(path.warm, device) for name, path in paths.items()}

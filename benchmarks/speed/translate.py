@@ -34,7 +34,9 @@ def main() -> None:
     options.add_argument("generators", nargs="*", default=["resnet9"])
     options.add_argument("--size", default="256", type=harness.numbers)
     options.add_argument("--batch", default="1,4", type=harness.numbers)
-    options.add_argument("--speed", help="paths beside plain, apart by /; @bf16 for another precision")
+    options.add_argument(
+        "--compute", help="compute options to compare with plain, separated by /; @bf16 for another precision"
+    )
     args = options.parse_args()
     rows: list[dict[str, Any]] = []
     for generator in args.generators:
@@ -52,7 +54,7 @@ def _rows(args: argparse.Namespace, generator: str, size: int, batch: int) -> li
     x = torch.rand(batch, 3, size, size, device=device) * 2 - 1
     try:
         with ExitStack() as undo, torch.inference_mode():
-            paths = dict(_path(generator, words, x) for words in ("plain", *(args.speed or usual).split("/")))
+            paths = dict(_path(generator, words, x) for words in ("plain", *(args.compute or usual).split("/")))
             for precision in ("fp32", "bf16") if has_bf16(device) else ("fp32",):
                 paths[f"zoo translate {precision}"] = _stream(generator, size, batch, device, precision, undo)
             flops = harness.flops(paths["plain fp32"])

@@ -79,10 +79,10 @@ def test_a_file_name_in_a_folder_of_images(show, results, tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / f"{NAME}.png").write_bytes(b"none")
     Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / "images" / f"good{NAME}.png")
-    told = show("translate", "images", "--model", str(results / "run"), "-o", "out")
-    assert f"{SHOWN}.png` cannot be decoded" in told and f"out/good{SHOWN}.png" in told
-    told = show("translate", "images", "--model", str(results / "run"), "-o", "out", "--json")
-    (pair,) = json.loads(told[: told.rindex("]") + 1].partition("\nzoo:")[0])
+    shown = show("translate", "images", "--model", str(results / "run"), "-o", "out")
+    assert f"{SHOWN}.png` cannot be decoded" in shown and f"out/good{SHOWN}.png" in shown
+    shown = show("translate", "images", "--model", str(results / "run"), "-o", "out", "--json")
+    (pair,) = json.loads(shown[: shown.rindex("]") + 1].partition("\nzoo:")[0])
     assert Path(pair["visible"]).name == f"good{NAME}.png"
 
 
@@ -126,10 +126,10 @@ def test_a_plugin_that_describes_itself(show, monkeypatch):
     from zoo import plugins
     from zoo.cli import plugin
 
-    told = [replace(one, why=HOSTILE, trace=HOSTILE, version=HOSTILE, status="failed") for one in plugins.installed()]
-    monkeypatch.setattr(plugin, "installed", lambda: tuple(told))
+    shown = [replace(one, why=HOSTILE, trace=HOSTILE, version=HOSTILE, status="failed") for one in plugins.installed()]
+    monkeypatch.setattr(plugin, "installed", lambda: tuple(shown))
     assert SHOWN in show("plugins")
-    assert SHOWN in show("plugins", "--why", told[0].name)
+    assert SHOWN in show("plugins", "--why", shown[0].name)
 
 
 def test_what_is_logged(show, monkeypatch):

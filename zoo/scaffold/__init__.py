@@ -64,7 +64,7 @@ def new_plugin(name: str, kind: str, folder: Path) -> list[Path]:
     """
     _require_usable(name, kind)
     if folder.exists():
-        raise UsageError(f"`{folder}` exists already", "Use another folder: -o DIR")
+        raise UsageError(f"`{folder}` exists already", "Use another `out`")
     _require_free(name, kind)
     text = _TEXTS[kind]
     values = {

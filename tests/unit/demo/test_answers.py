@@ -68,13 +68,13 @@ def test_a_visit_translates_and_reads_the_pixel_under_the_click(warm):
     answers = Answers(warm)
     image = Image.new("RGB", (40, 30), "black")
     image.putpixel((12, 7), (255, 255, 255))
-    thermal, mark, picture, scale, told = answers.translate(image, None, None, "Grey", False)
-    assert mark is None and "Click a pixel" in told and "°C" in scale
+    thermal, mark, picture, scale, shown = answers.translate(image, None, None, "Grey", False)
+    assert mark is None and "Click a pixel" in shown and "°C" in scale
     assert picture.shape == (768, 1024, 3)  # small images are enlarged
     white = np.argwhere(picture.all(2))
     assert set(map(tuple, white // 25.6 // 1)) == {(7, 12)}
-    mark, _, _, told = answers.click(thermal, "Grey", False, white[0][::-1])
-    assert mark == (12, 7) and f"{warm.thermal_range[1]:.1f} °C</b> at x 12, y 7" in told
+    mark, _, _, shown = answers.click(thermal, "Grey", False, white[0][::-1])
+    assert mark == (12, 7) and f"{warm.thermal_range[1]:.1f} °C</b> at x 12, y 7" in shown
     assert answers.click(thermal, "Grey", False, [1024.0, 768.0])[0] == (39, 29)
     assert answers.click(None, "Grey", False, [3.0, 3.0])[0] is None
     assert answers.translate(None, None, None, "Grey", False)[:3] == (None, None, None)
