@@ -98,7 +98,7 @@ class SafeStream(io.TextIOBase):
     @property
     def rich_proxied_file(self) -> TextIO:
         """The stream for control codes of rich."""
-        return cast(TextIO, SafeStream(self.raw, trusted=True))
+        return cast(TextIO, SafeStream(self.raw, trusted=True, rewrite=self._rewrite))
 
     @property
     def encoding(self) -> str:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""How long set metrics take on stored features, beside the classic program's root of the product of covariances.
+"""The time of set metrics on stored features, compared with the classic program's root of the product of covariances.
 
 python benchmarks/speed/fid.py
 """

@@ -1,7 +1,7 @@
 """What the speed benchmarks share: interleaved timing, the machine's own ceiling, and a report as text and JSON.
 
 Paths that are compared run in turns, A B C A B C, in one process: another program on the machine slows all of them alike. The
-median is what is compared; the best time says what the machine can do undisturbed, and the processor time is hardly disturbed by
+median is what is compared; the best time shows the undisturbed machine, and the processor time is hardly disturbed by
 others at all.
 """
 
@@ -100,7 +100,7 @@ def working_bytes(work: Callable[[], object], device: torch.device) -> int:
 
 
 def _status(name: str) -> int:
-    """Return a number of bytes that Linux tells of this process; 0 elsewhere."""
+    """Return a number of bytes that Linux reports for this process; 0 on other systems."""
     lines = STATUS.read_text().splitlines() if STATUS.exists() else []
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith(name)), 0)
 
@@ -139,7 +139,7 @@ def matmul_peak(device: torch.device, precision: str) -> float:
 def report(
     rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace, *, before: Sequence[Mapping[str, Any]] = ()
 ) -> None:
-    """Print rows as a table, and write them with the environment where `--json` says, after those that were reported before."""
+    """Print rows as a table, and append them with the environment to the file of `--json`."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     cells = [columns, *([_text(row.get(name)) for name in columns] for row in rows)]
     widths = [max(len(row[place]) for row in cells) for place in range(len(columns))]

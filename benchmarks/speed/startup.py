@@ -1,4 +1,4 @@
-"""How long commands take before they do anything, beside Python itself and the import of torch.
+"""The startup time of commands, compared with Python itself and the import of torch.
 
 python benchmarks/speed/startup.py
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -43,7 +44,7 @@ def import_(
     from zoo.data.writer import materialize
 
     dataset = _importer(kind)
-    _quiet()
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about damaged files, which zoo reports itself
     with Console(stderr=True).status("importing") as status:
         info = materialize(
             dataset, dst, src, progress=lambda done, out: status.update(f"importing: {done} written, {out} left out")
@@ -82,13 +83,13 @@ def check(
         raise UsageError(
             "--write stores the result of the quality checks, and --no-health skips them", "Use one of them"
         )
-    _quiet()
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about damaged files, which zoo reports itself
     problems = find_problems(directory)
     found = None
     if health:
         with suppress(DataError):  # the problems say why the folder cannot be read
-            found, warnings = _examine(directory)
-            problems += warnings
+            found, more = _examine(directory)
+            problems += more
     if write and found:
         write_health(directory, found)
     count = Counter(problem.severity for problem in problems)
@@ -156,13 +157,6 @@ def _examine(directory: Path) -> tuple[Health, list[Problem]]:
 def _counts(info: DatasetInfo) -> str:
     counts = ", ".join(f"{count} {split}" for split, count in info.splits.items())
     return f"{counts} {'pairs' if info.pairs else 'visible images, unpaired'}"
-
-
-def _quiet() -> None:
-    """Hide Pillow's own warnings about damaged files: the check reports the faults."""
-    import warnings
-
-    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def _importer(kind: str) -> Dataset:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -91,25 +92,20 @@ def _software() -> Iterator[Finding]:
 
 
 def _torch() -> Iterator[Finding]:
-    try:
-        import torch
-    except Exception as error:
-        fix = f"Run: {PIP} install -U torch torchvision"
-        yield Finding(what="torch", found=str(error), verdict="fault", fix=fix)
-        return
-    yield Finding(what="torch", found=f"{torch.__version__}, {torch.get_num_threads()} threads")
-    try:
-        import torchvision
-    except Exception as error:
-        found = " ".join(f"{type(error).__name__}: {error}".split())
-        fix = (
-            "torchvision's operators fit one build of torch: a CPU build of torch with a CUDA build of torchvision, or another "
-            "release, breaks torchvision, timm and torchmetrics. "
-            f"Run: {PIP} install -U --force-reinstall torch torchvision"
-        )
-        yield Finding(what="torchvision", found=found, verdict="fault", fix=fix)
-    else:
-        yield Finding(what="torchvision", found=torchvision.__version__)
+    mismatch = (
+        "torchvision's operators fit one build of torch: a CPU build of torch with a CUDA build of torchvision, or another "
+        "release, breaks torchvision, timm and torchmetrics. "
+        f"Run: {PIP} install -U --force-reinstall torch torchvision"
+    )
+    for package, fix in {"torch": f"Run: {PIP} install -U torch torchvision", "torchvision": mismatch}.items():
+        try:
+            module = import_module(package)
+        except Exception as error:
+            found = " ".join(f"{type(error).__name__}: {error}".split())
+            yield Finding(what=package, found=found, verdict="fault", fix=fix)
+            return
+        threads = f", {module.get_num_threads()} threads" if package == "torch" else ""
+        yield Finding(what=package, found=f"{module.__version__}{threads}")
 
 
 def _devices() -> Iterator[Finding]:

@@ -70,7 +70,8 @@ def write_space(folder: Path, source: str, name: str, access: Access) -> list[Pa
         with new.writing() as building:
             (building / "app.py").write_text(APP.format(title=plain(title), name=name, source=found.load))
             (building / "requirements.txt").write_text("".join(f"{line}\n" for line in requirements(config, found)))
-            front = front_matter(title, name, gradio_version, found, _license(located))
+            license_name = read_readme(read_card(located.folder))[0].get("license", "")
+            front = front_matter(title, name, gradio_version, found, license_name)
             (building / CARD_FILE).write_text(front + _text(name, found))
             if found.copied:
                 _copy(found.copied, building / WEIGHTS_DIR)
@@ -104,7 +105,7 @@ def requirements(config: ModelConfig, source: Source) -> list[str]:
     return [f"{name}{extras.get(name, '')}=={version}" for name, version in brought.items()]
 
 
-def front_matter(title: str, name: str, gradio_version: str, source: Source, license_name: str) -> str:
+def front_matter(title: str, name: str, gradio_version: str, source: Source, license_name: object) -> str:
     """Return the YAML that the Hub reads at the head of a Space's README."""
     from huggingface_hub import SpaceCardData
 
@@ -120,7 +121,7 @@ def front_matter(title: str, name: str, gradio_version: str, source: Source, lic
         pinned=False,
         short_description=f"Thermal images from photographs with {name}"[:SHORT],
         models=[source.repo] if source.repo else None,
-        license=license_name or None,
+        license=license_name if isinstance(license_name, str) and license_name else None,
     )
     return f"---\n{card.to_yaml()}\n---\n"
 
@@ -142,13 +143,6 @@ def _text(name: str, source: Source) -> str:
         "Drop a photograph: the page predicts how it looks to a thermal camera, and shows the value of any pixel. "
         f"The values are predictions, not measurements.\n\n{origin}\n"
     )
-
-
-def _license(located: Located) -> str:
-    """Return the license that the weights' card names, or the empty string."""
-    front, _ = read_readme(read_card(located.folder))
-    name = front.get("license", "")
-    return name if isinstance(name, str) else ""
 
 
 def _copy(located: Located, target: Path) -> None:

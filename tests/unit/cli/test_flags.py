@@ -10,6 +10,7 @@ from zoo.cli.main import app
 from zoo.cli.output import note
 from zoo.cli.running import run
 from zoo.errors import UsageError, ZooError
+from zoo.terminal import console
 
 
 @pytest.fixture(autouse=True)
@@ -84,8 +85,9 @@ def test_a_warning_of_the_library_names_flags_and_an_answer_is_printed_as_it_is(
         print("`size`")
         note("`size` is large")
         print("zoo: `batch` is small", file=sys.stderr)
+        console(stderr=True).print("run-1: `batch` is large")
 
     assert run(warn) == 0
     shown = capsys.readouterr()
     assert shown.out == "`size`\n"
-    assert shown.err == "--size is large\nzoo: --batch is small\n"
+    assert shown.err == "--size is large\nzoo: --batch is small\nrun-1: --batch is large\n"
