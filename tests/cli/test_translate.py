@@ -280,3 +280,9 @@ def test_a_video_without_labels_refuses_them(warm, tmp_path):
     Image.new("L", (48, 32)).save(tmp_path / "labels.png")
     with pytest.raises(UsageError, match="reads the visible image only, no labels"):
         typed("translate", video(tmp_path / "drive.mkv"), "--model", warm, "--labels", tmp_path / "labels.png")
+
+
+@pytest.mark.parametrize("flag", ["--compute", "--speed"])
+def test_compute_options_have_two_flags(photos, flag):
+    with pytest.raises(UsageError, match="'nothing'"):
+        typed("translate", photos, flag, "nothing")
