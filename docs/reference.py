@@ -128,7 +128,9 @@ def _commands() -> Iterator[str]:
     yield "# Commands"
     yield (
         "stdout is the answer, stderr is progress and warnings; exit 0: done, 1: the work failed, 2: the request was wrong. "
-        "Defaults of options may stand in `zoo.toml` or the environment: `zoo config`."
+        "The default of an option can be set in the environment (`ZOO_BENCH_DATA=rs` for `zoo bench --data rs`) or in `zoo.toml` "
+        '(`[bench]`, then `data = "rs"`): in the working folder or the nearest one above it that has the file, and in '
+        "`~/.config/thermal-zoo`. `zoo config` shows all."
     )
     yield from _verbs(typer.main.get_command(app), "zoo")
 

@@ -1,4 +1,4 @@
-"""Standard streams that strangers' text cannot harm and that never end the work. Imports nothing of zoo."""
+"""Standard streams that escape control characters and never raise. Imports nothing of zoo."""
 
 from __future__ import annotations
 
@@ -8,29 +8,28 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-# C0 but for tab and newline (that of CSV, too), DEL, C1, marks and overrides of writing direction, line separators, and
-# lone surrogates.
+# C0 except tab and newlines (also of CSV), DEL, C1, marks and overrides of writing direction, line separators, lone surrogates.
 _UNSAFE = re.compile(
     "\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _BAR = re.compile(r"\r|\n*(\x1b\[A)+\Z")
-"""How tqdm, through which libraries show progress, begins the redrawing of its line."""
+"""The start of a text with which tqdm redraws its line."""
 
 
 def escape(text: str) -> str:
-    r"""Return a text with what a terminal would obey as visible escapes (`\x1b`); tabs and newlines stay."""
+    r"""Return a text with control characters as visible escapes (`\x1b`); tabs and newlines stay."""
     return _UNSAFE.sub(_visible, text)
 
 
 def one_line(text: str) -> str:
-    """Return a text with tabs and newlines escaped as well, for a value that must not start a line of its own."""
+    """Return a text with tabs and newlines escaped as well, for values inside a line."""
     return re.sub(r"[\t\r\n]", _visible, escape(text))
 
 
@@ -39,7 +38,7 @@ def _visible(match: re.Match[str]) -> str:
 
 
 def can_show(text: str, stream: TextIO) -> bool:
-    """Whether a text goes to a stream as it is, without an escape."""
+    """Whether a stream can print a text without escapes."""
     return _encodable(escape(text), stream) == text
 
 
@@ -49,25 +48,27 @@ def _encodable(text: str, stream: TextIO) -> str:
 
 
 class SafeStream(io.TextIOBase):
-    """A text stream that escapes what a terminal would obey or the encoding lacks, and keeps a failure for the end.
+    """A text stream that escapes control characters and what the encoding lacks, and stores an error instead of raising it.
 
-    It has no `buffer`, so that no text takes another way.
+    It has no `buffer`, so that no text bypasses it.
 
     Args:
-        raw: the stream that it stands for.
-        trusted: pass control characters, for the program's own bars and colours.
+        raw: the stream that it replaces.
+        trusted: pass control characters, for the program's own bars and colors.
+        rewrite: applied to each text before it is escaped.
     """
 
-    def __init__(self, raw: TextIO, *, trusted: bool = False) -> None:
-        self.raw, self.trusted = raw, trusted
+    def __init__(self, raw: TextIO, *, trusted: bool = False, rewrite: Callable[[str], str] | None = None) -> None:
+        self.raw, self.trusted, self._rewrite = raw, trusted, rewrite
         self.failure: OSError | None = None
-        """The first error of writing; everything after it is discarded."""
+        """The first error of writing; all later text is discarded."""
         self._at_start = True
-        """Whether the cursor is where a return does no harm: at the start of a line, or in a progress bar."""
+        """Whether the cursor is at the start of a line or in a progress bar, where a carriage return hides nothing."""
 
     def write(self, text: str) -> int:
-        """Write a text; an error is kept, not raised."""
-        shown = text if self.trusted else self._escaped(text)
+        """Write a text; an error is stored, not raised."""
+        shown = self._rewrite(text) if self._rewrite else text
+        shown = shown if self.trusted else self._escaped(shown)
         if self.failure is None and shown:
             with self._kept():
                 self.raw.write(_encodable(shown, self.raw))
@@ -80,7 +81,7 @@ class SafeStream(io.TextIOBase):
         return (bar[0] if bar else "") + escape(text[bar.end() if bar else 0 :])
 
     def flush(self) -> None:
-        """Pass on what is buffered."""
+        """Flush the buffer."""
         if self.failure is None:
             with self._kept():
                 self.raw.flush()
@@ -96,24 +97,22 @@ class SafeStream(io.TextIOBase):
 
     @property
     def rich_proxied_file(self) -> TextIO:
-        """The stream that rich writes its own control codes to."""
-        return cast(TextIO, SafeStream(self.raw, trusted=True))
+        """The stream for control codes of rich."""
+        return cast(TextIO, SafeStream(self.raw, trusted=True, rewrite=self._rewrite))
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """The encoding of the stream that it stands for."""
+        """The encoding of the replaced stream."""
         return self.raw.encoding
 
     @property
     def errors(self) -> str:  # type: ignore[override]
-        """How an encoder of this stream would treat what cannot be encoded."""
+        """How this stream treats text that it cannot encode."""
         return "backslashreplace"
 
     def isatty(self) -> bool:
         """Whether this is a terminal."""
-        with contextlib.suppress(ValueError):
-            return self.raw.isatty()
-        return False
+        return not self.raw.closed and self.raw.isatty()
 
     def fileno(self) -> int:
         """Return the file descriptor."""
@@ -125,23 +124,27 @@ class SafeStream(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def safe_streams() -> Iterator[SafeStream]:
-    """Put safe streams in the place of stdout and stderr, and yield that of stdout."""
+def safe_streams(rewrite: Callable[[str], str] | None = None) -> Iterator[SafeStream]:
+    """Replace stdout and stderr with safe streams, and yield that of stdout.
+
+    Args:
+        rewrite: applied to each message on stderr.
+    """
     _open_closed_descriptors()
     before = sys.stdout, sys.stderr
-    out, err = (SafeStream(stream or _nowhere()) for stream in before)
+    out, err = SafeStream(before[0] or _nowhere()), SafeStream(before[1] or _nowhere(), rewrite=rewrite)
     sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
     try:
         yield out
     finally:
         out.flush()
         err.flush()
-        if out.failure is None and err.failure is None:  # else the interpreter would try once more to flush them
+        if out.failure is None and err.failure is None:  # else the interpreter flushes them again
             sys.stdout, sys.stderr = before
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console of rich that escapes the text which it is given, but not its own codes."""
+    """Return a console of rich that escapes text, but not its own codes."""
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 
@@ -154,11 +157,11 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def _nowhere() -> TextIO:
-    return Path(os.devnull).open("w", encoding="utf-8")  # it stands for a stream until the process ends
+    return Path(os.devnull).open("w", encoding="utf-8")  # open until the process ends
 
 
 def _open_closed_descriptors() -> None:
-    """Give descriptors 0 to 2 that are closed to the null device: the next file to be opened would take their number."""
+    """Open closed descriptors 0 to 2 as the null device; else the next file that is opened takes their number."""
     for number in range(3):
         try:
             os.fstat(number)

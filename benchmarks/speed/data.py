@@ -22,20 +22,20 @@ def main() -> None:
     options = harness.parser(__doc__)
     options.add_argument("--size", default="256", type=harness.numbers)
     options.add_argument("--batch", default="1,16", type=harness.numbers)
-    asked = options.parse_args()
-    device = torch.device(asked.device)
+    args = options.parse_args()
+    device = torch.device(args.device)
     rows: list[dict[str, Any]] = []
-    for size in asked.size:
+    for size in args.size:
         root, side = open_source(f"scenes:train={IMAGES},test=2", size=size).root, round(size * 286 / 256)
         paths = {"decode and resize a split": lambda root=root, side=side: _open(root, side, device)}
         store, rng = _open(root, side, device), torch.Generator(device).manual_seed(0)
         index = torch.arange(IMAGES)
-        for batch in asked.batch:
+        for batch in args.batch:
             some = index[:batch]
             paths[f"augmented batch of {batch}"] = lambda store=store, some=some, rng=rng, size=size: store.sample(
                 some, some, crop=size, rng=rng
             )
-        times = harness.compare(paths, device, asked.seconds)
+        times = harness.compare(paths, device, args.seconds)
         images = {name: IMAGES if "split" in name else int(name.split()[-1]) for name in paths}
         rows += [
             {"what": name, "px": size, "ms": 1e3 * timing.median, "images/s": images[name] / timing.median}
@@ -45,7 +45,7 @@ def main() -> None:
         order, steps = BatchSampler(0, count, count, 1, False), iter(range(10**9))
         timing = harness.compare({"": lambda order=order, steps=steps: order.indices(next(steps))}, device, 1.0)[""]
         rows.append({"what": f"order of {count} images, one step", "ms": 1e3 * timing.median})
-    harness.report(rows, asked)
+    harness.report(rows, args)
 
 
 def _open(root: Any, side: int, device: torch.device) -> PairStore:

@@ -1,4 +1,4 @@
-"""How long set metrics take on stored features, beside the classic program's root of the product of covariances.
+"""The time of set metrics on stored features, compared with the classic program's root of the product of covariances.
 
 python benchmarks/speed/fid.py
 """
@@ -26,20 +26,20 @@ def main() -> None:
     options.add_argument(
         "--classic", action="store_true", help="also the classic program's way, minutes for many images"
     )
-    asked = options.parse_args()
+    args = options.parse_args()
     device, rng, rows = torch.device("cpu"), torch.Generator().manual_seed(0), []
-    for count in asked.images:
+    for count in args.images:
         mixing = torch.randn(DIMENSIONS, DIMENSIONS, generator=rng) / DIMENSIONS**0.5
         translated, real = (torch.randn(count, DIMENSIONS, generator=rng).double() @ mixing.double() for _ in range(2))
         paths: dict[str, Callable[[], object]] = {}
         for name, distance in {"fid": frechet_distance, "kid": kernel_distance}.items():
             paths[name] = lambda distance=distance, a=translated, b=real: distance(a, b)
-        if asked.classic:
+        if args.classic:
             paths["classic fid"] = lambda a=translated, b=real: _classic(a, b)
         for name, path in paths.items():
-            timing = harness.compare({name: path}, device, min(asked.seconds, 5.0))[name]
+            timing = harness.compare({name: path}, device, min(args.seconds, 5.0))[name]
             rows.append({"metric": name, "images": f"{count} + {count}", "s": timing.median, "value": float(path())})
-    harness.report(rows, asked)
+    harness.report(rows, args)
 
 
 def _classic(a: Tensor, b: Tensor) -> float:

@@ -35,20 +35,20 @@ steps() { # NAME SECONDS SYSTEMS... OPTIONS...
 
 export TORCHINDUCTOR_CACHE_DIR="$out/../zoo-inductor"
 # What matters most comes first; what compiles, a minute or two for each system, has parts of its own.
-steps steps-cyclegan 45 cyclegan --size 256 --speed plain@tf32/graph,fused/graph,fused@bf16 --seconds 3
-steps steps-gn 45 gn_cyclegan --size 256 --speed graph,fused/graph,fused@bf16 --seconds 3
+steps steps-cyclegan 45 cyclegan --size 256 --compute plain@tf32/graph,fused/graph,fused@bf16 --seconds 3
+steps steps-gn 45 gn_cyclegan --size 256 --compute graph,fused/graph,fused@bf16 --seconds 3
 part tests 80 "$python" -m pytest tests/gpu -q -rA --durations=3 -k "not compiled"
-steps steps-compiled 110 cyclegan --size 256 --speed auto@bf16 --seconds 3
+steps steps-compiled 110 cyclegan --size 256 --compute auto@bf16 --seconds 3
 part translate 60 "$python" benchmarks/speed/translate.py resnet9 --size 256 --batch 32,1 --seconds 3 --json "$out/translate.json"
-steps steps-batches 35 cyclegan --size 256 --batch 4,16 --speed graph,fused@bf16 --seconds 2
-steps steps-sizes 40 cyclegan pix2pix cut --size 128,512 --speed graph,fused@bf16 --seconds 2
+steps steps-batches 35 cyclegan --size 256 --batch 4,16 --compute graph,fused@bf16 --seconds 2
+steps steps-sizes 40 cyclegan pix2pix cut --size 128,512 --compute graph,fused@bf16 --seconds 2
 part tests-compiled 50 "$python" -m pytest tests/gpu -q -rA -k compiled
 if [ -n "$data" ]; then
-    runs=$(mktemp -d)
-    # The same run in both precisions: what bf16 does to the scores, beside what it does to the time.
+    results=$(mktemp -d)
+    # The same run in both precisions: the effect of bf16 on the scores, and on the time.
     for precision in fp32 bf16; do
         part "run-$precision" 35 "$python" -m zoo bench --gen resnet9_cbam --disc patchgan_gn --data "$data" --size 128 \
-            --steps 1000 --device cuda --precision "$precision" --out "$runs" --json
+            --steps 1000 --device cuda --precision "$precision" --out "$results" --json
     done
-    rm -rf "$runs"
+    rm -rf "$results"
 fi

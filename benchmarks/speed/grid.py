@@ -1,10 +1,9 @@
-"""What a bench takes beyond its runs' own work: eight runs of three steps, the same runs again, and the planning of many.
+"""The overhead of a bench: eight runs of three steps, the same grid again, and the planning of a large grid.
 
 python benchmarks/speed/grid.py --runs 8 --planned 1000
 
-A run's own work is what its record says it took (`timing.cell_seconds`): build, decode, train, score, draw, write. Runs run one
-at a time, so that what is beyond them is the bench's: its start, the import of torch, the start of processes, claims, the table.
-The third line is the same grid as `--jobs auto` runs it.
+A run's own work is the `timing.cell_seconds` of its record: build, decode, train, score, draw, write. Runs follow one another, so
+the rest of the time is overhead: start, import of torch, processes, leases, the table. The third line uses `--jobs auto`.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ GEN, DISC, DATA = "resnet9", "patchgan", "scenes"
 
 
 def main() -> None:
-    """Measure a grid of small runs, and plans."""
+    """Measure a grid of small runs, and the planning of a large grid."""
     options = harness.parser(__doc__)
     options.add_argument("--runs", type=int, default=8)
     options.add_argument("--planned", type=int, default=1000)
-    asked = options.parse_args()
+    args = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        words = f"--gen {GEN} --disc {DISC} --data {DATA} --steps 3 --size 64 --seeds {asked.runs}".split()
-        words += ["--device", asked.device, "--json"]
-        axes = Axes(generators=[GEN], discriminators=[DISC], data=[DATA], steps=3, size=64, seeds=asked.planned)
+        words = f"--gen {GEN} --disc {DISC} --data {DATA} --steps 3 --size 64 --seeds {args.runs}".split()
+        words += ["--device", args.device, "--json"]
+        axes = Axes(generators=[GEN], discriminators=[DISC], data=[DATA], steps=3, size=64, seeds=args.planned)
         expand(axes, Path(folder))  # the dataset is made
         start = time.perf_counter()
         expand(axes, Path(folder))
@@ -46,17 +45,17 @@ def main() -> None:
     trained = sum(one["timing"]["train_seconds"] + one["timing"]["score_seconds"] for one in records)
     rows: list[dict[str, Any]] = [
         {
-            "what": f"{asked.runs} runs of 3 steps",
+            "what": f"{args.runs} runs of 3 steps",
             "s": wall,
             "own work s": work,
-            "beyond": wall / work - 1,
+            "overhead": wall / work - 1,
             "of it training and scoring s": trained,
         },
         {"what": "the same again", "s": again},
         {"what": "the same with --jobs auto", "s": together},
-        {"what": f"planning of {asked.planned} runs", "s": planned},
+        {"what": f"planning of {args.planned} runs", "s": planned},
     ]
-    harness.report(rows, asked)
+    harness.report(rows, args)
 
 
 def _bench(words: list[str], folder: str) -> tuple[float, Any]:

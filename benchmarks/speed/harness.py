@@ -1,7 +1,7 @@
 """What the speed benchmarks share: interleaved timing, the machine's own ceiling, and a report as text and JSON.
 
 Paths that are compared run in turns, A B C A B C, in one process: another program on the machine slows all of them alike. The
-median is what is compared; the best time says what the machine can do undisturbed, and the processor time is hardly disturbed by
+median is what is compared; the best time shows the undisturbed machine, and the processor time is hardly disturbed by
 others at all.
 """
 
@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# As `zoo bench` has it for its cells: threads that spin while they wait slow each other as soon as anything else runs.
+# As `zoo bench` sets it for its runs: threads that spin while they wait slow each other as soon as anything else runs.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
@@ -54,7 +54,7 @@ def parser(text: str) -> argparse.ArgumentParser:
 
 def compare(paths: Mapping[str, Callable[[], object]], device: torch.device, seconds: float) -> dict[str, Timing]:
     """Return the time of one call of every path, measured in turns for about so many seconds and at least three rounds."""
-    calls = 1 if device.type == "cpu" else 10  # a GPU works off several before it is asked for the time
+    calls = 1 if device.type == "cpu" else 10  # a GPU works off several before it is args for the time
     taken: dict[str, list[float]] = {name: [] for name in paths}
     busy: dict[str, list[float]] = {name: [] for name in paths}
     end = time.perf_counter() + seconds
@@ -79,7 +79,7 @@ def compare(paths: Mapping[str, Callable[[], object]], device: torch.device, sec
 
 
 def wait(device: torch.device) -> None:
-    """Wait for what the device was asked to do."""
+    """Wait for what the device was args to do."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -100,7 +100,7 @@ def working_bytes(work: Callable[[], object], device: torch.device) -> int:
 
 
 def _status(name: str) -> int:
-    """Return a number of bytes that Linux tells of this process; 0 elsewhere."""
+    """Return a number of bytes that Linux reports for this process; 0 on other systems."""
     lines = STATUS.read_text().splitlines() if STATUS.exists() else []
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith(name)), 0)
 
@@ -139,7 +139,7 @@ def matmul_peak(device: torch.device, precision: str) -> float:
 def report(
     rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace, *, before: Sequence[Mapping[str, Any]] = ()
 ) -> None:
-    """Print rows as a table, and write them with the environment where `--json` says, after those that were reported before."""
+    """Print rows as a table, and append them with the environment to the file of `--json`."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     cells = [columns, *([_text(row.get(name)) for name in columns] for row in rows)]
     widths = [max(len(row[place]) for row in cells) for place in range(len(columns))]

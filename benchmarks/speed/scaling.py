@@ -1,7 +1,7 @@
-"""What grows with a study: planning and running a grid again, reading its results, importing and listing a dataset.
+"""How time grows with size: planning and re-running a grid, reading its results, importing and listing a dataset.
 
-Each row gives the seconds at a quarter, a half and the whole of a size, and the exponent of the growth: 1 where twice as much
-takes twice as long.
+Each row gives the seconds at a quarter, a half and the whole of a size, and the exponent of the growth: 1 if twice the size takes
+twice as long.
 
 python benchmarks/speed/scaling.py --runs 1000 --records 10000 --pairs 100000
 """
@@ -39,7 +39,7 @@ IMAGES = 50
 SIDE = 16
 """Pixels of a made-up image."""
 GENERATORS = ("resnet6", "resnet9", "unet", "resnet9_cbam")
-JUDGES = ("patchgan", "patchgan_gn", "patchgan_sn", "patchgan_gp")
+DISCRIMINATORS = ("patchgan", "patchgan_gn", "patchgan_sn", "patchgan_gp")
 
 Work = Callable[[], object]
 Row = dict[str, Any]
@@ -51,19 +51,19 @@ def main() -> None:
     options.add_argument("--runs", type=int, default=1000, help="runs of a grid")
     options.add_argument("--records", type=int, default=10_000, help="records of a results folder")
     options.add_argument("--pairs", type=int, default=10_000, help="pairs of a dataset")
-    asked = options.parse_args()
+    args = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         small = write_pairs(work / "small", 4)
         rows = [
-            *grown("runs", asked.runs, lambda count: grids(work / f"grid{count}", small, count)),
-            *grown("records", asked.records, lambda count: results(work / f"results{count}", small, count)),
+            *grown("runs", args.runs, lambda count: grids(work / f"grid{count}", small, count)),
+            *grown("records", args.records, lambda count: results(work / f"results{count}", small, count)),
             *grown(
-                "runs in a report", asked.records // 10, lambda count: reports(work / f"report{count}", small, count)
+                "runs in a report", args.records // 10, lambda count: reports(work / f"report{count}", small, count)
             ),
-            *grown("pairs", asked.pairs, lambda count: datasets(work / f"pairs{count}", count)),
+            *grown("pairs", args.pairs, lambda count: datasets(work / f"pairs{count}", count)),
         ]
-    harness.report(rows, asked)
+    harness.report(rows, args)
 
 
 def grown(unit: str, whole: int, works: Callable[[int], Iterator[tuple[str, Work]]]) -> list[Row]:
@@ -130,13 +130,13 @@ def datasets(root: Path, count: int) -> Iterator[tuple[str, Work]]:
 
 
 def axes_of(data: Path, count: int) -> Axes:
-    """Return sixteen systems with so many seeds that they are `count` runs."""
-    seeds = count // (len(GENERATORS) * len(JUDGES))
-    return Axes(generators=GENERATORS, discriminators=JUDGES, data=(str(data),), size=64, seeds=seeds)
+    """Return sixteen systems with as many seeds as give `count` runs."""
+    seeds = count // (len(GENERATORS) * len(DISCRIMINATORS))
+    return Axes(generators=GENERATORS, discriminators=DISCRIMINATORS, data=(str(data),), size=64, seeds=seeds)
 
 
 def write_records(runs: Sequence[PlannedRun]) -> None:
-    """Leave what a bench would leave of finished runs, with made-up numbers."""
+    """Write the records of finished runs, with made-up numbers."""
     metrics = choose_metrics(METRICS, runs)
     rng = np.random.default_rng(0)
     for planned in runs:

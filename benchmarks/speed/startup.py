@@ -1,4 +1,4 @@
-"""How long commands take before they do anything, beside Python itself and the import of torch.
+"""The startup time of commands, compared with Python itself and the import of torch.
 
 python benchmarks/speed/startup.py
 """
@@ -26,16 +26,16 @@ COMMANDS = {
 
 def main() -> None:
     """Measure every command."""
-    asked = harness.parser(__doc__).parse_args()
+    args = harness.parser(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: lambda words=words: _run(words, folder) for name, words in COMMANDS.items()}
-        times = harness.compare(paths, torch.device("cpu"), asked.seconds)
+        times = harness.compare(paths, torch.device("cpu"), args.seconds)
     plain = times["python -c pass"]
     rows = [
         {"command": name, "s": timing.median, "best s": timing.best, "over Python": timing.best - plain.best}
         for name, timing in times.items()
     ]
-    harness.report(rows, asked)
+    harness.report(rows, args)
 
 
 def _run(words: tuple[str, ...], folder: str) -> None:

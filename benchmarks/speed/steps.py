@@ -77,31 +77,33 @@ def main() -> None:
     options.add_argument("systems", nargs="*", default=["cyclegan"])
     options.add_argument("--size", default="128", type=harness.numbers)
     options.add_argument("--batch", default="1", type=harness.numbers)
-    options.add_argument("--speed", help="paths beside plain, apart by /; @bf16 for another precision")
+    options.add_argument(
+        "--compute", help="compute options to compare with plain, separated by /; @bf16 for another precision"
+    )
     options.add_argument("--steps", type=int, default=LONG, help="length of the training that auto chooses for")
-    asked = options.parse_args()
+    args = options.parse_args()
     rows: list[dict[str, Any]] = []
-    for system in asked.systems:
-        for size in asked.size:
-            for batch in asked.batch:
-                new = list(_rows(asked, system, size, batch))
-                harness.report(new, asked, before=rows)  # at once: the next may run out of time
+    for system in args.systems:
+        for size in args.size:
+            for batch in args.batch:
+                new = list(_rows(args, system, size, batch))
+                harness.report(new, args, before=rows)  # at once: the next may run out of time
                 rows += new
 
 
-def _rows(asked: argparse.Namespace, system: str, size: int, batch: int) -> Iterator[dict[str, Any]]:
+def _rows(args: argparse.Namespace, system: str, size: int, batch: int) -> Iterator[dict[str, Any]]:
     about = {"system": system, "px": size, "batch": batch}
-    device = torch.device(asked.device)
+    device = torch.device(args.device)
     paths: dict[str, Path] = {}
     try:
         recipe = _recipe(system, size, batch)
         usual = "plain@tf32/auto/auto@bf16" if device.type == "cuda" else "auto"
-        for words in ("plain", *(asked.speed or usual).split("/")):
-            path = Path(recipe, words, asked.steps, device)
+        for words in ("plain", *(args.compute or usual).split("/")):
+            path = Path(recipe, words, args.steps, device)
             paths[f"{path.speed} {path.precision}"] = path
         memory = {name: harness.working_bytes(path.warm, device) for name, path in paths.items()}
         flops = harness.flops(next(iter(paths.values())).step)
-        times = harness.compare({name: path.step for name, path in paths.items()}, device, asked.seconds)
+        times = harness.compare({name: path.step for name, path in paths.items()}, device, args.seconds)
     except (ZooError, RuntimeError) as error:  # as of too little memory, or of what cannot be compiled
         yield {**about, "path": f"not run: {' '.join(str(error).split())[:200]}"}
         return

@@ -34,30 +34,32 @@ def main() -> None:
     options.add_argument("generators", nargs="*", default=["resnet9"])
     options.add_argument("--size", default="256", type=harness.numbers)
     options.add_argument("--batch", default="1,4", type=harness.numbers)
-    options.add_argument("--speed", help="paths beside plain, apart by /; @bf16 for another precision")
-    asked = options.parse_args()
+    options.add_argument(
+        "--compute", help="compute options to compare with plain, separated by /; @bf16 for another precision"
+    )
+    args = options.parse_args()
     rows: list[dict[str, Any]] = []
-    for generator in asked.generators:
-        for size in asked.size:
-            for batch in asked.batch:
-                new = _rows(asked, generator, size, batch)
-                harness.report(new, asked, before=rows)  # at once: the next may run out of time
+    for generator in args.generators:
+        for size in args.size:
+            for batch in args.batch:
+                new = _rows(args, generator, size, batch)
+                harness.report(new, args, before=rows)  # at once: the next may run out of time
                 rows += new
 
 
-def _rows(asked: argparse.Namespace, generator: str, size: int, batch: int) -> list[dict[str, Any]]:
+def _rows(args: argparse.Namespace, generator: str, size: int, batch: int) -> list[dict[str, Any]]:
     about = {"generator": generator, "px": size, "batch": batch}
-    device = torch.device(asked.device)
+    device = torch.device(args.device)
     usual = "channels-last/channels-last,compile@bf16" if device.type == "cuda" else "channels-last"
     x = torch.rand(batch, 3, size, size, device=device) * 2 - 1
     try:
         with ExitStack() as undo, torch.inference_mode():
-            paths = dict(_path(generator, words, x) for words in ("plain", *(asked.speed or usual).split("/")))
+            paths = dict(_path(generator, words, x) for words in ("plain", *(args.compute or usual).split("/")))
             for precision in ("fp32", "bf16") if has_bf16(device) else ("fp32",):
                 paths[f"zoo translate {precision}"] = _stream(generator, size, batch, device, precision, undo)
             flops = harness.flops(paths["plain fp32"])
             memory = {name: harness.working_bytes(path, device) for name, path in paths.items()}
-            times = harness.compare(paths, device, asked.seconds)
+            times = harness.compare(paths, device, args.seconds)
     except (ZooError, RuntimeError) as error:  # as of too little memory
         return [{**about, "path": f"not run: {' '.join(str(error).split())[:200]}"}]
     plain = times["plain fp32"]

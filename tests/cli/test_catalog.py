@@ -33,7 +33,7 @@ def test_info_shows_options_and_size(zoo):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "shown"),
     [
         (("list", "generatr"), "Did you mean generator?"),
         (("list", "generator", "xyz*"), "no generator matches 'xyz*'"),
@@ -42,10 +42,10 @@ def test_info_shows_options_and_size(zoo):
         (("translate", "no.jpg", "--model", "no", "-o", "out.png"), "there is no image or folder `no.jpg`"),
     ],
 )
-def test_typos_exit_2_with_the_close_match(zoo, words, told):
+def test_typos_exit_2_with_the_close_match(zoo, words, shown):
     done = zoo(*words)
     assert done.returncode == 2
-    assert told in done.stderr and len(done.stderr.splitlines()) == 1
+    assert shown in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_translating_with_a_folder_that_holds_runs_names_one(zoo, tmp_path):
@@ -61,8 +61,8 @@ def test_weights_are_listed_by_wildcard_and_told_with_their_commands(zoo):
     assert listed.returncode == 0 and "gn-cyclegan-osu" in listed.stdout and "not published yet" in listed.stdout
     (row,) = json.loads(zoo("list", "weights", "layergan-thermalworld", "--json").stdout)
     assert (row["published"], row["dataset"], row["repo"]) == (False, "thermalworld", "")
-    told = zoo("info", "gn-cyclegan-flir").stdout
-    assert "train      zoo bench --recipe gn_cyclegan --preset paper --data flir\n" in told
-    assert "publish    zoo publish results/RUN --to ORG/gn-cyclegan-flir\n" in told
+    shown = zoo("info", "gn-cyclegan-flir").stdout
+    assert "train      zoo bench --recipe gn_cyclegan --preset paper --data flir\n" in shown
+    assert "publish    zoo publish results/RUN --to ORG/gn-cyclegan-flir\n" in shown
     wrong = zoo("list", "weights", "gn-cyclegan-fli")
     assert wrong.returncode == 2 and "Did you mean gn-cyclegan-flir" in wrong.stderr

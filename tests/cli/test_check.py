@@ -112,17 +112,17 @@ def test_a_part_that_raises_is_told_in_a_line_with_its_place_and_with_its_trace_
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "shown"),
     [
         (["nosuchplugin"], "no plugin and no module is named 'nosuchplugin'"),
         (["resnet", "--component", "generator:resnet99"], "Did you mean generator:resnet9"),
         (["unett"], "Did you mean unet"),
     ],
 )
-def test_a_request_that_is_wrong_ends_with_2(words, told, zoo):
+def test_a_request_that_is_wrong_ends_with_2(words, shown, zoo):
     done = zoo("check", *words)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert shown in done.stderr
 
 
 def test_a_plugin_that_fails_to_load_fails_its_check(tmp_path, zoo):

@@ -30,7 +30,7 @@ def warm(saved, tmp_path_factory) -> Path:
 
 
 def start(*words: object) -> tuple[subprocess.Popen[str], str]:
-    """Type zoo demo and return the process with the address that it prints."""
+    """Run zoo demo and return the process with the address that it prints."""
     command = [sys.executable, "-m", "zoo", "demo", *map(str, words), "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -93,9 +93,9 @@ def test_a_taken_port_is_told(warm):
         taken.listen()
         port = taken.getsockname()[1]
         process, address = start(warm, "--port", port)
-        _, told = process.communicate(timeout=300)
+        _, shown = process.communicate(timeout=300)
     assert address == "" and process.returncode == 1
-    assert f"port {port} is taken. Type: --port N with another one" in told
+    assert f"port {port} is taken. Use another --port" in shown
 
 
 def test_without_gradio_it_says_what_to_install(warm, tmp_path):
@@ -109,4 +109,4 @@ def test_without_gradio_it_says_what_to_install(warm, tmp_path):
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr == "zoo: the demo page needs gradio. Type: pip install 'thermal-zoo[demo]'\n"
+    assert done.stderr == "zoo: the demo page needs gradio. Run: pip install 'thermal-zoo[demo]'\n"

@@ -23,9 +23,9 @@ def warm(saved, tmp_path_factory) -> Path:
 def test_a_file_and_its_largest_difference(warm, tmp_path):
     words = ["export", str(warm), "-o", str(tmp_path / "grey.pt2"), "--json"]
     done = CliRunner().invoke(app, words, catch_exceptions=False)
-    told = json.loads(done.stdout)
-    assert told["format"] == "pt2" and told["free"] == ["batch", "size"] and told["max_difference"] < 1e-5
-    assert len(told["differences"]) == 2
+    shown = json.loads(done.stdout)
+    assert shown["format"] == "pt2" and shown["free"] == ["batch", "size"] and shown["max_difference"] < 1e-5
+    assert len(shown["differences"]) == 2
     program = torch.export.load(tmp_path / "grey.pt2").module()
     assert torch.allclose(program(visible=torch.full((1, 3, 9, 7), 0.5)), torch.full((1, 1, 9, 7), 0.5), atol=1e-6)
 
@@ -43,7 +43,7 @@ def test_format_and_file_follow_from_each_other(tmp_path):
     assert choose("net", None, "pt2") == ("pt2", Path("net.pt2"))
     assert choose("net", Path("m.pt2"), None) == ("pt2", Path("m.pt2"))
     assert choose("net", tmp_path, None) == ("onnx", tmp_path / "net.onnx")
-    with pytest.raises(UsageError, match=r"format pt2 ends in .pt2, not in .onnx. Type: -o m.pt2"):
+    with pytest.raises(UsageError, match=r"format pt2 ends in .pt2, not in .onnx. Use -o m.pt2"):
         choose("net", Path("m.onnx"), "pt2")
-    with pytest.raises(UsageError, match=r"not in .pth. Type: -o m.onnx"):
+    with pytest.raises(UsageError, match=r"not in .pth. Use -o m.onnx"):
         choose("net", Path("m.pth"), None)

@@ -33,13 +33,13 @@ def test_a_pattern_with_a_dot_is_of_names_with_the_tags_of_their_weights() -> No
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "shown"),
     [
         (("generator", "--timm", "convnextt*"), "Did you mean convnext_tiny"),
-        (("metric", "--timm", "*"), "Type: zoo list generator --timm"),
-        (("generator", "unet*", "--timm", "*"), "Type: zoo list generator --timm"),
+        (("metric", "--timm", "*"), "Run: zoo list generator --timm"),
+        (("generator", "unet*", "--timm", "*"), "Run: zoo list generator --timm"),
     ],
 )
-def test_wrong_patterns_are_told_what_to_type(words: tuple[str, ...], told: str) -> None:
+def test_wrong_patterns_name_the_command_to_run(words: tuple[str, ...], shown: str) -> None:
     error = listed(*words).exception
-    assert isinstance(error, UsageError) and told in str(error)
+    assert isinstance(error, UsageError) and shown in str(error)

@@ -79,10 +79,10 @@ def test_a_file_name_in_a_folder_of_images(show, results, tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / f"{NAME}.png").write_bytes(b"none")
     Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / "images" / f"good{NAME}.png")
-    told = show("translate", "images", "--model", str(results / "run"), "-o", "out")
-    assert f"{SHOWN}.png` cannot be decoded" in told and f"out/good{SHOWN}.png" in told
-    told = show("translate", "images", "--model", str(results / "run"), "-o", "out", "--json")
-    (pair,) = json.loads(told[: told.rindex("]") + 1].partition("\nzoo:")[0])
+    shown = show("translate", "images", "--model", str(results / "run"), "-o", "out")
+    assert f"{SHOWN}.png` cannot be decoded" in shown and f"out/good{SHOWN}.png" in shown
+    shown = show("translate", "images", "--model", str(results / "run"), "-o", "out", "--json")
+    (pair,) = json.loads(shown[: shown.rindex("]") + 1].partition("\nzoo:")[0])
     assert Path(pair["visible"]).name == f"good{NAME}.png"
 
 
@@ -124,37 +124,35 @@ def test_a_plugin_that_describes_itself(show, monkeypatch):
     from dataclasses import replace
 
     from zoo import plugins
-    from zoo.cli import catalog
+    from zoo.cli import plugin
 
-    told = [
-        replace(plugin, why=HOSTILE, trace=HOSTILE, version=HOSTILE, status="failed") for plugin in plugins.installed()
-    ]
-    monkeypatch.setattr(catalog, "installed", lambda: tuple(told))
+    shown = [replace(one, why=HOSTILE, trace=HOSTILE, version=HOSTILE, status="failed") for one in plugins.installed()]
+    monkeypatch.setattr(plugin, "installed", lambda: tuple(shown))
     assert SHOWN in show("plugins")
-    assert SHOWN in show("plugins", "--why", told[0].name)
+    assert SHOWN in show("plugins", "--why", shown[0].name)
 
 
 def test_what_is_logged(show, monkeypatch):
     import logging
 
-    from zoo.cli import catalog
+    from zoo.cli import plugin
     from zoo.errors import ZooError
 
     def listed() -> tuple[()]:
         logging.getLogger("stranger").error(HOSTILE)
         raise ZooError(HOSTILE)
 
-    monkeypatch.setattr(catalog, "installed", listed)
+    monkeypatch.setattr(plugin, "installed", listed)
     assert f"zoo: {SHOWN}" in show("plugins")
 
 
 def test_the_trace_of_an_unexpected_error(show, monkeypatch):
-    from zoo.cli import catalog
+    from zoo.cli import plugin
 
     def listed() -> tuple[()]:
         raise RuntimeError(HOSTILE)
 
-    monkeypatch.setattr(catalog, "installed", listed)
+    monkeypatch.setattr(plugin, "installed", listed)
     monkeypatch.setenv("ZOO_TRACEBACK", "1")
     assert f"RuntimeError: {SHOWN}" in show("plugins", unexpected=True)
 

@@ -38,7 +38,7 @@ def photos(tmp_path) -> Path:
 
 
 def typed(*words: object) -> str:
-    """Type a command in this process; its error is raised."""
+    """Run a command in this process; its error is raised."""
     done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stdout
@@ -75,16 +75,16 @@ def test_without_o_the_thermal_image_lies_beside_the_visible_one(warm, photos):
 
 
 @pytest.mark.parametrize(
-    ("words", "error", "told"),
+    ("words", "error", "shown"),
     [
-        (["--celsius", "-o", "x.png"], UsageError, r"are written as .tif, .tiff or .npy, not as .png. Type: -o x.tif"),
-        (["--depth", "16", "-o", "x.jpg"], UsageError, r"not as .jpg. Type: -o x.png"),
-        (["--celsius", "--depth", "8"], UsageError, "degrees are floats, and --depth 8 asks for whole levels"),
+        (["--celsius", "-o", "x.png"], UsageError, r"are written as .tif, .tiff or .npy, not as .png. Use -o x.tif"),
+        (["--depth", "16", "-o", "x.jpg"], UsageError, r"not as .jpg. Use -o x.png"),
+        (["--celsius", "--depth", "8"], UsageError, "--celsius writes floats, and --depth 8 whole levels"),
         (["--tile", "3", "-o", "x.png"], UsageError, "tile is 3; it must be 32 pixels or more"),
     ],
 )
-def test_what_cannot_be_is_told(warm, photos, words, error, told):
-    with pytest.raises(error, match=told):
+def test_what_cannot_be_is_refused(warm, photos, words, error, shown):
+    with pytest.raises(error, match=shown):
         typed("translate", photos / "a.png", "--model", warm, *words)
 
 
@@ -112,8 +112,8 @@ def video(path: Path, frames: int = 5) -> Path:
 def test_a_video_becomes_a_video(warm, tmp_path):
     film = video(tmp_path / "drive.mkv")
     assert typed("translate", film, "--model", warm).split() == [str(tmp_path / "drive_thermal.mp4")]
-    (told,) = json.loads(typed("translate", film, "--model", warm, "--depth", "16", "--json"))
-    assert told == {"visible": str(film), "thermal": str(tmp_path / "drive_thermal.mkv"), "frames": 5}
+    (shown,) = json.loads(typed("translate", film, "--model", warm, "--depth", "16", "--json"))
+    assert shown == {"visible": str(film), "thermal": str(tmp_path / "drive_thermal.mkv"), "frames": 5}
     typed("translate", film, "--model", warm, "--depth", "16", "-o", tmp_path / "LOUD.MKV")
     import av
 
@@ -123,26 +123,26 @@ def test_a_video_becomes_a_video(warm, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "shown"),
     [
-        (["--celsius"], "a video holds whole levels, not floats or degrees. Type --depth 16"),
-        (["--depth", "16", "-o", "x.mp4"], r"videos of this depth are written as .mkv, not as .mp4. Type: -o x.mkv"),
+        (["--celsius"], "a video holds whole levels, not floats or degrees. Use --depth 16"),
+        (["--depth", "16", "-o", "x.mp4"], r"videos of this depth are written as .mkv, not as .mp4. Use -o x.mkv"),
         (["-o", "x.avi"], r"written as .mp4 or .mkv, not as .avi"),
         (["-o", "drive.mkv"], "would overwrite"),
         (["--speed", "graph"], "is of trainings"),
     ],
 )
-def test_what_a_video_cannot_be_is_told(warm, tmp_path, monkeypatch, words, told):
+def test_what_a_video_cannot_be_is_refused(warm, tmp_path, monkeypatch, words, shown):
     monkeypatch.chdir(tmp_path)
     video(tmp_path / "drive.mkv")
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=shown):
         typed("translate", "drive.mkv", "--model", warm, *words)
 
 
 def test_a_video_has_no_labels(saved, tmp_path):
-    told = saved(tmp_path / "means", "scenes:train=2,test=2", method="object_means")
+    shown = saved(tmp_path / "means", "scenes:train=2,test=2", method="object_means")
     with pytest.raises(UsageError, match="reads class labels, and a video has none"):
-        typed("translate", video(tmp_path / "drive.mkv"), "--model", told)
+        typed("translate", video(tmp_path / "drive.mkv"), "--model", shown)
 
 
 def test_images_beside_a_broken_one_are_written_and_the_command_fails(warm, photos):
@@ -177,7 +177,7 @@ def test_a_large_folder_says_at_once_what_is_done_and_is_listed_in_linear_time(t
 
 
 def test_progress_is_plain_lines_on_stderr_beside_the_json(warm, photos, monkeypatch):
-    monkeypatch.setattr(cli, "TELL_EVERY", 0.0)
+    monkeypatch.setattr(cli, "LOG_EVERY", 0.0)
     done = CliRunner().invoke(app, ["translate", str(photos), "--model", str(warm), "--json"], catch_exceptions=False)
     assert len(json.loads(done.stdout)) == 2
     lines = done.stderr.splitlines()
@@ -196,12 +196,12 @@ def test_bad_files_in_a_folder_are_named_and_the_others_translated(warm, photos)
     done = CliRunner().invoke(app, ["translate", str(photos), "--model", str(warm)])
     assert isinstance(done.exception, ZooError) and done.exception.exit_code == 1
     assert "3 of 5 images could not be translated; the others are written" in str(done.exception)
-    for told in (
+    for shown in (
         "empty.png` cannot be decoded: it is empty",
         "gone.png` is a link to a file that does not exist",
         "float.tif` has pixels of type F",
     ):
-        assert told in done.stderr
+        assert shown in done.stderr
     assert sorted(path.name for path in photos.with_name("photos_thermal").iterdir()) == ["a.png", "b.png"]
 
 
@@ -253,7 +253,7 @@ def test_the_labels_of_an_image_above_pillows_limit_are_read_with_tiles(saved, p
 
 
 @pytest.mark.parametrize(
-    ("method", "words", "told"),
+    ("method", "words", "shown"),
     [
         (
             "grey_copy",
@@ -267,11 +267,11 @@ def test_the_labels_of_an_image_above_pillows_limit_are_read_with_tiles(saved, p
         ("object_means", ["--labels", "nowhere.png"], "there is no label file or folder `nowhere.png`"),
     ],
 )
-def test_what_the_model_does_not_read_is_refused_before_any_work(saved, photos, tmp_path, method, words, told):
+def test_what_the_model_does_not_read_is_refused_before_any_work(saved, photos, tmp_path, method, words, shown):
     folder = saved(tmp_path / "m", "scenes:train=2,test=2", method=method)
     Image.new("L", (256, 40)).save(tmp_path / "labels.png")
     words = [str(tmp_path / "labels.png") if word == "LABELS" else word for word in words]
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=shown):
         typed("translate", photos, "--model", folder, *words)
     assert not photos.with_name("photos_thermal").exists()
 
@@ -287,3 +287,9 @@ def test_one_image_in_tiles_shows_its_progress(warm, photos, tmp_path, monkeypat
     words = ["translate", photos / "a.png", "--model", warm, "-o", tmp_path / "out.png", "--tile", 64]
     done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
     assert "zoo: 0 of 1 images; tile 1 of 5 of the next" in done.stderr
+
+
+@pytest.mark.parametrize("flag", ["--compute", "--speed"])
+def test_compute_options_have_two_flags(photos, flag):
+    with pytest.raises(UsageError, match="'nothing'"):
+        typed("translate", photos, flag, "nothing")

@@ -82,6 +82,6 @@ def test_a_name_that_cannot_work_is_refused_and_nothing_written(
 def test_an_existing_folder_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "mynet").mkdir()
     (tmp_path / "mynet/precious.txt").write_text("1")
-    with pytest.raises(UsageError, match=r"exists already.*-o DIR"):
+    with pytest.raises(UsageError, match=r"exists already.*`out`"):
         new_plugin("mynet", "generator", tmp_path / "mynet")
     assert _written(tmp_path / "mynet") == {"precious.txt": "1"}

@@ -1,1 +1,1 @@
-"""The command line: one file per command, each imported only when it is typed."""
+"""The command line: a file for each command or group of commands."""

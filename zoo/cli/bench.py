@@ -13,6 +13,7 @@ import typer
 from zoo.cli import options
 from zoo.cli.completion import components, tables
 from zoo.cli.config import spelled_out
+from zoo.cli.flags import with_flags
 from zoo.cli.output import note, print_json, print_table
 from zoo.cli.table import show_table
 from zoo.errors import RefusedError, UsageError
@@ -231,7 +232,7 @@ def _as_json(outcome: Outcome) -> Record | dict[str, object]:
     """Return a run's record, or what became of it instead."""
     if outcome.record:
         return outcome.record
-    return {"recipe": outcome.run.recipe, "status": outcome.status, "reason": outcome.reason}
+    return {"recipe": outcome.run.recipe, "status": outcome.status, "reason": with_flags(outcome.reason)}
 
 
 def _tell_progress(what: str, images: int) -> None:

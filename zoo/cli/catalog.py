@@ -1,4 +1,4 @@
-"""`zoo list`, `zoo info`, `zoo plugins`: what exists. Imports no torch until sizes are asked for by `zoo info`."""
+"""`zoo list` and `zoo info`: components and trained weights. Only `zoo info` of a network imports torch."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import typer
 
 from zoo.cli import weights
 from zoo.cli.completion import anything, kinds
-from zoo.cli.output import print_json, print_table
+from zoo.cli.flags import with_flags
+from zoo.cli.output import Json, print_facts, print_json, print_table
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.hookspec import KINDS, RecipeConfig
-from zoo.plugins import SLOW_MS, Plugin, installed
 from zoo.registry import Choice, get_registry
-from zoo.terminal import one_line
 
 LISTED = (*KINDS, weights.WEIGHTS)
+CONTRACT = ("size_multiple", "min_size", "reads", "uses")
+"""Fields of a contract that are printed as they are."""
 _TIMM = "zoo list generator --timm"
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def list_(
     kind: Annotated[str | None, typer.Argument(autocompletion=kinds, help=f"One of: {', '.join(LISTED)}.")] = None,
     pattern: Annotated[str, typer.Argument(help="Wildcard, e.g. 'resnet*'; quote it.")] = "*",
-    offers: Annotated[str | None, typer.Option(help="Only those that offer this, e.g. taps.")] = None,
+    offers: Annotated[str | None, typer.Option(help="Only components that offer this, e.g. taps.")] = None,
     timm: Annotated[
         str | None, typer.Option(metavar="PATTERN", help="timm's networks as encoders of a generator, by wildcard.")
     ] = None,
@@ -39,7 +39,7 @@ def list_(
     registry = get_registry()
     if timm is not None:
         if kind not in (None, "generator") or pattern != "*" or offers is not None:
-            raise UsageError("--timm lists encoders of generators by a wildcard of its own", f"Type: {_TIMM} '{timm}'")
+            raise UsageError("--timm lists encoders of generators and takes its own wildcard", f"Run: {_TIMM} '{timm}'")
         return _list_timm(timm, as_json=as_json)
     if kind is not None and kind not in KINDS and pattern == "*":
         kind, pattern = _kind_or_pattern(kind)
@@ -47,21 +47,20 @@ def list_(
     if as_json:
         return print_json([_row(entry) for entry in entries])
     if not entries:
-        raise UsageError(f"no {kind or 'component'} matches {pattern!r}", f"Type: zoo list {kind or ''}".strip())
+        raise UsageError(f"no {kind or 'component'} matches {pattern!r}", f"Run: zoo list {kind or ''}".strip())
     rows = [(entry.kind, entry.component.name, entry.plugin.name, entry.component.summary) for entry in entries]
     return print_table(("kind", "name", "plugin", "what it is"), rows)
 
 
 def _list_timm(pattern: str, *, as_json: bool) -> None:
-    """Print timm's networks as specs of the generator that takes them as its encoder; a pattern with a dot is of tagged names."""
+    """Print timm's networks as specs of the generator that uses them as encoders; a pattern with a dot matches tagged names."""
     generator = get_registry().find("generator", "timm/unet")
-    # Here, not above: timm imports torch and torchvision.
     from timm import is_model_pretrained, list_models
 
     names = list_models(pattern, include_tags="." in pattern)
     if not names:
         hint = did_you_mean(pattern.strip("*").partition(".")[0], list_models())
-        raise UsageError(f"timm has no network whose name matches {pattern!r}", hint or f"Type: {_TIMM} '*'")
+        raise UsageError(f"timm has no network whose name matches {pattern!r}", hint or f"Run: {_TIMM} '*'")
     rows = [
         _row(generator)
         | {"name": f"{generator.full_name}:encoder={name}", "encoder": name, "pretrained": is_model_pretrained(name)}
@@ -78,12 +77,12 @@ def info(
         str,
         typer.Argument(
             autocompletion=anything,
-            help="A component, with options if you like; weights by name, or org/repo[@revision].",
+            help="A component, optionally with options; weights by name, or org/repo[@revision].",
         ),
     ],
     as_json: Json = False,
 ) -> None:
-    """Show a component (options, contract, source) or trained weights (where they are, license, scores).
+    """Show a component or trained weights: options, contract, source; repository, license, scores.
 
     Examples: zoo info resnet9_cbam · zoo info patchgan:layers=4 · zoo info layergan-thermalworld
     """
@@ -100,58 +99,8 @@ def info(
     return None
 
 
-def plugins(
-    why: Annotated[str | None, typer.Option("--why", metavar="NAME", help="Tell why this plugin is left out.")] = None,
-    as_json: Json = False,
-) -> None:
-    """List plugins, with load times and what went wrong.
-
-    Examples: zoo plugins · zoo plugins --why mynet
-    """
-    found = installed()
-    if why is not None:
-        found = tuple(plugin for plugin in found if plugin.name == why)
-        if not found:
-            names = [plugin.name for plugin in installed()]
-            raise UsageError(f"no plugin is named {why!r}", did_you_mean(why, names) or "Type: zoo plugins")
-    if as_json:
-        return print_json([_plugin_row(plugin) for plugin in found])
-    if why is not None:
-        for plugin in found:
-            _print_why(plugin)
-        return None
-    rows = [
-        (
-            plugin.name,
-            f"{plugin.distribution} {plugin.version}",
-            plugin.status,
-            str(len(plugin.components)),
-            f"{plugin.milliseconds:.1f}",
-            _remark(plugin),
-        )
-        for plugin in found
-    ]
-    return print_table(("plugin", "from", "status", "parts", "ms", "note"), rows, right=("parts", "ms"))
-
-
-def _remark(plugin: Plugin) -> str:
-    """Return why a plugin is left out, or what it makes every command wait for."""
-    heavy = f"imports {', '.join(plugin.heavy)} when listed" if plugin.heavy else ""
-    slow = "slow: every command that looks up a part waits for it" if plugin.milliseconds >= SLOW_MS else ""
-    return plugin.why or "; ".join(filter(None, (heavy, slow)))
-
-
-def _print_why(plugin: Plugin) -> None:
-    """Print what became of a plugin, with the trace where it raised."""
-    typer.echo(f"{plugin.name} ({plugin.module}, {plugin.distribution} {plugin.version}): {plugin.status}")
-    if plugin.why:
-        typer.echo(plugin.why)
-    if plugin.trace:
-        typer.echo(plugin.trace.rstrip())
-
-
 def _kind_or_pattern(word: str) -> tuple[str | None, str]:
-    """Take `zoo list 'resnet*'` as a pattern over all kinds, and `zoo list generators` as the kind."""
+    """Return a kind and a pattern for one word: `resnet*` is a pattern over all kinds, `generators` a kind."""
     if word.endswith("s") and word[:-1] in KINDS:
         return word[:-1], "*"
     if any(mark in word for mark in "*?[") or get_registry().list(None, word):
@@ -163,7 +112,7 @@ def _kind_or_pattern(word: str) -> tuple[str | None, str]:
 
 
 def _named(name: str) -> list[Choice]:
-    """Return the component of that name in every kind that has one, or a discriminator with its normalizer."""
+    """Return the components of all kinds with this name, or a discriminator with its normalizer."""
     registry = get_registry()
     bare = name.partition(":")[0]
     found = [entry for entry in registry.list() if bare in (entry.component.name, entry.full_name)]
@@ -177,7 +126,7 @@ def _named(name: str) -> list[Choice]:
         broken = f" (not loaded: {', '.join(failed)})" if failed else ""
         raise UsageError(
             f"no component and no weights are named {name!r}{broken}",
-            did_you_mean(bare, {*known, *weights.names()}) or "Type: zoo list",
+            did_you_mean(bare, {*known, *weights.names()}) or "Run: zoo list",
         ) from None
 
 
@@ -194,31 +143,15 @@ def _row(entry: Choice) -> dict[str, Any]:
     }
 
 
-def _plugin_row(plugin: Plugin) -> dict[str, Any]:
-    row = {field.name: getattr(plugin, field.name) for field in fields(plugin) if field.name != "rows"}
-    return row | {
-        "components": [f"{component.kind} {component.name}" for component in plugin.components],
-        "weights": [weights.name for weights in plugin.rows.weights],
-        "checkpoints": [layout.name for layout in plugin.rows.checkpoints],
-    }
-
-
 def _details(choice: Choice) -> dict[str, Any]:
     component, contract = choice.component, choice.contract
     parameters, fault = _parameters(choice)
     return _row(choice) | {
         "config": choice.config,
         "target": component.target,
-        "contract": {
-            "size_multiple": contract.size_multiple,
-            "min_size": contract.min_size,
-            "reads": contract.reads,
-            "offers": sorted(contract.offers),
-            "needs": sorted(contract.needs),
-            "promises": dict(contract.promises),
-            "uses": contract.uses,
-            "defaults": {kind: dict(values) for kind, values in contract.defaults.items()},
-        },
+        "contract": {name: getattr(contract, name) for name in CONTRACT}
+        | {"offers": sorted(contract.offers), "needs": sorted(contract.needs), "promises": dict(contract.promises)}
+        | {"defaults": {kind: dict(values) for kind, values in contract.defaults.items()}},
         "epochs": _epochs(choice),
         "paper": component.paper,
         "license": component.license,
@@ -228,8 +161,8 @@ def _details(choice: Choice) -> dict[str, Any]:
 
 
 def _epochs(choice: Choice) -> dict[str, int] | None:
-    """Return the epochs of preset `paper` at the full learning rate and of decay; None for what is not trained."""
-    from zoo.composition import choose_preset  # here, because it imports what `zoo --help` must not wait for
+    """Return the epochs of preset `paper` at the full learning rate and of decay; None for components that are not trained."""
+    from zoo.composition import choose_preset
 
     if choice.kind == "method" and choice.contract.uses:
         system = RecipeConfig(method=choice.full_name)
@@ -246,7 +179,7 @@ def _epochs(choice: Choice) -> dict[str, int] | None:
 
 
 def _parameters(choice: Choice) -> tuple[int | None, str]:
-    """Count a network's parameters without allocating them; if it cannot be built, say why."""
+    """Return the number of a network's parameters, which are not allocated, or why the network cannot be built."""
     if choice.kind not in ("generator", "discriminator"):
         return None, ""
     import torch
@@ -257,30 +190,28 @@ def _parameters(choice: Choice) -> tuple[int | None, str]:
         with torch.device("meta"):
             return sum(parameter.numel() for parameter in build(choice).parameters()), ""
     except ZooError as error:
-        return None, str(error)
+        return None, with_flags(str(error))
 
 
 def _print_details(choice: Choice) -> None:
     details = _details(choice)
+    contract, epochs = details["contract"], details["epochs"]
     typer.echo(f"{details['kind']} {details['full_name']} — {details['summary']}")
-    epochs = details["epochs"]
-    facts = {
-        "from": f"{details['distribution']} {details['version']} ({details['target']})",
-        "paper": details["paper"],
-        "license": details["license"],
-        "parameters": f"{details['parameters']:,}" if details["parameters"] is not None else "",
-        "sizes": f"multiples of {choice.contract.size_multiple} px" if choice.contract.size_multiple > 1 else "",
-        "offers": ", ".join(details["contract"]["offers"]),
-        "needs": ", ".join(details["contract"]["needs"]),
-        "promises": ", ".join(f"{name} {bound:g}" for name, bound in details["contract"]["promises"].items()),
-        "paper runs": f"{epochs['constant']} epochs at the full learning rate, {epochs['decay']} of decay"
-        if epochs
-        else "",
-        "fault": details["fault"],
-    }
-    for label, fact in facts.items():
-        if fact:
-            typer.echo(f"  {label:<11}{one_line(fact)}")
+    training = epochs and f"{epochs['constant']} epochs at the full learning rate, {epochs['decay']} of decay"
+    print_facts(
+        {
+            "from": f"{details['distribution']} {details['version']} ({details['target']})",
+            "paper": details["paper"],
+            "license": details["license"],
+            "parameters": f"{details['parameters']:,}" if details["parameters"] is not None else "",
+            "sizes": f"multiples of {contract['size_multiple']} px" if contract["size_multiple"] > 1 else "",
+            "offers": ", ".join(contract["offers"]),
+            "needs": ", ".join(contract["needs"]),
+            "promises": ", ".join(f"{name} {bound:g}" for name, bound in contract["promises"].items()),
+            "paper runs": training or "",
+            "fault": details["fault"],
+        }
+    )
     rows = [(field.name, str(getattr(choice.config, field.name)), str(field.type)) for field in fields(choice.config)]
     if rows:
         print_table(("option", "value", "type"), rows)

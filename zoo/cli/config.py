@@ -1,91 +1,121 @@
-"""`zoo config`, and the defaults of options that `zoo.toml` and the environment set. Imports no torch."""
+"""`zoo config`, and what all commands have in common: their defaults, and paths that are not empty. Imports no torch."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import sys
-from typing import Annotated, Any
+from typing import Any
 
 import typer
+from typer.models import TyperPath
 
-from zoo.cli.output import print_json, print_table
-from zoo.settings import files, read_settings
+from zoo.cli.output import Json, print_json, print_table
+from zoo.errors import UsageError
+from zoo.settings import Setting, files, read_settings
 
 VARIABLES = {
-    "ZOO_CACHE": "folder of what zoo can make again",
+    "ZOO_CACHE": "folder of the cache",
     "ZOO_PLUGINS": "plugins to load (a,b) or to leave out (-a)",
     "ZOO_STRICT": "1: a broken plugin is an error",
-    "ZOO_WEIGHTS": "folder in which published files are looked for first",
-    "ZOO_STORE_GIB": "largest split that a training keeps in memory; larger ones stream from the cache",
+    "ZOO_WEIGHTS": "first folder in which published files are searched",
+    "ZOO_STORE_GIB": "largest split that training keeps in memory; larger ones stream from the cache",
     "HF_TOKEN": "token of the Hugging Face Hub",
     "HF_HOME": "cache of the Hugging Face Hub",
-    "HF_HUB_OFFLINE": "1: nothing is fetched from the Hub",
-    "ZOO_TRACEBACK": "1: an unexpected error shows where it arose",
-    "NO_COLOR": "no colour on terminals",
+    "HF_HUB_OFFLINE": "1: make no requests to the Hub",
+    "ZOO_TRACEBACK": "1: print the traceback of an unexpected error",
+    "NO_COLOR": "no color on terminals",
 }
-"""Environment variables that zoo heeds, beside `ZOO_VERB_OPTION`."""
+"""Environment variables that zoo reads, besides `ZOO_VERB_OPTION`."""
 SECRET = ("HF_TOKEN",)
+PREFIX = "ZOO"
+"""The environment variable of an option is `ZOO_VERB_OPTION`."""
 
 
-def config(
-    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
-) -> None:
-    """Show the defaults in force: from zoo.toml (this folder's or one above, then your own) and the environment.
+def config(context: typer.Context, as_json: Json = False) -> None:
+    """Show the defaults that you have set, and where.
 
-    A file says [bench] and then data = "rs"; the environment says ZOO_BENCH_DATA=rs. The command line wins over both.
+    They are read from zoo.toml (in this folder or the nearest one above, and in ~/.config/thermal-zoo) and the environment. In a
+    file, write [bench] and then data = "rs"; in the environment, ZOO_BENCH_DATA=rs. The command line overrides both.
 
     Example: zoo config
     """
     assert context.parent is not None, "the verb runs below zoo itself"
-    settings = read_settings({verb: tuple(names) for verb, names in option_names(context.parent.command).items()})
+    names = option_names(context.parent.command)
+    found = {(one.verb, one.option): one for one in read_settings(names)}
+    for verb, option in ((verb, option) for verb, options in names.items() for option in options):
+        name = _variable(verb, option)
+        if name in os.environ:
+            found[verb, option] = Setting(verb=verb, option=option, value=os.environ[name], source=f"${name}")
     places = {str(path): path.is_file() for path in files()}
     variables = {name: "(set)" if name in SECRET else os.environ[name] for name in VARIABLES if os.environ.get(name)}
     if as_json:
-        return print_json({"settings": settings, "files": places, "variables": variables})
-    rows = [(f"{one.verb} --{one.option.replace('_', '-')}", str(one.value), one.source) for one in settings]
+        return print_json({"settings": list(found.values()), "files": places, "variables": variables})
+    rows = [(f"{one.verb} --{one.option.replace('_', '-')}", str(one.value), one.source) for one in found.values()]
     if rows:
         print_table(("option", "value", "set by"), rows)
     else:
-        typer.echo("No option has a default of yours.")
+        typer.echo("You have set no defaults.")
     typer.echo()
-    print_table(("file", ""), [(path, "read" if there else "not there") for path, there in places.items()])
+    print_table(("file", ""), [(path, "read" if there else "not found") for path, there in places.items()])
     typer.echo()
     known = [(name, variables.get(name, "-"), meaning) for name, meaning in VARIABLES.items()]
-    return print_table(("variable", "value", "what it does"), known)
+    return print_table(("variable", "value", "meaning"), known)
+
+
+class FilledPath(TyperPath):
+    """A path that is not empty: `""`, such as an unset variable of the shell, would mean the current folder."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Return the path unchanged.
+
+        Raises:
+            UsageError: it is empty.
+        """
+        if not str(value):
+            name = max(param.opts, key=len) if param.param_type_name == "option" else param.make_metavar(ctx=ctx)
+            raise UsageError(f"the path of {name.strip('[].')} is empty", "Name a file or folder; `.` is this folder")
+        return super().convert(value, param, ctx)
+
+
+def prepare(command: Any, *words: str) -> None:
+    """Make the paths of a command and its subcommands `FilledPath`, and name environment variables after flags."""
+    for name, subcommand in getattr(command, "commands", {}).items():
+        prepare(subcommand, *words, name)
+    for parameter in command.params:
+        if isinstance(parameter.type, TyperPath):
+            parameter.type = FilledPath()
+        if parameter.param_type_name == "option":
+            parameter.show_envvar = False  # else the help is twice as long
+            if words and _written(parameter) != parameter.name:  # click's own variables have the parameter's name
+                parameter.envvar = _variable(*words, _written(parameter))
 
 
 def apply_settings(context: typer.Context) -> None:
-    """Make the defaults in force those of the verb about to run."""
-    if context.invoked_subcommand is None:
-        return
-    names = option_names(context.command)
-    verb = context.invoked_subcommand
-    defaults: dict[str, Any] = {}
-    for setting in read_settings({known: tuple(options) for known, options in names.items()}):
-        if setting.verb == verb:
-            defaults[names[verb][setting.option]] = setting.value
-    context.default_map = {verb: defaults}
+    """Let click read the environment, and set the defaults of the invoked verb to those of the settings files.
+
+    click ignores empty variables, but an empty path must be an error, so they become defaults here.
+    """
+    context.auto_envvar_prefix = PREFIX  # not for options of zoo itself: ZOO_VERSION may mean something else
+    verb, names = context.invoked_subcommand, option_names(context.command)
+    settings = read_settings(names)
+    if verb in names:
+        defaults = {names[verb][one.option]: one.value for one in settings if one.verb == verb}
+        empty = {name: "" for option, name in names[verb].items() if os.environ.get(_variable(verb, option)) == ""}
+        context.default_map = {verb: defaults | empty}
 
 
 def spelled_out(context: typer.Context) -> str:
-    """Return the command line as it would be typed where no default is set, so that it does the same anywhere."""
-    flags = {option.name: max(option.opts, key=len) for option in context.command.params if option.name}
-    own = [
-        word
-        for name, value in (context.default_map or {}).items()
-        if name in flags and _is_default(context, name)
-        for word in _typed(flags[name], value)
-    ]
-    return shlex.join(["zoo", *sys.argv[1:], *own])
+    """Return the command line with the defaults that the user set, so that it gives the same result anywhere."""
+    words = ["zoo", *sys.argv[1:]]
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if option.param_type_name == "option" and source and source.name in ("DEFAULT_MAP", "ENVIRONMENT"):
+            words += _words(max(option.opts, key=len), context.params[option.name or ""])
+    return shlex.join(words)
 
 
-def _is_default(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "DEFAULT_MAP"
-
-
-def _typed(flag: str, value: Any) -> list[str]:
+def _words(flag: str, value: Any) -> list[str]:
     """Return an option as words; a switch stands alone."""
     if isinstance(value, bool):
         return [flag] if value else []
@@ -93,13 +123,18 @@ def _typed(flag: str, value: Any) -> list[str]:
 
 
 def option_names(zoo: Any) -> dict[str, dict[str, str]]:
-    """Return each verb's options as users write them, with the names of their parameters; verbs with verbs below have none."""
-    found: dict[str, dict[str, str]] = {}
-    for verb, command in zoo.commands.items():
-        options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
-        found[verb] = {_written(option.opts): option.name for option in options if option.name}
-    return found
+    """Return the options of each verb as users write them, with the names of their parameters; none of verbs with subcommands."""
+    return {
+        verb: {_written(one): one.name for one in command.params if one.param_type_name == "option"}
+        for verb, command in zoo.commands.items()
+    }
 
 
-def _written(flags: list[str]) -> str:
-    return max(flags, key=len).lstrip("-").replace("-", "_")
+def _written(option: Any) -> str:
+    """Return the longest flag of an option, without dashes in front and with `_` for `-`."""
+    flag: str = max(option.opts, key=len)
+    return flag.lstrip("-").replace("-", "_")
+
+
+def _variable(*words: str) -> str:
+    return "_".join((PREFIX, *words)).upper().replace("-", "_")

@@ -10,37 +10,34 @@ import typer
 
 from zoo.cli.completion import weights
 from zoo.cli.output import note, print_json
-from zoo.cli.translate import DEFAULT_MODEL
+from zoo.cli.weights import DEFAULT_MODEL, MODEL_HELP, MODEL_METAVAR, Device, Offline
 from zoo.errors import UsageError
 
 
 def demo(
     name: Annotated[
-        str,
-        typer.Argument(
-            metavar="[NAME|RUN|ORG/REPO]",
-            autocompletion=weights,
-            help="Trained weights (zoo list weights), a run folder, or org/repo[@revision].",
-        ),
+        str, typer.Argument(metavar=f"[{MODEL_METAVAR}]", autocompletion=weights, help=MODEL_HELP)
     ] = DEFAULT_MODEL,
     port: Annotated[
         int | None, typer.Option(metavar="N", help="Port of the page. [default: the first free one from 7860]")
     ] = None,
     share: Annotated[
-        bool, typer.Option("--share", help="Also give it a public address, through gradio's servers.")
+        bool, typer.Option("--share", help="Also serve it at a public address, through gradio's servers.")
     ] = False,
     browser: Annotated[
         bool | None,
-        typer.Option("--browser/--no-browser", help="Open the page. [default: where this is typed at a terminal]"),
+        typer.Option("--browser/--no-browser", help="Open the page. [default: if stdout is a terminal]"),
     ] = None,
     space: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a Hugging Face Space instead, ready to push.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    offline: Annotated[bool, typer.Option("--offline", help="Take weights from the cache only.")] = False,
+    device: Device = "auto",
+    offline: Offline = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --space, print the files as JSON.")] = False,
 ) -> None:
-    """Show what weights draw: drop an image, see the thermal one beside it, click a pixel to read its temperature.
+    """Open a page that translates images.
+
+    Drop an image, see the thermal one, and click a pixel to read its temperature.
 
     Examples: zoo demo · zoo demo results/RUN --port 8000 · zoo demo org/name --space my-space
     """
@@ -58,13 +55,13 @@ def demo(
             return print_json([str(file) for file in files])
         for file in files:
             typer.echo(str(file))
-        return note(f"To publish it, type: hf upload ORG/NAME {space} . --repo-type space")
+        return note(f"To publish it, run: hf upload ORG/NAME {space} . --repo-type space")
     from zoo.demo.page import build_page, require_gradio, serve
 
     require_gradio()
     from zoo.translation.loading import load
 
     page = build_page(load(name, device=device, offline=offline or None), title)
-    note("Ctrl-C ends it")
+    note("Press Ctrl-C to stop")
     opened = browser if browser is not None else sys.stdout.isatty()
-    return serve(page, port=port, share=share, browser=opened, tell=typer.echo)
+    return serve(page, port=port, share=share, browser=opened, on_address=typer.echo)

@@ -8,34 +8,30 @@ from typing import Annotated, Literal
 import typer
 
 from zoo.cli.completion import weights
-from zoo.cli.output import note, print_json
+from zoo.cli.output import Json, note, print_json
+from zoo.cli.weights import MODEL_HELP, MODEL_METAVAR, Offline
 from zoo.errors import UsageError
 
 FormatName = Literal["onnx", "pt2"]
 RUNTIMES = {"onnx": "onnxruntime", "pt2": "torch"}
-"""What runs a file of each format when it is compared with the original."""
+"""The program that runs a file of each format for the comparison with the original."""
 
 
 def export(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME|RUN|ORG/REPO",
-            autocompletion=weights,
-            help="Trained weights (zoo list weights), a run folder, or org/repo[@revision].",
-        ),
-    ],
+    name: Annotated[str, typer.Argument(metavar=MODEL_METAVAR, autocompletion=weights, help=MODEL_HELP)],
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Output file. [default: NAME.onnx or NAME.pt2]")
     ] = None,
-    kind: Annotated[FormatName | None, typer.Option("--format", help="By default what -o ends in, else onnx.")] = None,
-    size: Annotated[
-        int | None, typer.Option(metavar="N", help="Pixels to export at, for networks that keep their size fixed.")
+    kind: Annotated[
+        FormatName | None, typer.Option("--format", help="File format. [default: the ending of -o, else onnx]")
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Take weights from the cache only.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    size: Annotated[int | None, typer.Option(metavar="N", help="Image size, for networks with a fixed size.")] = None,
+    offline: Offline = False,
+    as_json: Json = False,
 ) -> None:
-    """Write weights as one file that runs without zoo, after comparing it with the original on random images.
+    """Write weights as one file that runs without zoo.
+
+    The file is first compared with the original on random images.
 
     Examples: zoo export results/RUN -o model.onnx · zoo export org/name --format pt2
     """
@@ -80,7 +76,7 @@ def export(
 
 
 def choose(title: str, out: Path | None, kind: FormatName | None) -> tuple[FormatName, Path]:
-    """Return the format and the file that were asked for; what is left out follows from the other.
+    """Return the format and the file; what is not given follows from the other.
 
     Raises:
         UsageError: the file has another ending.
@@ -96,6 +92,6 @@ def choose(title: str, out: Path | None, kind: FormatName | None) -> tuple[Forma
         wanted = f".{kind or 'onnx'}"
         raise UsageError(
             f"an exported model of format {kind or 'onnx'} ends in {wanted}, not in {out.suffix or 'nothing'}",
-            f"Type: -o {out.with_suffix(wanted)}",
+            f"Use -o {out.with_suffix(wanted)}",
         )
     return named, out

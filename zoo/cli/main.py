@@ -1,4 +1,4 @@
-"""`zoo`: the verbs, and what happens to an error. Verb modules import heavy libraries inside their functions only."""
+"""`zoo` and its verbs. Verb modules import heavy libraries inside their functions only."""
 
 from __future__ import annotations
 
@@ -8,29 +8,24 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli import (
-    bench,
-    catalog,
-    check,
-    compare,
-    config,
-    convert,
-    data,
-    demo,
-    doctor,
-    export,
-    inspect,
-    new,
-    paths,
-    publish,
-    records,
-    report,
-    table,
-    train,
-    translate,
-    worker,
-)
+from zoo.cli import data, records
+from zoo.cli.bench import bench
+from zoo.cli.catalog import info, list_
+from zoo.cli.compare import compare
+from zoo.cli.config import apply_settings, config, prepare
+from zoo.cli.convert import convert
+from zoo.cli.demo import demo
+from zoo.cli.doctor import doctor
+from zoo.cli.export import export
+from zoo.cli.inspect import inspect
+from zoo.cli.plugin import check, new, plugins
+from zoo.cli.publish import publish
+from zoo.cli.report import report
 from zoo.cli.running import run
+from zoo.cli.table import table
+from zoo.cli.train import train
+from zoo.cli.translate import translate
+from zoo.cli.worker import status, worker
 from zoo.version import DISTRIBUTION, __version__
 
 app = typer.Typer(
@@ -39,7 +34,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # boxes would cost --help two thirds of its time
-    # Colour, so that names of files lose nothing in a pipe; zoo itself colours nothing, and codes are escaped (zoo.terminal).
+    # With color, click strips no codes from names of files in a pipe; zoo prints no color, and zoo.terminal escapes codes.
     context_settings={"help_option_names": ["-h", "--help"], "color": True},
 )
 
@@ -53,41 +48,24 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     context: typer.Context,
-    no_plugin: Annotated[list[str], typer.Option("--no-plugin", metavar="NAME", help="Leave this plugin out.")] = [],
+    no_plugin: Annotated[list[str], typer.Option("--no-plugin", metavar="NAME", help="Do not load this plugin.")] = [],
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     if no_plugin:
-        # The environment, because the runs of a bench are processes that must leave the same plugins out.
+        # In the environment, so that the processes of a bench leave the same plugins out.
         names = [os.environ.get("ZOO_PLUGINS", ""), *(f"-{name}" for name in no_plugin)]
         os.environ["ZOO_PLUGINS"] = ",".join(filter(None, names))
-    config.apply_settings(context)
-    paths.refuse_empty_paths(context.command)
+    prepare(context.command)
+    apply_settings(context)
 
 
-app.command("bench")(bench.bench)
-app.command("check")(check.check)
-app.command("compare")(compare.compare)
-app.command("config")(config.config)
-app.command("convert")(convert.convert)
+VERBS = (bench, check, compare, config, convert, demo, doctor, export, info, inspect, list_, new, plugins, publish)
+for verb in (*VERBS, report, status, table, train, translate, worker):
+    app.command(verb.__name__.strip("_"))(verb)
 app.add_typer(data.app, name="data")
-app.command("demo")(demo.demo)
-app.command("doctor")(doctor.doctor)
-app.command("export")(export.export)
-app.command("info")(catalog.info)
-app.command("inspect")(inspect.inspect)
-app.command("list")(catalog.list_)
-app.command("new")(new.new)
-app.command("plugins")(catalog.plugins)
-app.command("publish")(publish.publish)
 app.add_typer(records.app, name="records")
-app.command("report")(report.report)
-app.command("status")(worker.status)
-app.command("table")(table.table)
-app.command("train")(train.train)
-app.command("translate")(translate.translate)
-app.command("worker")(worker.worker)
 
 
 def main() -> None:

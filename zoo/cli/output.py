@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any
+
+import typer
 
 from zoo.terminal import can_show, console, one_line
+
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+"""The option of every command that prints data."""
 
 
 def print_json(value: Any) -> None:
@@ -45,70 +51,66 @@ def print_table(
         title: line above the table.
         right: headings of the right-aligned columns.
     """
-    columns, rows = [one_line(column) for column in columns], [[one_line(cell) for cell in row] for row in rows]
+    lines = [[one_line(cell) for cell in line] for line in (columns, *rows)]
+    numbers = [column in right for column in columns]
     if not sys.stdout.isatty():
-        return _print_plain(columns, rows, title, right)
+        return _print_plain(lines, title, numbers)
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     screen = console()
-    texts = list(zip(columns, *rows, strict=True))  # by column
-    numbers = [column in right for column in columns]
-    widths = _fitted(texts, numbers, screen.width)
-    if widths is None:
-        texts = [
-            tuple(text.replace(" [", "\n[") for text in each) if number else each
-            for each, number in zip(texts, numbers, strict=True)
-        ]
-        tries = (_fitted(texts, numbers, screen.width, longest) for longest in (sys.maxsize, 11, 8))
-        widths = next((found for found in tries if found), None)
+    wide = list(zip(*lines, strict=True))  # by column
+    below = [
+        tuple(cell.replace(" [", "\n[") for cell in column) if number else column
+        for column, number in zip(wide, numbers, strict=True)
+    ]
+    for cells, longest in ((wide, sys.maxsize), (below, sys.maxsize), (below, 11), (below, 8)):
+        widths = _fitted(cells, numbers, screen.width, longest)
+        if widths:
+            break
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
-    for place, number in enumerate(numbers):
-        side: Literal["left", "right"] = "right" if number else "left"
-        width = widths[place] if widths else None
-        table.add_column(Text(texts[place][0]), justify=side, overflow="fold", width=width)
-    for row in zip(*(each[1:] for each in texts), strict=True):
+    for column, number, width in zip(cells, numbers, widths or itertools.repeat(None), strict=False):
+        table.add_column(Text(column[0]), justify="right" if number else "left", overflow="fold", width=width)
+    for row in zip(*(column[1:] for column in cells), strict=True):
         table.add_row(*map(Text, row))
     if title:
-        screen.print(Text(f"{title}\n"))  # as text: rich would take `[dB]` for the name of a style
+        screen.print(Text(f"{title}\n"))  # as text: rich would read `[dB]` as the name of a style
     return screen.print(table)
 
 
-def _fitted(
-    texts: Sequence[Sequence[str]], numbers: Sequence[bool], width: int, longest: int = sys.maxsize
-) -> list[int] | None:
-    """Return widths of columns at which no number is folded, and no word of at most `longest` letters.
-
-    None where `width` is too narrow for that.
-    """
-    whole = [max(len(line) for text in each for line in text.split("\n")) for each in texts]
-    words = [max(len(word) for text in each for word in [*text.split(), ""]) for each in texts]
-    least = [full if number else min(word, longest) for full, word, number in zip(whole, words, numbers, strict=True)]
-    left = width - sum(least) - 2 * (len(texts) - 1)
+def _fitted(columns: Sequence[Sequence[str]], numbers: Sequence[bool], width: int, longest: int) -> list[int] | None:
+    """Return column widths that fold no number and no word of at most `longest` letters; None if they exceed the width."""
+    full = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+    words = [max(len(word) for cell in column for word in [*cell.split(), ""]) for column in columns]
+    fitted = [most if number else min(word, longest) for most, word, number in zip(full, words, numbers, strict=True)]
+    left = width - sum(fitted) - 2 * (len(columns) - 1)
     if left < 0:
         return None
-    fitted = []
-    for full, narrow in zip(whole, least, strict=True):
-        fitted.append(min(full, narrow + left))
-        left -= fitted[-1] - narrow
+    for place, most in enumerate(full):
+        more = min(most - fitted[place], left)
+        fitted[place] += more
+        left -= more
     return fitted
+
+
+def _print_plain(lines: Sequence[Sequence[str]], title: str, numbers: Sequence[bool]) -> None:
+    """Print aligned columns for a pipe or a file: no line is folded, and rich, which is slow to import, is not needed."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    if title:
+        print(f"{title}\n")
+    for line in lines:
+        cells = zip(line, widths, numbers, strict=True)
+        print("  ".join(cell.rjust(width) if number else cell.ljust(width) for cell, width, number in cells).rstrip())
+
+
+def print_facts(facts: dict[str, str]) -> None:
+    """Print labels with their texts, a line each; empty texts are left out."""
+    for label, fact in facts.items():
+        if fact:
+            print(f"  {label:<11}{one_line(fact)}")
 
 
 def note(message: str) -> None:
     """Print a line for people on stderr."""
     print(message, file=sys.stderr, flush=True)
-
-
-def _print_plain(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str, right: Sequence[str]) -> None:
-    """Print columns for a pipe or a file; no line is folded, and rich, which takes as long to import as all else, is not."""
-    lines = [columns, *rows]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
-    if title:
-        print(f"{title}\n")
-    for line in lines:
-        cells = [
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, cell, width in zip(columns, line, widths, strict=True)
-        ]
-        print("  ".join(cells).rstrip())

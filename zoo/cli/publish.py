@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zoo.cli.flags import with_flags
 from zoo.cli.output import note, print_json
 from zoo.errors import UsageError, ZooError
 
@@ -98,7 +99,7 @@ def _publish_all(
                 # Called at once, in this iteration.
                 outcome |= _interruptible(lambda: deliver(prepare(run.folder, repo, license=license_)))  # noqa: B023
             except ZooError as error:
-                outcome |= {"state": "failed", "reason": str(error)}
+                outcome |= {"state": "failed", "reason": with_flags(str(error))}
         outcomes.append(outcome)
         if not as_json:
             typer.echo(_one_line(outcome))

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.cli.output import note, print_json
+from zoo.cli.output import Json, note, print_json
 
-app = typer.Typer(help="Check records, import somebody else's, and explain their fields.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from zoo.report.records.check import Fault
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+app = typer.Typer(help="Check, import and explain records of runs.", no_args_is_help=True)
 
 
 @app.command("check")
 def check(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Results folder, or any folder of records.")],
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
-    """Check every record under a folder: schema, keys, means, intervals, counts. One line a fault; exit 1 if there is one.
+    """Check every record under a folder.
+
+    The schema, keys, means, intervals and counts are checked; the exit code is 1 if there is a fault.
 
     Example: zoo records check results
     """
@@ -28,7 +32,7 @@ def check(
 
     records, faults = check_folder(folder)
     if as_json:
-        print_json({"records": records, "faults": [{"path": str(one.path), "what": one.what} for one in faults]})
+        print_json({"records": records, "faults": _rows(faults)})
     else:
         for fault in faults:
             typer.echo(str(fault))
@@ -42,12 +46,13 @@ def check(
 def import_(
     src: Annotated[Path, typer.Argument(metavar="SRC", help="Somebody else's results folder; it is only read.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Results folder.")] = Path("results"),
-    name: Annotated[str, typer.Option(help="Where the notes say that it came from. [default: SRC's name]")] = "",
-    as_json: JsonOption = False,
+    name: Annotated[str, typer.Option(help="Name of the source in the notes. [default: the name of SRC]")] = "",
+    as_json: Json = False,
 ) -> None:
-    """Bring checked records into a results folder, with weights, pictures and plans of tables; nothing is overwritten.
+    """Copy checked records into a results folder.
 
-    What is there already is left. zoo table, zoo compare, zoo report and zoo bench then know the runs as their own.
+    Weights, pictures and plans of tables are copied too; nothing is overwritten. zoo table, zoo compare, zoo report and zoo bench
+    then use these runs like your own.
 
     Example: zoo records import lab/results --name "the lab's H100"
     """
@@ -57,15 +62,12 @@ def import_(
     require_writable(out)
     done = import_records(src, out, name)
     if as_json:
-        faults = [{"path": str(one.path), "what": one.what} for one in done.faults]
-        print_json({"copied": done.copied, "left": done.left, "faults": faults, "tables": done.tables})
+        rows = {"copied": done.copied, "left": done.left, "faults": _rows(done.faults), "tables": done.tables}
+        print_json(rows)
     else:
-        for line in done.copied:
-            typer.echo(f"imported {line}")
-        for line in done.left:
-            typer.echo(f"left {line}")
-        for line in done.tables:
-            typer.echo(f"table {line}")
+        for what, lines in {"imported": done.copied, "left": done.left, "table": done.tables}.items():
+            for line in lines:
+                typer.echo(f"{what} {line}")
     for fault in done.faults:
         note(f"not imported: {fault}")
     for remark in done.remarks:
@@ -76,7 +78,7 @@ def import_(
 
 
 @app.command("schema")
-def schema(as_json: Annotated[bool, typer.Option("--json", help="Print the JSON Schema.")] = False) -> None:
+def schema(as_json: Json = False) -> None:
     """Print every field of record.json, failure.json and a table's plan, as Markdown or as JSON Schema."""
     from zoo.report.records.schema import json_schema, markdown
 
@@ -84,3 +86,7 @@ def schema(as_json: Annotated[bool, typer.Option("--json", help="Print the JSON 
         return print_json(json_schema())
     sys.stdout.write(markdown())
     return None
+
+
+def _rows(faults: Iterable[Fault]) -> list[dict[str, str]]:
+    return [{"path": str(fault.path), "what": fault.what} for fault in faults]

@@ -1,4 +1,4 @@
-"""Where `zoo translate` puts what it draws. Imports no torch."""
+"""The output files of `zoo translate`. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ IMAGES: dict[Level, tuple[str, ...]] = {
     16: (".png", ".tif", ".tiff", ".npy"),
     "float": (".tif", ".tiff", ".npy"),
 }
-"""Endings of images by depth; the first is the usual one."""
+"""Endings of images by depth; the first is the default."""
 VIDEOS: dict[Level, tuple[str, ...]] = {8: (".mp4", ".mkv"), 16: (".mkv",)}
-"""Endings of videos by depth. MP4 is H.264, which everything plays; Matroska is FFV1, which loses nothing."""
+"""Endings of videos by depth. MP4 is H.264, which all players support; Matroska is FFV1, which is lossless."""
 READ = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv")
-"""Endings of files that are taken for videos."""
+"""Endings of files that are read as videos."""
 
 
 def plan(image: Path, out: Path | None, level: Level) -> list[tuple[Path, Path]]:
@@ -28,12 +28,12 @@ def plan(image: Path, out: Path | None, level: Level) -> list[tuple[Path, Path]]
 
     Args:
         image: a file or a folder of them.
-        out: a file for a file, or a folder; None for a name beside the input.
+        out: a file for a file, or a folder; None for the folder of the input.
         level: depth of the thermal images.
 
     Raises:
         DataError: there is no such file or folder, the folder holds no image, or two inputs would get one output.
-        UsageError: the output file has an ending of another kind.
+        UsageError: the output file has a wrong ending.
     """
     from zoo.data.layout import IMAGE_SUFFIXES
 
@@ -71,20 +71,20 @@ def spare_originals(jobs: Sequence[tuple[Path, Path]]) -> None:
 
 
 def plan_video(image: Path, out: Path | None, level: Level) -> tuple[Path, Path] | None:
-    """Return a video with its output file, None where the input is none.
+    """Return a video with its output file, or None if the input is not a video.
 
     Raises:
-        UsageError: a video cannot hold this depth, or the output file has an ending of another kind.
+        UsageError: a video cannot hold this depth, or the output file has a wrong ending.
     """
     if image.suffix.lower() not in READ or not image.is_file():
         return None
     if level not in VIDEOS:
-        raise UsageError("a video holds whole levels, not floats or degrees", "Type --depth 16, which writes .mkv")
+        raise UsageError("a video holds whole levels, not floats or degrees", "Use --depth 16, which writes .mkv")
     return image, _file(image, out, VIDEOS[level])
 
 
 def _names(folder: Path, suffixes: Sequence[str]) -> Iterator[str]:
-    """Yield the names of a folder's images, and of links with such an ending that lead nowhere, for the error to name them."""
+    """Yield the names of a folder's images, and of broken links with such an ending, which then fail by name."""
     with os.scandir(folder) as entries:
         for entry in entries:
             is_image = os.path.splitext(entry.name)[1].lower() in suffixes and not entry.name.startswith(".")  # noqa: PTH122
@@ -102,6 +102,6 @@ def _file(image: Path, out: Path | None, endings: tuple[str, ...]) -> Path:
         kind = "videos" if endings in VIDEOS.values() else "images"
         raise UsageError(
             f"thermal {kind} of this depth are written as {known}, not as {out.suffix}",
-            f"Type: -o {out.with_suffix(endings[0])}",
+            f"Use -o {out.with_suffix(endings[0])}",
         )
     return out

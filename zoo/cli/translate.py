@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from zoo.cli.completion import weights
-from zoo.cli.output import note, print_json
-from zoo.cli.targets import plan, plan_video, spare_originals
+from zoo.cli.options import OldCompute
+from zoo.cli.output import Json, note, print_json
+from zoo.cli.targets import Level, plan, plan_video, spare_originals
+from zoo.cli.weights import DEFAULT_MODEL, MODEL_HELP, MODEL_METAVAR, Device, Offline
 from zoo.errors import DataError, UsageError, ZooError
 
 if TYPE_CHECKING:
     from zoo.translation.streaming import BatchTranslator
 
-DEFAULT_MODEL = "pix2pix-scenes"
-"""Weights that come with zoo."""
 WRITERS = 2
 """Threads that encode and write images."""
-TELL_EVERY = 10.0
-"""Seconds between two lines on how far a folder or a video is."""
+LOG_EVERY = 10.0
+"""Seconds between two lines of progress."""
 DepthName = Literal["8", "16", "float"]
 PrecisionName = Literal["fp32", "tf32", "bf16"]
 
@@ -33,14 +33,7 @@ def translate(
     image: Annotated[
         Path, typer.Argument(metavar="IMAGE|DIR|VIDEO", help="A visible image, a folder of them, or a video.")
     ],
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|RUN|ORG/REPO",
-            autocompletion=weights,
-            help="Trained weights (zoo list weights), a run folder, or org/repo[@revision].",
-        ),
-    ] = DEFAULT_MODEL,
+    model: Annotated[str, typer.Option(metavar=MODEL_METAVAR, autocompletion=weights, help=MODEL_HELP)] = DEFAULT_MODEL,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -50,14 +43,16 @@ def translate(
         ),
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(metavar="FILE|DIR", help="Class indices, for models that read them.")
+        Path | None, typer.Option(metavar="FILE|DIR", help="Class indices, for models that need them.")
     ] = None,
     temperature: Annotated[
-        list[str], typer.Option(metavar="CLASS=C", help="Degrees Celsius of a class; may be repeated.")
+        list[str], typer.Option(metavar="CLASS=C", help="Temperature of a class in degrees Celsius; repeatable.")
     ] = [],
     tile: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Translate in overlapping tiles of N pixels, for images that fill the memory."),
+        typer.Option(
+            metavar="N", help="Translate in overlapping tiles of N pixels, for images that exceed the memory."
+        ),
     ] = None,
     depth: Annotated[
         DepthName | None,
@@ -65,15 +60,19 @@ def translate(
     ] = None,
     celsius: Annotated[bool, typer.Option("--celsius", help="Write degrees Celsius as float (TIFF, NPY).")] = False,
     batch: Annotated[
-        int | None, typer.Option(min=1, help="Images of one size at once. [default: up to 4 on a CPU, 32 on a GPU]")
+        int | None,
+        typer.Option(min=1, help="Batch size, of images of one size. [default: up to 4 on a CPU, 32 on a GPU]"),
     ] = None,
-    speed: Annotated[str, typer.Option(help="auto, plain, or any of channels-last,compile.")] = "auto",
-    precision: Annotated[PrecisionName, typer.Option(help="fp32, or tf32 or bf16 where there are units.")] = "fp32",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    offline: Annotated[bool, typer.Option("--offline", help="Take weights from the cache only.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the pairs of files as JSON.")] = False,
+    compute: Annotated[str, typer.Option(help="auto, plain, or any of channels-last,compile.")] = "auto",
+    speed: OldCompute = "auto",
+    precision: Annotated[
+        PrecisionName, typer.Option(help="fp32, or tf32 or bf16 if the hardware supports it.")
+    ] = "fp32",
+    device: Device = "auto",
+    offline: Offline = False,
+    as_json: Json = False,
 ) -> None:
-    """Translate visible images to one-channel thermal images of the same size.
+    """Translate visible images to thermal images of the same size.
 
     Examples:
     zoo translate street.jpg ·
@@ -83,8 +82,8 @@ def translate(
     zoo translate street.png --labels street_labels.png --temperature car=35 --model results/RUN
     """
     if celsius and depth not in (None, "float"):
-        raise UsageError(f"degrees are floats, and --depth {depth} asks for whole levels", "Leave out --depth")
-    level: Literal[8, 16, "float"] = "float" if celsius or depth == "float" else 16 if depth == "16" else 8
+        raise UsageError(f"--celsius writes floats, and --depth {depth} whole levels", "Leave out --depth")
+    level: Level = "float" if celsius or depth == "float" else 16 if depth == "16" else 8
     degrees = parse_temperatures(temperature)
     if labels is not None and not labels.exists():
         raise DataError(f"there is no label file or folder `{labels}`", "Check --labels")
@@ -94,7 +93,7 @@ def translate(
     from zoo.compute.options import parse_speed
     from zoo.translation.loading import load
 
-    wanted = parse_speed(speed)
+    options = parse_speed(compute if compute != "auto" else speed)
     translator = load(model, device=device, offline=offline or None)
     if celsius:
         translator.require_degrees()
@@ -105,7 +104,7 @@ def translate(
     from zoo.translation.streaming import BatchTranslator, optimized
 
     draw = BatchTranslator(translator, temperatures=degrees, tile=tile, depth=level, batch=batch)
-    with optimized(translator, wanted, precision):
+    with optimized(translator, options, precision):
         if film:
             return _video(draw, *film, as_json)
         return _images(draw, jobs, labels, celsius, as_json)
@@ -115,24 +114,22 @@ def parse_temperatures(words: list[str]) -> dict[str, float]:
     """Return degrees by class name from words such as `car=35`.
 
     Raises:
-        UsageError: a word is not of that form.
+        UsageError: a word does not have that form.
     """
     degrees = {}
     for word in words:
-        name, equals, value = word.partition("=")
+        name, _, value = word.partition("=")
         try:
             degrees[name] = float(value)
         except ValueError:
-            equals = ""
-        if not equals or not math.isfinite(degrees[name]):
-            raise UsageError(
-                f"--temperature {word!r} is not a class with its degrees", "Write e.g. --temperature car=35"
-            )
+            degrees[name] = math.nan
+        if not math.isfinite(degrees[name]):
+            raise UsageError(f"--temperature {word!r} is not a class with its degrees", "Use e.g. --temperature car=35")
     return degrees
 
 
-def _plan(image: Path, out: Path | None, level: Literal[8, 16, "float"]) -> list[tuple[Path, Path]]:
-    """Return the images with their output files, and say at once what is done: a large folder takes a while to list."""
+def _plan(image: Path, out: Path | None, level: Level) -> list[tuple[Path, Path]]:
+    """Return the images with their output files; print a line first, since listing a large folder takes a while."""
     if not image.is_dir():
         return plan(image, out, level)
     note(f"zoo: listing the images of `{image}`")
@@ -141,79 +138,74 @@ def _plan(image: Path, out: Path | None, level: Literal[8, 16, "float"]) -> list
     return jobs
 
 
+def _progress() -> Callable[[str], None]:
+    """Return a function that prints a line of progress, unless the last one was printed a moment ago."""
+    printed_at = time.monotonic()
+
+    def log(line: str) -> None:
+        nonlocal printed_at
+        if time.monotonic() - printed_at >= LOG_EVERY:
+            printed_at = time.monotonic()
+            note(line)
+
+    return log
+
+
 def _video(draw: BatchTranslator, source: Path, target: Path, as_json: bool) -> None:
     from zoo.translation.video import translate_video
 
-    told = time.monotonic()
-
-    def tell(done: int, frames: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= TELL_EVERY:
-            told = time.monotonic()
-            note(f"{source}: frame {done}" + (f" of {frames}" if frames else ""))
-
-    count = translate_video(draw, source, target, tell)
+    log = _progress()
+    count = translate_video(
+        draw, source, target, lambda done, frames: log(f"{source}: frame {done}" + (f" of {frames}" if frames else ""))
+    )
     if as_json:
-        print_json([{"visible": str(source), "thermal": str(target), "frames": count}])
-    else:
-        typer.echo(str(target))
+        return print_json([{"visible": str(source), "thermal": str(target), "frames": count}])
+    return typer.echo(str(target))
 
 
 def _images(
     draw: BatchTranslator, jobs: Sequence[tuple[Path, Path]], labels: Path | None, celsius: bool, as_json: bool
 ) -> None:
-    """Translate images to files, name each when it is written, and fail at the end if one could not be."""
+    """Translate images to files, print each when it is written, and fail at the end if one failed."""
     from zoo.translation.outputs import write_pixels
     from zoo.translation.prefetch import WriteQueue
     from zoo.translation.streaming import read_input, translate_stream
 
-    translator, faults, done, told = draw.translator, 0, set[int](), time.monotonic()
+    translator, faults, done, log = draw.translator, 0, set[int](), _progress()
     label_folder = labels if labels and labels.is_dir() else None
 
     def write(number: int, pixels: Any) -> int:
         write_pixels(translator.to_celsius(pixels) if celsius else pixels, jobs[number][1])
         return number
 
-    def tell(numbers: Iterator[int]) -> None:
-        nonlocal told
-        for number in numbers:
+    def show(written: Iterator[int]) -> None:
+        for number in written:
             done.add(number)
             if not as_json:
                 typer.echo(str(jobs[number][1]))
-        if time.monotonic() - told >= TELL_EVERY:
-            told = time.monotonic()
-            note(f"zoo: {len(done):,} of {len(jobs):,} images")
+        log(f"zoo: {len(done):,} of {len(jobs):,} images")
 
-    def tell_tiles(finished: int, tiles: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= TELL_EVERY:
-            told = time.monotonic()
-            note(f"zoo: {len(done):,} of {len(jobs):,} images; tile {finished} of {tiles} of the next")
-
-    translator.on_tile = tell_tiles
+    translator.on_tile = lambda finished, tiles: log(
+        f"zoo: {len(done):,} of {len(jobs):,} images; tile {finished} of {tiles} of the next"
+    )
+    label_files = (label_folder / f"{source.stem}.png" if label_folder else labels for source, _ in jobs)
     readers = (
-        partial(
-            read_input,
-            source,
-            label_folder / f"{source.stem}.png" if label_folder else labels,
-            translator,
-            any_size=draw.tile is not None,
-        )
-        for source, _ in jobs
+        partial(read_input, source, label_file, translator, any_size=draw.tile is not None)
+        for (source, _), label_file in zip(jobs, label_files, strict=True)
     )
     try:
         with WriteQueue[int](WRITERS) as writing:
             for number, result in translate_stream(readers, draw):
-                if isinstance(result, DataError):  # the other images of the folder are still wanted
+                if isinstance(result, DataError):  # the other images are still translated
                     faults += 1
                     note(f"zoo: {result}")
                 else:
-                    tell(writing.put(partial(write, number, result)))
-            tell(writing.join())
-    finally:  # what is written is told, whatever comes
-        tell(writing.completed())
+                    show(writing.put(partial(write, number, result)))
+            show(writing.join())
+    finally:  # after an error too, print what is written
+        show(writing.completed())
         if as_json:
-            pairs = [(source, target) for number, (source, target) in enumerate(jobs) if number in done]
+            pairs = [job for number, job in enumerate(jobs) if number in done]
             print_json([{"visible": str(source), "thermal": str(target)} for source, target in pairs])
     if faults:
         rest = "; the others are written" if done else ""

@@ -1,12 +1,13 @@
-"""The catalogue of weights in `zoo list weights` and `zoo info NAME`. Imports neither torch nor, to list, the Hub's client."""
+"""Trained weights in `zoo list weights` and `zoo info NAME`. Imports no torch; listing does not import the Hub's client."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo.cli.output import print_json, print_table
+from zoo.cli.output import print_facts, print_json, print_table
 from zoo.errors import UsageError, did_you_mean
 from zoo.terminal import one_line
 
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from zoo.hub.remote import RemoteModel
 
 WEIGHTS = "weights"
-"""The word after `zoo list`."""
+"""The argument of `zoo list`."""
+MODEL_METAVAR = "NAME|RUN|ORG/REPO"
+MODEL_HELP = "Trained weights (zoo list weights), a run folder, or org/repo[@revision]."
+DEFAULT_MODEL = "pix2pix-scenes"
+"""Weights in zoo's own wheel."""
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Load weights from the cache only.")]
 
 
 def list_catalogue(pattern: str, *, as_json: bool) -> None:
@@ -30,38 +37,29 @@ def list_catalogue(pattern: str, *, as_json: bool) -> None:
     if as_json:
         return print_json([_row(entry) for entry in entries])
     if not entries:
-        known = [entry.name for entry in list_weights()]
-        raise UsageError(
-            f"no weights match {pattern!r}", did_you_mean(pattern.strip("*"), known) or "Run: zoo list weights"
-        )
+        hint = did_you_mean(pattern.strip("*"), names()) or "Run: zoo list weights"
+        raise UsageError(f"no weights match {pattern!r}", hint)
     rows = [(entry.name, entry.weights.dataset, entry.where, entry.weights.summary) for entry in entries]
     return print_table(("weights", "dataset", "where", "what it is"), rows)
 
 
 def show(name: str, *, as_json: bool) -> bool:
-    """Print weights of the catalogue, or a model on the Hub; return whether the name is one of either."""
+    """Print weights of the catalogue, or a model on the Hub; return whether there are any with this name."""
     from zoo.hub.catalog import find_weights
 
     if entry := find_weights(name):
-        if as_json:
-            print_json([_row(entry)])
-        else:
-            _print_entry(entry)
+        print_json([_row(entry)]) if as_json else _print_entry(entry)
         return True
-    if "/" not in name:
-        return False
-    from zoo.hub.access import Access
     from zoo.hub.addresses import repository
-    from zoo.hub.remote import describe
 
-    pin = repository(name)
+    pin = repository(name) if "/" in name else None
     if pin is None:
         return False
+    from zoo.hub.access import Access
+    from zoo.hub.remote import describe
+
     model = describe(pin, Access())
-    if as_json:
-        print_json([model])
-    else:
-        _print_remote(model)
+    print_json([model]) if as_json else _print_remote(model)
     return True
 
 
@@ -73,18 +71,13 @@ def names() -> list[str]:
 
 
 def _row(entry: CatalogEntry) -> dict[str, Any]:
-    weights = entry.weights
+    row = {field.name: getattr(entry.weights, field.name) for field in fields(entry.weights)}
+    row |= {"scores": dict(entry.weights.scores)}
+    row |= {"kind": WEIGHTS, "published": bool(entry.weights.repo or entry.weights.folder), "publish": entry.publish}
     return (
-        {"kind": WEIGHTS}
-        | vars(weights)
-        | {
-            "published": bool(weights.repo or weights.folder),
-            "scores": dict(weights.scores),
-            "publish": entry.publish,
-            "plugin": entry.plugin.name,
-            "distribution": entry.plugin.distribution,
-            "version": entry.plugin.version,
-        }
+        row
+        | {name: getattr(entry.plugin, name) for name in ("distribution", "version")}
+        | {"plugin": entry.plugin.name}
     )
 
 
@@ -92,7 +85,7 @@ def _print_entry(entry: CatalogEntry) -> None:
     weights = entry.weights
     published = bool(weights.repo or weights.folder)
     typer.echo(one_line(f"weights {weights.name} — {weights.summary}"))
-    _print_facts(
+    print_facts(
         {
             "from": f"{entry.plugin.distribution} {entry.plugin.version} (plugin {entry.plugin.name})",
             "where": entry.where,
@@ -114,7 +107,7 @@ def _print_remote(model: RemoteModel) -> None:
     closed = [word for word, holds in (("private", model.private), ("gated", model.gated)) if holds]
     typer.echo(one_line(f"{model.repo} — {model.architecture or 'not written by zoo'}"))
     counts = ", ".join(f"{count:,} {kind}" for kind, count in model.parameters.items())
-    _print_facts(
+    print_facts(
         {
             "commit": model.revision,
             "access": ", ".join(closed),
@@ -129,12 +122,6 @@ def _print_remote(model: RemoteModel) -> None:
             "load": f"zoo.load('{model.repo}@{model.revision}')",
         }
     )
-
-
-def _print_facts(facts: dict[str, str]) -> None:
-    for label, fact in facts.items():
-        if fact:
-            typer.echo(f"  {label:<11}{one_line(fact)}")
 
 
 def _megabytes(size: int) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from zoo.cli.flags import with_flags
 from zoo.cli.output import print_json, print_table
 from zoo.errors import UsageError
 
@@ -56,7 +58,7 @@ def status(
 
     if not results.is_dir():
         raise UsageError(f"there is no folder `{results}`", "Name the results folder of a zoo bench")
-    states = read_states(results)
+    states = [replace(state, reason=with_flags(state.reason)) for state in read_states(results)]
     if as_json:
         return print_json(states)
     if not states:

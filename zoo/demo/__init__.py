@@ -1,1 +1,1 @@
-"""A page in the browser that shows what trained weights draw: `zoo demo`, and Spaces on the Hugging Face Hub."""
+"""A page in the browser that translates images with trained weights: `zoo demo`, and Spaces on the Hugging Face Hub."""

@@ -1,4 +1,4 @@
-"""What the page answers to what a visitor does. Imports no gradio."""
+"""The functions behind the controls of the page. Imports no gradio."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoo.demo.examples import examples
+from zoo.data.layout import Entry, list_split
 from zoo.demo.picture import Mark, Thermal, coloured, enlargement, legend, reading, scale_of
+from zoo.errors import ZooError
+from zoo.recipe import Recipe
+from zoo.registry import get_registry
+from zoo.sources import open_source
 
 if TYPE_CHECKING:
     from zoo.translation.translator import Translator
 
 TILE, TILED_FROM = 1024, 3_000_000
-"""Photographs of more pixels than the second are translated in tiles, so that a page on a small machine survives them."""
+"""Images of more pixels than the second are translated in tiles, to fit into the memory of a small machine."""
+COUNT = 6
+"""Examples on a page."""
 
 
 class View(NamedTuple):
-    """What stands beside the visible image; in the order of the page's outputs."""
+    """The page's outputs, in their order."""
 
     picture: NDArray[np.uint8] | None
     scale: str
@@ -29,7 +35,7 @@ class View(NamedTuple):
 
 
 class Answers:
-    """A translator as a visitor sees it; what a visit must remember (thermal image, mark) is handed in and out."""
+    """A translator for a page; the state of a visit (thermal image, mark) is passed in and out."""
 
     def __init__(self, translator: Translator) -> None:
         self.translator = translator
@@ -42,7 +48,7 @@ class Answers:
         colours: str,
         stretched: bool,
     ) -> tuple[Thermal | None, Mark | None, *View]:
-        """Return the thermal image, no mark, and the view; none of them while something that the model reads is missing.
+        """Return the thermal image, no mark, and the view; all are None while an input is missing.
 
         Args:
             labels: file of the class of every pixel.
@@ -62,7 +68,7 @@ class Answers:
         return thermal, None, *self.view(thermal, None, colours, stretched)
 
     def view(self, thermal: Thermal | None, mark: Mark | None, colours: str, stretched: bool) -> View:
-        """Return the picture in colours, their scale, and what the marked pixel reads."""
+        """Return the picture in colors, their scale, and the value of the marked pixel."""
         if thermal is None:
             return View(None, "", reading(self.translator, None, None))
         scale = scale_of(thermal, stretched=stretched)
@@ -88,3 +94,23 @@ class Answers:
         entries = examples(self.translator.config.recipe)
         entry = entries[count % len(entries)]
         return count + 1, str(entry.visible), str(entry.labels) if self.translator.reads_labels else None
+
+
+def can_be_made(recipe: Recipe) -> bool:
+    """Whether the training data of a recipe is synthetic, so that examples can be generated."""
+    try:
+        choice = get_registry().find("dataset", recipe.data.name)
+    except ZooError:
+        return False
+    return bool(recipe.data.config) and choice.has("train") and choice.has("test")
+
+
+def examples(recipe: Recipe) -> list[Entry]:
+    """Return test images of a recipe's synthetic dataset, which are not in its training split.
+
+    Raises:
+        ZooError: they cannot be written.
+    """
+    config = {**recipe.data.config, "train": 1, "test": COUNT}
+    spec = f"{recipe.data.name}:{','.join(f'{key}={value}' for key, value in config.items())}"
+    return list_split(open_source(spec, size=recipe.size).root, "test")

@@ -1,4 +1,4 @@
-"""The page: a visible image in, the thermal one beside it in colours, and the temperature of the pixel that is clicked."""
+"""The page: a visible image in, the thermal image in colors, and the temperature of the pixel that is clicked."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from functools import wraps
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from zoo.demo.answers import Answers
-from zoo.demo.examples import can_be_made
+from zoo.demo.answers import Answers, can_be_made
 from zoo.demo.picture import MAPS, reading
 from zoo.errors import UsageError, ZooError
 from zoo.files import cache_places
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 Page = Any
 """A gradio.Blocks."""
 HEIGHT = "min(420px, 72vw)"
-"""Of the two images, as CSS: on a phone they are as high as a photograph is there."""
+"""Height of the two images, as CSS; on a phone it follows the width."""
 CSS = """
 .gradio-container { max-width: 1180px !important; margin: 0 auto; }
 .zoo-scale { display: flex; align-items: center; gap: 10px; font-size: 14px; white-space: nowrap; }
@@ -37,8 +36,8 @@ def build_page(translator: Translator, name: str) -> Page:
     """Return the page of a translator.
 
     Args:
-        translator: what draws.
-        name: what the weights are called, for the heading.
+        translator: the model.
+        name: of the weights, for the heading.
 
     Raises:
         UsageError: gradio is not installed.
@@ -49,33 +48,31 @@ def build_page(translator: Translator, name: str) -> Page:
     def click(thermal: Any, colours: str, stretched: bool, event: Any) -> tuple[Any, ...]:
         return answers.click(thermal, colours, stretched, event.index)
 
-    click.__annotations__["event"] = gr.SelectData  # by which gradio knows what to hand over
+    click.__annotations__["event"] = gr.SelectData  # from which gradio infers what to pass
     with gr.Blocks(title=f"{name}: visible to thermal", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         gr.Markdown(introduction(translator, name))
         thermal, mark, count = gr.State(), gr.State(), gr.State(0)
         with gr.Row():
             with gr.Column(min_width=300):
-                asked, run, another = _questions(translator)
+                inputs, run, another = _inputs(translator)
             with gr.Column(min_width=300):
-                outputs, view = _results(translator)
-        image, labels, _ = asked
-        translate = _told(answers.translate)
-        answer = {"fn": translate, "inputs": [*asked, *view], "outputs": [thermal, mark, *outputs]}
+                outputs, view = _outputs(translator)
+        image, labels, _ = inputs
+        translate = _with_errors(answers.translate)
+        answer = {"fn": translate, "inputs": [*inputs, *view], "outputs": [thermal, mark, *outputs]}
+        private, quick = {"api_visibility": "private"}, {"api_visibility": "private", "show_progress": "hidden"}
         run.click(**answer, api_name="translate")
-        image.input(**answer, api_visibility="private")
-        labels.upload(**answer, api_visibility="private")
-        shown = another.click(
-            _told(answers.example), [count], [count, image, labels], api_visibility="private", show_progress="hidden"
-        )
-        shown.then(**answer, api_visibility="private")
-        outputs[0].select(click, [thermal, *view], [mark, *outputs], api_visibility="private", show_progress="hidden")
+        image.input(**answer, **private)
+        labels.upload(**answer, **private)
+        another.click(_with_errors(answers.example), [count], [count, image, labels], **quick).then(**answer, **private)
+        outputs[0].select(click, [thermal, *view], [mark, *outputs], **quick)
         for control in view:
-            control.input(answers.view, [thermal, mark, *view], outputs, api_visibility="private")
+            control.input(answers.view, [thermal, mark, *view], outputs, **private)
     return page
 
 
-def _questions(translator: Translator) -> tuple[list[Any], Any, Any]:
-    """Place what a visitor gives; return the inputs (image, labels, degrees) and the buttons that translate and fill them."""
+def _inputs(translator: Translator) -> tuple[list[Any], Any, Any]:
+    """Add the inputs; return them (image, labels, degrees) and the buttons that translate and that load an example."""
     gr = require_gradio()
     reads = translator.reads_labels
     usual = translator.config.dataset.class_temperatures if translator.reads_temperatures else {}
@@ -106,8 +103,8 @@ def _questions(translator: Translator) -> tuple[list[Any], Any, Any]:
     return [image, labels, degrees], run, another
 
 
-def _results(translator: Translator) -> tuple[list[Any], list[Any]]:
-    """Place what a visitor gets; return the outputs in the order of `View`, and the controls of the colours."""
+def _outputs(translator: Translator) -> tuple[list[Any], list[Any]]:
+    """Add the outputs; return them in the order of `View`, and the controls of the colors."""
     gr = require_gradio()
     picture = gr.Image(
         label="Thermal image",
@@ -119,23 +116,23 @@ def _results(translator: Translator) -> tuple[list[Any], list[Any]]:
     )
     scale = gr.HTML()
     value = gr.HTML(reading(translator, None, None), elem_id="reading")
-    colours = gr.Dropdown(list(MAPS), value=next(iter(MAPS)), label="Colours", elem_id="colours")
-    stretched = gr.Checkbox(label="Spread the colours over this image's values", value=False)
+    colours = gr.Dropdown(list(MAPS), value=next(iter(MAPS)), label="Colors", elem_id="colours")
+    stretched = gr.Checkbox(label="Scale the colors to this image", value=False)
     return [picture, scale, value], [colours, stretched]
 
 
 def introduction(translator: Translator, name: str) -> str:
-    """Return the heading and what a visitor must know, as Markdown."""
+    """Return the heading and the limits of the model, as Markdown."""
     recipe = translator.config.recipe
     parts = " with ".join(part.name.rpartition("/")[2] for part in (recipe.method, recipe.generator) if part)
     values = (
-        "The degrees are what the model learned to expect there, not a measurement."
+        "The temperatures are predictions, not measurements."
         if translator.thermal_range
-        else "It knows grey levels only, bright where it expects warmth, and no temperatures."
+        else "It predicts grey levels, bright for warm, and no temperatures."
     )
-    reads = " It reads the class of every pixel beside the image." if translator.reads_labels else ""
+    reads = " It also needs the class of every pixel." if translator.reads_labels else ""
     return (
-        f"# {name}\nDraws how a visible image might look to a thermal camera: {parts}, "
+        f"# {name}\nPredicts how a visible image looks to a thermal camera: {parts}, "
         f"trained on {translator.config.dataset.name} at {recipe.size} px.{reads} {values}"
     )
 
@@ -146,22 +143,22 @@ def serve(
     port: int | None = None,
     share: bool = False,
     browser: bool = False,
-    tell: Callable[[str], object] = print,
+    on_address: Callable[[str], object] = print,
 ) -> None:
     """Serve a page until it is interrupted.
 
     Args:
         page: from `build_page`.
-        port: of the server on this machine; None takes the first free one from 7860 on.
-        share: also give it a public address for a week, through gradio's servers.
+        port: of the server on this machine; None: the first free one from 7860 on.
+        share: also serve it at a public address for a week, through gradio's servers.
         browser: open it.
-        tell: given the page's address once it answers.
+        on_address: called with the page's address when it answers.
 
     Raises:
-        ZooError: the port is taken, or the public address cannot be had.
+        ZooError: the port is taken, or there is no public address.
     """
     gr = require_gradio()
-    plain = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]  # no font is fetched from anywhere
+    plain = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]  # no font is downloaded
     theme = gr.themes.Soft(primary_hue="orange", font=plain, font_mono=["ui-monospace", "Consolas", "monospace"])
     theme = theme.set(checkbox_border_color="*neutral_400", checkbox_border_width="1px")
     try:
@@ -178,11 +175,9 @@ def serve(
             allowed_paths=[str(folder / "datasets") for folder in cache_places()],  # where examples are
         )
     except OSError as error:
-        raise ZooError(
-            f"port {port or '7860 and those after it'} is taken", "Type: --port N with another one"
-        ) from error
+        raise ZooError(f"port {port or '7860 and those after it'} is taken", "Use another `port`") from error
     try:
-        tell(public or local)
+        on_address(public or local)
         Event().wait()
     except KeyboardInterrupt:
         pass
@@ -191,7 +186,7 @@ def serve(
 
 
 def require_gradio() -> Any:
-    """Return gradio, which must find its telemetry switched off when it is imported.
+    """Return gradio, imported with its telemetry off.
 
     Raises:
         UsageError: it is not installed.
@@ -201,20 +196,20 @@ def require_gradio() -> Any:
         import gradio
     except ImportError as error:
         if error.name != "gradio":
-            raise ZooError(f"gradio cannot be imported: {error}", "Type: pip install -U gradio") from error
-        raise UsageError("the demo page needs gradio", f"Type: pip install '{DISTRIBUTION}[demo]'") from None
+            raise ZooError(f"gradio cannot be imported: {error}", "Run: pip install -U gradio") from error
+        raise UsageError("the demo page needs gradio", f"Run: pip install '{DISTRIBUTION}[demo]'") from None
     return gradio
 
 
-def _told(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an answer whose errors the page shows."""
+def _with_errors(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function whose errors the page shows."""
     gr = require_gradio()
 
     @wraps(answer)
-    def told(*given: Any) -> Any:
+    def call(*given: Any) -> Any:
         try:
             return answer(*given)
         except ZooError as error:
             raise gr.Error(str(error)) from error
 
-    return told
+    return call

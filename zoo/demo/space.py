@@ -1,4 +1,4 @@
-"""A Hugging Face Space of the page: a folder to push as it is, its weights and versions pinned. Imports no torch."""
+"""A Hugging Face Space of the page: a folder ready to push, with pinned weights and versions. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from zoo.data.atomic_folder import AtomicFolder
 from zoo.errors import UsageError
@@ -33,17 +32,17 @@ SHORT = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Weights as a Space loads them."""
+    """Weights of a Space."""
 
     load: str
-    """What the Space gives to `zoo.load`."""
+    """Argument of `zoo.load` in the Space."""
     repo: str = ""
-    """The repository that they are fetched from."""
+    """The repository from which they are downloaded."""
     copied: Located | None = None
-    """The folder that goes along where they are in none."""
+    """The folder that is copied into the Space if they are in no repository."""
     distribution: str = DISTRIBUTION
     version: str = __version__
-    """What must be installed for `load` to be known."""
+    """The distribution that `load` needs."""
 
 
 def write_space(folder: Path, source: str, name: str, access: Access) -> list[Path]:
@@ -51,14 +50,14 @@ def write_space(folder: Path, source: str, name: str, access: Access) -> list[Pa
 
     Args:
         folder: a new or empty folder.
-        source: what `zoo.load` takes. Weights on the Hub are pinned to their commit, those of a distribution to its version;
-            a folder of weights goes along.
-        name: what the page calls them.
+        source: as in `zoo.load`. Weights on the Hub are pinned to their commit, those of a distribution to its version; a
+            folder of weights is copied.
+        name: of the weights on the page.
         access: how to reach the Hub.
 
     Raises:
         UsageError: there are no such weights, gradio is not installed, or the folder is not empty.
-        ZooError: the weights cannot be fetched, or the folder cannot be written.
+        ZooError: the weights cannot be downloaded, or the folder cannot be written.
     """
     gradio_version = _gradio_version()
     located = locate(source, access)
@@ -71,7 +70,8 @@ def write_space(folder: Path, source: str, name: str, access: Access) -> list[Pa
         with new.writing() as building:
             (building / "app.py").write_text(APP.format(title=plain(title), name=name, source=found.load))
             (building / "requirements.txt").write_text("".join(f"{line}\n" for line in requirements(config, found)))
-            front = front_matter(title, name, gradio_version, found, _license(located))
+            license_name = read_readme(read_card(located.folder))[0].get("license", "")
+            front = front_matter(title, name, gradio_version, found, license_name)
             (building / CARD_FILE).write_text(front + _text(name, found))
             if found.copied:
                 _copy(found.copied, building / WEIGHTS_DIR)
@@ -83,7 +83,7 @@ def write_space(folder: Path, source: str, name: str, access: Access) -> list[Pa
 
 
 def pinned(source: str, located: Located) -> Source:
-    """Return how a Space gets weights that will never be others."""
+    """Return weights in a form that always loads the same version."""
     row = find_weights(source)
     if row and row.weights.folder:
         return Source(load=source, distribution=row.plugin.distribution, version=row.plugin.version)
@@ -96,64 +96,53 @@ def pinned(source: str, located: Located) -> Source:
 
 
 def requirements(config: ModelConfig, source: Source) -> list[str]:
-    """Return what the Space installs: zoo, and what else brings the weights or a part of the model, in their versions."""
+    """Return the pinned distributions of zoo, of the weights and of the plugins of the model."""
     brought = {DISTRIBUTION: __version__, source.distribution: source.version}
     here = {plugin.name: plugin for plugin in installed()}
-    for part in config.plugins.values():
-        plugin = here.get(part.get("plugin", ""))
-        if plugin:
-            brought[plugin.distribution] = plugin.version
+    needed = [here[part["plugin"]] for part in config.plugins.values() if part.get("plugin") in here]
+    brought |= {plugin.distribution: plugin.version for plugin in needed}
     extras = {DISTRIBUTION: "[demo]"}
     return [f"{name}{extras.get(name, '')}=={version}" for name, version in brought.items()]
 
 
-def front_matter(title: str, name: str, gradio_version: str, source: Source, license_name: str) -> str:
+def front_matter(title: str, name: str, gradio_version: str, source: Source, license_name: object) -> str:
     """Return the YAML that the Hub reads at the head of a Space's README."""
-    import yaml
+    from huggingface_hub import SpaceCardData
 
-    about: dict[str, Any] = {
-        "title": title,
-        "emoji": "🌡️",
-        "colorFrom": "purple",
-        "colorTo": "yellow",
-        "sdk": "gradio",
-        "sdk_version": gradio_version,
-        "python_version": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "app_file": "app.py",
-        "pinned": False,
-        "short_description": f"Thermal images from photographs with {name}"[:SHORT],
-    }
-    about |= {"models": [source.repo]} if source.repo else {}
-    about |= {"license": license_name} if license_name else {}
-    return f"---\n{yaml.safe_dump(about, sort_keys=False, allow_unicode=True)}---\n"
+    card = SpaceCardData(
+        title=title,
+        emoji="🌡️",
+        colorFrom="purple",
+        colorTo="yellow",
+        sdk="gradio",
+        sdk_version=gradio_version,
+        python_version=f"{sys.version_info.major}.{sys.version_info.minor}",
+        app_file="app.py",
+        pinned=False,
+        short_description=f"Thermal images from photographs with {name}"[:SHORT],
+        models=[source.repo] if source.repo else None,
+        license=license_name if isinstance(license_name, str) and license_name else None,
+    )
+    return f"---\n{card.to_yaml()}\n---\n"
 
 
 def plain(text: str) -> str:
-    """Return a text that may stand in a docstring."""
+    """Return a text without characters that end a docstring."""
     return text.replace("\\", "/").replace('"', "'")
 
 
 def _text(name: str, source: Source) -> str:
+    origin = f"The weights come with `{source.distribution}` {source.version}."
     if source.repo:
-        origin = (
-            f"The weights are [{source.repo}](https://huggingface.co/{source.repo}), at commit `{source.load[-40:]}`."
-        )
+        address = f"https://huggingface.co/{source.repo}"
+        origin = f"The weights are [{source.repo}]({address}), at commit `{source.load.rpartition('@')[2]}`."
     elif source.copied:
         origin = f"The weights are in `{WEIGHTS_DIR}/`."
-    else:
-        origin = f"The weights come with `{source.distribution}` {source.version}."
     return (
         f"# {name}: visible to thermal\n\n"
-        "Drop a photograph: the page draws how it might look to a thermal camera, and reads the value of any pixel. "
-        f"What it shows was learned, not measured.\n\n{origin}\n"
+        "Drop a photograph: the page predicts how it looks to a thermal camera, and shows the value of any pixel. "
+        f"The values are predictions, not measurements.\n\n{origin}\n"
     )
-
-
-def _license(located: Located) -> str:
-    """Return the license that the weights' card names, or the empty string."""
-    front, _ = read_readme(read_card(located.folder))
-    name = front.get("license", "")
-    return name if isinstance(name, str) else ""
 
 
 def _copy(located: Located, target: Path) -> None:
@@ -165,7 +154,7 @@ def _copy(located: Located, target: Path) -> None:
 
 
 def _gradio_version() -> str:
-    """Return the version of gradio that the page was tried with here.
+    """Return the installed version of gradio.
 
     Raises:
         UsageError: it is not installed.
@@ -175,4 +164,4 @@ def _gradio_version() -> str:
     try:
         return version("gradio")
     except PackageNotFoundError:
-        raise UsageError("the demo page needs gradio", f"Type: pip install '{DISTRIBUTION}[demo]'") from None
+        raise UsageError("the demo page needs gradio", f"Run: pip install '{DISTRIBUTION}[demo]'") from None

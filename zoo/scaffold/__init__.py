@@ -1,4 +1,4 @@
-"""A package for a plugin of one's own, from the templates beside this file. Imports no torch."""
+"""A package for a new plugin, from the templates in this folder. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import shutil
 import sys
 from dataclasses import dataclass
-from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
@@ -19,12 +18,12 @@ from zoo.rows import NAME
 from zoo.version import DISTRIBUTION, __version__
 
 _SUFFIX = ".txt"
-"""Of every template, so that no tool takes one for code."""
+"""Ending of every template, so that no tool reads one as code."""
 
 
 @dataclass(frozen=True)
 class _Text:
-    """What the README says of a kind."""
+    """Words of a kind for the README."""
 
     module: str
     """Name of the module with the part."""
@@ -39,25 +38,25 @@ _TEXTS: dict[str, _Text] = {
     "normalizer": _Text("normalizer", "the normalizer", "zoo bench --gen resnet6 --disc patchgan_$name --data scenes"),
     "method": _Text(
         "method",
-        "networks, losses, and whose turn it is",
+        "networks, losses, and update order",
         "zoo bench --gen resnet6 --disc patchgan --method $name --data scenes",
     ),
     "metric": _Text(
         "metric", "the score", "zoo bench --gen resnet6 --disc patchgan --data scenes --metrics psnr,$name"
     ),
-    "dataset": _Text("dataset", "what is drawn", "zoo bench --gen resnet6 --disc patchgan --data $name"),
+    "dataset": _Text("dataset", "the images", "zoo bench --gen resnet6 --disc patchgan --data $name"),
 }
 KINDS = tuple(_TEXTS)
-"""Kinds of part that there are templates for."""
+"""Kinds of components with templates."""
 
 
 def new_plugin(name: str, kind: str, folder: Path) -> list[Path]:
-    """Write an installable package with one small working part and return its files.
+    """Write an installable package with one small working component and return its files.
 
     Args:
-        name: of the distribution, the package, the plugin and the part.
-        kind: of the part.
-        folder: to be made.
+        name: of the distribution, the package, the plugin and the component.
+        kind: of the component.
+        folder: a new one.
 
     Raises:
         UsageError: the name cannot be used or is taken, there is no such kind, or the folder exists.
@@ -65,7 +64,7 @@ def new_plugin(name: str, kind: str, folder: Path) -> list[Path]:
     """
     _require_usable(name, kind)
     if folder.exists():
-        raise UsageError(f"`{folder}` exists already", "Choose another folder: -o DIR")
+        raise UsageError(f"`{folder}` exists already", "Use another `out`")
     _require_free(name, kind)
     text = _TEXTS[kind]
     values = {
@@ -93,19 +92,19 @@ def new_plugin(name: str, kind: str, folder: Path) -> list[Path]:
 
 
 def use_of(kind: str, name: str) -> str:
-    """Return a command that uses a part of this kind."""
+    """Return a command that uses a component of this kind."""
     return Template(_TEXTS[kind].use).substitute(name=name)
 
 
 def _require_usable(name: str, kind: str) -> None:
     """Refuse a kind without templates and a name that is no identifier."""
     if kind not in KINDS:
-        raise UsageError(f"{kind!r} is no kind of part that zoo new makes", f"Write one of: {', '.join(KINDS)}")
+        raise UsageError(f"zoo new has no template for kind {kind!r}", f"Use one of: {', '.join(KINDS)}")
     if not NAME.fullmatch(name) or not name.isidentifier() or keyword.iskeyword(name):
         words = "_".join(re.findall(r"[a-z0-9]+", name.lower())).lstrip("0123456789_")
         usable = words if words and not keyword.iskeyword(words) else "mynet"
         raise UsageError(
-            f"{name!r} cannot name a package and its part",
+            f"{name!r} cannot name a package and its component",
             f"Use lower-case letters, digits and `_`, a letter first, e.g. {usable}",
         )
     if kind == "normalizer" and "_" in name:
@@ -116,7 +115,7 @@ def _require_usable(name: str, kind: str) -> None:
 
 
 def _require_free(name: str, kind: str) -> None:
-    """Refuse a name that a plugin, a part of the kind, or a package has."""
+    """Refuse the name of an existing plugin, component of the kind, or package."""
     for plugin in installed():
         names = [plugin.name, *(row.name for row in plugin.components if row.kind == kind)]
         if name in names:
@@ -127,10 +126,7 @@ def _require_free(name: str, kind: str) -> None:
 
 
 def _templates(kind: str) -> dict[str, str]:
-    """Return the templates of a kind by their path in the package to be."""
-    found: dict[str, str] = {}
-    for part in ("common", kind):
-        root = Path(str(files("zoo.scaffold") / "templates" / part))
-        for path in root.rglob(f"*{_SUFFIX}"):
-            found[path.relative_to(root).as_posix()] = path.read_text(encoding="utf-8")
-    return found
+    """Return the templates of a kind by their path in the new package."""
+    roots = [Path(__file__).with_name("templates") / part for part in ("common", kind)]
+    files = [(root, path) for root in roots for path in root.rglob(f"*{_SUFFIX}")]
+    return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for root, path in files}

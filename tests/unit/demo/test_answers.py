@@ -9,8 +9,7 @@ from PIL import Image
 
 import zoo
 from zoo.demo import answers as answering
-from zoo.demo.answers import Answers
-from zoo.demo.examples import COUNT, can_be_made
+from zoo.demo.answers import COUNT, Answers, can_be_made
 from zoo.demo.picture import MAPS, coloured, legend, reading, scale_of
 from zoo.errors import ZooError
 
@@ -57,7 +56,7 @@ def test_a_pixel_reads_degrees_where_they_are_known_and_grey_levels_elsewhere(wa
     low, high = warm.thermal_range
     degrees = low + (0.5 + 1) / 2 * (high - low)
     assert f"<b>{degrees:.1f} °C</b> at x 1199, y 3" in reading(warm, THERMAL, (1199, 3))
-    assert "<b>grey level 191</b> at x 1199, y 3; these weights know no temperatures" in reading(
+    assert "<b>grey level 191</b> at x 1199, y 3; these weights were trained on uncalibrated data" in reading(
         grey, THERMAL, (1199, 3)
     )
     assert "Click a pixel" in reading(warm, THERMAL, None)
@@ -69,13 +68,13 @@ def test_a_visit_translates_and_reads_the_pixel_under_the_click(warm):
     answers = Answers(warm)
     image = Image.new("RGB", (40, 30), "black")
     image.putpixel((12, 7), (255, 255, 255))
-    thermal, mark, picture, scale, told = answers.translate(image, None, None, "Grey", False)
-    assert mark is None and "Click a pixel" in told and "°C" in scale
+    thermal, mark, picture, scale, shown = answers.translate(image, None, None, "Grey", False)
+    assert mark is None and "Click a pixel" in shown and "°C" in scale
     assert picture.shape == (768, 1024, 3)  # small images are enlarged
     white = np.argwhere(picture.all(2))
     assert set(map(tuple, white // 25.6 // 1)) == {(7, 12)}
-    mark, _, _, told = answers.click(thermal, "Grey", False, white[0][::-1])
-    assert mark == (12, 7) and f"{warm.thermal_range[1]:.1f} °C</b> at x 12, y 7" in told
+    mark, _, _, shown = answers.click(thermal, "Grey", False, white[0][::-1])
+    assert mark == (12, 7) and f"{warm.thermal_range[1]:.1f} °C</b> at x 12, y 7" in shown
     assert answers.click(thermal, "Grey", False, [1024.0, 768.0])[0] == (39, 29)
     assert answers.click(None, "Grey", False, [3.0, 3.0])[0] is None
     assert answers.translate(None, None, None, "Grey", False)[:3] == (None, None, None)

@@ -72,7 +72,7 @@ def test_third_parties_of_a_model_are_installed_too(run, monkeypatch):
     assert lines == [f"{DISTRIBUTION}[demo]=={__version__}", "zoo-weights==2.0", "zoo-theirs==0.3"]
 
 
-def test_what_cannot_be_is_told(run, tmp_path, monkeypatch, no_gradio_needed):
+def test_what_cannot_be_is_refused(run, tmp_path, monkeypatch, no_gradio_needed):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("kept")
     with pytest.raises(DataError, match="exists already and is not an empty folder"):

@@ -1,4 +1,4 @@
-"""What `zoo doctor` says of machines that are not as they should be."""
+"""`zoo doctor` on machines with faults."""
 
 import http.server
 import sys
@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from zoo import doctor
+from zoo.cli import doctor
 from zoo.plugins import Plugin
 
 
@@ -68,7 +68,7 @@ def test_a_part_that_breaks_is_a_finding(monkeypatch):
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_a_hub_that_answers_is_told_and_one_that_does_not_is_a_warning(monkeypatch, status):
+def test_a_hub_that_answers_is_ok_and_one_that_does_not_is_a_warning(monkeypatch, status):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):
             self.send_response(status)
