@@ -116,7 +116,7 @@ def _devices() -> Iterator[Finding]:
 
 def _speed(device: torch.device) -> Iterator[Finding]:
     """Tell how trainings are computed unless the user says otherwise."""
-    from zoo.compute.options import LONG, choose_speed, has_bf16
+    from zoo.compute.options import LONG, choose_compute, has_bf16
 
     place = "GPU" if device.type == "cuda" else "CPU"
     if has_bf16(device):
@@ -124,10 +124,10 @@ def _speed(device: torch.device) -> Iterator[Finding]:
         yield Finding(what="bf16", found=f"in this {place}; {usual}")
     else:
         yield Finding(what="bf16", found=f"no units in this {place}: training stays in fp32")
-    short = choose_speed(None, device, steps=1)
+    short = choose_compute(None, device, steps=1)
     others = {
-        f"from {LONG} steps on": choose_speed(None, device, steps=LONG),
-        "UNets": choose_speed(None, device, steps=1, deep=True),
+        f"from {LONG} steps on": choose_compute(None, device, steps=LONG),
+        "UNets": choose_compute(None, device, steps=1, deep=True),
     }
     told = [str(short), *(f"{when} {speed}" for when, speed in others.items() if speed != short)]
     yield Finding(what="speed", found="; ".join(told))

@@ -91,10 +91,10 @@ def translate(
     film = plan_video(image, out, level)
     jobs = [] if film else _plan(image, out, level)
     spare_originals([film] if film else jobs)
-    from zoo.compute.options import parse_speed
+    from zoo.compute.options import parse_compute
     from zoo.translation.loading import load
 
-    wanted = parse_speed(speed)
+    wanted = parse_compute(speed)
     translator = load(model, device=device, offline=offline or None)
     if celsius:
         translator.require_degrees()

@@ -1,4 +1,4 @@
-"""The precision that `--precision auto` means, asked of the driver and not of torch, since it is part of a cell's identity."""
+"""The precision that `auto` means, from the driver and without torch, since it is part of a run's identity."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from zoo.errors import UsageError
 from zoo.recipe import Precision
 
 BF16_SINCE = 8.0
-"""Compute capability of the first NVIDIA GPUs whose matrix units take bfloat16 (Ampere)."""
+"""Compute capability of the first NVIDIA GPUs with bfloat16 matrix units (Ampere)."""
 
 
 def choose_precision(wanted: str, device: str) -> Precision:
     """Return the precision to train in.
 
     Args:
-        wanted: `auto` or a precision. `auto` is bf16 where cells run on NVIDIA GPUs of this machine that all have units for it,
-            else fp32; also where a cluster's machines are not known yet.
-        device: what the cells are told to run on.
+        wanted: `auto` or a precision. `auto` is bf16 where runs use NVIDIA GPUs of this machine and all of these support it,
+            else fp32, also for the machines of a cluster.
+        device: the device of the runs.
 
     Raises:
-        UsageError: there is no such precision, or no processor has it.
+        UsageError: there is no such precision, or the device does not support it.
     """
     known = get_args(Precision)
     if wanted not in ("auto", *known):
-        raise UsageError(f"no precision is named {wanted!r}", f"Type auto, {', '.join(known[:-1])} or {known[-1]}")
+        raise UsageError(f"no precision is named {wanted!r}", f"Use auto, {', '.join(known[:-1])} or {known[-1]}")
     if wanted == "tf32" and device == "cpu":
-        raise UsageError("precision tf32 is of NVIDIA GPUs, and --device is cpu", "Type --precision fp32")
+        raise UsageError("precision tf32 requires an NVIDIA GPU; the device is cpu", "Use `precision`=fp32")
     if wanted != "auto":
         return cast(Precision, wanted)
     capabilities = _capabilities() if device.startswith("cuda") else []
@@ -36,7 +36,7 @@ def choose_precision(wanted: str, device: str) -> Precision:
 
 
 def _capabilities() -> list[float]:
-    """Return the compute capability of every GPU that nvidia-smi lists; none where it cannot be asked."""
+    """Return the compute capability of every GPU that nvidia-smi lists; none where it cannot run."""
     program = shutil.which("nvidia-smi")
     words = [program or "nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
     try:

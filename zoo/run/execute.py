@@ -53,13 +53,13 @@ def _execute_distributed(folder: Path, job: Job, on_event: OnEvent, stop: Stop) 
     """Execute this process's share of a run; the first process alone holds the lease, decides and reports."""
     from zoo.run.work import join, work
 
-    device, together = join(job)
-    report: OnEvent = on_event if together.first else (lambda event: None)
-    with held(folder, job.expired) if together.first else nullcontext() as lease:
-        ended = together.share(admit(folder, job, lease) if together.first else None)
+    device, world = join(job)
+    report: OnEvent = on_event if world.is_main else (lambda event: None)
+    with held(folder, job.expired) if world.is_main else nullcontext() as lease:
+        ended = world.broadcast(admit(folder, job, lease) if world.is_main else None)
         if ended is None:
             report(Event(what="stage", text="loading"))
-            joined = device, together
+            joined = device, world
             ended = guarded(
                 folder, job, lambda: work(folder, job, report, lambda: stop() or lost(lease), joined=joined)
             )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from zoo.compute.networks import prepared
-from zoo.compute.options import Speed, choose_translation, kernels, require_precision
+from zoo.compute.options import ComputeOptions, choose_translation, kernels, require_precision
 from zoo.data.images import read_visible
 from zoo.errors import DataError
 from zoo.recipe import Precision
@@ -62,7 +62,7 @@ def read(image: Path, labels: Path | None, translator: Translator, *, any_size: 
 
 
 @contextmanager
-def fast(translator: Translator, wanted: Speed | None, precision: Precision) -> Iterator[None]:
+def fast(translator: Translator, wanted: ComputeOptions | None, precision: Precision) -> Iterator[None]:
     """Let a translator compute in the given way, in a number format that its device has, until the end.
 
     Args:

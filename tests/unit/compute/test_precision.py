@@ -45,7 +45,7 @@ def test_auto_takes_bf16_only_where_every_gpu_has_units_for_it(tmp_path, monkeyp
 def test_precisions_that_no_processor_has_are_refused():
     with pytest.raises(UsageError, match="fp16"):
         choose_precision("fp16", "cuda")
-    with pytest.raises(UsageError, match="tf32 is of NVIDIA GPUs"):
+    with pytest.raises(UsageError, match="tf32 requires an NVIDIA GPU"):
         choose_precision("tf32", "cpu")
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 import zoo
 from zoo.compute import networks
-from zoo.compute.options import Speed
+from zoo.compute.options import ComputeOptions
 from zoo.errors import DataError, UsageError
 from zoo.translation.streaming import READERS, WINDOW, Draw, Seen, fast, read, stream
 
@@ -132,13 +132,13 @@ def test_one_image_beyond_memory_is_its_own_fault_and_any_other_error_is_none(re
 
 def test_fast_ways_draw_the_same_and_are_taken_away_again(resnet, pictures):
     before = resnet.translate(pictures[0], depth="float")
-    with fast(resnet, Speed(channels_last=True), "fp32"):
+    with fast(resnet, ComputeOptions(channels_last=True), "fp32"):
         weight = next(p for p in resnet.parameters() if p.dim() == 4 and min(p.shape) > 1)
         assert weight.is_contiguous(memory_format=torch.channels_last)
         assert np.abs(resnet.translate(pictures[0], depth="float") - before).max() < 1e-4
     assert weight.is_contiguous()
     assert np.array_equal(resnet.translate(pictures[0], depth="float"), before)
-    with pytest.raises(UsageError, match="is of trainings"), fast(resnet, Speed(graph=True), "fp32"):
+    with pytest.raises(UsageError, match="is only for training"), fast(resnet, ComputeOptions(graph=True), "fp32"):
         pass
     with pytest.raises(UsageError, match="this is a cpu"), fast(resnet, None, "tf32"):
         pass
