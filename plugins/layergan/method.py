@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,7 @@ class LayerGAN(Method):
 
     inference = ("generator",)
     order = ("generator", "discriminator")
+    former_names: ClassVar = {"judges": "discriminators"}  # in 0.1
     layer_of_class: Tensor
     """The layer of each class of the dataset, int64 [classes]."""
 

@@ -202,13 +202,13 @@ def test_other_adversarial_losses_are_the_published_ones(
 def test_an_absent_class_gets_no_gradient() -> None:
     method = build(options(), TinyParts(normalizer=Penalty()))
     state = method(make_batch())
-    for player in method.order:
+    for name in method.order:
         method.zero_grad()
-        sum(method.losses(player, state).values(), torch.zeros(())).backward(retain_graph=True)
+        sum(method.losses(name, state).values(), torch.zeros(())).backward(retain_graph=True)
         for modules in (method.generator.trunks, method.generator.heads, method.discriminators):
             assert largest_gradient(modules[3]) == 0
         active = (
-            [method.discriminators] if player == "discriminator" else [method.generator.trunks, method.generator.heads]
+            [method.discriminators] if name == "discriminator" else [method.generator.trunks, method.generator.heads]
         )
         assert all(largest_gradient(modules[layer]) > 0 for modules in active for layer in range(3))
 
@@ -286,6 +286,22 @@ def test_a_few_steps_train_every_weight_and_lower_the_l1_distance(config: LayerG
     still = [name for name, value in method.named_parameters() if torch.equal(value, before[name])]
     assert still == []
     assert distances[-1] < distances[0]
+
+
+def test_an_unfinished_training_of_the_first_release_resumes_under_the_new_names() -> None:
+    batch = make_batch()
+    ours, resumed = (TrainStep(untrained(options())) for _ in range(2))
+    ours.step(batch, 1.0)
+    saved = {name: tensor.clone() for name, tensor in ours.tensors().items()}
+    former = {name.replace(".discriminators.", ".judges."): tensor for name, tensor in saved.items()}
+    assert {"method.judges", "adam.discriminator.judges"} <= {
+        name.split(".0.")[0] for name in former.keys() - saved.keys()
+    }
+    resumed.restore(former, ours.losses.counts)
+    for train_step in (ours, resumed):
+        train_step.step(batch, 1.0)
+    assert ours.tensors().keys() == resumed.tensors().keys()
+    assert all(torch.equal(tensor, resumed.tensors()[name]) for name, tensor in ours.tensors().items())
 
 
 def test_some_classes_can_share_the_last_layer() -> None:
