@@ -32,9 +32,7 @@ def zoo_components() -> Iterable[Component]:
             config=ContrastConfig(),
             summary="ThermalGAN's second step alone, from a file that zoo convert brings; it only translates",
             contract=Contract(
-                uses=("generator",),
-                reads=("visible", "thermal_segmentation"),
-                needs=frozenset({"converted_weights"}),
+                uses=("generator",), reads=("visible", "thermal_segmentation"), needs=frozenset({"converted_weights"})
             ),
             paper=PAPER,
         ),

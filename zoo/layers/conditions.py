@@ -17,12 +17,7 @@ __all__ = ["input_channels", "one_hot", "paint_temperatures", "stack", "to_celsi
 def input_channels(parts: Parts) -> int:
     """Return how many channels the recipe's generator reads (`parts.reads`)."""
     classes = len(parts.classes)
-    sizes = {
-        "visible": parts.visible_channels,
-        "labels": classes,
-        "temperatures": classes,
-        "thermal_segmentation": 1,
-    }
+    sizes = {"visible": parts.visible_channels, "labels": classes, "temperatures": classes, "thermal_segmentation": 1}
     return sum(sizes[entry] for entry in parts.reads)
 
 

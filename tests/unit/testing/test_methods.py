@@ -16,7 +16,7 @@ from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
 from zoo.hookspec import Component
 from zoo.plugins import Plugin
 from zoo.registry import Choice, Entry
-from zoo.testing.failure import CheckError
+from zoo.testing.checks import CheckError
 from zoo.testing.methods import learns
 
 
