@@ -37,8 +37,8 @@ class Generator(nn.Module):
     """Layers whose features a contrastive method compares by default, from the image inwards."""
 
     def taps(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
-        """Return the features [N, C, h, w] at numbered layers, for contrastive methods; offered as `taps`."""
-        raise TypeError(f"{type(self).__name__} offers no taps")
+        """Return intermediate features [N, C, h, w] at numbered layers, for contrastive methods; offered as `taps`."""
+        raise TypeError(f"{type(self).__name__} offers no intermediate features")
 
 
 class Discriminator(nn.Module):

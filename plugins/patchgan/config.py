@@ -18,11 +18,11 @@ class PatchGANConfig:
     width: Positive = 64
     """Channels after the first convolution; they double up to eight times as many."""
     layers: Positive = 3
-    """Number of halvings; patches are 34, 70, 142, 286 pixels wide for 2, 3, 4, 5."""
+    """Number of downsampling stages; patches are 34, 70, 142, 286 pixels wide for 2, 3, 4, 5."""
     norm: Norm = "instance"
     """Normalization after each convolution but the first and the last."""
     antialias: bool = False
-    """Halve by a convolution at the larger size and a blur, as CUT does, instead of by a strided convolution."""
+    """Downsample by a convolution and a blur, as CUT does, instead of by a strided convolution."""
     init: Init = "normal"
     """Distribution of the initial weights."""
     init_gain: float = 0.02
@@ -44,7 +44,7 @@ class MultiScaleConfig:
     width: Positive = 64
     """Channels after the first convolution of each discriminator; they double up to eight times as many."""
     layers: Positive = 3
-    """Number of halvings inside each discriminator, as for `patchgan`."""
+    """Number of downsampling stages in each discriminator, as for `patchgan`."""
     norm: Norm = "instance"
     """Normalization after each convolution but the first and the last."""
     init: Init = "normal"
@@ -54,12 +54,12 @@ class MultiScaleConfig:
 
     def __post_init__(self) -> None:
         if self.scales < 1:
-            raise UsageError(f"multiscale was asked for scales={self.scales}", "Use 1 or more.")
+            raise UsageError(f"multiscale got scales={self.scales}", "Use 1 or more.")
 
     def contract(self) -> Contract:
         """Return what these options offer, and the size below which the coarsest image has no patch."""
         coarsest = self.patchgan().contract().min_size
-        # Each halving rounds up.
+        # Each stage rounds up.
         return Contract(min_size=(coarsest - 1) * 2 ** (self.scales - 1) + 1, offers=_offers(self.norm))
 
     def patchgan(self) -> PatchGANConfig:

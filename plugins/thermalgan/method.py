@@ -9,13 +9,12 @@ from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
 from zoo.layers.pixels import shown_degrees, to_range
 
 from .config import ThermalGANConfig
-from .contrast import ContrastStep
 from .inputs import Inputs
-from .segmentation import SegmentationStep
+from .steps import ContrastStep, SegmentationStep
 
 
 class ThermalGAN(Method):
-    """Two steps, trained side by side and chained when they translate.
+    """Two steps, trained at the same time and chained when they translate.
 
     Step 1 paints a thermal segmentation S, step 2 adds relative temperatures R to what is seen and S; the temperature is
     `label_scale` S + `contrast` R degrees Celsius. In training, step 2 is given the real segmentation; in `translate` that of
@@ -38,8 +37,8 @@ class ThermalGAN(Method):
             self.step1 = SegmentationStep(config, parts, self.inputs.condition_channels)
             self.step2 = ContrastStep(config, parts, channels=seen + 1, out_channels=1)
             self.inference = ("step1.G", "step2.G")
-        turns = ("step1_generator", "step1_discriminator") if self.step1 else ()
-        self.order = (*turns, "step2_discriminator", "step2_generator")
+        first = ("step1_generator", "step1_discriminator") if self.step1 else ()
+        self.order = (*first, "step2_discriminator", "step2_generator")
 
     def prepare_training(self, parts: Parts) -> None:
         """Build the discriminators and the encoder."""

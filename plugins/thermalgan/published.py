@@ -1,4 +1,4 @@
-"""The generator that ThermalGAN's authors published the code of: step 2 alone, given the temperature of every object."""
+"""The generator of ThermalGAN's published code: step 2 alone, from the temperature of every object."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .config import ContrastConfig
 
 
 class Contrast(Method):
-    """A generator G of relative temperatures R from a thermal segmentation S and the visible image, side by side in this order.
+    """A generator G of relative temperatures R from a thermal segmentation S and the visible image, concatenated in this order.
 
     S counts `label_scale` degrees, R `contrast` degrees; `label_scale` S + `contrast` R is the temperature. The authors' code
     multiplies S by 30 where it divided by 40; 40 is what G was trained with.
@@ -29,8 +29,8 @@ class Contrast(Method):
 
     def degrees(self, batch: Batch) -> Tensor:
         """Return temperatures [N, 1, H, W] in degrees Celsius."""
-        told = to_celsius(batch["thermal_segmentation"], self.thermal_range)
-        segmentation = (told / self.config.label_scale).clamp(-1, 1)
+        celsius_of_objects = to_celsius(batch["thermal_segmentation"], self.thermal_range)
+        segmentation = (celsius_of_objects / self.config.label_scale).clamp(-1, 1)
         relative = self.G(torch.cat((segmentation, batch["visible"]), dim=1))
         celsius: Tensor = self.config.label_scale * segmentation + self.config.contrast * relative
         return celsius

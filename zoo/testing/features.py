@@ -23,10 +23,12 @@ def taps(choice: Choice) -> str:
     layers = network.tap_layers
     if not layers:
         raise CheckError("tap_layers to name layers", "none", "Set tap_layers, or take `taps` out of the row's offers")
-    features, turned = network.eval().taps(x, layers), network.taps(x, layers[::-1])
-    if len(features) != len(layers) or not all(map(torch.equal, features, turned[::-1])):
+    features, reversed_features = network.eval().taps(x, layers), network.taps(x, layers[::-1])
+    if len(features) != len(layers) or not all(map(torch.equal, features, reversed_features[::-1])):
         raise CheckError(
-            "one tensor for each layer, in the order of `layers`", f"{len(features)} in another", "Index them by the layer"
+            "one tensor for each layer, in the order of `layers`",
+            f"{len(features)} in another",
+            "Index them by the layer",
         )
     for layer, feature in zip(layers, features, strict=True):
         if feature.ndim != 4 or len(feature) != len(x):

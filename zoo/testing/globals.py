@@ -22,9 +22,7 @@ from zoo.testing.metrics import score
 
 def untouched(choice: Choice) -> str:
     """Build the part and run it; random streams and settings must not change, except where the part may draw."""
-    import_module(
-        choice.entry.component.target.partition(":")[0]
-    )  # imports may change global state
+    import_module(choice.entry.component.target.partition(":")[0])  # imports may change global state
     _require_no_seeding(choice)
     if choice.entry.kind in ("metric", "dataset"):
         with unchanged("building it", torch_stream=True):

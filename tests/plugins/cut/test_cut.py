@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from zoo.contracts import Generator, Normalizer
 from zoo.errors import UsageError
+from zoo.layers.kinds import ResNetConfig
 from zoo.training.step import TrainStep
 from zoo_plugins.cut import zoo_components
 from zoo_plugins.cut.config import CUTConfig
 from zoo_plugins.cut.method import CUT
-from zoo_plugins.resnet.config import ResNetConfig
 from zoo_plugins.resnet.network import ResNetGenerator
 from zoo_plugins.unet.config import UNetConfig
 from zoo_plugins.unet.network import UNetGenerator
