@@ -28,7 +28,7 @@ def zoo_components() -> Iterable[Component]:
         Component(
             kind="method",
             name="thermalgan_contrast",
-            target="zoo_plugins.thermalgan.published:Contrast",
+            target="zoo_plugins.thermalgan.method:Contrast",
             config=ContrastConfig(),
             summary="ThermalGAN's second step alone, from converted weights; for translation only",
             contract=Contract(

@@ -94,8 +94,7 @@ def choose_compute(compute: str, former: str, device: str, precision: str) -> tu
     Raises:
         UsageError: an option is wrong.
     """
-    from zoo.compute.options import parse_compute
-    from zoo.compute.precision import choose_precision
+    from zoo.compute.options import choose_precision, parse_compute
 
     chosen = compute if compute != "auto" else former
     parse_compute(chosen)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
 from zoo.errors import UsageError
 from zoo.recipe import Precision
@@ -19,6 +20,9 @@ LONG = 2000
 """Steps of a training from which on compiling, one to two minutes, saves time."""
 RECOMPILATIONS = 64
 """Variants of one network's code: by shapes, by which weights require gradients, by the method's other networks."""
+
+BF16_SINCE = 8.0
+"""Compute capability of the first NVIDIA GPUs with bfloat16 matrix units (Ampere)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +136,28 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def choose_precision(wanted: str, device: str) -> Precision:
+    """Return the precision to train in.
+
+    Args:
+        wanted: `auto` or a precision. `auto` is bf16 where runs use NVIDIA GPUs of this machine and all of these support it,
+            else fp32, also for the machines of a cluster.
+        device: the device of the runs.
+
+    Raises:
+        UsageError: there is no such precision, or the device does not support it.
+    """
+    known = get_args(Precision)
+    if wanted not in ("auto", *known):
+        raise UsageError(f"no precision is named {wanted!r}", f"Use auto, {', '.join(known[:-1])} or {known[-1]}")
+    if wanted == "tf32" and device == "cpu":
+        raise UsageError("precision tf32 requires an NVIDIA GPU; the device is cpu", "Use `precision`=fp32")
+    if wanted != "auto":
+        return cast(Precision, wanted)
+    capabilities = _capabilities() if device.startswith("cuda") else []
+    return "bf16" if capabilities and min(capabilities) >= BF16_SINCE else "fp32"
+
+
 def require_precision(precision: Precision, device: torch.device) -> None:
     """Refuse a number format that the device would emulate, tens of times slower.
 
@@ -176,6 +202,17 @@ def kernels(precision: Precision, compute: ComputeOptions, *, same_shapes: bool 
             yield
     finally:
         matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
+
+
+def _capabilities() -> list[float]:
+    """Return the compute capability of every GPU that nvidia-smi lists; none where it cannot run."""
+    program = shutil.which("nvidia-smi")
+    words = [program or "nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    try:
+        listed = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True).stdout
+        return [float(line) for line in listed.split()]
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return []
 
 
 def _can_compile(device: torch.device) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from zoo.composition import compose
-from zoo.compute.precision import choose_precision
+from zoo.compute.options import choose_precision
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
 from zoo.run.grid import key_of, slug, train_key
