@@ -334,7 +334,7 @@ def test_a_generator_that_names_no_layers_needs_some_from_the_user() -> None:
 
 @pytest.mark.parametrize("options", [{"nce": -1.0}, {"temperature": 0.0}, {"patches": 1}, {"layers": ()}, {"width": 0}])
 def test_options_without_a_meaning_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="cut was asked for"):
+    with pytest.raises(UsageError, match="cut got"):
         CUTConfig(**options)
 
 

@@ -317,7 +317,7 @@ def test_a_class_that_the_dataset_lacks_is_refused() -> None:
 
 @pytest.mark.parametrize(("size", "nearest"), [(96, 64), (16, 32), (1024, 512)])
 def test_sizes_that_the_decoder_cannot_have_are_refused(size: int, nearest: int) -> None:
-    with pytest.raises(RefusedError, match=f"--size {nearest}"):
+    with pytest.raises(RefusedError, match=f"Use `size`={nearest}"):
         options().for_size(size)
 
 
