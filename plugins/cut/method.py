@@ -62,11 +62,11 @@ class CUT(Method):
         if self.config.identity:
             source = torch.cat((source, self._as_visible(batch["thermal"])))
         state = {"source": source, "thermal": batch["thermal"]}
-        shown = source
+        inputs = source
         if self.config.flip:
             state["flipped"] = torch.rand(1, generator=self.rng, device=source.device) < 0.5
-            shown = torch.where(state["flipped"], source.flip(-1), source)
-        made = self.G(shown)
+            inputs = torch.where(state["flipped"], source.flip(-1), source)
+        made = self.G(inputs)
         return {**state, "made": made, "fake": made[: len(batch["visible"])]}
 
     def losses(self, name: str, state: State) -> dict[str, Tensor]:

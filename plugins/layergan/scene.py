@@ -74,12 +74,12 @@ def layer_indices(config: LayerGANConfig, classes: Sequence[str]) -> tuple[int, 
     """
     if not config.layered:
         return (0,) * len(classes)
-    kept = config.classes if config.classes is not None else tuple(classes)
-    for name in kept:
+    own = config.classes if config.classes is not None else tuple(classes)
+    for name in own:
         if name not in classes:
             hint = did_you_mean(name, classes)
             raise UsageError(f"layergan got a layer of {name!r}, which is not a class of this dataset", hint)
-    return tuple(kept.index(name) if name in kept else len(kept) for name in classes)
+    return tuple(own.index(name) if name in own else len(own) for name in classes)
 
 
 def _temperature(batch: Batch, parts: Parts) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from zoo.errors import UsageError
 from zoo.hookspec import Contract, Positive
@@ -10,23 +10,29 @@ from zoo.layers.kinds import Init, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatchGANConfig:
-    """A stack of strided convolutions that classifies overlapping patches."""
+class ConvConfig:
+    """The options that all of them have."""
 
     in_channels: Positive = 1
     """Channels of the input images."""
     width: Positive = 64
-    """Channels after the first convolution; they double up to eight times as many."""
-    layers: Positive = 3
-    """Number of downsampling stages; patches are 34, 70, 142, 286 pixels wide for 2, 3, 4, 5."""
+    """Channels after the first convolution; they double with each further one, up to eight times as many."""
     norm: Norm = "instance"
     """Normalization after each convolution but the first and the last."""
-    antialias: bool = False
-    """Downsample by a convolution and a blur, as CUT does, instead of by a strided convolution."""
     init: Init = "normal"
     """Distribution of the initial weights."""
     init_gain: float = 0.02
     """Standard deviation of the initial weights, or the gain of `xavier`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchGANConfig(ConvConfig):
+    """A stack of strided convolutions that classifies overlapping patches."""
+
+    layers: Positive = 3
+    """Number of downsampling stages; patches are 34, 70, 142, 286 pixels wide for 2, 3, 4, 5."""
+    antialias: bool = False
+    """Downsample by a convolution and a blur, as CUT does, instead of by a strided convolution."""
 
     def contract(self) -> Contract:
         """Return what these options offer, and the size below which no patch is left."""
@@ -34,23 +40,13 @@ class PatchGANConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MultiScaleConfig:
+class MultiScaleConfig(ConvConfig):
     """A patch discriminator for the image and for each of its reductions."""
 
-    in_channels: Positive = 1
-    """Channels of the input images."""
     scales: Positive = 2
     """Number of image sizes, the full one among them."""
-    width: Positive = 64
-    """Channels after the first convolution of each discriminator; they double up to eight times as many."""
     layers: Positive = 3
     """Number of downsampling stages in each discriminator, as for `patchgan`."""
-    norm: Norm = "instance"
-    """Normalization after each convolution but the first and the last."""
-    init: Init = "normal"
-    """Distribution of the initial weights."""
-    init_gain: float = 0.02
-    """Standard deviation of the initial weights, or the gain of `xavier`."""
 
     def __post_init__(self) -> None:
         if self.scales < 1:
@@ -64,30 +60,13 @@ class MultiScaleConfig:
 
     def patchgan(self) -> PatchGANConfig:
         """Return the options of the discriminator at each scale."""
-        return PatchGANConfig(
-            in_channels=self.in_channels,
-            width=self.width,
-            layers=self.layers,
-            norm=self.norm,
-            init=self.init,
-            init_gain=self.init_gain,
-        )
+        shared = {field.name: getattr(self, field.name) for field in fields(ConvConfig)}
+        return PatchGANConfig(layers=self.layers, **shared)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PixelConfig:
+class PixelConfig(ConvConfig):
     """Convolutions of one pixel that classify each pixel by itself."""
-
-    in_channels: Positive = 1
-    """Channels of the input images."""
-    width: Positive = 64
-    """Channels after the first convolution; the second has twice as many."""
-    norm: Norm = "instance"
-    """Normalization after the second convolution."""
-    init: Init = "normal"
-    """Distribution of the initial weights."""
-    init_gain: float = 0.02
-    """Standard deviation of the initial weights, or the gain of `xavier`."""
 
     def contract(self) -> Contract:
         """Return what these options offer; the statistics of one pixel are none."""

@@ -70,7 +70,7 @@ class Inputs(nn.Module):
         return (self._degrees(batch["thermal_segmentation"]) / self.config.label_scale).clamp(-1, 1)
 
     def relative(self, batch: Batch, segmentation: Tensor) -> Tensor:
-        """Return the real relative temperatures R beside a segmentation, [N, 1, H, W]."""
+        """Return the real relative temperatures R for a segmentation, [N, 1, H, W]."""
         difference = batch["celsius"] - self.config.label_scale * segmentation
         return (difference / self.config.contrast).clamp(-1, 1)
 

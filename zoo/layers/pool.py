@@ -43,8 +43,8 @@ class HistoryPool(nn.Module):
         count, device = len(images), images.device
         chance = torch.rand(count, generator=self.rng, device=device)
         places = torch.randint(self.size, (count,), generator=self.rng, device=device)
-        shown = [self._exchange(images[i : i + 1], chance[i], places[i : i + 1]) for i in range(count)]
-        return own(torch.cat(shown))
+        result = [self._exchange(images[i : i + 1], chance[i], places[i : i + 1]) for i in range(count)]
+        return own(torch.cat(result))
 
     def _exchange(self, image: Tensor, chance: Tensor, place: Tensor) -> Tensor:
         # One-element index tensors, not numbers: an index read back to the host would stall the device every step.
