@@ -155,9 +155,9 @@ T = TypeVar("T")
 
 def _guarded(part: T, kind: Kind) -> T:
     if kind in ("generator", "discriminator", "method"):
-        from zoo.layers.norm import guard_instance_norms
+        from zoo.layers.norm import guard_norms
 
-        guard_instance_norms(part)
+        guard_norms(part)
     return part
 
 

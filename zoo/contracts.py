@@ -6,7 +6,7 @@ frozen dataclass with the user's options applied.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -24,7 +24,7 @@ degrees Celsius of each class with NaN where it is absent, and `thermal_segmenta
 temperature, in [-1, 1] over the dataset's thermal range."""
 
 State = dict[str, Tensor]
-"""What a method's `forward` leaves for the losses of the same step: translations, with their graphs."""
+"""What a method's `forward` returns for the losses of the same step: translations, with their graphs."""
 
 
 class Generator(nn.Module):
@@ -34,11 +34,11 @@ class Generator(nn.Module):
     """
 
     tap_layers: tuple[int, ...] = ()
-    """Layers whose features a contrastive method compares unless told otherwise, from the image inwards."""
+    """Layers whose features a contrastive method compares by default, from the image inwards."""
 
     def taps(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
-        """Return the features [N, C, h, w] at numbered layers, for contrastive methods; offered as `taps`."""
-        raise TypeError(f"{type(self).__name__} offers no taps")
+        """Return intermediate features [N, C, h, w] at numbered layers, for contrastive methods; offered as `taps`."""
+        raise TypeError(f"{type(self).__name__} offers no intermediate features")
 
 
 class Discriminator(nn.Module):
@@ -50,10 +50,10 @@ class Discriminator(nn.Module):
 
 
 class Normalizer:
-    """How a discriminator is kept Lipschitz; the base class leaves it as it is."""
+    """How a discriminator is kept Lipschitz; the base class does not change it."""
 
     def wrap(self, discriminator: nn.Module) -> nn.Module:
-        """Return the discriminator to be called in its place (gradient normalization, spectral norm)."""
+        """Return the discriminator that replaces it (gradient normalization, spectral norm)."""
         return discriminator
 
     def penalty(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor | None:
@@ -68,7 +68,7 @@ class Normalizer:
 
 
 class Parts(Protocol):
-    """What a method is built from; `zoo.training` supplies it from the recipe."""
+    """What a method is built from; `zoo.build` creates it from the recipe."""
 
     @property
     def visible_channels(self) -> int:
@@ -84,7 +84,7 @@ class Parts(Protocol):
 
     @property
     def batch(self) -> int:
-        """Images a step."""
+        """Batch size."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ class Parts(Protocol):
 
     @property
     def thermal_range(self) -> tuple[float, float] | None:
-        """Degrees Celsius at thermal -1 and 1, or None where the dataset does not know them."""
+        """Degrees Celsius at thermal -1 and 1, or None where the dataset is not calibrated."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ class Parts(Protocol):
 
     @property
     def normalizer(self) -> Normalizer:
-        """The recipe's normalizer, for penalties and what follows a step."""
+        """The recipe's normalizer, for penalties and changes after a step."""
 
     @property
     def rng(self) -> torch.Generator:
@@ -127,7 +127,7 @@ class OptimizerSpec:
 
 
 class Method(nn.Module):
-    """Networks, losses, and whose turn it is.
+    """Networks, losses, and the order of their updates.
 
     `__init__(config, parts)` builds what `translate` needs; `prepare_training(parts)` adds what only training needs
     (discriminators, pools, heads), so that a loaded translator never allocates it. Randomness in training comes from
@@ -135,24 +135,26 @@ class Method(nn.Module):
     """
 
     order: tuple[str, ...] = ()
-    """Players in the order of their turns in one step, e.g. ("generator", "discriminator"); empty: nothing is trained."""
+    """Names of optimizers in the order of their updates in one step, e.g. ("generator", "discriminator"); empty: no training."""
     inference: tuple[str, ...] = ()
     """Names of the submodules and buffers that `translate` needs; only these go into `model.safetensors`."""
     test_mode: Literal["eval", "train"] = "eval"
     """Mode of the networks when they translate: `train` keeps dropout and batch statistics on, as pix2pix does. It is part of
     every score's protocol."""
+    former_names: ClassVar[Mapping[str, str]] = {}
+    """Submodules by the name that they had in earlier versions of the class, so that unfinished trainings of those resume."""
 
     def prepare_training(self, parts: Parts) -> None:
         """Build what only training needs."""
 
     def networks(self) -> dict[str, list[nn.Module]]:
-        """Return the networks of each optimizer; only these get gradients in its turn, and one Adam steps them."""
+        """Return the networks of each optimizer; only these receive gradients in its update, and one Adam steps them."""
         before: Callable[[], dict[str, list[nn.Module]]] | None = getattr(self, "players", None)  # its name until 0.2
         return before() if before else {}
 
     def optimizer(self, name: str) -> OptimizerSpec:
         """Return the settings of the optimizer of this name."""
-        raise NotImplementedError(f"{type(self).__name__} trains {name!r} but names no optimizer for it")
+        raise NotImplementedError(f"{type(self).__name__} trains {name!r} but defines no optimizer for it")
 
     def forward(self, batch: Batch) -> State:
         """Return the translations that this step's losses share."""
@@ -163,7 +165,7 @@ class Method(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} is trained but defines no losses")
 
     def after_step(self, name: str) -> None:
-        """Do what follows the step of one optimizer; normalizers that clip weights are called here."""
+        """Called after the step of one optimizer, e.g. for normalizers that clip weights."""
 
     def fit(self, batches: Iterable[Batch]) -> None:
         """Fit in closed form over one pass of the training split; for methods with an empty `order`."""
@@ -171,7 +173,7 @@ class Method(nn.Module):
     def degrees(self, batch: Batch) -> Tensor | None:
         """Return temperatures [N, 1, H, W] in degrees Celsius where the method works in degrees itself.
 
-        None, the default: the thermal image over the dataset's thermal range says them.
+        None, the default: the thermal image over the dataset's thermal range gives them.
         """
         return None
 
@@ -193,7 +195,7 @@ class Dataset(Protocol):
 
 
 Compared = Literal["grey", "channels", "celsius"]
-"""What a metric of single images is handed: `grey` [N, 1, H, W] and `channels` [N, C, H, W] in [0, 1], as 8-bit files hold them,
+"""What a metric of single images receives: `grey` [N, 1, H, W] and `channels` [N, C, H, W] in [0, 1], as 8-bit files hold them,
 or `celsius` [N, 1, H, W] in degrees."""
 
 
@@ -206,13 +208,13 @@ class Metric(Protocol):
 
     @property
     def compares(self) -> Compared:
-        """What `per_image` is handed."""
+        """What `per_image` receives."""
 
     def protocol(self) -> dict[str, Any]:
         """Return everything that changes the value without changing the model, JSON-able."""
 
     def per_image(self, translated: Tensor, real: Tensor) -> Tensor:
-        """Return one float64 value an image, [N], for images of the kind that `compares` names."""
+        """Return one float64 value per image, [N], for images of the kind that `compares` names."""
 
 
 @runtime_checkable
@@ -237,4 +239,4 @@ class SetMetric(Protocol):
         """Return the score of features [N, D] against features [M, D]."""
 
     def notes(self, images: int, dimensions: int) -> list[str]:
-        """Return what a reader must know of a score over so many images (of the smaller set) with D features each."""
+        """Return the caveats of a score over this number of images (of the smaller set) with D features each."""

@@ -14,13 +14,12 @@ from typing import Any, cast
 
 import harness  # before torch
 import torch
-from accelerate import Accelerator
 
 from zoo.build import build_method, choice_of
 from zoo.composition import compose
 from zoo.compute.graph import WARM_STEPS, CudaGraph, CudaGraphStep
 from zoo.compute.networks import is_deep, prepared
-from zoo.compute.options import LONG, PLAIN, choose_speed, kernels, parse_speed, require_precision
+from zoo.compute.options import LONG, PLAIN, choose_compute, kernels, parse_compute, require_precision
 from zoo.data.layout import read_info
 from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
@@ -44,7 +43,7 @@ class Path:
         root = open_source(DATA, size=recipe.size).root
         self.rng = seed_everything(recipe.seed, device)
         method = build_method(recipe, read_info(root), self.rng, training=True).to(device).train()
-        self.speed = speed = choose_speed(parse_speed(text), device, steps=steps, deep=is_deep(method))
+        self.speed = speed = choose_compute(parse_compute(text), device, steps=steps, deep=is_deep(method))
         self.store = PairStore.open(
             root, "train", size=recipe.load_size, device=device, thermal_channels=recipe.thermal_channels
         )
@@ -52,17 +51,15 @@ class Path:
         self.order = BatchSampler(recipe.seed, self.store.n_visible, self.store.n_thermal, recipe.batch, self.paired)
         self.size = recipe.size
         self.undo.enter_context(prepared(method, speed, self.precision, device))
-        turns = TrainStep(
-            method, Accelerator(cpu=device.type == "cpu", device_placement=False, mixed_precision="no"), speed
-        )
-        self.turns = CudaGraphStep(turns, CudaGraph(device, self.rng)) if speed.graph else turns
+        train_step = TrainStep(method, speed)
+        self.train_step = CudaGraphStep(train_step, CudaGraph(device, self.rng)) if speed.graph else train_step
 
     def step(self) -> None:
         """Do the next step."""
         with kernels(self.precision, self.speed):
             indices = self.order.indices(self.number)
             batch = self.store.sample(*indices, crop=self.size, rng=self.rng, aligned=self.paired)
-            self.turns.step(batch, 1.0)
+            self.train_step.step(batch, 1.0)
         self.number += 1
 
     def warm(self) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import zoo
 from zoo.build import build_method
 from zoo.composition import compose
-from zoo.compute.options import Speed, has_bf16, kernels, parse_speed
+from zoo.compute.options import ComputeOptions, has_bf16, kernels, parse_compute
 from zoo.errors import ZooError
 from zoo.model_folder import ModelConfig
 from zoo.recipe import Precision
@@ -84,7 +84,7 @@ def _rows(args: argparse.Namespace, generator: str, size: int, batch: int) -> li
 def _path(generator: str, words: str, x: Tensor) -> tuple[str, Callable[[], object]]:
     """Return the name of a path and what translates a batch along it."""
     text, _, precision = words.partition("@")
-    speed, precision = parse_speed(text) or Speed(), precision or "fp32"
+    speed, precision = parse_compute(text) or ComputeOptions(), precision or "fp32"
     network: nn.Module = zoo.create(generator, kind="generator").to(x.device).eval()
     if speed.channels_last:
         network, x = network.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)

@@ -58,15 +58,4 @@ class CBAMResNet(ResNetTrunk):
                 return nn.Identity()
             return CBAM(4 * config.width, reduction=config.reduction, spatial_bn=config.spatial_bn)
 
-        super().__init__(
-            in_channels=config.in_channels,
-            out_channels=config.out_channels,
-            width=config.width,
-            blocks=config.blocks,
-            norm=config.norm,
-            dropout=config.dropout,
-            init=config.init,
-            init_gain=config.init_gain,
-            antialias=config.antialias,
-            attention=attention,
-        )
+        super().__init__(**config.trunk_options(), attention=attention)

@@ -1,11 +1,11 @@
-"""CUT and FastCUT: one-way translation between unpaired domains, held in place by a contrast of patches."""
+"""CUT and FastCUT: one-way translation between unpaired domains with a patch-wise contrastive loss."""
 
 from __future__ import annotations
 
+from zoo.checkpoints.templates import linear
 from zoo.hookspec import CheckpointFormat, Component, Contract, Training, hookimpl
 
 from .config import CUTConfig
-from .formats import head
 
 PAPER = "Park et al., CUT, ECCV 2020; taesungp/contrastive-unpaired-translation@b3ac297"
 SMALL = {"width": 8, "patches": 16}
@@ -33,7 +33,7 @@ def zoo_components() -> list[Component]:
             name="cut",
             target="zoo_plugins.cut.method:CUT",
             config=CUTConfig(),
-            summary="one generator on unpaired images, tied by a contrast of patches and by identity",
+            summary="one generator on unpaired images, with patch-wise contrastive and identity loss",
             contract=CUT,
             paper=PAPER,
             small=SMALL,
@@ -43,7 +43,7 @@ def zoo_components() -> list[Component]:
             name="fastcut",
             target="zoo_plugins.cut.method:CUT",
             config=CUTConfig(nce=10.0, identity=False, flip=True),
-            summary="CUT without identity, lighter and faster, with mirrored images in between",
+            summary="CUT without identity loss, lighter and faster, with random mirroring",
             contract=FASTCUT,
             paper=PAPER,
             small=SMALL,
@@ -53,5 +53,14 @@ def zoo_components() -> list[Component]:
 
 @hookimpl
 def zoo_checkpoints() -> list[CheckpointFormat]:
-    """Return the layout of the head; the other networks' are beside their components."""
-    return [head()]
+    """Return the layout of the patch head (F) on CUT's five layers, in which CUT's own code saves it."""
+    tensors: dict[str, str] = {}
+    for layer in range(5):
+        tensors |= linear(f"mlp_{layer}.0", f"w c{layer}") | linear(f"mlp_{layer}.2", "w w")
+    head = CheckpointFormat(
+        name="cut-head",
+        summary="CUT patch head (F), which only its training uses, on {c0}, {c1}, {c2}, {c3} and {c4} channels",
+        origin="contrastive-unpaired-translation",
+        tensors=tensors,
+    )
+    return [head]

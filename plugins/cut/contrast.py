@@ -1,4 +1,4 @@
-"""The contrast of patches (Park et al. 2020, section 3): where they are drawn, their vectors, and PatchNCE."""
+"""The patch-wise contrastive loss (Park et al. 2020, section 3): the patches, their vectors, and PatchNCE."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ EPSILON = 1e-7
 class PatchHead(nn.Module):
     """H_l: maps the features at some places of each layer l to vectors of unit length, by an MLP of two layers.
 
-    Its state has the names of the authors' code, `mlp_{l}.{0,2}`. The weights come from a stream of their own: a head
-    neither reads nor moves torch's global one, so that the other networks begin the same with and without it.
+    Its state has the names of the authors' code, `mlp_{l}.{0,2}`. The weights come from an own random stream, so that
+    the other networks have the same initial weights with and without a head.
 
     Args:
         channels: channels of each layer's features.

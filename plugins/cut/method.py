@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from zoo.contracts import Batch, Generator, Method, OptimizerSpec, Parts, State
 from zoo.errors import UsageError
-from zoo.layers.gan import gan_loss
+from zoo.layers.gan import discriminator_terms, gan_loss
 
 from .config import CUTConfig
 from .contrast import PatchHead, draw_places, patch_nce
 
 
 class CUT(Method):
-    """One translator G from visible to thermal with a discriminator D; features of G's own encoder tie each patch to its source.
+    """A translator G from visible to thermal, a discriminator D, and a patch-wise contrastive loss on features of G's encoder.
 
     With visible a, thermal b, and PatchNCE(x, y) the mean over layers of `patch_nce` between the patches of x and of y,
     the generator and the head minimise (equation 5)
@@ -22,8 +22,8 @@ class CUT(Method):
         gan(D(G(a)), 1) + `nce` (PatchNCE(a, G(a)) + PatchNCE(b, G(b))) / 2,
 
     without `identity` gan(D(G(a)), 1) + `nce` PatchNCE(a, G(a)). The discriminator minimises half of
-    gan(D(b), 1) + gan(D(G(a)), 0), plus its normalizer's penalty in full; its turn comes first. The source's side of a
-    contrast gets no gradient. Where G reads more channels than thermal images have, grey is repeated in each of them.
+    gan(D(b), 1) + gan(D(G(a)), 0), plus its normalizer's penalty in full; it is updated first. The source's side of the
+    contrastive loss gets no gradient. Where G reads more channels than thermal images have, grey is repeated in each of them.
     """
 
     order = ("discriminator", "generator")
@@ -39,13 +39,13 @@ class CUT(Method):
         self.layers = self.G.tap_layers if config.layers is None else config.layers
 
     def prepare_training(self, parts: Parts) -> None:
-        """Build the discriminator, and the head to the shapes of the generator's features.
+        """Build the discriminator, and the head for the channels of the generator's features.
 
         Raises:
-            UsageError: the generator does not have a layer, or names none itself.
+            UsageError: the generator does not have a layer, or names none.
         """
         self.D = parts.discriminator(in_channels=parts.thermal_channels)
-        channels = self._tap_channels(parts.size)
+        channels = self._feature_channels(parts.size)
         self.head = PatchHead(channels, width=self.config.width, seed=parts.rng.initial_seed())
 
     def networks(self) -> dict[str, list[nn.Module]]:
@@ -62,18 +62,18 @@ class CUT(Method):
         if self.config.identity:
             source = torch.cat((source, self._as_visible(batch["thermal"])))
         state = {"source": source, "thermal": batch["thermal"]}
-        shown = source
+        inputs = source
         if self.config.flip:
             state["flipped"] = torch.rand(1, generator=self.rng, device=source.device) < 0.5
-            shown = torch.where(state["flipped"], source.flip(-1), source)
-        made = self.G(shown)
+            inputs = torch.where(state["flipped"], source.flip(-1), source)
+        made = self.G(inputs)
         return {**state, "made": made, "fake": made[: len(batch["visible"])]}
 
     def losses(self, name: str, state: State) -> dict[str, Tensor]:
         """Return the weighted terms of one optimizer."""
-        return self._generator_losses(state) if name == "generator" else self._discriminator_losses(state)
-
-    def _generator_losses(self, state: State) -> dict[str, Tensor]:
+        if name == "discriminator":
+            fake = state["fake"].detach()
+            return discriminator_terms(self.D, self.normalizer, state["thermal"], fake, self.config.gan)
         terms = {"gan": gan_loss(self.D(state["fake"]), True, self.config.gan)}
         contrast, count = self._contrast(state), len(state["fake"])
         if self.config.identity:
@@ -95,15 +95,6 @@ class CUT(Method):
         temperature = self.config.temperature
         return torch.stack([patch_nce(q, k, temperature) for q, k in zip(queries, keys, strict=True)]).mean(0)
 
-    def _discriminator_losses(self, state: State) -> dict[str, Tensor]:
-        real, fake = state["thermal"], state["fake"].detach()
-        both = gan_loss(self.D(real), True, self.config.gan) + gan_loss(self.D(fake), False, self.config.gan)
-        terms = {"D": 0.5 * both}
-        penalty = self.normalizer.penalty(self.D, real, fake)
-        if penalty is not None:
-            terms["penalty"] = penalty
-        return terms
-
     def after_step(self, name: str) -> None:
         """Let the normalizer change the discriminator's weights."""
         if name == "discriminator":
@@ -118,16 +109,18 @@ class CUT(Method):
         """Return thermal images [N, C, H, W] with as many channels as G reads; grey is repeated."""
         return thermal.expand(-1, self.visible_channels, -1, -1)
 
-    def _tap_channels(self, size: int) -> list[int]:
+    def _feature_channels(self, size: int) -> list[int]:
         if not self.layers:
-            raise UsageError("this generator names no layers to contrast", "Name some with the method's option layers.")
+            raise UsageError(
+                "this generator names no layers for the contrastive loss", "Use the method's option `layers`."
+            )
         training = self.G.training
-        # A generator may draw noise even in eval mode; this look at it must not move the stream of the other networks.
+        # A generator may draw noise even in eval mode; this pass must not change the random stream of the other networks.
         with torch.random.fork_rng(devices=()), torch.no_grad():
             try:
                 features = self.G.eval().taps(torch.zeros(1, self.visible_channels, size, size), self.layers)
             except ValueError as error:
-                raise UsageError(f"cut cannot contrast layers {list(self.layers)}: {error}") from error
+                raise UsageError(f"cut cannot use layers {list(self.layers)}: {error}") from error
             finally:
                 self.G.train(training)
         return [feature.shape[1] for feature in features]

@@ -18,12 +18,12 @@ class CycleGANConfig:
     cycle: float = 10.0
     """Weight of the L1 distance between an image and its translation there and back."""
     identity: float | None = None
-    """Weight, relative to `cycle`, of leaving an image of the target domain as it is; None: 0.5 where visible and
+    """Weight, relative to `cycle`, of the identity loss on images of the target domain; None: 0.5 where visible and
     thermal images have as many channels, else 0."""
     pool: int = 50
-    """Translated images of each domain kept for the discriminators; 0 shows them only the newest."""
+    """Size of the history pool of translated images for each discriminator; 0: only the newest images."""
     discriminator_steps: Positive = 1
-    """TrainStep of the discriminators for one of the generators (K of the GN_CycleGAN paper)."""
+    """Updates of the discriminators for one of the generators (K of the GN_CycleGAN paper)."""
     lr: float = 2e-4
     """Adam's learning rate, for generators and discriminators."""
     beta1: float = 0.5
@@ -34,12 +34,12 @@ class CycleGANConfig:
     def __post_init__(self) -> None:
         if self.discriminator_steps < 1:
             raise UsageError(
-                f"cyclegan was asked for {self.discriminator_steps} discriminator steps",
-                "Type discriminator_steps=1 or more.",
+                f"cyclegan got {self.discriminator_steps} discriminator steps",
+                "Use discriminator_steps=1 or more.",
             )
         if self.pool < 0 or self.cycle < 0 or (self.identity or 0.0) < 0:
             raise UsageError(
-                f"cyclegan was asked for pool={self.pool}, cycle={self.cycle}, identity={self.identity}",
+                f"cyclegan got pool={self.pool}, cycle={self.cycle}, identity={self.identity}",
                 "None of these can be negative; 0 switches it off.",
             )
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
-from zoo.layers.gan import gan_loss
+from zoo.layers.gan import discriminator_terms, gan_loss
 from zoo.layers.pool import HistoryPool
 
 from .config import CycleGANConfig
@@ -91,14 +91,8 @@ class CycleGAN(Method):
     def _discriminator_losses(
         self, side: str, discriminator: nn.Module, real: Tensor, fake: Tensor
     ) -> dict[str, Tensor]:
-        both = gan_loss(discriminator(real), True, self.config.gan) + gan_loss(
-            discriminator(fake), False, self.config.gan
-        )
-        terms = {f"D_{side}": 0.5 * both}
-        penalty = self.normalizer.penalty(discriminator, real, fake)
-        if penalty is not None:
-            terms[f"penalty_{side}"] = penalty
-        return terms
+        terms = discriminator_terms(discriminator, self.normalizer, real, fake, self.config.gan)
+        return {f"{term}_{side}": value for term, value in terms.items()}
 
     def after_step(self, name: str) -> None:
         """Let the normalizer change the discriminators' weights."""

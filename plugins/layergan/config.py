@@ -14,34 +14,34 @@ SMALLEST, LARGEST = 32, 512
 
 @dataclass(frozen=True, kw_only=True)
 class LayerGANConfig:
-    """Layers, networks, losses and optimizer; the README tells where the paper is silent."""
+    """Layers, networks, losses and optimizer; the README lists what the paper does not state."""
 
     layered: bool = True
     """A layer for each class; else a single one for the whole image (the paper's reduced method)."""
     classes: tuple[str, ...] | None = None
-    """Classes with a layer of their own, the others share one more; None: every class of the dataset."""
+    """Classes with their own layer, all others share one more; None: every class of the dataset."""
     temperature: Literal["pixel", "layer", "image"] = "pixel"
-    """How far the temperature of an object reaches: its own pixels, its layer, or (the paper) the whole image."""
+    """Where the temperature of an object is an input: at its own pixels, in its layer, or (the paper) in the whole image."""
     target: Literal["absolute", "relative"] = "absolute"
     """What a layer draws: the thermal image, or how it differs from its objects' mean temperatures."""
     contrast: float = 10.0
-    """Difference in degrees Celsius at -1 and 1 of a `relative` layer; larger ones are cut off."""
+    """Difference in degrees Celsius at -1 and 1 of a `relative` layer; larger ones are clipped."""
     gan: Literal["wgan", "lsgan", "log"] = "wgan"
     """Adversarial loss: Wasserstein, squared distance, or cross entropy."""
     conditional: bool = False
-    """Show the discriminators what the generator saw beside each layer."""
+    """Add the generator's input to that of the discriminators."""
     lambda_l1: float = 100.0
     """Weight of the L1 distance to the thermal image."""
     lambda_adv: float = 1.0
     """Weight of the adversarial loss of each layer."""
     latent: Positive = 512
-    """Length of the vector that styles a layer."""
+    """Length of a layer's latent vector."""
     channel_multiplier: float = 1.0
     """Decoder channels at r pixels are 16384 / r times this; 1 and 2 are StyleGAN2's widths."""
     max_channels: Positive = 512
     """Most decoder channels at any resolution."""
     share_trunk: bool = False
-    """One decoder for all layers, of which each has only its own maps to pixels; else a decoder each."""
+    """One decoder for all layers, each with its own output convolutions; else one decoder for each layer."""
     encoder_norm: Literal["group", "batch"] = "group"
     """Normalization in the encoder: of each image by itself, or the batch norm of the original ResNet-18."""
     lr: float = 2e-4
@@ -56,10 +56,10 @@ class LayerGANConfig:
     def __post_init__(self) -> None:
         for name in ("contrast", "latent", "channel_multiplier", "max_channels"):
             if getattr(self, name) <= 0:
-                raise UsageError(f"layergan was asked for {name}={getattr(self, name)}", f"{name} is above zero.")
+                raise UsageError(f"layergan got {name}={getattr(self, name)}", f"{name} must be positive.")
         if min(self.lambda_l1, self.lambda_adv) < 0:
             raise UsageError(
-                f"layergan was asked for lambda_l1={self.lambda_l1}, lambda_adv={self.lambda_adv}",
+                f"layergan got lambda_l1={self.lambda_l1}, lambda_adv={self.lambda_adv}",
                 "Neither can be negative; 0 switches it off.",
             )
 
@@ -72,8 +72,8 @@ class LayerGANConfig:
         if not SMALLEST <= size <= LARGEST or size & (size - 1):
             nearest = min(max(2 ** (max(size, 1).bit_length() - 1), SMALLEST), LARGEST)
             raise RefusedError(
-                f"layergan takes sizes that are powers of two from {SMALLEST} to {LARGEST} px, and {size} is not",
-                f"Type: --size {nearest}",
+                f"layergan requires a size that is a power of two from {SMALLEST} to {LARGEST} px, and {size} is not",
+                f"Use `size`={nearest}",
             )
         return self
 

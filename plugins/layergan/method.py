@@ -1,9 +1,9 @@
-"""LayerGAN: generator layers for classes of objects, their composition, and a discriminator for each."""
+"""LayerGAN: a generator layer and a discriminator for each class of objects, and the composition of the layers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ from .network import LayeredGenerator
 from .scene import Scene, layer_indices
 
 HOTTEST = 0.99
-"""Temperatures are kept within this before atanh, which is infinite at 1."""
+"""Temperatures are clamped to this before atanh, which is infinite at 1."""
 
 
 class LayerGAN(Method):
@@ -31,6 +31,7 @@ class LayerGAN(Method):
 
     inference = ("generator",)
     order = ("generator", "discriminator")
+    former_names: ClassVar = {"judges": "discriminators"}  # in 0.1
     layer_of_class: Tensor
     """The layer of each class of the dataset, int64 [classes]."""
 
@@ -87,13 +88,13 @@ class LayerGAN(Method):
         """Return the weighted terms of one optimizer."""
         config = self.config
         if name == "generator":
-            fooled = [
+            adversarial = [
                 present * _generator_loss(discriminator(fake), config.gan)
                 for discriminator, _, fake, present in self._layers_of(state)
             ]
             return {
                 "l1": config.lambda_l1 * F.l1_loss(state["image"], state["target"]),
-                "adversarial": config.lambda_adv * torch.stack(fooled).sum(),
+                "adversarial": config.lambda_adv * torch.stack(adversarial).sum(),
             }
         critic, penalties = [], []
         for discriminator, real, fake, present in self._layers_of({**state, "fakes": state["fakes"].detach()}):
@@ -131,7 +132,7 @@ class LayerGAN(Method):
         return image
 
     def _inputs(self, scene: Scene, layers: Sequence[int]) -> Tensor:
-        """Return what the encoder sees for each layer: visible, labels, and by the options temperatures and mask."""
+        """Return the encoder's input for each layer: visible, labels, and by the options temperatures and mask."""
         masks = scene.masks[:, list(layers)]
         planes = [scene.visible, one_hot(scene.labels, len(self.parts.classes)).to(scene.visible.dtype)]
         inputs = [plane[:, None].expand(-1, len(layers), -1, -1, -1) for plane in planes]
@@ -162,7 +163,7 @@ class LayerGAN(Method):
     def _layers_of(self, state: State) -> list[tuple[nn.Module, Tensor, Tensor, Tensor]]:
         """Return each discriminator with its real and fake layers, and 1 where any image has its class, else 0.
 
-        An image without the class gives its place to one that has it: shapes do not depend on what is there.
+        An image without the class is replaced by one that has it, so that shapes do not depend on the images.
         """
         present = state["present"]
         places = torch.arange(len(present), device=present.device)

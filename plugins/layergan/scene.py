@@ -1,4 +1,4 @@
-"""What a layer is drawn from: the masks and temperatures of a batch."""
+"""The inputs of the layers: masks and temperatures of a batch."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class Scene:
 
     @classmethod
     def of(cls, batch: Batch, parts: Parts, layer_of_class: Tensor, layers: int) -> Scene:
-        """Take a batch apart; temperatures that it does not have are painted from those of its classes.
+        """Return the scene of a batch; missing temperatures are painted from those of its classes.
 
         Raises:
             ZooError: the batch has no labels.
         """
         if "labels" not in batch:
             raise ZooError(
-                "layergan translates an image and a map of its classes, and was given no `labels`",
-                "Give the labels of the image beside it, as class indices [N, H, W].",
+                "layergan translates an image and a map of its classes, and received no `labels`",
+                "Provide the labels of the image, as class indices [N, H, W].",
             )
         labels = batch["labels"]
         masks = one_hot(layer_of_class[labels], layers)[:, :, None]
@@ -53,7 +53,7 @@ class Scene:
     def resized(self, size: int) -> Scene:
         """Return the scene at size x size."""
         if not torch.compiler.is_compiling() and self.visible.shape[-2:] == (size, size):
-            return self  # an exported graph takes any size, and so cannot ask
+            return self  # an exported graph takes any size
 
         def nearest(maps: Tensor) -> Tensor:
             return F.interpolate(maps, size=(size, size), mode="nearest-exact")
@@ -74,12 +74,12 @@ def layer_indices(config: LayerGANConfig, classes: Sequence[str]) -> tuple[int, 
     """
     if not config.layered:
         return (0,) * len(classes)
-    kept = config.classes if config.classes is not None else tuple(classes)
-    for name in kept:
+    own = config.classes if config.classes is not None else tuple(classes)
+    for name in own:
         if name not in classes:
             hint = did_you_mean(name, classes)
-            raise UsageError(f"layergan was asked for a layer of {name!r}, which is no class of this dataset", hint)
-    return tuple(kept.index(name) if name in kept else len(kept) for name in classes)
+            raise UsageError(f"layergan got a layer of {name!r}, which is not a class of this dataset", hint)
+    return tuple(own.index(name) if name in own else len(own) for name in classes)
 
 
 def _temperature(batch: Batch, parts: Parts) -> Tensor:

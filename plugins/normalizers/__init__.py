@@ -23,9 +23,9 @@ def zoo_components() -> list[Component]:
         Component(
             kind="normalizer",
             name="none",
-            target="zoo_plugins.normalizers.identity:NoNormalizer",
+            target="zoo_plugins.normalizers.simple:NoNormalizer",
             config=NoneConfig(),
-            summary="the discriminator as it is",
+            summary="no normalization",
         ),
         Component(
             kind="normalizer",
@@ -39,9 +39,9 @@ def zoo_components() -> list[Component]:
         Component(
             kind="normalizer",
             name="gp",
-            target="zoo_plugins.normalizers.penalty:GradientPenalty",
+            target="zoo_plugins.normalizers.simple:GradientPenalty",
             config=GradientPenaltyConfig(),
-            summary="gradient penalty of WGAN-GP: the gradient's norm is drawn to 1 between real and fake images",
+            summary="gradient penalty of WGAN-GP: towards a norm of 1 between real and fake images",
             contract=Contract(
                 needs=DIFFERENTIATED, defaults={"discriminator": PER_SAMPLE}, promises={"penalty_free": 1.0}
             ),
@@ -59,7 +59,7 @@ def zoo_components() -> list[Component]:
         Component(
             kind="normalizer",
             name="clip",
-            target="zoo_plugins.normalizers.clipping:WeightClipping",
+            target="zoo_plugins.normalizers.simple:WeightClipping",
             config=ClippingConfig(),
             summary="weight clipping of WGAN: every parameter kept in [-c, c]",
             contract=ClippingConfig().contract(),

@@ -9,8 +9,8 @@ from zoo.errors import UsageError
 from zoo.hookspec import Contract, Positive
 
 PLAIN = {"norm": "none", "init": "normal"}
-"""What these normalizers ask of a discriminator. The init goes with the norm: without one, CUT's Xavier weights of gain 0.02 let
-no gradient through."""
+"""What these normalizers require of a discriminator. The init goes with the norm: without one, CUT's Xavier weights of gain 0.02
+let no gradient through."""
 PER_SAMPLE = PLAIN | {"minibatch_std": False}
 """The same, and no statistics over a batch."""
 DIFFERENTIATED = frozenset({"double_backward", "independent_samples"})
@@ -19,7 +19,7 @@ DIFFERENTIATED = frozenset({"double_backward", "independent_samples"})
 
 @dataclass(frozen=True, kw_only=True)
 class NoneConfig:
-    """Nothing to choose."""
+    """No options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class SpectralNormConfig:
 
     def __post_init__(self) -> None:
         if self.iterations < 1:
-            raise UsageError(f"the power iteration was asked for iterations={self.iterations}", "Use 1 or more.")
+            raise UsageError(f"iterations={self.iterations} is no number of power iterations", "Use 1 or more.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class GradientPenaltyConfig:
 
     def __post_init__(self) -> None:
         if self.weight <= 0:
-            raise UsageError(f"the gradient penalty was asked for weight={self.weight}", "Use a positive number.")
+            raise UsageError(f"the gradient penalty got weight={self.weight}", "Use a positive number.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +89,8 @@ class ClippingConfig:
 
     def __post_init__(self) -> None:
         if self.c <= 0:
-            raise UsageError(f"weights were to be clipped to c={self.c}", "Use a positive number.")
+            raise UsageError(f"c={self.c} is no bound for weights", "Use a positive number.")
 
     def contract(self) -> Contract:
-        """Return what it asks of a discriminator, and the bound of its weights."""
+        """Return what it requires of a discriminator, and the bound of its weights."""
         return Contract(defaults={"discriminator": PLAIN}, promises={"weights": self.c})

@@ -11,7 +11,7 @@ from .config import GradientNormConfig
 
 
 class GradientNormalizer(Normalizer):
-    """Puts `GradientNormalized` in the place of the discriminator, in its own turn and in the generator's."""
+    """Wraps the discriminator in `GradientNormalized`, for its own update and the generator's."""
 
     def __init__(self, config: GradientNormConfig) -> None:
         self.config = config

@@ -46,7 +46,7 @@ class SpectralNormalizer(Normalizer):
 
 
 class FullPrecisionSpectralNorm(_SpectralNorm):
-    """What `torch.nn.utils.parametrizations.spectral_norm` puts before a weight, never autocast to half precision."""
+    """The parametrization of `torch.nn.utils.parametrizations.spectral_norm`, never autocast to half precision."""
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight divided by its largest singular value."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from zoo.errors import UsageError
 from zoo.hookspec import Contract, Positive
@@ -10,23 +10,29 @@ from zoo.layers.kinds import Init, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatchGANConfig:
-    """A stack of strided convolutions that classifies overlapping patches."""
+class ConvConfig:
+    """The options that all of them have."""
 
     in_channels: Positive = 1
     """Channels of the input images."""
     width: Positive = 64
-    """Channels after the first convolution; they double up to eight times as many."""
-    layers: Positive = 3
-    """Number of halvings; patches are 34, 70, 142, 286 pixels wide for 2, 3, 4, 5."""
+    """Channels after the first convolution; they double with each further one, up to eight times as many."""
     norm: Norm = "instance"
     """Normalization after each convolution but the first and the last."""
-    antialias: bool = False
-    """Halve by a convolution at the larger size and a blur, as CUT does, instead of by a strided convolution."""
     init: Init = "normal"
     """Distribution of the initial weights."""
     init_gain: float = 0.02
     """Standard deviation of the initial weights, or the gain of `xavier`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchGANConfig(ConvConfig):
+    """A stack of strided convolutions that classifies overlapping patches."""
+
+    layers: Positive = 3
+    """Number of downsampling stages; patches are 34, 70, 142, 286 pixels wide for 2, 3, 4, 5."""
+    antialias: bool = False
+    """Downsample by a convolution and a blur, as CUT does, instead of by a strided convolution."""
 
     def contract(self) -> Contract:
         """Return what these options offer, and the size below which no patch is left."""
@@ -34,60 +40,33 @@ class PatchGANConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MultiScaleConfig:
+class MultiScaleConfig(ConvConfig):
     """A patch discriminator for the image and for each of its reductions."""
 
-    in_channels: Positive = 1
-    """Channels of the input images."""
     scales: Positive = 2
     """Number of image sizes, the full one among them."""
-    width: Positive = 64
-    """Channels after the first convolution of each discriminator; they double up to eight times as many."""
     layers: Positive = 3
-    """Number of halvings inside each discriminator, as for `patchgan`."""
-    norm: Norm = "instance"
-    """Normalization after each convolution but the first and the last."""
-    init: Init = "normal"
-    """Distribution of the initial weights."""
-    init_gain: float = 0.02
-    """Standard deviation of the initial weights, or the gain of `xavier`."""
+    """Number of downsampling stages in each discriminator, as for `patchgan`."""
 
     def __post_init__(self) -> None:
         if self.scales < 1:
-            raise UsageError(f"multiscale was asked for scales={self.scales}", "Use 1 or more.")
+            raise UsageError(f"multiscale got scales={self.scales}", "Use 1 or more.")
 
     def contract(self) -> Contract:
         """Return what these options offer, and the size below which the coarsest image has no patch."""
         coarsest = self.patchgan().contract().min_size
-        # Each halving rounds up.
+        # Each stage rounds up.
         return Contract(min_size=(coarsest - 1) * 2 ** (self.scales - 1) + 1, offers=_offers(self.norm))
 
     def patchgan(self) -> PatchGANConfig:
         """Return the options of the discriminator at each scale."""
-        return PatchGANConfig(
-            in_channels=self.in_channels,
-            width=self.width,
-            layers=self.layers,
-            norm=self.norm,
-            init=self.init,
-            init_gain=self.init_gain,
-        )
+        shared = {field.name: getattr(self, field.name) for field in fields(ConvConfig)}
+        return PatchGANConfig(layers=self.layers, **shared)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PixelConfig:
+class PixelConfig(ConvConfig):
     """Convolutions of one pixel that classify each pixel by itself."""
-
-    in_channels: Positive = 1
-    """Channels of the input images."""
-    width: Positive = 64
-    """Channels after the first convolution; the second has twice as many."""
-    norm: Norm = "instance"
-    """Normalization after the second convolution."""
-    init: Init = "normal"
-    """Distribution of the initial weights."""
-    init_gain: float = 0.02
-    """Standard deviation of the initial weights, or the gain of `xavier`."""
 
     def contract(self) -> Contract:
         """Return what these options offer; the statistics of one pixel are none."""

@@ -13,7 +13,7 @@ JZ, CUT = "pytorch-CycleGAN-and-pix2pix", "contrastive-unpaired-translation"
 
 
 def formats() -> list[CheckpointFormat]:
-    """Return the formats of patch discriminators of one to seven halvings, plain and anti-aliased, and of the pixel one."""
+    """Return the formats of patch discriminators of one to seven stages, plain and anti-aliased, and of the pixel one."""
     depths = list(product((3, 1, 2, 4, 5, 6, 7), NORMS))
     return [
         *(_patchgan(layers, kind, antialias=False) for layers, kind in depths),

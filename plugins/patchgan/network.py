@@ -20,15 +20,15 @@ class PatchGAN(Discriminator):
     def __init__(self, config: PatchGANConfig) -> None:
         super().__init__()
         widths = [config.width * min(2**layer, 8) for layer in range(config.layers + 1)]
-        halved = 1 if config.antialias else 2
+        downsampling = 1 if config.antialias else 2
         stack: list[nn.Module] = [
-            nn.Conv2d(config.in_channels, widths[0], 4, stride=halved, padding=1),
+            nn.Conv2d(config.in_channels, widths[0], 4, stride=downsampling, padding=1),
             nn.LeakyReLU(0.2),
         ]
         for layer in range(1, config.layers + 1):
             if config.antialias:
                 stack.append(BlurDown(widths[layer - 1]))
-            stride = halved if layer < config.layers else 1
+            stride = downsampling if layer < config.layers else 1
             stack += [
                 nn.Conv2d(widths[layer - 1], widths[layer], 4, stride=stride, padding=1, bias=conv_bias(config.norm)),
                 norm2d(config.norm, widths[layer]),

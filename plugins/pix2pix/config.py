@@ -28,7 +28,7 @@ class Pix2PixConfig:
 
     def __post_init__(self) -> None:
         if self.l1 < 0:
-            raise UsageError(f"pix2pix was asked for l1={self.l1}", "It cannot be negative; 0 switches it off.")
+            raise UsageError(f"pix2pix got l1={self.l1}", "It cannot be negative; 0 switches it off.")
 
     def contract(self) -> Contract:
         """Return what the method needs, and the batch norm and dropout that its paper gives the networks."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
 from zoo.layers.conditions import input_channels, stack
-from zoo.layers.gan import gan_loss
+from zoo.layers.gan import discriminator_terms, gan_loss
 
 from .config import Pix2PixConfig
 
@@ -16,9 +16,9 @@ from .config import Pix2PixConfig
 class Pix2Pix(Method):
     """A generator G from what it reads, x, to thermal images y, and a discriminator D of both, concatenated.
 
-    The discriminator, whose turn is first, minimises half of gan(D(x, y), 1) + gan(D(x, G(x)), 0), plus its normalizer's
+    The discriminator, which is updated first, minimises half of gan(D(x, y), 1) + gan(D(x, G(x)), 0), plus its normalizer's
     penalty in full; the generator minimises gan(D(x, G(x)), 1) + `l1` |y - G(x)| with the same G(x) (Eqs. 1, 3, 4), | | the
-    mean absolute difference. There is no noise but dropout, and no history pool.
+    mean absolute difference. There is no noise except dropout, and no history pool.
     """
 
     order = ("discriminator", "generator")
@@ -56,9 +56,7 @@ class Pix2Pix(Method):
             adversarial = gan_loss(self.D(torch.cat((x, fake), dim=1)), True, gan)
             return {"gan": adversarial, "l1": self.config.l1 * F.l1_loss(fake, y)}
         real, fake = torch.cat((x, y), dim=1), torch.cat((x, fake.detach()), dim=1)
-        terms = {"D": 0.5 * (gan_loss(self.D(real), True, gan) + gan_loss(self.D(fake), False, gan))}
-        penalty = self.normalizer.penalty(self.D, real, fake)
-        return terms if penalty is None else {**terms, "penalty": penalty}
+        return discriminator_terms(self.D, self.normalizer, real, fake, gan)
 
     def after_step(self, name: str) -> None:
         """Let the normalizer change the discriminator's weights."""

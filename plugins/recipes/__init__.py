@@ -1,16 +1,32 @@
-"""The systems that the two papers compare, each a complete recipe."""
+"""The systems that the two papers compare: a recipe for each, and catalogue rows for their weights."""
 
 from __future__ import annotations
 
 from zoo.hookspec import Component, RecipeConfig, Weights, hookimpl
-
-from .weights import rows
 
 GN_CYCLEGAN = "the GN_CycleGAN paper, table 2"
 LAYERGAN = "the LayerGAN paper, table 1"
 NARROW = "channel_multiplier=0.125,max_channels=64,lambda_adv=0.1"
 """Widths at which LayerGAN trains on two CPU cores at 64 px. The paper does not state the weights of its losses; with an
 adversarial weight of 1 a short training ends further from the real images than it began."""
+
+DATASETS = {"osu": "OSU", "flir": "FLIR", "thermalworld": "ThermalWorld"}
+
+SYSTEMS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
+    # name, recipe, datasets, what it is
+    ("cyclegan-unet128", "cyclegan:generator=unet_128", ("osu", "flir"), "CycleGAN with U-Net 128"),
+    ("cyclegan-unet256", "cyclegan:generator=unet_256", ("osu", "flir"), "CycleGAN with U-Net 256"),
+    ("cyclegan-resnet6", "cyclegan:generator=resnet6", ("osu", "flir"), "CycleGAN with ResNet-6"),
+    ("cyclegan-resnet9", "cyclegan", ("osu", "flir"), "CycleGAN with ResNet-9"),
+    ("cbam-cyclegan", "cbam_cyclegan", ("flir",), "GN_CycleGAN without gradient normalization"),
+    ("gn-cyclegan", "gn_cyclegan", ("osu", "flir"), "GN_CycleGAN"),
+    ("cut", "cut:epochs=200", ("osu", "flir"), "CUT for 200 epochs"),
+    ("pix2pix", "pix2pix:size=512", ("thermalworld",), "pix2pix"),
+    ("thermalgan", "thermalgan", ("thermalworld",), "ThermalGAN"),
+    ("layergan-reduced", "layergan_reduced", ("thermalworld",), "LayerGAN, not divided into layers"),
+    ("layergan", "layergan", ("thermalworld",), "LayerGAN"),
+)
+"""Tables 2 and 3 of the GN_CycleGAN paper and table 1 of the LayerGAN paper; a system in two of them is listed once."""
 
 
 def _recipe(name: str, summary: str, paper: str, config: RecipeConfig) -> Component:
@@ -85,5 +101,15 @@ def zoo_components() -> list[Component]:
 
 @hookimpl
 def zoo_weights() -> list[Weights]:
-    """Return the rows of the papers' tables."""
-    return rows()
+    """Return a row for each row and dataset of the papers' tables; none is published yet."""
+    return [
+        Weights(
+            name=f"{name}-{dataset}",
+            summary=f"{what}, on {DATASETS[dataset]}",
+            train=f"zoo bench --recipe {recipe} --preset paper --data {dataset}",
+            dataset=dataset,
+            recipe=recipe,
+        )
+        for name, recipe, datasets, what in SYSTEMS
+        for dataset in datasets
+    ]

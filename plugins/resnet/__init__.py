@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from zoo.hookspec import CheckpointFormat, Component, Contract, hookimpl
+from zoo.layers.kinds import ResNetConfig
 
-from .config import ResNetConfig
 from .formats import formats
 
 PAPER = "Zhu et al., CycleGAN, ICCV 2017; junyanz/pytorch-CycleGAN-and-pix2pix@c3268ed"

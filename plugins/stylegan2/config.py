@@ -8,12 +8,12 @@ from zoo.errors import RefusedError, UsageError
 from zoo.hookspec import Contract, Positive
 
 SMALLEST = 16
-"""Height and width in pixels below which the network has too few blocks to be one."""
+"""Height and width in pixels below which the network has too few blocks."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StyleGAN2Config:
-    """A chain of residual blocks, each halving the image, from `size` down to 4 pixels."""
+    """A chain of residual blocks, each at half the size of the previous one, from `size` down to 4 pixels."""
 
     in_channels: Positive = 1
     """Channels of the input images."""
@@ -24,18 +24,18 @@ class StyleGAN2Config:
     max_channels: Positive = 512
     """Most channels at any resolution."""
     minibatch_std: bool = True
-    """Show the last block how much the images of a batch differ; it ties them together."""
+    """Add the standard deviation over the batch to the last block's input; its logits then depend on the whole batch."""
 
     def __post_init__(self) -> None:
         if self.size < SMALLEST or self.size & (self.size - 1):
             nearest = max(SMALLEST, 2 ** (self.size.bit_length() - 1))
             raise RefusedError(
-                f"discriminator stylegan2 takes sizes that are powers of two from {SMALLEST} px, and {self.size} is not",
-                f"Type: --size {nearest}",
+                f"discriminator stylegan2 requires a size that is a power of two from {SMALLEST} px, and {self.size} is not",
+                f"Use `size`={nearest}",
             )
         if self.channel_multiplier <= 0 or self.max_channels < 1:
             raise UsageError(
-                f"stylegan2 was asked for channel_multiplier={self.channel_multiplier}, max_channels={self.max_channels}",
+                f"stylegan2 got channel_multiplier={self.channel_multiplier}, max_channels={self.max_channels}",
                 "Use a positive multiplier and at least one channel.",
             )
 

@@ -36,7 +36,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.conv1 = ConvLayer(in_channels, in_channels, 3)
         self.conv2 = ConvLayer(in_channels, out_channels, 3, down=True)
-        # A convolution of one pixel sees the same whether pixels are dropped before or after it: before is cheaper.
+        # A 1x1 convolution commutes with dropping pixels: dropping them first is cheaper.
         self.skip = nn.Sequential(Blur(padding=1, stride=2), EqualConv2d(in_channels, out_channels, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ class StyleGAN2Discriminator(Discriminator):
 
     def __init__(self, config: StyleGAN2Config) -> None:
         super().__init__()
-        resolutions = [config.size >> halvings for halvings in range(config.size.bit_length() - 2)]  # size, ..., 4
+        resolutions = [config.size >> stage for stage in range(config.size.bit_length() - 2)]  # size, ..., 4
         widths = [width_at(side, config.channel_multiplier, config.max_channels) for side in resolutions]
         last = widths[-1]
         self.minibatch_std = config.minibatch_std

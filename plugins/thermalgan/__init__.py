@@ -13,7 +13,7 @@ PAPER = "Kniaz et al., ThermalGAN, ECCV 2018 workshops; vlkniaz/ThermalGAN@74250
 
 @hookimpl
 def zoo_components() -> Iterable[Component]:
-    """Return the method, and the half of it that the authors' own files hold."""
+    """Return the method, and its second step, which the authors' files contain."""
     return [
         Component(
             kind="method",
@@ -28,13 +28,11 @@ def zoo_components() -> Iterable[Component]:
         Component(
             kind="method",
             name="thermalgan_contrast",
-            target="zoo_plugins.thermalgan.published:Contrast",
+            target="zoo_plugins.thermalgan.method:Contrast",
             config=ContrastConfig(),
-            summary="ThermalGAN's second step alone, from a file that zoo convert brings; it only translates",
+            summary="ThermalGAN's second step alone, from converted weights; for translation only",
             contract=Contract(
-                uses=("generator",),
-                reads=("visible", "thermal_segmentation"),
-                needs=frozenset({"converted_weights"}),
+                uses=("generator",), reads=("visible", "thermal_segmentation"), needs=frozenset({"converted_weights"})
             ),
             paper=PAPER,
         ),

@@ -9,21 +9,21 @@ from zoo.errors import UsageError
 from zoo.hookspec import Contract, Positive, Training
 
 SMALLEST = 32
-"""Height and width in pixels below which the encoder of the latent code has nothing left to normalize."""
+"""Height and width in pixels below which the encoder of the latent code has no features left to normalize."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ThermalGANConfig:
-    """What the steps are given, their losses, and the degrees that their values stand for."""
+    """Inputs and losses of the steps, and the degrees of their values."""
 
     label_mode: Literal["given", "predicted", "none"] = "given"
-    """How step 1 knows the objects: from class labels, also when it translates; from the visible image alone, labels being
-    needed for training only; or not at all, which leaves out step 1 and translates straight to thermal images."""
+    """Input of step 1: class labels, also when it translates (`given`); the visible image alone, with labels for training
+    only (`predicted`); or no step 1, and step 2 translates to thermal images (`none`)."""
     code: Literal["temperatures", "latent"] = "temperatures"
-    """What tells step 1 how warm things are: the mean temperature of each class, painted on its labels (with
-    `label_mode=given`), or a random code as in BicycleGAN."""
+    """Temperatures in step 1: the mean temperature of each class, painted on its labels (with `label_mode=given`), or a
+    random code as in BicycleGAN."""
     edges: bool = False
-    """Show step 1 also the borders between classes."""
+    """Add the borders between classes to the input of step 1."""
     label_scale: float = 40.0
     """Degrees Celsius that a thermal segmentation of 1 stands for; warmer and, below zero, colder objects are clipped."""
     contrast: float = 10.0
@@ -57,32 +57,32 @@ class ThermalGANConfig:
         weights = (self.segmentation_l1, self.latent_l1, self.kl, self.l1)
         if min(weights) < 0 or min(self.label_scale, self.contrast) <= 0 or min(self.latent, self.encoder_width) < 1:
             raise UsageError(
-                "thermalgan was asked for a negative weight, or for degrees, a code or an encoder of no size",
+                "thermalgan got a negative weight, or for degrees, a code or an encoder of no size",
                 "Weights are 0 or more, label_scale and contrast above 0, latent and encoder_width 1 or more.",
             )
         if self.edges and self.label_mode != "given":
             raise UsageError(
-                f"thermalgan was asked for edges with label_mode={self.label_mode}, which is given no labels to draw them from",
-                "Type label_mode=given, or leave edges out.",
+                f"thermalgan got edges with label_mode={self.label_mode}, which has no labels to draw them from",
+                "Use label_mode=given, or leave edges out.",
             )
         if self.code == "latent" and self.label_mode == "none":
             raise UsageError(
-                "thermalgan was asked for a latent code with label_mode=none, which has no step 1",
-                "Type label_mode=predicted, or leave code out.",
+                "thermalgan got a latent code with label_mode=none, which has no step 1",
+                "Use label_mode=predicted, or leave code out.",
             )
 
     @property
     def code_length(self) -> int:
-        """Number of random values that step 1 is given."""
+        """Number of random values in the input of step 1."""
         return self.latent if self.code == "latent" else 0
 
     @property
     def paints_temperatures(self) -> bool:
-        """Whether step 1 is given each class's temperature."""
+        """Whether the input of step 1 has each class's temperature."""
         return self.label_mode == "given" and self.code == "temperatures"
 
     def contract(self) -> Contract:
-        """Return what the label mode needs, and the batch norm and dropout that the authors' code gives the networks."""
+        """Return what the label mode needs, and the batch norm and dropout of the authors' networks."""
         needs = {"pairs"}
         if self.label_mode != "none":
             needs |= {"labels", "celsius", "thermal_segmentation"}

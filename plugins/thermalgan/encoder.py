@@ -11,8 +11,8 @@ from zoo.layers.init import initialize
 from zoo.layers.norm import norm2d
 
 
-class HalvingBlock(nn.Module):
-    """A residual block that halves the size: forward(x [N, c, h, w]) -> [N, out, h / 2, w / 2]."""
+class DownBlock(nn.Module):
+    """A residual block with downsampling by 2: forward(x [N, c, h, w]) -> [N, out, h / 2, w / 2]."""
 
     def __init__(self, channels: int, out: int) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class HalvingBlock(nn.Module):
         self.shortcut = nn.Conv2d(channels, out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the sum of both ways at half the size."""
+        """Return the sum of both branches at half the size."""
         y: Tensor = F.avg_pool2d(self.residual(x), 2) + self.shortcut(F.avg_pool2d(x, 2))
         return y
 
@@ -45,7 +45,7 @@ class Encoder(nn.Module):
         widths = [width * scale for scale in (1, 2, 3, 4, 4)]
         self.features = nn.Sequential(
             nn.Conv2d(1, width, 4, stride=2, padding=1),
-            *(HalvingBlock(channels, out) for channels, out in pairwise(widths)),
+            *(DownBlock(channels, out) for channels, out in pairwise(widths)),
             nn.LeakyReLU(0.2),
         )
         self.mean = nn.Linear(widths[-1], length)

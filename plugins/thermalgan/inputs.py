@@ -1,4 +1,4 @@
-"""What ThermalGAN's steps are given and aim at, and how their values become degrees again."""
+"""Inputs and targets of ThermalGAN's steps, and the conversion of their values to degrees."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Inputs(nn.Module):
             return seen
         if "labels" not in batch:
             raise UsageError(
-                "this thermalgan translates visible images together with their class labels, and was given none",
-                "Give the labels, or train with --method thermalgan:label_mode=predicted",
+                "this thermalgan translates visible images together with their class labels, and received none",
+                "Provide the labels, or train with `method`=thermalgan:label_mode=predicted",
             )
         labels = batch["labels"]
         planes = [seen, one_hot(labels, self.classes).to(seen.dtype)]
@@ -70,7 +70,7 @@ class Inputs(nn.Module):
         return (self._degrees(batch["thermal_segmentation"]) / self.config.label_scale).clamp(-1, 1)
 
     def relative(self, batch: Batch, segmentation: Tensor) -> Tensor:
-        """Return the real relative temperatures R beside a segmentation, [N, 1, H, W]."""
+        """Return the real relative temperatures R for a segmentation, [N, 1, H, W]."""
         difference = batch["celsius"] - self.config.label_scale * segmentation
         return (difference / self.config.contrast).clamp(-1, 1)
 
@@ -79,7 +79,7 @@ class Inputs(nn.Module):
         return self.config.label_scale * segmentation + self.config.contrast * relative
 
     def _degrees(self, thermal: Tensor) -> Tensor:
-        assert self.thermal_range is not None, "a dataset that offers thermal_segmentation knows its thermal range"
+        assert self.thermal_range is not None, "a dataset that offers thermal_segmentation has a thermal range"
         return to_celsius(thermal, self.thermal_range)
 
 

@@ -6,16 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
-from zoo.layers.pixels import shown_degrees, to_range
+from zoo.layers.pixels import shown_degrees, to_celsius, to_range
 
-from .config import ThermalGANConfig
-from .contrast import ContrastStep
+from .config import ContrastConfig, ThermalGANConfig
 from .inputs import Inputs
-from .segmentation import SegmentationStep
+from .steps import ContrastStep, SegmentationStep
 
 
 class ThermalGAN(Method):
-    """Two steps, trained side by side and chained when they translate.
+    """Two steps, trained at the same time and chained when they translate.
 
     Step 1 paints a thermal segmentation S, step 2 adds relative temperatures R to what is seen and S; the temperature is
     `label_scale` S + `contrast` R degrees Celsius. In training, step 2 is given the real segmentation; in `translate` that of
@@ -38,8 +37,8 @@ class ThermalGAN(Method):
             self.step1 = SegmentationStep(config, parts, self.inputs.condition_channels)
             self.step2 = ContrastStep(config, parts, channels=seen + 1, out_channels=1)
             self.inference = ("step1.G", "step2.G")
-        turns = ("step1_generator", "step1_discriminator") if self.step1 else ()
-        self.order = (*turns, "step2_discriminator", "step2_generator")
+        first = ("step1_generator", "step1_discriminator") if self.step1 else ()
+        self.order = (*first, "step2_discriminator", "step2_generator")
 
     def prepare_training(self, parts: Parts) -> None:
         """Build the discriminators and the encoder."""
@@ -107,3 +106,34 @@ class ThermalGAN(Method):
             return thermal
         assert self.inputs.thermal_range is not None
         return to_range(self.degrees(batch), self.inputs.thermal_range).repeat(1, self.thermal_channels, 1, 1)
+
+
+class Contrast(Method):
+    """Step 2 alone, as in the authors' published code: a generator G of relative temperatures R.
+
+    G reads a thermal segmentation S and the visible image, concatenated in this order.
+
+    S counts `label_scale` degrees, R `contrast` degrees; `label_scale` S + `contrast` R is the temperature. The authors' code
+    multiplies S by 30 where it divided by 40; 40 is what G was trained with.
+    """
+
+    inference = ("G",)
+
+    def __init__(self, config: ContrastConfig, parts: Parts) -> None:
+        super().__init__()
+        assert parts.thermal_range is not None, "the format's row names the thermal range"
+        self.config, self.thermal_range, self.test_mode = config, parts.thermal_range, config.evaluation
+        self.thermal_channels = parts.thermal_channels
+        self.G = parts.generator(in_channels=1 + parts.visible_channels, out_channels=1)
+
+    def degrees(self, batch: Batch) -> Tensor:
+        """Return temperatures [N, 1, H, W] in degrees Celsius."""
+        celsius_of_objects = to_celsius(batch["thermal_segmentation"], self.thermal_range)
+        segmentation = (celsius_of_objects / self.config.label_scale).clamp(-1, 1)
+        relative = self.G(torch.cat((segmentation, batch["visible"]), dim=1))
+        celsius: Tensor = self.config.label_scale * segmentation + self.config.contrast * relative
+        return celsius
+
+    def translate(self, batch: Batch) -> Tensor:
+        """Return thermal images [N, C, H, W] in [-1, 1] over the thermal range."""
+        return to_range(self.degrees(batch), self.thermal_range).repeat(1, self.thermal_channels, 1, 1)

@@ -12,7 +12,7 @@ from zoo.layers.kinds import Init, Norm
 
 @dataclass(frozen=True, kw_only=True)
 class TimmUNetConfig:
-    """An encoder by its name in timm, and a decoder that goes back to the image's size."""
+    """An encoder by its name in timm, and a decoder up to the image's size."""
 
     encoder: str = "resnet34"
     """Name of a network in timm, with the tag of its weights where it matters, e.g. `convnext_tiny.fb_in22k`."""
@@ -23,7 +23,7 @@ class TimmUNetConfig:
     out_channels: Positive = 1
     """Channels of the output images."""
     width: Positive = 32
-    """Channels of the decoder at the image's size; they double at each halving up to eight times as many."""
+    """Channels of the decoder at the image's size; they double at each downsampling stage up to eight times as many."""
     norm: Norm = "instance"
     """Normalization after each convolution of the decoder but the last; the encoder has its own."""
     init: Init = "normal"
@@ -31,16 +31,16 @@ class TimmUNetConfig:
     init_gain: float = 0.02
     """Standard deviation of the decoder's initial weights, or the gain of `xavier`."""
     size: int | None = None
-    """Side in pixels of the images, for encoders that are built for one size; None: that of the recipe, and 256 without one."""
+    """Side in pixels of the images, for encoders with a fixed size; None: that of the recipe, or 256 without one."""
 
     def __post_init__(self) -> None:
         if self.width < 1:
-            raise UsageError(f"the decoder was asked for width={self.width}", "Use 1 or more.")
+            raise UsageError(f"the decoder has width={self.width}", "Use 1 or more.")
 
     def contract(self) -> Contract:
-        """Return what nearly every encoder takes; one with limits of its own says so when it is built."""
+        """Return what nearly every encoder takes; one with other limits is refused when it is built."""
         return Contract(size_multiple=32, min_size=64, offers=frozenset({"taps", "exports", "compiles"}))
 
     def for_size(self, size: int) -> Self:
-        """Return the options with the side of the images settled."""
+        """Return the options for images of this side."""
         return self if self.size is not None else replace(self, size=size)

@@ -16,7 +16,7 @@ class Encoder(nn.Module):
     """A network of timm without its head: forward(x [N, in, H, W] in [-1, 1]) -> features [N, C, h, w], the finest first.
 
     Features that the network has several of at one size, as transformers do, are joined. Images are brought to the mean and
-    deviation that the network's published weights know; those of another number of channels to the means over the channels.
+    deviation that the network's published weights expect; those of another number of channels to the means over the channels.
 
     Args:
         name: as timm has it, with or without the tag of its weights.
@@ -26,7 +26,7 @@ class Encoder(nn.Module):
 
     Raises:
         UsageError: timm has no such network, or it has no features of images of this size.
-        ZooError: the weights cannot be had.
+        ZooError: the weights cannot be downloaded.
     """
 
     shift: Tensor
@@ -74,13 +74,13 @@ class Encoder(nn.Module):
 
     @torch.no_grad()
     def _try(self, in_channels: int) -> None:
-        """Run the network once, so that one that cannot take the images says so before training starts."""
+        """Run the network once, so that one that cannot take the images is refused before training starts."""
         try:
             self.eval()(torch.zeros(1, in_channels, self.side, self.side))
-        except Exception as error:  # whatever stops one of timm's networks
+        except Exception as error:  # of any type
             raise UsageError(
                 f"encoder {self.name} cannot take images of {self.side}x{self.side} px: {_reason(error)}",
-                "Choose another encoder or --size.",
+                "Choose another encoder or `size`.",
             ) from error
         finally:
             self.train()
@@ -90,13 +90,13 @@ def _sketch(name: str) -> Any:
     """Return the network with its features' facts, without memory for its weights."""
     if not timm.is_model(name):
         hint = did_you_mean(name.partition(".")[0], timm.list_models())
-        raise UsageError(f"timm has no network named {name!r}", hint or "Type: zoo list generator --timm '*'")
+        raise UsageError(f"timm has no network named {name!r}", hint or "Run zoo list generator --timm '*'")
     try:
         with torch.device("meta"):
             return timm.create_model(name, features_only=True)
     except Exception as error:  # a wrong tag, or a network without features in this version of timm
         raise UsageError(
-            f"timm cannot make an encoder of {name!r}: {_reason(error)}", "Type: zoo list generator --timm '*'"
+            f"timm cannot make an encoder of {name!r}: {_reason(error)}", "Run zoo list generator --timm '*'"
         ) from error
 
 
@@ -117,7 +117,7 @@ def _create(name: str, side: int, *, pretrained: bool, in_channels: int) -> tupl
             if not pretrained:
                 raise
             raise ZooError(
-                f"the published weights of {name} cannot be had: {_reason(error)}",
+                f"the published weights of {name} cannot be downloaded: {_reason(error)}",
                 "Leave out pretrained=true, or connect to the internet once: timm keeps what it downloads.",
             ) from error
         return network, options

@@ -99,7 +99,7 @@ class TimmUNet(Generator):
 
     Raises:
         UsageError: the encoder's name is unknown, or it cannot take images of this size.
-        ZooError: its published weights were asked for and cannot be had.
+        ZooError: its published weights cannot be downloaded.
     """
 
     def __init__(self, config: TimmUNetConfig) -> None:
@@ -124,13 +124,13 @@ class TimmUNet(Generator):
         return torch.tanh(y[..., :height, :width])
 
     def taps(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
-        """Return encoder features in the order asked: layer 0 is the image, layer k the k-th features from the finest on.
+        """Return encoder features in the order of `layers`: layer 0 is the image, layer k the k-th features from the finest on.
 
         Raises:
             ValueError: a layer that the encoder does not have.
         """
         if not all(layer in self.tap_layers for layer in layers):
-            raise ValueError(f"asked for layers {list(layers)}, the encoder has 0 to {self.tap_layers[-1]}")
+            raise ValueError(f"got layers {list(layers)}, the encoder has 0 to {self.tap_layers[-1]}")
         features = [x, *self.encoder(self._padded(x))]
         return [features[layer] for layer in layers]
 

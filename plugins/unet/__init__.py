@@ -13,14 +13,14 @@ SMALL = {"width": 4, "downs": 5}
 
 @hookimpl
 def zoo_components() -> list[Component]:
-    """Return the U-Nets with seven, eight and nine halvings, and the one that follows the image size."""
+    """Return the U-Nets with seven, eight and nine downsampling stages, and the one that follows the image size."""
     fixed = [
         Component(
             kind="generator",
             name=f"unet_{2**downs}",
             target="zoo_plugins.unet.network:UNetGenerator",
             config=UNetConfig(downs=downs),
-            summary=f"U-Net with {downs} halvings, for sizes that are multiples of {2**downs}",
+            summary=f"U-Net with {downs} downsampling stages, for sizes that are multiples of {2**downs}",
             contract=UNetConfig(downs=downs).contract(),
             paper=PAPER,
             small=SMALL,
@@ -32,7 +32,7 @@ def zoo_components() -> list[Component]:
         name="unet_auto",
         target="zoo_plugins.unet.network:UNetGenerator",
         config=UNetConfig(downs=None),
-        summary="U-Net with as many halvings as the image size allows, 5 to 8",
+        summary="U-Net with as many downsampling stages as the image size allows, 5 to 8",
         contract=UNetConfig(downs=None).contract(),
         paper=PAPER,
         small={"width": 4},

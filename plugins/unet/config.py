@@ -10,7 +10,7 @@ from zoo.hookspec import Contract, Positive
 from zoo.layers.kinds import Init, Norm
 
 FEWEST = 5
-"""Halvings that the channels need to reach their full number."""
+"""Downsampling stages after which the channels have their full number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +24,10 @@ class UNetConfig:
     width: Positive = 64
     """Channels after the first convolution; they double up to eight times as many."""
     downs: int | None = 8
-    """Number of halvings, at least 5; the image size must be a multiple of two to this power. None: as many as the size
-    allows, at most `most`."""
+    """Number of downsampling stages, at least 5; the image size must be a multiple of two to this power. None: as many as the
+    size allows, at most `most`."""
     most: Positive = 8
-    """Largest number of halvings where `downs` is None; 8 is `unet_256`, 9 ThermalGAN's `unet_512`."""
+    """Largest number of stages where `downs` is None; 8 is `unet_256`, 9 ThermalGAN's `unet_512`."""
     norm: Norm = "instance"
     """Normalization after each convolution but the first, the innermost and the last."""
     dropout: bool = False
@@ -40,7 +40,8 @@ class UNetConfig:
     def __post_init__(self) -> None:
         if self.downs is not None and self.downs < FEWEST:
             raise UsageError(
-                f"a U-Net has at least {FEWEST} halvings, got downs={self.downs}", "Use downs=7 for 128 pixels."
+                f"a U-Net has at least {FEWEST} downsampling stages, got downs={self.downs}",
+                "Use downs=7 for 128 pixels.",
             )
 
     def contract(self) -> Contract:
@@ -49,9 +50,9 @@ class UNetConfig:
         return Contract(size_multiple=multiple, min_size=multiple, offers=frozenset({"taps", "exports", "compiles"}))
 
     def for_size(self, size: int) -> Self:
-        """Return the options with `downs` settled for images of this height and width in pixels.
+        """Return the options with `downs` for images of this height and width in pixels.
 
-        A size that cannot be halved often enough gets the fewest halvings, which `contract` then refuses.
+        A size with too few factors of two gets the fewest stages, which `contract` then refuses.
         """
         if self.downs is not None:
             return self

@@ -21,7 +21,7 @@ def formats() -> list[CheckpointFormat]:
 
 
 def _pix2pix(downs: int, kind: str) -> CheckpointFormat:
-    # Dropout leaves no trace in a U-Net's keys. pix2pix has it on, beside batch norm; CycleGAN's script has it off.
+    # Dropout has no keys in a U-Net's state dict. pix2pix uses it with batch norm; CycleGAN's script does not.
     dropout = str(kind == "batch").lower()
     return CheckpointFormat(
         name=f"pix2pix-unet{2**downs}-{kind}",
@@ -94,5 +94,5 @@ def _tensors(downs: int, kind: str, inputs: str, outputs: str) -> dict[str, str]
 
 
 def _twice(size: str) -> str:
-    """Return the channels of features beside their skip connection."""
+    """Return the channels of features concatenated with their skip connection."""
     return f"{2 * int(size[:-1] or 1)}{size[-1]}"

@@ -17,7 +17,7 @@ from .config import FEWEST, UNetConfig
 
 
 class Level(nn.Module):
-    """One size of the U-Net: halve, run the level inside, double.
+    """One size of the U-Net: downsample, run the level inside, upsample.
 
     forward(x [N, c, h, w]) -> [N, 2c, h, w]: the input, as the skip connection, and what came back from inside.
     """
@@ -32,7 +32,7 @@ class Level(nn.Module):
         return torch.cat((x, self.model(x)), dim=1)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the features that this level hands inside, [N, d, h / 2, w / 2]."""
+        """Return the input of the level inside, [N, d, h / 2, w / 2]."""
         for layer in self.model[: self.encoder_length]:
             x = layer(x)
         return x
@@ -51,7 +51,7 @@ class UNetGenerator(Generator):
     """forward(x [N, in, H, W]) -> [N, out, H, W], both in [-1, 1]; H and W multiples of 2 ** downs.
 
     Raises:
-        UsageError: `downs` is None, that is, no image size has settled it.
+        UsageError: `downs` is None, that is, no image size was given.
     """
 
     tap_layers = (0, 1, 2, 3, 4)
@@ -61,7 +61,7 @@ class UNetGenerator(Generator):
         width, norm, downs = config.width, config.norm, config.downs
         if downs is None:
             raise UsageError(
-                "unet_auto is as deep as the image size allows, and no size was given", "Type unet_auto:downs=6."
+                "unet_auto is as deep as the image size allows, and no `size` was given", "Use unet_auto:downs=6."
             )
         level = _innermost(8 * width, norm)
         for _ in range(downs - FEWEST):
@@ -81,14 +81,14 @@ class UNetGenerator(Generator):
         return y
 
     def taps(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
-        """Return encoder features in the order asked: layer 0 is the image, layer k the features after k halvings.
+        """Return encoder features in the order of `layers`: layer 0 is the image, layer k the features after k stages.
 
         Raises:
             ValueError: a layer that the encoder does not have.
         """
         levels = [module for module in self.modules() if isinstance(module, Level)]
         if not all(0 <= layer <= len(levels) for layer in layers):
-            raise ValueError(f"asked for layers {list(layers)}, the encoder has 0 to {len(levels)}")
+            raise ValueError(f"got layers {list(layers)}, the encoder has 0 to {len(levels)}")
         features = [x]
         for level in levels[: max(layers, default=0)]:
             features.append(level.encode(features[-1]))

@@ -129,7 +129,7 @@ def test_a_video_becomes_a_video(warm, tmp_path):
         (["--depth", "16", "-o", "x.mp4"], r"videos of this depth are written as .mkv, not as .mp4. Use -o x.mkv"),
         (["-o", "x.avi"], r"written as .mp4 or .mkv, not as .avi"),
         (["-o", "drive.mkv"], "would overwrite"),
-        (["--speed", "graph"], "is of trainings"),
+        (["--speed", "graph"], "is only for training"),
     ],
 )
 def test_what_a_video_cannot_be_is_refused(warm, tmp_path, monkeypatch, words, shown):

@@ -12,6 +12,7 @@ from typing import Any
 SNAPSHOT = Path(__file__).with_name("api.json")
 PUBLIC = (
     "zoo",
+    "zoo.checkpoints.published",
     "zoo.checkpoints.templates",
     "zoo.contracts",
     "zoo.data.images",
@@ -20,6 +21,7 @@ PUBLIC = (
     "zoo.data.writer",
     "zoo.errors",
     "zoo.hookspec",
+    "zoo.layers.blur",
     "zoo.layers.conditions",
     "zoo.layers.gan",
     "zoo.layers.init",
@@ -29,6 +31,7 @@ PUBLIC = (
     "zoo.layers.pixels",
     "zoo.layers.pool",
     "zoo.layers.residual",
+    "zoo.layers.stylegan2",
     "zoo.testing",
 )
 """The modules whose names and signatures change only with a word in the CHANGELOG and a new version."""

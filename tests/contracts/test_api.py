@@ -1,5 +1,6 @@
 """What third parties build on changes only on purpose."""
 
+import ast
 import importlib.util
 import json
 from pathlib import Path
@@ -11,7 +12,7 @@ api = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(api)
 KEPT = json.loads(api.SNAPSHOT.read_text(encoding="utf-8"))
 NOW = api.describe()
-HOW = "say so in the CHANGELOG, bump the version, and type: python tests/contracts/api.py"
+HOW = "say so in the CHANGELOG, bump the version, and run: python tests/contracts/api.py"
 
 
 @pytest.mark.parametrize("part", ["modules", "commands"])
@@ -19,6 +20,16 @@ def test_names_and_signatures_are_those_of_the_snapshot(part):
     kept, now = KEPT[part], NOW[part]
     changed = sorted(name for name in kept.keys() | now.keys() if kept.get(name) != now.get(name))
     assert not changed, f"the public API changed in {', '.join(changed)}: {HOW}"
+
+
+def test_plugins_import_only_frozen_modules_of_layers_and_checkpoints():
+    imported = {
+        node.module
+        for file in Path(__file__).parents[2].joinpath("plugins").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("zoo.layers", "zoo.checkpoints"))
+    }
+    assert imported and imported <= set(api.PUBLIC)
 
 
 def test_rows_only_gain_fields_with_defaults():

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import torch
-from accelerate import Accelerator
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 from zoo.build import build_method
 from zoo.composition import compose
 from zoo.compute.networks import prepared
-from zoo.compute.options import PLAIN, Speed, kernels
+from zoo.compute.options import PLAIN, ComputeOptions, kernels
 from zoo.contracts import Method
 from zoo.sources import open_source
 from zoo.training.step import TrainStep
@@ -104,15 +103,15 @@ def case(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=["plain", "channels-last"])
-def speed(request: pytest.FixtureRequest) -> Speed:
-    return PLAIN if request.param == "plain" else Speed(channels_last=True)
+def compute(request: pytest.FixtureRequest) -> ComputeOptions:
+    return PLAIN if request.param == "plain" else ComputeOptions(channels_last=True)
 
 
 def test_three_steps_are_those_of_the_original_program(
-    case: str, speed: Speed, monkeypatch: pytest.MonkeyPatch
+    case: str, compute: ComputeOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     golden = Golden(case)
-    trained = train(case, golden, speed, monkeypatch)
+    trained = train(case, golden, compute, monkeypatch)
     for name, expected in golden.under("out.").items():
         found = trained.outputs[OUTPUTS.get(name, name)]
         close(found[1:] if name == "idt" else found, expected, name)
@@ -128,7 +127,7 @@ def test_three_steps_are_those_of_the_original_program(
     same(state, golden.under("after3."), golden.dead | order)
 
 
-def train(case: str, golden: Golden, speed: Speed, monkeypatch: pytest.MonkeyPatch) -> Trained:
+def train(case: str, golden: Golden, compute: ComputeOptions, monkeypatch: pytest.MonkeyPatch) -> Trained:
     """Train on the recorded images, from the recorded weights, at the recorded places and flips."""
     source = open_source("scenes:train=2,test=2", size=64)
     recipe = compose(**CASES[case], data=source, size=64)
@@ -139,17 +138,17 @@ def train(case: str, golden: Golden, speed: Speed, monkeypatch: pytest.MonkeyPat
     method.register_forward_hook(lambda module, inputs, state: states.append(state))
     result: Trained | None = None
     with ExitStack() as stack:
-        stack.enter_context(kernels("fp32", speed))
-        stack.enter_context(prepared(method, speed, "fp32", CPU))
-        turns = TrainStep(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"), speed)
+        stack.enter_context(kernels("fp32", compute))
+        stack.enter_context(prepared(method, compute, "fp32", CPU))
+        train_step = TrainStep(method, compute)
         for step in range(STEPS):
             fix_chance(golden, step, monkeypatch)
-            turns.step(golden.batch(step), 1.0)
+            train_step.step(golden.batch(step), 1.0)
             if result is None:
                 gradients = {key: p.grad.clone() for key, p in method.named_parameters() if p.grad is not None}
                 outputs = {key: tensor.detach().clone() for key, tensor in states[0].items()}
                 result = Trained(method=method, outputs=outputs, gradients=gradients)
-            losses = turns.losses.read(step)
+            losses = train_step.losses.read(step)
             result.losses.append({key.partition("/")[2]: value for key, value in losses.items()})
     assert result is not None
     return result

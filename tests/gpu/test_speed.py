@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate import Accelerator
 
 from zoo.build import build_method, choice_of
 from zoo.composition import compose
 from zoo.compute.graph import WARM_STEPS, CudaGraph, CudaGraphStep
 from zoo.compute.networks import prepared
-from zoo.compute.options import PLAIN, Speed, kernels
+from zoo.compute.options import PLAIN, ComputeOptions, kernels
 from zoo.data.layout import read_info
 from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
@@ -43,14 +42,16 @@ SYSTEMS = {
         "discriminator": "patchgan:width=8,layers=2",
     },
 }
-GRAPH = Speed(fused=True, graph=True)
+GRAPH = ComputeOptions(fused=True, graph=True)
 Losses = list[dict[str, float]]
 
 
 class Training:
     """A system on the GPU, step by step."""
 
-    def __init__(self, root: Path, system: str, speed: Speed, kind: torch.dtype, precision: Precision, undo: ExitStack):
+    def __init__(
+        self, root: Path, system: str, compute: ComputeOptions, kind: torch.dtype, precision: Precision, undo: ExitStack
+    ):
         self.device, self.kind = torch.device("cuda"), kind
         recipe = compose(data=str(root), size=SIZE, steps=STEPS, **SYSTEMS[system])
         self.rng = seed_everything(0, self.device)
@@ -58,10 +59,12 @@ class Training:
         self.store = PairStore.open(root, "train", size=SIZE + 4, device=self.device)
         self.paired = "pairs" in choice_of("method", recipe.method).contract.needs
         self.order = BatchSampler(0, self.store.n_visible, self.store.n_thermal, 1, self.paired)
-        undo.enter_context(kernels(precision, speed))
-        undo.enter_context(prepared(method, speed, precision, self.device))
-        self.turns = TrainStep(method, Accelerator(device_placement=False, mixed_precision="no"), speed)
-        self.advance = CudaGraphStep(self.turns, CudaGraph(self.device, self.rng)) if speed.graph else self.turns
+        undo.enter_context(kernels(precision, compute))
+        undo.enter_context(prepared(method, compute, precision, self.device))
+        self.train_step = TrainStep(method, compute)
+        self.advance = (
+            CudaGraphStep(self.train_step, CudaGraph(self.device, self.rng)) if compute.graph else self.train_step
+        )
 
     def step(self, step: int) -> None:
         batch = self.store.sample(*self.order.indices(step), crop=SIZE, rng=self.rng, aligned=self.paired)
@@ -72,7 +75,7 @@ class Training:
 def losses(
     root: Path,
     system: str,
-    speed: Speed,
+    compute: ComputeOptions,
     *,
     kind: torch.dtype = torch.float64,
     steps: int = STEPS,
@@ -81,11 +84,11 @@ def losses(
     """Return the losses of every step."""
     read = []
     with ExitStack() as undo:
-        training = Training(root, system, speed, kind, precision, undo)
+        training = Training(root, system, compute, kind, precision, undo)
         for step in range(steps):
             training.step(step)
-            read.append(training.turns.losses.read(step))
-        if speed.graph:
+            read.append(training.train_step.losses.read(step))
+        if compute.graph:
             assert training.advance._replay is not None, "the step was not recorded"
     return read
 
@@ -102,13 +105,13 @@ def test_a_recorded_step_follows_the_plain_one(pairs, system):
 
 @pytest.mark.parametrize("system", ["gn", "cut"])
 def test_channels_last_follows_the_plain_path(pairs, system):
-    assert far(losses(pairs, system, PLAIN), losses(pairs, system, Speed(channels_last=True))) < 1e-6
+    assert far(losses(pairs, system, PLAIN), losses(pairs, system, ComputeOptions(channels_last=True))) < 1e-6
 
 
 @pytest.mark.parametrize("system", ["gn", "gp", "cut"])
 def test_compiled_and_recorded_follows_the_plain_path(pairs, system):
-    speed = Speed(channels_last=True, fused=True, compile=True, graph=True)
-    assert far(losses(pairs, system, PLAIN), losses(pairs, system, speed)) < 1e-6
+    compute = ComputeOptions(channels_last=True, fused=True, compile=True, graph=True)
+    assert far(losses(pairs, system, PLAIN), losses(pairs, system, compute)) < 1e-6
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -118,10 +121,10 @@ def test_bf16_starts_within_its_precision_of_fp32(pairs, system):
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-@pytest.mark.parametrize("speed", [PLAIN, GRAPH], ids=str)
-def test_no_step_of_any_method_waits_for_the_device(pairs, system, speed):
+@pytest.mark.parametrize("compute", [PLAIN, GRAPH], ids=str)
+def test_no_step_of_any_method_waits_for_the_device(pairs, system, compute):
     with ExitStack() as undo:
-        training = Training(pairs, system, speed, torch.float32, "fp32", undo)
+        training = Training(pairs, system, compute, torch.float32, "fp32", undo)
         for step in range(WARM_STEPS + 4):
             # The first steps build caches, and recording itself waits.
             torch.cuda.set_sync_debug_mode("error" if step > WARM_STEPS else "default")
@@ -149,7 +152,7 @@ def test_a_recorded_training_draws_on_after_a_checkpoint(pairs, tmp_path):
             on_step=heard.append,
             stop=lambda: stop_after is not None and len(heard) >= stop_after,
             log_every=1,
-            speed=GRAPH,
+            compute=GRAPH,
         )
         return [reading.losses for reading in result.tail]
 

@@ -13,7 +13,6 @@ from zoo.composition import compose
 from zoo.data.layout import read_info
 from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
-from zoo.training.engine import Accelerator
 from zoo.training.seeds import seed_everything
 from zoo.training.step import TrainStep
 
@@ -22,20 +21,19 @@ pytestmark = pytest.mark.gpu
 TINY = {"generator": "resnet6:width=8,blocks=1", "discriminator": "patchgan_gn:width=8,layers=2", "size": 32}
 
 
-def turns_on(device: torch.device, root) -> tuple[TrainStep, PairStore, torch.Generator]:
+def train_step_on(device: torch.device, root) -> tuple[TrainStep, PairStore, torch.Generator]:
     recipe = compose(data=str(root), **TINY)
     rng = seed_everything(0, device)
     method = build_method(recipe, read_info(root), rng, training=True).to(device).train()
-    accelerator = Accelerator(cpu=device.type == "cpu", device_placement=False, mixed_precision="no")
-    return TrainStep(method, accelerator), PairStore.open(root, "train", size=36, device=device), rng
+    return TrainStep(method), PairStore.open(root, "train", size=36, device=device), rng
 
 
 def test_no_step_waits_for_the_device(pairs):
-    turns, store, rng = turns_on(torch.device("cuda"), pairs)
+    train_step, store, rng = train_step_on(torch.device("cuda"), pairs)
     order = BatchSampler(0, store.n_visible, store.n_thermal, 1, False)
     for step in range(3):
         torch.cuda.set_sync_debug_mode("error" if step else "default")  # the first step may build caches
-        turns.step(store.sample(*order.indices(step), crop=32, rng=rng, aligned=False), 1.0)
+        train_step.step(store.sample(*order.indices(step), crop=32, rng=rng, aligned=False), 1.0)
     torch.cuda.set_sync_debug_mode("default")
 
 
@@ -44,10 +42,10 @@ def test_a_cuda_step_gives_the_cpus_losses(pairs):
     losses = []
     for name in ("cpu", "cuda"):
         device = torch.device(name)
-        turns, store, _ = turns_on(device, pairs)
+        train_step, store, _ = train_step_on(device, pairs)
         batch = {key: value[..., :32, :32] for key, value in store.whole(torch.tensor([0])).items() if value.dim() == 4}
-        turns.step(batch, 1.0)
-        losses.append(turns.losses.read(1))
+        train_step.step(batch, 1.0)
+        losses.append(train_step.losses.read(1))
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 

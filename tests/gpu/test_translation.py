@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.compute.options import Speed
+from zoo.compute.options import ComputeOptions
 from zoo.translation.streaming import BatchTranslator, InputImage, optimized, translate_stream
 
 pytestmark = pytest.mark.gpu
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.gpu
 
 @pytest.mark.parametrize(
     ("speed", "precision", "far"),
-    [(None, "fp32", 0.01), (Speed(channels_last=True, compile=True), "fp32", 0.01), (None, "bf16", 0.2)],
+    [(None, "fp32", 0.01), (ComputeOptions(channels_last=True, compile=True), "fp32", 0.01), (None, "bf16", 0.2)],
 )
 def test_batches_of_several_sizes_equal_single_images_on_the_cpu(saved, pairs, tmp_path, speed, precision, far):
     asked = {"method": "pix2pix:evaluation=eval", "generator": "resnet6:width=8,blocks=1"}

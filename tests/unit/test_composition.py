@@ -9,7 +9,7 @@ import zoo
 from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError, UsageError
 from zoo.recipe import Budget, Recipe
-from zoo.training.schedule import factor
+from zoo.training.schedule import lr_factor
 
 
 def test_a_recipe_spells_out_every_option_and_survives_json(pairs):
@@ -72,7 +72,7 @@ def test_the_paper_preset_decays_over_its_second_hundred_epochs(pairs):
     recipe = zoo.compose(preset="paper", data=str(pairs))
     assert recipe.size == 256 and recipe.load_size == 286
     assert recipe.budget == Budget(steps=200 * 6, constant=100 * 6, period=6)
-    assert factor(recipe.budget.steps - 1, recipe.budget) == pytest.approx(1 / 101)
+    assert lr_factor(recipe.budget.steps - 1, recipe.budget) == pytest.approx(1 / 101)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_fastcuts_learning_rate_is_its_sources_in_every_epoch(pairs):
     budget = zoo.compose(recipe="fastcut", preset="paper", data=str(pairs)).budget
     # lambda_rule with n_epochs=150, n_epochs_decay=50, called after each epoch with the number of those done.
     expected = [1.0 - max(0, done + 1 - 150) / 51 for done in range(200)]
-    assert [factor(6 * done, budget) for done in range(200)] == pytest.approx(expected, abs=1e-15)
+    assert [lr_factor(6 * done, budget) for done in range(200)] == pytest.approx(expected, abs=1e-15)
 
 
 def test_the_quick_preset_keeps_the_proportion(pairs):

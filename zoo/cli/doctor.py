@@ -125,17 +125,17 @@ def _devices() -> Iterator[Finding]:
 
 def _compute(device: torch.device) -> Iterator[Finding]:
     """Yield how training is computed by default."""
-    from zoo.compute.options import LONG, choose_speed, has_bf16
+    from zoo.compute.options import LONG, choose_compute, has_bf16
 
     if has_bf16(device):
         usual = "the default" if device.type == "cuda" else "off by default: use --precision bf16"
         yield Finding(what="bf16", found=f"supported; {usual}")
     else:
         yield Finding(what="bf16", found="not supported: training runs in fp32")
-    short = choose_speed(None, device, steps=1)
+    short = choose_compute(None, device, steps=1)
     others = {
-        f"from {LONG} steps on": choose_speed(None, device, steps=LONG),
-        "UNets": choose_speed(None, device, steps=1, deep=True),
+        f"from {LONG} steps on": choose_compute(None, device, steps=LONG),
+        "UNets": choose_compute(None, device, steps=1, deep=True),
     }
     found = [str(short), *(f"{when} {options}" for when, options in others.items() if options != short)]
     yield Finding(what="speed", found="; ".join(found))

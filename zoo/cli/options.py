@@ -94,9 +94,8 @@ def choose_compute(compute: str, former: str, device: str, precision: str) -> tu
     Raises:
         UsageError: an option is wrong.
     """
-    from zoo.compute.options import parse_speed
-    from zoo.compute.precision import choose_precision
+    from zoo.compute.options import choose_precision, parse_compute
 
     chosen = compute if compute != "auto" else former
-    parse_speed(chosen)
+    parse_compute(chosen)
     return chosen, choose_precision(precision, device)

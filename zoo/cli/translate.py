@@ -90,10 +90,10 @@ def translate(
     film = plan_video(image, out, level)
     jobs = [] if film else _plan(image, out, level)
     spare_originals([film] if film else jobs)
-    from zoo.compute.options import parse_speed
+    from zoo.compute.options import parse_compute
     from zoo.translation.loading import load
 
-    options = parse_speed(compute if compute != "auto" else speed)
+    options = parse_compute(compute if compute != "auto" else speed)
     translator = load(model, device=device, offline=offline or None)
     if celsius:
         translator.require_degrees()

@@ -1,4 +1,4 @@
-"""The whole training step as a CUDA graph: every player's turn, its optimizer, the pool and the random draws."""
+"""The whole training step as a CUDA graph: losses, gradients, optimizers, the pool and the random draws."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zoo.training.step import TrainStep
 
 WARM_STEPS = 3
-"""Steps before the recording, in which optimizers make their state, libraries their workspaces and compilers their code."""
+"""Steps before the capture, in which optimizers create their state, libraries their workspaces and compilers their code."""
 
 log = logging.getLogger(__name__)
 
@@ -23,56 +23,56 @@ Work = Callable[[], None]
 
 
 class Recorder(Protocol):
-    """Runs work so that it can be recorded, and records it."""
+    """Warms work up and captures it."""
 
     def warm(self, work: Work) -> None:
-        """Run work as the recording will."""
+        """Run work as it will be captured."""
 
     def record(self, work: Work) -> Work:
-        """Return what does all of work's operations on the device again; recording alone does none of them."""
+        """Return a function that repeats work's operations on the device; capturing does not execute them."""
 
 
 class CudaGraph:
-    """Records CUDA graphs, on one stream.
+    """Captures CUDA graphs, on one stream.
 
     Args:
         device: where the work runs.
-        rng: random stream that the work draws from, beside the device's global one.
+        rng: random stream that the work draws from, in addition to the device's global one.
     """
 
     def __init__(self, device: torch.device, rng: torch.Generator) -> None:
         self.rng, self.stream = rng, torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def warm(self, work: Work) -> None:
-        """Run work on the stream of the recording, after what was asked before and before what comes."""
+        """Run work on the stream of the capture, in order with the current stream."""
         self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream):
             work()
         torch.cuda.current_stream().wait_stream(self.stream)
 
     def record(self, work: Work) -> Work:
-        """Return the recorded graph's replay.
+        """Return the captured graph's replay.
 
         Raises:
-            RuntimeError: the work waits for the device, or does something else that a graph cannot hold.
+            RuntimeError: the work waits for the device, or does something else that cannot be captured.
         """
         graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self.rng)  # each replay draws on from where the one before ended
+        graph.register_generator_state(self.rng)  # each replay continues the stream where the previous one ended
         with torch.cuda.graph(graph, stream=self.stream):
             work()
         return graph.replay
 
 
 class CudaGraphStep:
-    """`TrainStep.step`, recorded after a few steps and replayed from then on; a step that cannot be recorded goes on as it was.
+    """`TrainStep.step`, captured after a few steps and replayed from then on; a step that cannot be captured runs eagerly.
 
     Args:
-        turns: its batches must all have the same shapes.
-        recorder: records on the device of the turns.
+        train_step: its batches must all have the same shapes.
+        recorder: captures on the device of the step.
     """
 
-    def __init__(self, turns: TrainStep, recorder: Recorder) -> None:
-        self.turns, self.recorder = turns, recorder
+    def __init__(self, train_step: TrainStep, recorder: Recorder) -> None:
+        self.train_step, self.recorder = train_step, recorder
         self._steps = 0
         self._batch: Batch = {}
         self._replay: Work | None = None
@@ -80,58 +80,56 @@ class CudaGraphStep:
         self._refused = False
 
     def step(self, batch: Batch, factor: float) -> None:
-        """Let every player have its turn, with `factor` times its learning rate."""
+        """Update the weights of every optimizer, at `factor` times its learning rate."""
         if self._refused:
-            return self.turns.step(batch, factor)
+            return self.train_step.step(batch, factor)
         self._steps += 1
         self._fill(batch)
-        self.turns.set_rates(factor)
+        self.train_step.set_rates(factor)
         if self._replay is not None:
             self._replay()
-            return self.turns.losses.count(self._counts)
+            return self.train_step.losses.count(self._counts)
         if self._steps <= WARM_STEPS:
             return self.recorder.warm(self._work)
         return self._record()
 
     def _work(self) -> None:
-        self.turns.run(self._batch)
+        self.train_step.run(self._batch)
 
     def _fill(self, batch: Batch) -> None:
-        """Put a batch where the recorded step reads it."""
+        """Copy a batch to the tensors that the captured step reads."""
         if not self._batch:
             self._batch = {name: tensor.clone() for name, tensor in batch.items()}
         for name, tensor in batch.items():
             self._batch[name].copy_(tensor, non_blocking=True)
 
     def _record(self) -> None:
-        """Record this step and run it."""
-        losses = self.turns.losses
+        """Capture this step and run it."""
+        losses = self.train_step.losses
         before = dict(losses.counts)
         try:
             replay = self.recorder.record(self._work)
         except torch.OutOfMemoryError:
-            raise  # no reason to go on without: the run may be alone on its card the next time
+            raise  # eager steps need as much memory: the run may have the GPU to itself the next time
         except RuntimeError as error:
-            replay, reason = None, " ".join(str(error).split())
-        if replay is None:
             losses.counts = before
-            return self._refuse(reason)
-        # Recording has run the Python of one step, which has counted its losses; later ones are counted here.
+            return self._refuse(" ".join(str(error).split()))
+        # The capture has executed the Python of one step, which counted its losses; replays are counted from here on.
         self._counts = {name: count - before.get(name, 0) for name, count in losses.counts.items()}
         self._replay = replay
         return replay()
 
     def _refuse(self, reason: str) -> None:
         """Run this step and all later ones without a graph."""
-        log.warning("the step cannot be recorded in a CUDA graph and goes on without one: %s", reason)
+        log.warning("the step cannot be captured in a CUDA graph and runs without one: %s", reason)
         self._refused = True
-        self.turns.drop_gradients()  # they were in the graph's memory
+        self.train_step.drop_gradients()  # they are in the graph's memory
         try:
             self.recorder.warm(self._work)
         except torch.OutOfMemoryError:
             raise
-        except RuntimeError as error:  # some versions of torch leave random streams in the recording
-            fault = (
-                f"the step cannot be recorded in a CUDA graph ({reason}), and torch {torch.__version__} is stuck in it"
-            )
-            raise ZooError(fault, "Type --speed channels-last,fused") from error
+        except RuntimeError as error:  # some versions of torch leave random streams in the capture
+            raise ZooError(
+                f"the step cannot be captured in a CUDA graph ({reason}), and torch {torch.__version__} cannot leave the capture",
+                "Use `compute`=channels-last,fused",
+            ) from error

@@ -1,4 +1,4 @@
-"""A method's networks as a training runs them: in another memory layout, at another precision, compiled."""
+"""A method's networks in another memory layout, at another precision, compiled."""
 
 from __future__ import annotations
 
@@ -10,54 +10,54 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo.compute.options import Speed
+from zoo.compute.options import ComputeOptions
 from zoo.contracts import Batch, Discriminator, Generator, Method
 from zoo.recipe import Precision
 
 LARGE = 2_000_000
-"""Weights of a kernel such as 4x4 from 256 to 512 channels."""
+"""Number of weights of a kernel such as 4x4 from 256 to 512 channels."""
 
 
 @contextmanager
 def prepared(
-    method: Method, speed: Speed, precision: Precision, device: torch.device, *, translating: bool = False
+    method: Method, compute: ComputeOptions, precision: Precision, device: torch.device, *, translating: bool = False
 ) -> Iterator[None]:
-    """Give a method's networks the layout and compiled forms of `speed` and a precision, and take them away again at the end.
+    """Apply compute options and a precision to a method's networks in a `with` block, and undo them after it.
 
-    All players' networks, or for `translating` those that may translate.
+    These are the networks of all optimizers, or for `translating` those that may translate.
 
-    Under `bf16` what a network computes inside is autocast, and what it returns is float32: losses, norms of gradients, pools and
-    all that a method does between its networks stay at full precision. Parameters and buffers stay the same objects.
+    Under `bf16` a network computes in autocast and returns float32: losses, norms of gradients, pools and everything that a
+    method does between its networks stay at full precision. Parameters and buffers stay the same objects.
     """
     networks = list(_generators(method) if translating else _networks(method))
-    if speed.channels_last:
+    if compute.channels_last:
         _lay_out(method, torch.channels_last)
     for network in networks:
         if precision == "bf16":
             _replace(network, lambda function: _autocast(function, device.type))
-        if speed.compile:
+        if compute.compile:
             _compile(network)
     try:
         yield
     finally:
         for network in networks:
             _restore(network)
-        if speed.channels_last:
+        if compute.channels_last:
             _lay_out(method, torch.contiguous_format)
 
 
 def is_deep(method: Method) -> bool:
-    """Whether most weights are in large kernels, which networks have where few pixels are left: UNets, not ResNets.
+    """Whether most weights are in large kernels, which networks apply to few pixels: UNets, not ResNets.
 
-    On a CPU channels-last then costs more than it gains: each step rearranges the gradients of all weights, and few pixels gain.
+    On a CPU channels-last then costs more than it saves: each step rearranges the gradients of all weights.
     """
     kernels = [p.numel() for p in method.parameters() if p.requires_grad and p.dim() == 4]
     return sum(size for size in kernels if size >= LARGE) > sum(kernels) / 2
 
 
-def laid_out(batch: Batch, speed: Speed) -> Batch:
-    """Return a batch whose images have the layout of `speed`."""
-    if not speed.channels_last:
+def laid_out(batch: Batch, compute: ComputeOptions) -> Batch:
+    """Return a batch whose images have the layout of `compute`."""
+    if not compute.channels_last:
         return batch
     return {
         name: tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
@@ -66,12 +66,12 @@ def laid_out(batch: Batch, speed: Speed) -> Batch:
 
 
 def copied_like(value: Tensor, model: Tensor) -> Tensor:
-    """Return a copy of `value` with the device, type and memory layout of `model`, which has the same shape."""
+    """Return a copy of `value` with the device, dtype and memory layout of `model`, which has the same shape."""
     return torch.empty_like(model).copy_(value)
 
 
 def _networks(method: Method) -> Iterator[nn.Module]:
-    """Yield the networks of all players once; a list of networks is none itself."""
+    """Yield the networks of all optimizers once each; of a list of networks, its members."""
     seen: set[int] = set()
     waiting = [module for modules in method.networks().values() for module in modules]
     while waiting:
@@ -84,7 +84,7 @@ def _networks(method: Method) -> Iterator[nn.Module]:
 
 
 def _generators(method: nn.Module) -> Iterator[nn.Module]:
-    """Yield what may translate: generators, and networks of a method's own that hold none."""
+    """Yield what may translate: generators, and the method's own networks that contain none."""
     for child in method.children():
         if isinstance(child, Generator):
             yield child
@@ -110,7 +110,7 @@ def _autocast(function: Callable[..., Any], device: str) -> Callable[..., Any]:
 
 
 def _full(output: Any) -> Any:
-    """Return a network's output with float32 in place of bfloat16."""
+    """Return a network's output with bfloat16 converted to float32."""
     if isinstance(output, Tensor):
         return output.float() if output.dtype == torch.bfloat16 else output
     if isinstance(output, list | tuple):
@@ -119,9 +119,9 @@ def _full(output: Any) -> Any:
 
 
 def _compile(network: nn.Module) -> None:
-    # Networks, not whole losses: a network is compiled once for all its calls, while a loss may draw from a stream of its own or
-    # differentiate a discriminator twice. Inside `torch.func` a compiled network runs as it is.
-    # Dropout draws from torch's own streams, as it does without compiling.
+    # Networks, not whole losses: a network is compiled once for all its calls, while a loss may draw from its own stream or
+    # differentiate a discriminator twice. Inside `torch.func` a compiled network runs in eager mode. With fallback_random
+    # dropout draws from torch's own streams, as it does without compiling.
     options: dict[str, Any] = {"fallback_random": True}
     network.compile(dynamic=False, options=options)
     _replace(network, lambda function: torch.compile(function, dynamic=False, options=options), only=("taps",))
@@ -132,7 +132,7 @@ def _replace(
     change: Callable[[Callable[..., Any]], Callable[..., Any]],
     only: tuple[str, ...] = ("forward", "taps"),
 ) -> None:
-    """Change what a network computes by, for this object alone; of generators that have taps these too."""
+    """Replace methods of this network object only; `taps` where a generator defines it."""
     for name in only:
         if name == "forward" or (isinstance(network, Generator) and type(network).taps is not Generator.taps):
             network.__dict__[name] = change(getattr(network, name))

@@ -1,4 +1,4 @@
-"""Halving and doubling without aliasing: a fixed blur before the pixels are dropped, or after they are spread (Zhang 2019)."""
+"""Anti-aliased downsampling and upsampling by 2 with a fixed blur (Zhang 2019)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BlurDown(nn.Module):
         self.register_buffer("filt", _filter((1.0, 2.0, 1.0), channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the blurred half."""
+        """Return the downsampled features."""
         return F.conv2d(self.pad(x), self.filt, stride=2, groups=x.shape[1])
 
 
@@ -43,7 +43,7 @@ class BlurUp(nn.Module):
         self.register_buffer("filt", 4 * _filter((1.0, 3.0, 3.0, 1.0), channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the doubled features."""
+        """Return the upsampled features."""
         # nn.ReplicationPad2d has no deterministic gradient on CUDA. One pixel of padding makes two at each side; the filter
         # reaches over one more.
         x = torch.cat((x[..., :1], x, x[..., -1:]), dim=-1)

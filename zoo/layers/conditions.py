@@ -1,4 +1,4 @@
-"""What a generator reads beyond the visible image, stacked as input channels; the same in training and in `translate`."""
+"""Additional inputs of a generator, stacked as channels; the same in training and in `translate`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,14 @@ __all__ = ["input_channels", "one_hot", "paint_temperatures", "stack", "to_celsi
 def input_channels(parts: Parts) -> int:
     """Return how many channels the recipe's generator reads (`parts.reads`)."""
     classes = len(parts.classes)
-    sizes = {
-        "visible": parts.visible_channels,
-        "labels": classes,
-        "temperatures": classes,
-        "thermal_segmentation": 1,
-    }
+    sizes = {"visible": parts.visible_channels, "labels": classes, "temperatures": classes, "thermal_segmentation": 1}
     return sum(sizes[entry] for entry in parts.reads)
 
 
 def stack(batch: Batch, reads: Sequence[str], classes: int, thermal_range: tuple[float, float] | None) -> Tensor:
-    """Return a generator's input [N, channels, H, W], its entries side by side in the order of `reads`.
+    """Return a generator's input [N, channels, H, W], its entries concatenated in the order of `reads`.
 
-    Labels become one plane a class (0 or 1), temperatures one constant plane a class, in [-1, 1] over the thermal range and 0
+    Labels become one plane per class (0 or 1), temperatures one constant plane per class, in [-1, 1] over the thermal range and 0
     where the class is absent.
     """
     planes = [_planes(batch, entry, classes, thermal_range) for entry in reads]
@@ -57,7 +52,7 @@ def _planes(batch: Batch, entry: str, classes: int, thermal_range: tuple[float, 
     if entry == "labels":
         return one_hot(batch["labels"], classes)
     if entry == "temperatures":
-        assert thermal_range is not None, "a dataset that offers temperatures knows its thermal range"
+        assert thermal_range is not None, "a dataset that offers temperatures has a thermal range"
         height, width = batch["visible"].shape[-2:]
         planes = torch.nan_to_num(to_range(batch["temperatures"], thermal_range), nan=0.0)
         return planes[:, :, None, None].expand(-1, -1, height, width)

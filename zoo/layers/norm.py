@@ -1,12 +1,15 @@
-"""Feature normalization, and which convolutions keep a bias beside it."""
+"""Feature normalization with the right gradient in every memory layout, and the bias of the convolution before it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from zoo.layers.kinds import Norm
@@ -38,16 +41,18 @@ class InstanceNorm2d(nn.InstanceNorm2d):
             if torch.compiler.is_dynamo_compiling():  # one kernel, together with what precedes and follows
                 return self._written_out(x)
             if is_channels_last(x):
-                # torch's instance norm rearranges such images and leaves them so. Alone in its batch, an image has the
-                # statistics of the batch.
+                # torch's instance norm returns such images in the contiguous layout. In a batch of one image, the
+                # statistics of the batch are those of the image.
                 if len(x) == 1:
                     return self._alone(x)
                 return torch.cat([self._alone(image) for image in torch.split(x, 1)])
         return with_plain_gradient(super().forward(x))
 
     def _alone(self, image: Tensor) -> Tensor:
-        image = _laid_out(image, CHANNELS_LAST)  # with these strides any layout of the incoming gradient is read right
-        return F.batch_norm(image, None, None, self.weight, self.bias, training=True, eps=self.eps)
+        image = _laid_out(image, CHANNELS_LAST)
+        return with_canonical_gradient(
+            F.batch_norm(image, None, None, self.weight, self.bias, training=True, eps=self.eps)
+        )
 
     def _written_out(self, x: Tensor) -> Tensor:
         full = x.to(torch.promote_types(x.dtype, torch.float32))
@@ -58,57 +63,95 @@ class InstanceNorm2d(nn.InstanceNorm2d):
         return y.to(x.dtype)
 
 
-def guard_instance_norms(network: object) -> None:
-    """Give torch's own instance norms inside a network the right gradient on CPUs; zoo's has it already.
+def guard_norms(network: object) -> None:
+    """Give torch's own instance and batch norms inside a network the right gradient on CPUs.
 
     `zoo.create` and everything else that builds a component calls this. Modules, parameters and the keys of the state dict stay
-    as they are.
+    the same.
     """
     for module in network.modules() if isinstance(network, nn.Module) else ():
-        torchs = isinstance(module, _InstanceNorm) and not isinstance(module, InstanceNorm2d)
-        if torchs and _guard not in module._forward_hooks.values():
-            module.register_forward_hook(_guard)
+        if isinstance(module, InstanceNorm2d):
+            continue
+        if isinstance(module, _InstanceNorm) and _guard_instance not in module._forward_hooks.values():
+            module.register_forward_hook(_guard_instance)
+        if isinstance(module, _BatchNorm) and _guard_batch not in module._forward_hooks.values():
+            module.register_forward_pre_hook(_canonical_input)
+            module.register_forward_hook(_guard_batch)
+
+
+guard_instance_norms = guard_norms  # its name before 0.2
 
 
 def with_plain_gradient(y: Tensor) -> Tensor:
-    """Return the output of torch's instance norm, which on a CPU from now on gets its gradient in the contiguous layout.
+    """Return the output of torch's instance norm, which on a CPU then receives its gradient in the contiguous layout.
 
     At batch 1 torch 2.15 reads a gradient in the channels-last layout as if it were contiguous (relative error 1.4).
     """
+    return _with_gradient(y, lambda gradient: _laid_out(gradient, CONTIGUOUS))
+
+
+def with_canonical_gradient(y: Tensor) -> Tensor:
+    """Return the output of torch's batch norm, which on a CPU then receives its gradient with the strides of its layout.
+
+    Of dimensions of size 1 any stride is valid, and then torch 2.15 confuses the layouts (relative error 1.6); so it does
+    with such an input.
+    """
+    return _with_gradient(y, _canonical)
+
+
+def _with_gradient(y: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
     # A hook on the tensor and not a function of autograd's, after which an in-place ReLU would be refused.
     if y.device.type == "cpu" and y.requires_grad and not torch.compiler.is_compiling():
-        y.register_hook(lambda gradient: _laid_out(gradient, CONTIGUOUS))  # type: ignore[no-untyped-call]
+        y.register_hook(change)  # type: ignore[no-untyped-call]
     return y
 
 
-def _guard(module: nn.Module, inputs: object, y: Tensor) -> None:
+def _guard_instance(module: nn.Module, inputs: object, y: Tensor) -> None:
     with_plain_gradient(y)
 
 
+def _guard_batch(module: nn.Module, inputs: object, y: Tensor) -> None:
+    with_canonical_gradient(y)
+
+
+def _canonical_input(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+    x, *others = inputs
+    if x.device.type != "cpu" or not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return None
+    return (_canonical(x), *others)
+
+
+def _canonical(x: Tensor) -> Tensor:
+    """Return a tensor with the strides of its layout, copied where dimensions of size 1 have others."""
+    return next((_laid_out(x, layout) for layout in _layouts(x) if x.is_contiguous(memory_format=layout)), x)
+
+
 def _laid_out(x: Tensor, layout: torch.memory_format) -> Tensor:
-    """Return a tensor in a layout, copied where it is in another; one that is in none stays as it is.
+    """Return a tensor in a layout, copied where it is in another; one that is in none is returned as it is.
 
     Of a single image torch accepts any stride between images as contiguous, and then confuses the layouts: compare strides.
     """
     if x.stride() == _strides(x.shape, layout):
         return x
-    formats = [CONTIGUOUS, *({4: [CHANNELS_LAST], 5: [torch.channels_last_3d]}.get(x.dim(), []))]
-    return x.clone(memory_format=layout) if any(x.is_contiguous(memory_format=f) for f in formats) else x
+    in_one = any(x.is_contiguous(memory_format=other) for other in _layouts(x))
+    return x.clone(memory_format=layout) if in_one else x
+
+
+def _layouts(x: Tensor) -> tuple[torch.memory_format, ...]:
+    return (CONTIGUOUS, *({4: (CHANNELS_LAST,), 5: (torch.channels_last_3d,)}.get(x.dim(), ())))
 
 
 def _strides(shape: Iterable[int], layout: torch.memory_format) -> tuple[int, ...]:
-    sizes = list(shape)
-    if layout == CHANNELS_LAST:
-        _, channels, height, width = sizes
-        return (channels * height * width, 1, width * channels, channels)
-    strides = [1]
-    for size in reversed(sizes[1:]):
-        strides.append(strides[-1] * size)
-    return tuple(reversed(strides))
+    _, channels, *pixels = shape
+    from_last = [*reversed(pixels), channels] if layout == CONTIGUOUS else [channels, *reversed(pixels)]
+    strides = [1, *accumulate(from_last, operator.mul)]
+    if layout == CONTIGUOUS:
+        return tuple(reversed(strides))
+    return (strides[-1], 1, *reversed(strides[1:-1]))
 
 
 def is_channels_last(x: Tensor) -> bool:
-    """Whether features [N, C, h, w] lie in memory pixel by pixel and not channel by channel; never where a graph is traced."""
+    """Whether features [N, C, h, w] have torch's channels-last layout and no other; never where a graph is traced."""
     if torch.compiler.is_compiling():
         return False
     return x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()

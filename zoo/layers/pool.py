@@ -1,4 +1,4 @@
-"""The history of translated images that a discriminator is shown (Shrivastava et al. 2017, section 2.3)."""
+"""The history pool of translated images for a discriminator (Shrivastava et al. 2017, section 2.3)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from zoo.layers.parallel import gather, own
 
 
 class HistoryPool(nn.Module):
-    """Keep the last translated images on their device and hand out old ones in place of half of the new ones.
+    """Store translated images on their device and return stored ones in place of half of the new ones.
 
-    Until `size` images are stored each is stored and handed back. From then on an image is, with probability one half,
-    exchanged for a stored one at a random place; otherwise it is handed back and not stored. Nothing waits for the
+    Until `size` images are stored each is stored and returned. From then on an image is, with probability one half,
+    exchanged for a stored one at a random index; otherwise it is returned and not stored. Nothing waits for the
     device, and the contents are buffers: they are saved, loaded and moved with the module that owns the pool.
 
-    Several processes share one pool: each holds the same images, for it sees the new ones of all, and is handed back its own.
+    Several processes hold the same pool: each stores the new images of all, and receives its own part of the result.
 
     Args:
-        size: images kept; 0 hands every image back.
+        size: number of images stored; 0 returns every image.
         channels, height, width: shape of one image.
-        rng: random stream on the images' device; two draws an image.
+        rng: random stream on the images' device; two draws per image.
     """
 
     images: Tensor
@@ -43,8 +43,8 @@ class HistoryPool(nn.Module):
         count, device = len(images), images.device
         chance = torch.rand(count, generator=self.rng, device=device)
         places = torch.randint(self.size, (count,), generator=self.rng, device=device)
-        shown = [self._exchange(images[i : i + 1], chance[i], places[i : i + 1]) for i in range(count)]
-        return own(torch.cat(shown))
+        result = [self._exchange(images[i : i + 1], chance[i], places[i : i + 1]) for i in range(count)]
+        return own(torch.cat(result))
 
     def _exchange(self, image: Tensor, chance: Tensor, place: Tensor) -> Tensor:
         # One-element index tensors, not numbers: an index read back to the host would stall the device every step.

@@ -1,4 +1,4 @@
-"""The residual translation network of Johnson et al. 2016 as CycleGAN uses it, open to an attention in each block."""
+"""The residual translation network of Johnson et al. 2016 as CycleGAN uses it, with an optional attention in each block."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResNetTrunk(Generator):
-    """Two halvings, residual blocks at 4 * `width` channels and a quarter of the size, two doublings, tanh.
+    """Two downsampling stages, residual blocks at 4 * `width` channels and a quarter of the size, two upsampling stages, tanh.
 
     forward(x [N, in, H, W]) -> [N, out, H, W] in [-1, 1], with H and W multiples of 4 and at least 8.
 
@@ -56,7 +56,7 @@ class ResNetTrunk(Generator):
         init: distribution of the initial weights.
         init_gain: its gain.
         attention: makes each block's attention; None for none.
-        antialias: halve and double by a convolution at the larger size and a blur (Zhang 2019, as in CUT), instead of strided
+        antialias: down- and upsample by a convolution and a blur (Zhang 2019, as in CUT), instead of strided
             and transposed convolutions; as many parameters. `down` or `up`: at one of the two.
     """
 
@@ -77,27 +77,27 @@ class ResNetTrunk(Generator):
         super().__init__()
         attend = attention or (lambda _: nn.Identity())
         bias = conv_bias(norm)
-        halve = _halve_blurred if antialias in (True, "down") else _halve
-        double = _double_blurred if antialias in (True, "up") else _double
+        down = _down_blurred if antialias in (True, "down") else _down
+        up = _up_blurred if antialias in (True, "up") else _up
         self.model = nn.Sequential(
             ReflectionPad2d(3),
             nn.Conv2d(in_channels, width, 7, bias=bias),
             norm2d(norm, width),
             nn.ReLU(),
-            *halve(width, norm),
-            *halve(2 * width, norm),
+            *down(width, norm),
+            *down(2 * width, norm),
             *(ResidualBlock(4 * width, norm=norm, dropout=dropout, attention=attend(i)) for i in range(blocks)),
-            *double(4 * width, norm),
-            *double(2 * width, norm),
+            *up(4 * width, norm),
+            *up(2 * width, norm),
             ReflectionPad2d(3),
             nn.Conv2d(width, out_channels, 7),
             nn.Tanh(),
         )
         initialize(self, init, init_gain)
         # CUT's five. Anti-aliased: the padded image, both downsampling convolutions, the first and the fifth residual block.
-        # Plain, the same numbers mean the third and the seventh block, and 8 the second activation: CUT's code asks for the norm
+        # Plain, the same numbers mean the third and the seventh block, and 8 the second activation: CUT's code takes the norm
         # before it, which the activation then overwrites in place.
-        blurred = halve is _halve_blurred
+        blurred = down is _down_blurred
         taps = (0, 4, 8, 12, 16) if blurred else (0, 4, 9, 12, 16)
         last = (12 if blurred else 10) + blocks - 1
         self.tap_layers = tuple(sorted({min(tap, last) for tap in taps}))
@@ -108,9 +108,9 @@ class ResNetTrunk(Generator):
         return y
 
     def taps(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
-        """Return the outputs of the numbered entries of `model`, in the order asked; nothing after the last one is run.
+        """Return the outputs of the numbered entries of `model`, in the order of `layers`; later entries are not run.
 
-        Layer 0 is the padded image, 4 and 7 the convolutions that halve the size (before their normalization), 9 the second
+        Layer 0 is the padded image, 4 and 7 the downsampling convolutions (before their normalization), 9 the second
         activation, 10 the first residual block; anti-aliased, 4 and 8 the convolutions before the blurs (7 and 11), 12 the
         first residual block.
 
@@ -118,7 +118,7 @@ class ResNetTrunk(Generator):
             ValueError: a layer that `model` does not have.
         """
         if not all(0 <= layer < len(self.model) for layer in layers):
-            raise ValueError(f"asked for layers {list(layers)}, the network has 0 to {len(self.model) - 1}")
+            raise ValueError(f"got layers {list(layers)}, the network has 0 to {len(self.model) - 1}")
         found: dict[int, Tensor] = {}
         for index in range(max(layers, default=-1) + 1):
             x = self.model[index](x)
@@ -127,23 +127,23 @@ class ResNetTrunk(Generator):
         return [found[layer] for layer in layers]
 
 
-def _halve(channels: int, norm: Norm) -> list[nn.Module]:
+def _down(channels: int, norm: Norm) -> list[nn.Module]:
     conv = nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1, bias=conv_bias(norm))
     return [conv, norm2d(norm, 2 * channels), nn.ReLU()]
 
 
-def _double(channels: int, norm: Norm) -> list[nn.Module]:
+def _up(channels: int, norm: Norm) -> list[nn.Module]:
     half = channels // 2
     conv = nn.ConvTranspose2d(channels, half, 3, stride=2, padding=1, output_padding=1, bias=conv_bias(norm))
     return [conv, norm2d(norm, half), nn.ReLU()]
 
 
-def _halve_blurred(channels: int, norm: Norm) -> list[nn.Module]:
+def _down_blurred(channels: int, norm: Norm) -> list[nn.Module]:
     conv = nn.Conv2d(channels, 2 * channels, 3, padding=1, bias=conv_bias(norm))
     return [conv, norm2d(norm, 2 * channels), nn.ReLU(), BlurDown(2 * channels)]
 
 
-def _double_blurred(channels: int, norm: Norm) -> list[nn.Module]:
+def _up_blurred(channels: int, norm: Norm) -> list[nn.Module]:
     half = channels // 2
     conv = nn.Conv2d(channels, half, 3, padding=1, bias=conv_bias(norm))
     return [BlurUp(channels), conv, norm2d(norm, half), nn.ReLU()]

@@ -23,7 +23,7 @@ def width_at(resolution: int, multiplier: float, cap: int) -> int:
 class EqualConv2d(nn.Module):
     """A convolution with weights from N(0, 1) that are scaled by 1 / sqrt(fan in) at run time, so that all learn alike.
 
-    forward(x [N, in, h, w]) -> [N, out, h, w], halved with `stride` 2; odd kernels are padded unless `padding` says else.
+    forward(x [N, in, h, w]) -> [N, out, h, w], half the size with `stride` 2; odd kernels are padded by default.
     """
 
     def __init__(

@@ -39,11 +39,11 @@ def execute(folder: Path, job: Job, on_event: OnEvent, stop: Stop) -> Ended:
         from zoo.run.work import join
 
         joined = join(job)
-    is_main = joined is None or joined[1].first
+    is_main = joined is None or joined[1].is_main
     with lease(folder) if is_main else nullcontext() as held:
         ended = _admit(folder, job, held) if is_main else None
         if joined:
-            ended = joined[1].share(ended)
+            ended = joined[1].broadcast(ended)
         if ended:
             return ended
         on_main_event: OnEvent = on_event if is_main else (lambda event: None)

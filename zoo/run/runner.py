@@ -69,7 +69,7 @@ def run(
         launcher: starts the workers.
         command: the command line, for the records.
         metrics: what to score the runs with, by name with options; a run that lacks only scores is not trained again.
-        speed: how to compute the steps, as `zoo.compute.options.parse_speed` reads it.
+        speed: how to compute the steps, as `zoo.compute.options.parse_compute` reads it.
         retry: repeat runs that failed before, and make again what was lost or damaged, by training where needed.
 
     Raises:

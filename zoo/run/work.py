@@ -16,7 +16,7 @@ from accelerate import PartialState
 from zoo.build import build_method, choice_of
 from zoo.checksums import digest_of, digests, find_damage, repair, repair_command
 from zoo.compute.networks import is_deep
-from zoo.compute.options import choose_speed, parse_speed, pick_device
+from zoo.compute.options import choose_compute, parse_compute, pick_device
 from zoo.contracts import Method
 from zoo.data.layout import DatasetInfo, read_info
 from zoo.data.streaming import open_split
@@ -41,12 +41,12 @@ from zoo.run.outcome import usable_record
 from zoo.run.record import RECORD_FILE, Record, write_json
 from zoo.run.scoring import build_metrics, score_run
 from zoo.training.checkpoint import CheckpointError
-from zoo.training.distributed import Processes
+from zoo.training.distributed import World
 from zoo.training.engine import CHECKPOINTS, StepReport, train
 from zoo.training.seeds import seed_everything
 
 
-def join(job: Job) -> tuple[torch.device, Processes]:
+def join(job: Job) -> tuple[torch.device, World]:
     """Return this process's device, and the processes that `accelerate launch` or torchrun started with it.
 
     Raises:
@@ -61,11 +61,11 @@ def join(job: Job) -> tuple[torch.device, Processes]:
     device = pick_device(job.device)
     if job.processes > 1:
         device = PartialState(cpu=device.type == "cpu").device
-    return device, Processes(device, job.recipe.batch)
+    return device, World(device, job.recipe.batch)
 
 
 def work(
-    folder: Path, job: Job, on_event: OnEvent, stop: Stop, *, joined: tuple[torch.device, Processes] | None = None
+    folder: Path, job: Job, on_event: OnEvent, stop: Stop, *, joined: tuple[torch.device, World] | None = None
 ) -> bool:
     """Train and score a run, resuming where an earlier execution stopped; return whether it is finished.
 
@@ -80,12 +80,12 @@ def work(
         ZooError: the training or the scoring failed, or a file cannot be written.
     """
     begun = time.perf_counter()
-    device, together = joined or join(job)
+    device, world = joined or join(job)
     _require_same_code(job)
-    trained = together.share(_trained_before(folder, job) if together.first else None)
+    trained = world.broadcast(_trained_before(folder, job) if world.is_main else None)
     if trained:
-        together.leave()
-        if not together.first:
+        world.destroy()
+        if not world.is_main:
             return True
     wanted = unscored(job.metrics, _record_of(folder, job, fresh=False)) if trained else job.metrics
     metrics = build_metrics(wanted)  # before the training, so that a missing metric is reported at once
@@ -96,16 +96,16 @@ def work(
         load_weights(folder, method)
     else:
         try:
-            trained = _train(folder, job, method, rng, device, together, on_event, stop)
+            trained = _train(folder, job, method, rng, device, world, on_event, stop)
         except CheckpointError as error:
             if not job.retry:
                 raise CheckpointError(error.message, _from_the_start(error, folder, job)) from error
-            if together.first:
+            if world.is_main:
                 set_aside(folder / CHECKPOINTS)
             rng, method = _build(job, info, device)
-            trained = _train(folder, job, method, rng, device, together, on_event, stop)
-        together.leave()
-        if trained is None or not together.first:
+            trained = _train(folder, job, method, rng, device, world, on_event, stop)
+        world.destroy()
+        if trained is None or not world.is_main:
             return trained is not None
         save_model(folder, method, _config(job, info))
     trained = _complete(folder, job, info, trained)
@@ -191,7 +191,7 @@ def _train(
     method: Method,
     rng: torch.Generator,
     device: torch.device,
-    together: Processes,
+    world: World,
     on_event: OnEvent,
     stop: Callable[[], bool],
 ) -> Trained | None:
@@ -199,21 +199,21 @@ def _train(
     parameters = _parameters(method)
     side = recipe.load_size if method.order else recipe.size  # a closed-form fit sees what is scored, uncropped
     split = partial(open_split, Path(job.root), "train", device=device, thermal_channels=recipe.thermal_channels)
-    resumed = _count_start(folder) - 1 if together.first else 0
+    resumed = _count_start(folder) - 1 if world.is_main else 0
     last_reported = 0.0
 
     def on_step(report: StepReport) -> None:
         nonlocal last_reported
         now = time.monotonic()
-        if report.reading or now - last_reported > 0.2:  # a display needs no more
+        if report.entry or now - last_reported > 0.2:  # a display needs no more
             last_reported = now
-            reading = report.reading
-            losses, speed = (reading.losses, reading.it_s) if reading else ({}, None)
+            entry = report.entry
+            losses, speed = (entry.losses, entry.it_s) if entry else ({}, None)
             on_event(Event(what="step", step=report.step, losses=losses, it_s=speed))
 
     on_event(Event(what="stage", text="training"))
-    wanted, steps = parse_speed(job.speed), recipe.budget.steps
-    speed = choose_speed(wanted, device, steps=steps, processes=together.count, deep=is_deep(method))
+    wanted, steps = parse_compute(job.speed), recipe.budget.steps
+    compute = choose_compute(wanted, device, steps=steps, processes=world.world_size, deep=is_deep(method))
     result = train(
         method,
         recipe,
@@ -228,8 +228,8 @@ def _train(
         checkpoint_every=float(os.environ.get("ZOO_CHECKPOINT_SECONDS", "60")),
         log_every=max(1, min(50, recipe.budget.steps // 200)),
         keep_end=False,  # the weights are written next
-        speed=speed,
-        processes=together,
+        compute=compute,
+        world=world,
         decay_store=None if recipe.decay_crop else partial(split, size=recipe.size),
     )
     if result.status == "interrupted":
@@ -241,7 +241,7 @@ def _train(
         losses=result.tail[-1].losses if result.tail else {},
         parameters=parameters,
         peak_memory=peak_memory(),
-        speed=str(speed) if method.order else "",
+        speed=str(compute) if method.order else "",
     )
 
 

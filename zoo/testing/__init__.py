@@ -1,4 +1,4 @@
-"""The conformance suite: what every part of a kind must do, for zoo's own plugins and for anybody's.
+"""The conformance suite: what every part of a kind must do, for zoo's own plugins and third-party ones.
 
     zoo check mynet                                # a table of checks; exit code 1 where one fails
     pytest --zoo mynet                             # the same, one test for each part and check
@@ -6,7 +6,7 @@
     class TestMyNet(zoo.testing.ComponentTests):   # the same, in the plugin's own tests
         plugin = "mynet"
 
-Importing this imports no torch; each name is fetched when it is first used.
+Importing this imports no torch; each name is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -15,44 +15,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zoo.testing.cases import ComponentTests
-    from zoo.testing.checks import CHECKS, Check
-    from zoo.testing.failure import CheckError
+    from zoo.testing.checks import CHECKS, Check, CheckError
+    from zoo.testing.pytest_plugin import ComponentTests
     from zoo.testing.running import Case, Result, cases_of, outcome, run
     from zoo.testing.stubs import scenes_batch, small_parts
 
+_MODULES = {
+    "checks": ("CHECKS", "Check", "CheckError"),
+    "pytest_plugin": ("ComponentTests",),
+    "running": ("Case", "Result", "cases_of", "outcome", "run"),
+    "stubs": ("scenes_batch", "small_parts"),
+}
+# fmt: off
 __all__ = [
-    "CHECKS",
-    "Case",
-    "Check",
-    "CheckError",
-    "ComponentTests",
-    "Result",
-    "cases_of",
-    "outcome",
-    "run",
-    "scenes_batch",
+    "CHECKS", "Case", "Check", "CheckError", "ComponentTests", "Result", "cases_of", "outcome", "run", "scenes_batch",
     "small_parts",
 ]
-
-_HOMES = {
-    "CHECKS": "checks",
-    "Case": "running",
-    "Check": "checks",
-    "CheckError": "failure",
-    "ComponentTests": "cases",
-    "Result": "running",
-    "cases_of": "running",
-    "outcome": "running",
-    "run": "running",
-    "scenes_batch": "stubs",
-    "small_parts": "stubs",
-}
+# fmt: on
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"zoo.testing.{_HOMES[name]}"), name)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"zoo.testing.{module}"), name)
     raise AttributeError(f"module 'zoo.testing' has no attribute {name!r}")
 
 

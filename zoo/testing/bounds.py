@@ -9,36 +9,36 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from zoo.registry import Choice
-from zoo.testing.failure import CheckError
+from zoo.testing.checks import CheckError
 from zoo.testing.harness import DiscriminatorHarness, images
 from zoo.testing.stubs import LinearDiscriminator, SmallDiscriminator
 
 ROUNDING = 1e-4
-"""Share by which a bound may be missed."""
+"""Relative tolerance of a bound."""
 ITERATION = 2e-2
 """The same for singular values, which power iterations approach from below."""
-LOUDNESS = (0.3, 1.0, 3.0, 10.0)
-"""Factors on the discriminator's weights: a bound holds for every one."""
+FACTORS = (0.3, 1.0, 3.0, 10.0)
+"""Factors on the discriminator's weights: a bound must hold for each."""
 PASSES = 100
-"""Training passes that a power iteration gets to settle."""
+"""Training passes for a power iteration to converge."""
 
 
 def promises(choice: Choice) -> str:
-    """Measure every promise of the contract; return what was found beside what was promised."""
-    told = []
+    """Measure every promise of the contract; return the measured and the promised values."""
+    results = []
     for name, bound in choice.contract.promises.items():
         if name not in MEASURES:
             raise CheckError(
                 f"a promise that can be measured: {', '.join(MEASURES)}", f"{name!r}", "Correct it in the contract"
             )
-        told.append(f"{name} {MEASURES[name](DiscriminatorHarness(choice), bound):.3g} of {bound:g}")
-    return ", ".join(told)
+        results.append(f"{name} {MEASURES[name](DiscriminatorHarness(choice), bound):.3g} of {bound:g}")
+    return ", ".join(results)
 
 
-def _gradient(subject: DiscriminatorHarness, bound: float) -> float:
+def _gradient(harness: DiscriminatorHarness, bound: float) -> float:
     """Return the largest norm of an image's gradient of its mean logit."""
     largest = 0.0
-    for discriminator, x in _loud(subject):
+    for discriminator, x in _scaled(harness):
         x.requires_grad_(True)
         mean = discriminator(x).flatten(1).mean(1).sum()
         (gradient,) = torch.autograd.grad(mean, x)
@@ -47,16 +47,16 @@ def _gradient(subject: DiscriminatorHarness, bound: float) -> float:
     return _within(largest, bound, ROUNDING, "the mean logit's gradient by the image", fix)
 
 
-def _logits(subject: DiscriminatorHarness, bound: float) -> float:
+def _logits(harness: DiscriminatorHarness, bound: float) -> float:
     """Return the largest absolute logit."""
-    largest = max(float(discriminator(x).abs().max()) for discriminator, x in _loud(subject))
+    largest = max(float(discriminator(x).abs().max()) for discriminator, x in _scaled(harness))
     return _within(largest, bound, ROUNDING, "absolute logits", "Bound the output in wrap, or promise larger `logits`")
 
 
-def _weights(subject: DiscriminatorHarness, bound: float) -> float:
+def _weights(harness: DiscriminatorHarness, bound: float) -> float:
     """Return the largest absolute weight after a step that moved it."""
-    normalizer, largest = subject.normalizer(), 0.0
-    for factor in LOUDNESS:
+    normalizer, largest = harness.normalizer(), 0.0
+    for factor in FACTORS:
         discriminator = normalizer.wrap(_discriminator(factor))
         with torch.no_grad():
             for parameter in discriminator.parameters():
@@ -67,11 +67,11 @@ def _weights(subject: DiscriminatorHarness, bound: float) -> float:
     return _within(largest, bound, ROUNDING, "weights after a step", fix)
 
 
-def _spectral_norm(subject: DiscriminatorHarness, bound: float) -> float:
+def _spectral_norm(harness: DiscriminatorHarness, bound: float) -> float:
     """Return the largest singular value of any layer's weight, a matrix with one row for each output channel."""
     largest = 0.0
-    for factor in LOUDNESS:
-        discriminator = subject.normalizer().wrap(_discriminator(factor)).train()
+    for factor in FACTORS:
+        discriminator = harness.normalizer().wrap(_discriminator(factor)).train()
         for seed in range(PASSES):
             discriminator(images(1, 1, (16, 16), seed))
         layers = [layer for layer in discriminator.eval().modules() if isinstance(layer, _ConvNd | nn.Linear)]
@@ -81,9 +81,9 @@ def _spectral_norm(subject: DiscriminatorHarness, bound: float) -> float:
     return _within(largest, bound, ITERATION, "the weights' largest singular value", fix)
 
 
-def _penalty_free(subject: DiscriminatorHarness, bound: float) -> float:
-    """Return the penalty of a discriminator whose gradient has the promised norm everywhere; others must cost something."""
-    normalizer = subject.normalizer()
+def _penalty_free(harness: DiscriminatorHarness, bound: float) -> float:
+    """Return the penalty of a discriminator whose gradient has the promised norm everywhere; others must have a larger one."""
+    normalizer = harness.normalizer()
     real, fake = images(4, 1, (8, 8), 0), images(4, 1, (8, 8), 1)
     penalties: dict[float, Tensor] = {}
     for slope in (bound, 2 * bound + 1):
@@ -129,11 +129,11 @@ def _discriminator(factor: float) -> SmallDiscriminator:
     return discriminator
 
 
-def _loud(subject: DiscriminatorHarness) -> list[tuple[nn.Module, Tensor]]:
+def _scaled(harness: DiscriminatorHarness) -> list[tuple[nn.Module, Tensor]]:
     """Return wrapped discriminators with small and large weights, each with images."""
     pairs: list[tuple[nn.Module, Tensor]] = []
-    for seed, factor in enumerate(LOUDNESS):
-        normalizer = subject.normalizer()
+    for seed, factor in enumerate(FACTORS):
+        normalizer = harness.normalizer()
         discriminator = normalizer.wrap(_discriminator(factor))
         normalizer.after_step(discriminator)
         pairs.append((discriminator, images(8, 1, (16, 16), seed)))

@@ -1,4 +1,4 @@
-"""The checks, a row each. Imports no torch: a check's code is imported when it runs."""
+"""The checks, one row each. Imports no torch: a check's code is imported when it runs."""
 
 from __future__ import annotations
 
@@ -10,42 +10,51 @@ from typing import Any
 from zoo.hookspec import KINDS, Kind
 from zoo.registry import Choice
 
-NETWORKS: tuple[Kind, ...] = ("generator", "discriminator")
-JUDGED: tuple[Kind, ...] = (*NETWORKS, "normalizer")
-MODULES: tuple[Kind, ...] = (*JUDGED, "method")
-BUILT: tuple[Kind, ...] = (*MODULES, "metric", "dataset")
+
+class CheckError(AssertionError):
+    """A check that failed.
+
+    Args:
+        expected: what every part of the kind does.
+        found: what this one did.
+        fix: what to change in it.
+    """
+
+    def __init__(self, expected: str, found: str, fix: str) -> None:
+        super().__init__(f"expected {expected}; found {found}. {fix}")
+        self.expected, self.found, self.fix = expected, found, fix
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Check:
-    """One thing that every part of some kinds must do."""
+    """One property that every part of some kinds must have."""
 
     name: str
-    """What `zoo check` and the tests call it; unique."""
-    kinds: tuple[Kind, ...] = ()
-    """Kinds of part that it is made for; none: it is made once for a plugin."""
+    """In `zoo check` and the tests; unique."""
+    kinds: tuple[Kind, ...]
+    """Kinds of part that it applies to; none: it runs once for each plugin."""
     proves: str
     """What is true of a part that passes."""
     target: str
-    """`module:function` below `zoo.testing`: takes the part with its options (or the plugin), returns a word on what it found
+    """`module:function` below `zoo.testing`: takes the part with its options (or the plugin), returns a short text on the result
     and raises `CheckError`."""
     offered: str = ""
     """Only for parts whose contract offers this."""
     promised: bool = False
     """Only for parts whose contract promises something."""
-    importer: bool | None = None
-    """Only for datasets that are read from a source (or, false, only for those that are not)."""
+    importer: bool = False
+    """Only for datasets that are read from a source."""
     slow: bool = False
-    """Left out by `--fast`."""
+    """Takes seconds, and can be left out."""
 
     def applies(self, choice: Choice) -> bool:
-        """Whether the check is made for a part with these options."""
+        """Whether the check applies to a part with these options."""
         contract = choice.contract
         return (
             choice.kind in self.kinds
             and (not self.offered or self.offered in contract.offers)
             and (not self.promised or bool(contract.promises))
-            and self.importer in (None, "source" in contract.needs)
+            and (not self.importer or "source" in contract.needs)
         )
 
     def function(self) -> Callable[[Any], str]:
@@ -55,136 +64,55 @@ class Check:
         return code
 
 
+GENERATOR: tuple[Kind, ...] = ("generator",)
+NETWORKS: tuple[Kind, ...] = ("generator", "discriminator")
+WRAPPED: tuple[Kind, ...] = (*NETWORKS, "normalizer")
+MODULES: tuple[Kind, ...] = (*WRAPPED, "method")
+BUILT: tuple[Kind, ...] = (*MODULES, "metric", "dataset")
+METHOD: tuple[Kind, ...] = ("method",)
+METRIC: tuple[Kind, ...] = ("metric",)
+DATASET: tuple[Kind, ...] = ("dataset",)
+
+# fmt: off
 CHECKS: tuple[Check, ...] = (
-    Check(name="discovery", proves="it is listed without torch, in a process of its own", target="plugin:discovery"),
-    Check(name="builds", kinds=BUILT, proves="it is built from its config", target="general:builds"),
-    Check(name="config", kinds=KINDS, proves="its config goes to JSON and back", target="general:config"),
-    Check(name="options", kinds=BUILT, proves="an unknown option is refused", target="general:options"),
-    Check(
-        name="globals",
-        kinds=BUILT,
-        proves="building and running it leaves random streams, torch's settings and the environment alone",
-        target="globals:untouched",
-    ),
-    Check(
-        name="shapes",
-        kinds=JUDGED,
-        proves="it takes 1 and 3 channels, batches of 1 and 2, and every size that its contract allows",
-        target="shapes:shapes",
-    ),
-    Check(name="range", kinds=("generator",), proves="its images are in [-1, 1]", target="shapes:in_range"),
-    Check(name="backward", kinds=JUDGED, proves="gradients reach every parameter", target="networks:backward"),
-    Check(name="weights", kinds=JUDGED, proves="safetensors hold all that it knows", target="networks:weights"),
-    Check(name="evaluation", kinds=MODULES, proves="in eval mode it draws nothing", target="networks:evaluation"),
-    Check(name="seeds", kinds=MODULES, proves="a seed decides its weights", target="networks:seeds"),
-    Check(name="repeats", kinds=MODULES, proves="the same step twice is the same", target="networks:repeats"),
-    Check(name="instances", kinds=MODULES, proves="two of it share nothing", target="networks:instances"),
-    Check(name="taps", kinds=("generator",), offered="taps", proves="its taps are features", target="features:taps"),
-    Check(
-        name="double_backward",
-        kinds=NETWORKS,
-        offered="double_backward",
-        proves="the gradient of its gradient is that of finite differences",
-        target="features:double_backward",
-    ),
-    Check(
-        name="independent_samples",
-        kinds=NETWORKS,
-        offered="independent_samples",
-        proves="the images of a batch do not influence one another",
-        target="features:independent_samples",
-    ),
-    Check(
-        name="exports",
-        kinds=NETWORKS,
-        offered="exports",
-        proves="torch.export gives a program that computes the same",
-        target="features:exports",
-        slow=True,
-    ),
-    Check(
-        name="compiles",
-        kinds=NETWORKS,
-        offered="compiles",
-        proves="torch.compile takes it whole, and its gradients stay the same",
-        target="features:compiles",
-        slow=True,
-    ),
-    Check(
-        name="promises",
-        kinds=("normalizer",),
-        promised=True,
-        proves="discriminators stay within the bounds that it promises",
-        target="bounds:promises",
-    ),
-    Check(
-        name="translates",
-        kinds=("method",),
-        proves="it translates at any size, from what its contract reads, into [-1, 1]",
-        target="methods:translates",
-    ),
-    Check(
-        name="inference",
-        kinds=("method",),
-        proves="`inference` names all that a translation needs",
-        target="methods:inference",
-    ),
-    Check(
-        name="networks",
-        kinds=("method",),
-        proves="in each player's turn gradients reach all of its parameters",
-        target="methods:networks",
-    ),
-    Check(
-        name="learns",
-        kinds=("method",),
-        proves="each player lowers its loss on scenes while the others stand still",
-        target="methods:learns",
-    ),
-    Check(
-        name="scores",
-        kinds=("metric",),
-        proves="it scores image by image, the same each time, and names its protocol",
-        target="metrics:scores",
-    ),
-    Check(
-        name="direction",
-        kinds=("metric",),
-        proves="noise makes a score worse, in the direction that it names",
-        target="metrics:direction",
-    ),
-    Check(
-        name="bounds",
-        kinds=("metric",),
-        promised=True,
-        proves="scores stay within the bounds that it promises",
-        target="metrics:bounds",
-    ),
-    Check(
-        name="symmetric",
-        kinds=("metric",),
-        offered="symmetric",
-        proves="translated and real images may change places",
-        target="metrics:symmetric",
-    ),
-    Check(
-        name="layout",
-        kinds=("dataset",),
-        proves="what it writes has no fault, and all that its row offers",
-        target="datasets:layout",
-    ),
-    Check(
-        name="epochs",
-        kinds=("dataset",),
-        proves="it writes the same images every time",
-        target="datasets:epochs",
-    ),
-    Check(
-        name="refuses",
-        kinds=("dataset",),
-        importer=True,
-        proves="a folder in another layout is refused",
-        target="datasets:refuses",
-    ),
-    Check(name="composes", kinds=("recipe",), proves="its parts fit together", target="recipes:composes"),
+    Check("discovery", (), "it is listed without torch, in a process of its own", "plugin:discovery"),
+    Check("builds", BUILT, "it is built from its config", "general:builds"),
+    Check("config", KINDS, "its config goes to JSON and back", "general:config"),
+    Check("options", BUILT, "an unknown option is refused", "general:options"),
+    Check("globals", BUILT, "building and running it changes no random stream, torch setting or environment variable",
+          "globals:untouched"),
+    Check("shapes", WRAPPED, "it takes 1 and 3 channels, batches of 1 and 2, and every size that its contract allows",
+          "shapes:shapes"),
+    Check("range", GENERATOR, "its images are in [-1, 1]", "shapes:in_range"),
+    Check("backward", WRAPPED, "gradients reach every parameter", "networks:backward"),
+    Check("weights", WRAPPED, "safetensors hold its whole state", "networks:weights"),
+    Check("evaluation", MODULES, "in eval mode it draws nothing", "networks:evaluation"),
+    Check("seeds", MODULES, "a seed determines its weights", "networks:seeds"),
+    Check("repeats", MODULES, "the same step twice is the same", "networks:repeats"),
+    Check("instances", MODULES, "two instances share nothing", "networks:instances"),
+    Check("taps", GENERATOR, "its intermediate features have the right shape", "features:taps", offered="taps"),
+    Check("double_backward", NETWORKS, "the gradient of its gradient is that of finite differences",
+          "features:double_backward", offered="double_backward"),
+    Check("independent_samples", NETWORKS, "the images of a batch do not influence one another",
+          "features:independent_samples", offered="independent_samples"),
+    Check("exports", NETWORKS, "torch.export gives a program that computes the same",
+          "features:exports", offered="exports", slow=True),
+    Check("compiles", NETWORKS, "torch.compile takes it without a graph break, and its gradients stay the same",
+          "features:compiles", offered="compiles", slow=True),
+    Check("promises", ("normalizer",), "discriminators stay within the bounds that it promises",
+          "bounds:promises", promised=True),
+    Check("translates", METHOD, "it translates at any size, from what its contract reads, into [-1, 1]",
+          "methods:translates"),
+    Check("inference", METHOD, "`inference` names all that a translation needs", "methods:inference"),
+    Check("networks", METHOD, "in an optimizer's update gradients reach all of its parameters", "methods:networks"),
+    Check("learns", METHOD, "each optimizer lowers its loss on scenes while the others are frozen", "methods:learns"),
+    Check("scores", METRIC, "it scores image by image, the same each time, and names its protocol", "metrics:scores"),
+    Check("direction", METRIC, "noise makes a score worse, in the direction that it names", "metrics:direction"),
+    Check("bounds", METRIC, "scores stay within the bounds that it promises", "metrics:bounds", promised=True),
+    Check("symmetric", METRIC, "translated and real images can be exchanged", "metrics:symmetric", offered="symmetric"),
+    Check("layout", DATASET, "the dataset that it writes has no fault, and all that its row offers", "datasets:layout"),
+    Check("epochs", DATASET, "it writes the same images every time", "datasets:epochs"),
+    Check("refuses", DATASET, "a folder in another layout is refused", "datasets:refuses", importer=True),
+    Check("composes", ("recipe",), "its parts fit together", "plugin:composes"),
 )
+# fmt: on

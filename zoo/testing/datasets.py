@@ -15,20 +15,20 @@ from zoo.data.layout import DatasetInfo
 from zoo.data.writer import materialize
 from zoo.errors import DataError
 from zoo.registry import Choice
-from zoo.testing.failure import CheckError
+from zoo.testing.checks import CheckError
 from zoo.testing.global_state import reseed
 
 
 def layout(choice: Choice) -> str:
-    """Write the dataset and look for faults in it; return its splits."""
+    """Write the dataset and check it; return its splits."""
     with _written(choice, build(choice)) as (root, info):
         faults = [problem for problem in check(root) if problem.severity == "error"]
         if faults:
             place = faults[0].path.relative_to(root) if faults[0].path.is_relative_to(root) else faults[0].path.name
             raise CheckError(
-                "pairs of one size with labels in range, as zoo data check wants them",
+                "pairs of one size with labels in range, as zoo data check requires",
                 f"{len(faults)} fault{'s' * (len(faults) > 1)}, the first: {place} {faults[0].what}",
-                "Mend what write() adds",
+                "Correct what write() adds",
             )
     empty = [split for split in ("train", "test") if not info.splits.get(split)]
     if empty:
@@ -62,35 +62,35 @@ def epochs(choice: Choice) -> str:
 
 
 def refuses(choice: Choice) -> str:
-    """Give the importer a folder in another layout, one that is not there, and none; return what it says of the first."""
-    dataset, told = build(choice), ""
+    """Give the importer a folder in another layout, a missing one, and none; return its message for the first."""
+    dataset, message = build(choice), ""
     with tempfile.TemporaryDirectory() as folder:
         other = Path(folder) / "other"
         (other / "summer").mkdir(parents=True)
         for what, source in (
             ("no folder", None),
-            ("a folder that is not there", Path(folder) / "none"),
+            ("a missing folder", Path(folder) / "none"),
             ("a folder in another layout", other),
         ):
             try:
                 materialize(dataset, Path(folder) / "written", source)
             except DataError as error:
-                told = error.message.replace(f"{folder}/", "")
+                message = error.message.replace(f"{folder}/", "")
             except Exception as error:
                 raise CheckError(
                     f"a DataError on {what}",
                     f"{type(error).__name__}: {error}",
-                    "Look for the published folders first, and raise zoo.errors.DataError with what was found",
+                    "Check for the published folders first, and raise zoo.errors.DataError with what was found",
                 ) from error
             else:
                 raise CheckError(
                     f"a DataError on {what}", "a dataset", "Raise zoo.errors.DataError where the folders are missing"
                 )
-    return told
+    return message
 
 
 def write(choice: Choice, dataset: Dataset, root: Path) -> DatasetInfo:
-    """Write a dataset to `root`; an importer reads the source that its row's `example` writes beside it."""
+    """Write a dataset to `root`; an importer reads the source that its row's `example` writes next to it."""
     if "source" not in choice.contract.needs:
         return materialize(dataset, root)
     place = choice.component.example

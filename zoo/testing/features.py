@@ -1,4 +1,4 @@
-"""Checks of what a network says that it can do: taps, second derivatives, independent samples, export, compilation."""
+"""Checks of what a network offers: intermediate features, second derivatives, independent samples, export, compilation."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from torch import Tensor, nn
 
 from zoo.contracts import Generator
 from zoo.registry import Choice
-from zoo.testing.failure import CheckError
+from zoo.testing.checks import CheckError
 from zoo.testing.harness import NetworkHarness
-from zoo.testing.networks import stirred
+from zoo.testing.networks import perturbed
 
 STEP = 1e-7
-"""Of the finite differences, in float64; the wider it is, the more kinks of ReLUs lie inside."""
+"""Of the finite differences, in float64; a wider one covers more kinks of ReLUs."""
 
 
 def taps(choice: Choice) -> str:
-    """Ask for the network's features at its own layers, forwards and backwards; return the layers."""
-    subject = NetworkHarness(choice)
-    network, x = subject.build(), subject.example()
+    """Compute the network's features at its `tap_layers`, in this order and reversed; return the layers."""
+    harness = NetworkHarness(choice)
+    network, x = harness.build(), harness.example()
     assert isinstance(network, Generator)
     layers = network.tap_layers
     if not layers:
         raise CheckError("tap_layers to name layers", "none", "Set tap_layers, or take `taps` out of the row's offers")
-    features, turned = network.eval().taps(x, layers), network.taps(x, layers[::-1])
-    if len(features) != len(layers) or not all(map(torch.equal, features, turned[::-1])):
+    features, reversed_features = network.eval().taps(x, layers), network.taps(x, layers[::-1])
+    if len(features) != len(layers) or not all(map(torch.equal, features, reversed_features[::-1])):
         raise CheckError(
-            "one tensor for each layer, in the order asked", f"{len(features)} in another", "Index them by the layer"
+            "one tensor for each layer, in the order of `layers`",
+            f"{len(features)} in another",
+            "Index them by the layer",
         )
     for layer, feature in zip(layers, features, strict=True):
         if feature.ndim != 4 or len(feature) != len(x):
@@ -41,9 +43,9 @@ def taps(choice: Choice) -> str:
 
 def double_backward(choice: Choice) -> str:
     """Compare the derivative of |grad D|^2 by the weights with a finite difference, in float64; return their relative error."""
-    subject = NetworkHarness(choice)
-    network = stirred(subject.build(), 0).double().train()
-    x = subject.example().double()
+    harness = NetworkHarness(choice)
+    network = perturbed(harness.build(), 0).double().train()
+    x = harness.example().double()
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     stream = torch.Generator().manual_seed(0)
     ways = [torch.randn(p.shape, generator=stream, dtype=p.dtype) * (p.norm() / p.numel() ** 0.5) for p in parameters]
@@ -74,9 +76,9 @@ def double_backward(choice: Choice) -> str:
 
 
 def independent_samples(choice: Choice) -> str:
-    """Look how each image's output depends on the other's; it must not."""
-    subject = NetworkHarness(choice)
-    network, x = stirred(subject.build(), 0).train(), subject.example().requires_grad_(True)
+    """Check that each image's output does not depend on the other image."""
+    harness = NetworkHarness(choice)
+    network, x = perturbed(harness.build(), 0).train(), harness.example().requires_grad_(True)
     (gradient,) = torch.autograd.grad(network(x)[0].square().sum(), x)
     if bool(gradient[1:].any()):
         raise CheckError(
@@ -89,13 +91,13 @@ def independent_samples(choice: Choice) -> str:
 
 def exports(choice: Choice) -> str:
     """Export the network and compare what the program computes; return the size of its graph."""
-    subject = NetworkHarness(choice)
-    network, x = subject.build().eval(), subject.example()
+    harness = NetworkHarness(choice)
+    network, x = harness.build().eval(), harness.example()
     try:
         program = torch.export.export(network, (x,))
-    except Exception as error:  # whatever stops the exporter
+    except Exception as error:  # of any type
         raise CheckError(
-            "a network that torch.export takes, as its row says",
+            "a network that torch.export accepts, as its row offers",
             _first_line(error),
             "Leave branches on values of tensors and .item() out of forward, or take `exports` out of the row's offers",
         ) from error
@@ -107,24 +109,24 @@ def exports(choice: Choice) -> str:
 
 def compiles(choice: Choice) -> str:
     """Compile the network without a break and compare outputs and gradients; return how many gradients."""
-    subject = NetworkHarness(choice)
-    network, x = subject.build().eval(), subject.example()  # eval: dropout would draw otherwise
-    plain = subject.step(network, x)
+    harness = NetworkHarness(choice)
+    network, x = harness.build().eval(), harness.example()  # eval: dropout would draw otherwise
+    plain = harness.step(network, x)
     torch._dynamo.reset()
     # This backend traces forward and backward as the real one does, and then runs them without a compiler.
     compiled = torch.compile(network, backend="aot_eager", fullgraph=True, dynamic=False)
     assert isinstance(compiled, nn.Module)
     try:
-        traced = subject.step(compiled, x)
-    except Exception as error:  # whatever stops the compiler
+        traced = harness.step(compiled, x)
+    except Exception as error:  # of any type
         raise CheckError(
-            "a network that torch.compile takes whole, as its row says",
+            "a network that torch.compile accepts without a graph break, as its row offers",
             _first_line(error),
             "Leave branches on values of tensors, .item() and print out of forward, or take `compiles` out of the row's offers",
         ) from error
     finally:
         torch._dynamo.reset()
-    # A bias before a normalization has a gradient of rounding alone: what all of them amount to is the measure.
+    # A bias before a normalization has a gradient of rounding alone: compare with the norm of all gradients.
     every = float(torch.cat([value.flatten() for value in plain]).norm())
     for one, other in zip(plain, traced, strict=True):
         _require_close(one, other, "the compiled network", every)
@@ -147,4 +149,4 @@ def _require_close(one: Tensor, other: Tensor, what: str, scale: float) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no word'])[0][:200]}"
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no message'])[0][:200]}"

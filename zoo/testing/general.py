@@ -1,4 +1,4 @@
-"""Checks of every kind: it is built, its config is plain data, and no option is swallowed."""
+"""Checks of every kind: it is built, its config is plain data, and unknown options are refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zoo.build import build
 from zoo.contracts import Dataset, Discriminator, Generator, Method, Normalizer
 from zoo.hookspec import Kind
 from zoo.registry import Choice
-from zoo.testing.failure import CheckError
+from zoo.testing.checks import CheckError
 from zoo.testing.harness import MethodHarness, NetworkHarness
 
 BASES: dict[Kind, type] = {
@@ -62,47 +62,47 @@ def config(choice: Choice) -> str:
     component = choice.component
     try:
         replace(component.config, **component.small)
-    except Exception as error:  # whatever its __post_init__ raises
+    except Exception as error:  # of any type
         raise CheckError(
             "`small` to hold options that the config takes", " ".join(str(error).split()), "Correct `small` in the row"
         ) from error
     for one in (component.config, choice.config):
-        wanted = f"{kind.__name__} to go to JSON and back unchanged"
+        wanted = f"{kind.__name__} to be the same after JSON"
         try:
             again = msgspec.json.decode(msgspec.json.encode(one), type=kind)
-        except Exception as error:  # whatever a field of a foreign type raises
+        except Exception as error:  # of any type
             raise CheckError(wanted, " ".join(str(error).split()), PLAIN) from error
         if again != one:
             names = [name for name in inspect.signature(kind).parameters if getattr(again, name) != getattr(one, name)]
             name = names[0]
-            raise CheckError(wanted, f"{name}={getattr(one, name)!r} came back as {getattr(again, name)!r}", PLAIN)
+            raise CheckError(wanted, f"{name}={getattr(one, name)!r} became {getattr(again, name)!r}", PLAIN)
     return f"{len(inspect.signature(kind).parameters)} options"
 
 
 def options(choice: Choice) -> str:
-    """Give the config and the part an option that does not exist, which both must refuse."""
+    """Pass an unknown option to the config and the part, which both must refuse."""
     kind = type(choice.config)
     if not _refuses(lambda: kind(**{UNKNOWN: 1})):
         raise CheckError(
             "an unknown option to be refused, so that a typo is seen",
-            f"{kind.__name__}({UNKNOWN}=1) was taken",
+            f"{kind.__name__}({UNKNOWN}=1) was accepted",
             "Let the dataclass make its own __init__, without **kwargs",
         )
     module, _, name = choice.component.target.partition(":")
     target: Callable[..., Any] = getattr(import_module(module), name)
     parameters = inspect.signature(target).parameters.values()
-    swallowing = [f"**{each.name}" for each in parameters if each.kind is inspect.Parameter.VAR_KEYWORD]
-    if swallowing:
+    variadic = [f"**{each.name}" for each in parameters if each.kind is inspect.Parameter.VAR_KEYWORD]
+    if variadic:
         raise CheckError(
-            "a constructor that takes its config and nothing else by name",
-            f"{name}(..., {swallowing[0]}) swallows whatever it is given",
-            f"Replace {swallowing[0]} by fields of {kind.__name__}",
+            "a constructor without other named options than its config",
+            f"{name}(..., {variadic[0]}) accepts any option",
+            f"Replace {variadic[0]} by fields of {kind.__name__}",
         )
     return "refused"
 
 
 def _require_interface(part: Any, choice: Choice) -> None:
-    """Refuse a part that is not of its kind's class, or lacks what its kind's protocol asks for."""
+    """Refuse a part that is not of its kind's class, or lacks a member of its kind's protocol."""
     kind, name = choice.kind, type(part).__name__
     base = BASES.get(kind)
     if base and not isinstance(part, base):
@@ -127,7 +127,7 @@ def _parameters_of_full(choice: Choice) -> int:
     """Build the network with the row's own options, without memory for its weights where it can be; count its parameters."""
     component = choice.component
     full = NetworkHarness(replace(choice, config=component.config))
-    side = USUAL if full.settles_size and full.takes(USUAL) else None
+    side = USUAL if full.fixed_size and full.takes(USUAL) else None
     try:
         with torch.device("meta"):
             network = full.network(side=side)

@@ -1,4 +1,4 @@
-"""What a part must leave as it is: random streams, torch's settings, the environment."""
+"""The global state that a part must not change: random streams, torch's settings, the environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 
 TORCH_STREAM = "torch's random stream"
 _DRAWN = "Draw from torch's global stream when building and from parts.rng in training, and seed nothing"
-_SETTING = "Leave the process's settings alone; use a `with` block that puts them back"
+_SETTING = "Leave the process's settings alone; use a `with` block that restores them"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def _set_environment(values: dict[str, str]) -> None:
 
 
 def _set_device(device: torch.device) -> None:
-    # The default device of a fresh process is none, which is not the same as naming the CPU: that slows every call.
+    # The default device of a fresh process is none, which differs from the CPU: setting that slows every call.
     torch.set_default_device(None if device.type == "cpu" else device)
 
 
@@ -52,16 +52,10 @@ WATCHED = (
     Watched("torch's grad mode", torch.is_grad_enabled, torch.set_grad_enabled, _SETTING),
     Watched("torch's number of threads", torch.get_num_threads, torch.set_num_threads, _SETTING),
     Watched(
-        "torch's deterministic mode",
-        torch.get_deterministic_debug_mode,
-        torch.set_deterministic_debug_mode,
-        _SETTING,
+        "torch's deterministic mode", torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, _SETTING
     ),
     Watched(
-        "torch's float32 precision",
-        torch.get_float32_matmul_precision,
-        torch.set_float32_matmul_precision,
-        _SETTING,
+        "torch's float32 precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, _SETTING
     ),
     Watched(
         "torch.backends.cudnn.benchmark",
@@ -74,13 +68,13 @@ WATCHED = (
 )
 
 
-def look() -> dict[str, Any]:
-    """Return the state of all that is watched, by name."""
+def snapshot() -> dict[str, Any]:
+    """Return the watched state by name."""
     return {watched.name: watched.read() for watched in WATCHED}
 
 
 def changes(before: dict[str, Any], *, torch_stream: bool) -> list[Watched]:
-    """Return what differs from an earlier look; torch's random stream counts only where it is asked for."""
+    """Return what differs from an earlier snapshot; torch's random stream only with `torch_stream`."""
     return [
         watched
         for watched in WATCHED
@@ -89,16 +83,16 @@ def changes(before: dict[str, Any], *, torch_stream: bool) -> list[Watched]:
 
 
 def reseed(seed: int) -> None:
-    """Put torch's, Python's and NumPy's streams at a seed."""
+    """Seed torch's, Python's and NumPy's streams."""
     torch.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed)
 
 
 @contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Start the block from fixed seeds, and put back afterwards whatever it changed."""
-    before = look()
+def isolated() -> Iterator[None]:
+    """Run a `with` block from fixed seeds, and restore afterwards what it changed."""
+    before = snapshot()
     reseed(0)
     torch.set_num_threads(1)  # networks this small run slower on several
     try:

@@ -1,11 +1,11 @@
-"""The part under test, in the form that the checks of several kinds share: build it, feed it, train it for one step."""
+"""The part under test, as the checks of several kinds use it: build it, run it, train it for one step."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,43 +14,54 @@ from zoo.build import build
 from zoo.contracts import Batch, Method, Normalizer
 from zoo.errors import RefusedError
 from zoo.registry import Choice
-from zoo.testing.failure import CheckError
+from zoo.testing.checks import CheckError
 from zoo.testing.stubs import SmallDiscriminator, scenes_batch, small_parts
 
 Size = tuple[int, int]
 """Height and width in pixels."""
 LARGEST = 1024
-"""Pixels up to which sizes that a part takes are looked for."""
-
-
-class Subject(Protocol):
-    """A part that holds weights."""
-
-    def build(self, seed: int | None = 0) -> nn.Module:
-        """Return the part, its weights drawn from torch's global stream, at this seed or where it stands."""
-
-    def example(self, seed: int = 0) -> Any:
-        """Return something to feed it, always the same for a seed."""
-
-    def output(self, part: nn.Module, example: Any) -> Tensor:
-        """Return what it makes of an example, in the mode that it is in."""
-
-    def step(self, part: nn.Module, example: Any) -> list[Tensor]:
-        """Run forward and backward, as in training; return the losses and all gradients."""
-
-
-def subject_of(choice: Choice) -> Subject:
-    """Return a generator, discriminator, normalizer or method as a subject."""
-    if choice.kind == "method":
-        return MethodHarness(choice)
-    return DiscriminatorHarness(choice) if choice.kind == "normalizer" else NetworkHarness(choice)
+"""Largest side in pixels among the tested sizes."""
 
 
 @dataclass(frozen=True)
-class NetworkHarness:
-    """A generator or discriminator."""
+class Harness:
+    """A part that holds weights, with its options; the defaults are those of networks."""
 
     choice: Choice
+
+    def build(self, seed: int | None = 0) -> nn.Module:
+        """Return the part, its weights drawn from torch's global stream, which is seeded unless `seed` is None."""
+        raise NotImplementedError
+
+    def example(self, seed: int = 0) -> Any:
+        """Return an input for it, always the same for a seed."""
+        raise NotImplementedError
+
+    def output(self, part: nn.Module, example: Any) -> Tensor:
+        """Return images or logits for an example, in the part's present mode."""
+        y: Tensor = part(example)
+        return y
+
+    def step(self, part: nn.Module, example: Any) -> list[Tensor]:
+        """Run forward and backward, as in training; return the losses and all gradients, also those by the images."""
+        x = example.clone().requires_grad_(True)
+        y = part(x)
+        loss = (y * torch.linspace(-1, 1, y.numel(), dtype=y.dtype).view_as(y)).sum()  # every output takes part
+        part.zero_grad()
+        loss.backward()
+        gradients = [parameter.grad for parameter in part.parameters() if parameter.grad is not None]
+        return [loss.detach(), *gradients, *([x.grad] if x.grad is not None else [])]
+
+
+def harness_of(choice: Choice) -> Harness:
+    """Return the harness of a generator, discriminator, normalizer or method."""
+    harnesses: dict[str, type[Harness]] = {"method": MethodHarness, "normalizer": DiscriminatorHarness}
+    return harnesses.get(choice.kind, NetworkHarness)(choice)
+
+
+@dataclass(frozen=True)
+class NetworkHarness(Harness):
+    """A generator or discriminator."""
 
     @property
     def translates(self) -> bool:
@@ -58,19 +69,19 @@ class NetworkHarness:
         return self.choice.kind == "generator"
 
     @property
-    def settles_size(self) -> bool:
-        """Whether the options follow from the image size, so that the network is built for one."""
+    def fixed_size(self) -> bool:
+        """Whether the network is built for one image size, from which options follow."""
         return callable(getattr(self.choice.config, "for_size", None))
 
     def sides(self, n: int = 2) -> list[int]:
-        """Return the smallest sides in pixels that the contract allows; of two neighbours one is an odd multiple."""
+        """Return the smallest sides in pixels that the contract allows; of two in sequence one is an odd multiple."""
         multiple = self.choice.contract.size_multiple
         found = list(islice(filter(self.takes, range(multiple, LARGEST + 1, multiple)), n))
         if len(found) < n:
             raise CheckError(
                 f"{n} sizes up to {LARGEST} px that it takes",
                 f"{found or 'none'}",
-                "Mend the contract's size_multiple and min_size, or for_size()",
+                "Correct the contract's size_multiple and min_size, or for_size()",
             )
         return found
 
@@ -92,7 +103,7 @@ class NetworkHarness:
         if missing:
             raise CheckError(
                 f"a config with {' and '.join(names)}, which recipes set",
-                f"none of its fields is called {' or '.join(missing)}",
+                f"no field {' or '.join(missing)}",
                 f"Add the field {missing[0]}: int to the config, and build the network with it",
             )
         sized = self.choice.for_size(side or self.sides(1)[0])
@@ -106,24 +117,14 @@ class NetworkHarness:
 
     def example(self, seed: int = 0) -> Tensor:
         """Return two square images of the second smallest size, or of the only one that the network was built for."""
-        side = self.sides(1)[0] if self.settles_size else self.sides()[1]
+        side = self.sides(1)[0] if self.fixed_size else self.sides()[1]
         return images(2, 3 if self.translates else 1, (side, side), seed)
-
-    def output(self, part: nn.Module, example: Tensor) -> Tensor:
-        """Return images or logits."""
-        y: Tensor = part(example)
-        return y
-
-    def step(self, part: nn.Module, example: Tensor) -> list[Tensor]:
-        """Return the loss, and the gradients by parameters and by the images."""
-        return network_step(part, example)
 
 
 @dataclass(frozen=True)
-class DiscriminatorHarness:
+class DiscriminatorHarness(Harness):
     """A normalizer, around a small discriminator."""
 
-    choice: Choice
     side: int = 16
 
     def normalizer(self) -> Normalizer:
@@ -145,21 +146,10 @@ class DiscriminatorHarness:
         """Return two images."""
         return images(2, 1, (self.side, self.side), seed)
 
-    def output(self, part: nn.Module, example: Tensor) -> Tensor:
-        """Return logits."""
-        y: Tensor = part(example)
-        return y
-
-    def step(self, part: nn.Module, example: Tensor) -> list[Tensor]:
-        """Return the loss, and the gradients by parameters and by the images."""
-        return network_step(part, example)
-
 
 @dataclass(frozen=True)
-class MethodHarness:
+class MethodHarness(Harness):
     """A method, on small networks and a few rendered street scenes."""
-
-    choice: Choice
 
     @property
     def size(self) -> int:
@@ -176,9 +166,9 @@ class MethodHarness:
         training: bool = True,
         rng: torch.Generator | None = None,
     ) -> Method:
-        """Return the method, ready for training or only for translation; one without players is fitted to two pairs.
+        """Return the method, ready for training or only for translation; one without optimizers is fitted to two pairs.
 
-        `rng` is the stream that it gets as `parts.rng`; by default one of its own.
+        `rng` is its `parts.rng`; by default a new stream.
         """
         parts = small_parts(self.size, thermal_channels)
         parts = parts if rng is None else replace(parts, rng=rng)
@@ -204,51 +194,39 @@ class MethodHarness:
         return part.translate({name: example[name] for name in self.choice.contract.reads})
 
     def step(self, part: nn.Module, example: Batch) -> list[Tensor]:
-        """Return the losses and gradients of one turn of each player."""
+        """Return the losses and gradients of one update by each optimizer."""
         assert isinstance(part, Method)
         found: list[Tensor] = []
-        for player in dict.fromkeys(part.order):
-            loss, parameters = turn(part, player, example)
+        for name in dict.fromkeys(part.order):
+            loss, parameters = backward_pass(part, name, example)
             found += [loss.detach(), *(p.grad.clone() for p in parameters.values() if p.grad is not None)]
         return found
 
 
-def turn(method: Method, player: str, batch: Batch) -> tuple[Tensor, dict[str, nn.Parameter]]:
-    """Run one player's turn up to its gradients; return the sum of its losses and its parameters by name.
+def backward_pass(method: Method, name: str, batch: Batch) -> tuple[Tensor, dict[str, nn.Parameter]]:
+    """Compute the gradients of one optimizer's update; return the sum of its losses and its parameters by name.
 
-    As in the engine, only its parameters get gradients, and the translations are shared.
+    As in the engine, only its parameters receive gradients, and all optimizers share the translations.
     """
-    modules = method.networks()
-    if player not in modules:
+    networks = method.networks()
+    if name not in networks:
         raise CheckError(
             f"networks() to name every optimizer of `order`, {', '.join(method.order)}",
-            f"networks() names {', '.join(modules) or 'none'}",
+            f"networks() names {', '.join(networks) or 'none'}",
             "Give both the same names",
         )
-    own = {id(parameter) for module in modules[player] for parameter in module.parameters()}
-    names = {name: parameter for name, parameter in method.named_parameters() if id(parameter) in own}
-    frozen = {name for name, parameter in method.named_parameters() if not parameter.requires_grad}
+    own = {id(parameter) for network in networks[name] for parameter in network.parameters()}
+    trained = {key: parameter for key, parameter in method.named_parameters() if parameter.requires_grad}
     for parameter in method.parameters():
         parameter.grad = None
     state = method(batch)
-    for name, parameter in method.named_parameters():
-        parameter.requires_grad_(name in names and name not in frozen)
-    loss = torch.stack(list(method.losses(player, state).values())).sum()
+    for parameter in trained.values():
+        parameter.requires_grad_(id(parameter) in own)
+    loss = torch.stack(list(method.losses(name, state).values())).sum()
     loss.backward()  # type: ignore[no-untyped-call]
-    for name, parameter in method.named_parameters():
-        parameter.requires_grad_(name not in frozen)
-    return loss, {name: parameter for name, parameter in names.items() if name not in frozen}
-
-
-def network_step(part: nn.Module, images: Tensor) -> list[Tensor]:
-    """Return a loss that every output takes part in, and the gradients by parameters and by the images."""
-    x = images.clone().requires_grad_(True)
-    y = part(x)
-    loss = (y * torch.linspace(-1, 1, y.numel(), dtype=y.dtype).view_as(y)).sum()
-    part.zero_grad()
-    loss.backward()
-    gradients = [parameter.grad for parameter in part.parameters() if parameter.grad is not None]
-    return [loss.detach(), *gradients, *([x.grad] if x.grad is not None else [])]
+    for parameter in trained.values():
+        parameter.requires_grad_(True)
+    return loss, {key: parameter for key, parameter in trained.items() if id(parameter) in own}
 
 
 def _seed(seed: int | None) -> None:

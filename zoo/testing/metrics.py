@@ -12,10 +12,10 @@ from zoo.build import build
 from zoo.contracts import Metric, SetMetric
 from zoo.layers.pixels import TOP
 from zoo.registry import Choice
-from zoo.testing.failure import CheckError
+from zoo.testing.checks import CheckError
 
 SAME = 1e-6
-"""Share by which two ways to the same score may round apart."""
+"""Relative tolerance between two computations of the same score."""
 NOISE = (0.0, 0.05, 0.25)
 """Standard deviations of what is added to the real images, of their range, from no fault to a bad one."""
 SIDE = 32
@@ -41,7 +41,7 @@ def scores(choice: Choice) -> str:
         msgspec.json.encode(metric.protocol())
     except (TypeError, ValueError) as error:
         raise CheckError(
-            "a protocol that JSON can hold", " ".join(str(error).split()), "Return numbers, words, lists and dicts"
+            "a protocol that JSON can hold", " ".join(str(error).split()), "Return numbers, strings, lists and dicts"
         ) from error
     real = _real(choice, metric)
     noisy = _noisy(metric, real, NOISE[1])
@@ -55,12 +55,12 @@ def scores(choice: Choice) -> str:
     if not values.isfinite().all():
         raise CheckError("finite scores", "NaN or infinity", "Give the score a cap, or a constant in its denominator")
     if not torch.equal(values, _scores(metric, noisy, real)):
-        raise CheckError("the same score each time", "another at the second time", "Draw nothing; keep no state")
+        raise CheckError("the same score each time", "another the second time", "Draw nothing; keep no state")
     if not isinstance(metric, SetMetric):
         alone = torch.cat([metric.per_image(noisy[i : i + 1], real[i : i + 1]) for i in range(len(real))])
         if not torch.allclose(alone, values, rtol=SAME, atol=SAME):
             raise CheckError(
-                "an image's score to be its own, whatever else is in the batch",
+                "an image's score to be independent of the rest of the batch",
                 f"one that moves by {float((alone - values).abs().max()):.3g}",
                 "Take the data range from the protocol, not from the images, and average each image by itself",
             )
@@ -98,7 +98,7 @@ def bounds(choice: Choice) -> str:
     lowest, highest = float(values.min()), float(values.max())
     best = float(_scores(metric, real, real).mean())
     slack = SAME * max(1.0, *(abs(bound) for bound in promised.values()))
-    fix = "Mend the score, or correct the promise in the contract"
+    fix = "Correct the score, or correct the promise in the contract"
     if lowest < promised.get("lowest", lowest) - slack:
         raise CheckError(f"scores from {promised['lowest']:g}, as its contract promises", f"{lowest:.6g}", fix)
     if highest > promised.get("highest", highest) + slack:
@@ -111,14 +111,14 @@ def bounds(choice: Choice) -> str:
 
 
 def symmetric(choice: Choice) -> str:
-    """Score with both places exchanged; return the score."""
+    """Score with translated and real images exchanged; return the score."""
     metric: Metric | SetMetric = build(choice)
     real = _real(choice, metric)
     noisy = _noisy(metric, real, NOISE[-1])
     one, other = _scores(metric, noisy, real), _scores(metric, real, noisy)
     if not torch.allclose(one, other, rtol=SAME, atol=SAME):
         raise CheckError(
-            "the same score with translated and real exchanged, as its row says",
+            "the same score with translated and real exchanged, as its row offers",
             f"{float(one[0]):.6g} and {float(other[0]):.6g}",
             "Take `symmetric` out of the row's offers, or treat both alike",
         )

@@ -1,4 +1,4 @@
-"""Checks of parts that hold weights: gradients, seeds, instances, and what goes to disk."""
+"""Checks of parts that hold weights: gradients, seeds, instances, and saved weights."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from torch import Tensor, nn
 
 from zoo.contracts import Method
 from zoo.registry import Choice
-from zoo.testing.failure import CheckError
-from zoo.testing.harness import subject_of
+from zoo.testing.checks import CheckError
+from zoo.testing.harness import harness_of
 
 
 def backward(choice: Choice) -> str:
     """Run forward and backward; every parameter must get a gradient, and every weight one that is not zero throughout."""
-    subject = subject_of(choice)
+    harness = harness_of(choice)
     reached: set[str] = set()
-    for seed in range(3):  # a ReLU that one input leaves dark, another lights
-        part = stirred(subject.build(seed), seed)
-        subject.step(part.train(), subject.example(seed))
+    for seed in range(3):  # a ReLU may be zero for one input and active for another
+        part = perturbed(harness.build(seed), seed)
+        harness.step(part.train(), harness.example(seed))
         for name, parameter in part.named_parameters():
             if parameter.requires_grad and parameter.grad is None:
                 raise CheckError(
                     "a gradient for every parameter",
                     f"none reaches {name} {list(parameter.shape)}",
-                    "Use it in forward, or leave it out of the network; look for detach() and torch.no_grad()",
+                    "Use it in forward, or leave it out of the network; check for detach() and torch.no_grad()",
                 )
             # A bias before a normalization has no effect: its gradient is zero but for rounding.
             if parameter.grad is not None and (parameter.ndim < 2 or bool(parameter.grad.any())):
@@ -34,23 +34,23 @@ def backward(choice: Choice) -> str:
         raise CheckError(
             "gradients that change every weight",
             f"those of {dead[0]} are zero",
-            "Look for a factor of zero, a comparison or a rounding between it and the output",
+            "Check for a factor of zero, a comparison or a rounding between it and the output",
         )
     return f"{len(reached)} parameters"
 
 
 def weights(choice: Choice) -> str:
     """Save the state dict, load it into another instance, and compare their outputs bit for bit; return its size."""
-    subject = subject_of(choice)
-    part, other = stirred(subject.build(0), 0).eval(), subject.build(1).eval()
+    harness = harness_of(choice)
+    part, other = perturbed(harness.build(0), 0).eval(), harness.build(1).eval()
     content = encoded(part.state_dict())
     other.load_state_dict(load(content))
-    example = subject.example()
+    example = harness.example()
     with torch.no_grad():
-        one, two = subject.output(part, example), subject.output(other, example)
+        one, two = harness.output(part, example), harness.output(other, example)
     if not torch.equal(one, two):
         raise CheckError(
-            "the same output after its weights went through a file",
+            "the same output after its weights were saved and loaded",
             f"outputs that differ by {float((one - two).abs().max()):.3g}",
             "Keep whatever is drawn or learned in parameters or persistent buffers (register_buffer)",
         )
@@ -58,14 +58,14 @@ def weights(choice: Choice) -> str:
 
 
 def evaluation(choice: Choice) -> str:
-    """Run the part twice in eval mode, with torch's stream at two places: the outputs must be one."""
-    subject = subject_of(choice)
-    part, example = stirred(subject.build(), 0).eval(), subject.example()
+    """Run the part twice in eval mode, from two seeds: the outputs must be equal."""
+    harness = harness_of(choice)
+    part, example = perturbed(harness.build(), 0).eval(), harness.example()
     outputs = []
     for seed in (1, 2):
         torch.manual_seed(seed)
         with torch.no_grad():
-            outputs.append(subject.output(part, example))
+            outputs.append(harness.output(part, example))
     if not torch.equal(*outputs):
         raise CheckError(
             "the same output each time in eval mode",
@@ -77,8 +77,8 @@ def evaluation(choice: Choice) -> str:
 
 def seeds(choice: Choice) -> str:
     """Build the part from one seed twice and from another: the same weights, then others."""
-    subject = subject_of(choice)
-    one, same, other = (dict(subject.build(seed).named_parameters()) for seed in (0, 0, 1))
+    harness = harness_of(choice)
+    one, same, other = (dict(harness.build(seed).named_parameters()) for seed in (0, 0, 1))
     for name, parameter in one.items():
         if not torch.equal(parameter, same[name]):
             raise CheckError(
@@ -97,47 +97,47 @@ def seeds(choice: Choice) -> str:
 
 def repeats(choice: Choice) -> str:
     """Run the same training step twice from the same seed; losses and gradients must be the same bit for bit."""
-    subject = subject_of(choice)
-    example = subject.example()
+    harness = harness_of(choice)
+    example = harness.example()
     runs = []
     for _ in range(2):
-        part = subject.build().train()
+        part = harness.build().train()
         torch.manual_seed(0)
-        runs.append(subject.step(part, example))
+        runs.append(harness.step(part, example))
     if len(runs[0]) != len(runs[1]) or not all(map(torch.equal, *runs)):
         raise CheckError(
             "the same losses and gradients from the same seed, on the CPU",
-            "others at the second time",
+            "others the second time",
             "Draw from torch's global stream or from parts.rng alone, and keep no state outside of the instance",
         )
     return f"{len(runs[0])} losses and gradients"
 
 
 def instances(choice: Choice) -> str:
-    """Build two, train the one and look at the other: it must not change, nor share any tensor."""
-    subject = subject_of(choice)
-    one, other = subject.build(0), subject.build(1)
+    """Build two instances and train one: the other must not change, and they must share no tensor."""
+    harness = harness_of(choice)
+    one, other = harness.build(0), harness.build(1)
     fix = "Make layers, buffers and lists in __init__, not in the class body or the module"
     places = {tensor.untyped_storage().data_ptr(): name for name, tensor in _tensors(one).items() if tensor.numel()}
     for name, tensor in _tensors(other).items():
         if tensor.numel() and tensor.untyped_storage().data_ptr() in places:
             raise CheckError("two instances that share nothing", f"both have the same tensor {name}", fix)
-    example = subject.example()
+    example = harness.example()
     before = _output(choice, other, example)
-    subject.step(stirred(one, 0).train(), subject.example(1))
-    _output(choice, one, subject.example(1))
+    harness.step(perturbed(one, 0).train(), harness.example(1))
+    _output(choice, one, harness.example(1))
     after = _output(choice, other, example)
     if not torch.equal(before, after):
         raise CheckError(
-            "an instance that stays as it is while another one is trained",
+            "an instance that does not change while another one is trained",
             f"its output moved by {float((before - after).abs().max()):.3g}",
             fix,
         )
     return "nothing shared"
 
 
-def stirred(part: nn.Module, seed: int) -> nn.Module:
-    """Move every weight a little from where it began: a branch that starts at zero then takes part."""
+def perturbed(part: nn.Module, seed: int) -> nn.Module:
+    """Add a little noise to every weight: a branch that starts at zero then has an effect."""
     stream = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in part.parameters():
@@ -172,4 +172,4 @@ def _output(choice: Choice, part: nn.Module, example: object) -> Tensor:
     else:
         part.eval()
     with torch.no_grad():
-        return subject_of(choice).output(part, example)
+        return harness_of(choice).output(part, example)

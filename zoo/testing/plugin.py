@@ -1,16 +1,20 @@
-"""Checks of a whole plugin."""
+"""Checks of a whole plugin and of its recipes. Imports no torch."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from typing import get_args
 
 import msgspec
 
-from zoo.hookspec import ENTRY_POINT_GROUP
+from zoo.composition import PresetName, compose
+from zoo.hookspec import ENTRY_POINT_GROUP, RecipeConfig
 from zoo.plugins import Plugin
-from zoo.testing.failure import CheckError
+from zoo.registry import Choice
+from zoo.sources import open_source
+from zoo.testing.checks import CheckError
 
 _LIST_ALONE = f"""
 import sys
@@ -35,11 +39,11 @@ def discovery(plugin: Plugin) -> str:
         check=False,
     )
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        raise CheckError(listed, f"a process that ended with {last!r}", f"Type: zoo plugins --why {plugin.name}")
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise CheckError(listed, f"a process that ended with {last!r}", f"Run zoo plugins --why {plugin.name}")
     status, why, heavy, milliseconds = msgspec.json.decode(done.stdout.splitlines()[-1])
     if status != "ok":
-        raise CheckError(listed, why, "Mend its rows or its imports; zoo plugins --why NAME shows the trace")
+        raise CheckError(listed, why, "Fix its rows or its imports; zoo plugins --why NAME shows the trace")
     if heavy:
         names = ", ".join(heavy)
         raise CheckError(
@@ -48,3 +52,32 @@ def discovery(plugin: Plugin) -> str:
             f"Import {names} only in the module that the row's `target` names, not in `{plugin.module}` or its configs",
         )
     return f"{milliseconds:.1f} ms"
+
+
+def composes(choice: Choice) -> str:
+    """Compose the recipe on `scenes` as each preset does; return its parts."""
+    system = choice.config
+    if not isinstance(system, RecipeConfig):
+        raise CheckError(
+            "a config that is a zoo.hookspec.RecipeConfig",
+            type(system).__name__,
+            "Write config=RecipeConfig(method=...)",
+        )
+    source = open_source("scenes:train=4,test=2", size=64)
+    names = ""
+    presets: tuple[PresetName, ...] = get_args(PresetName)
+    for preset in presets:
+        narrow = system.quick_method if preset == "quick" else None
+        # By its parts, so that the recipe of a module that is not installed composes too.
+        recipe = compose(
+            method=narrow or system.method,
+            generator=system.generator,
+            discriminator=system.discriminator,
+            data=source,
+            preset=preset,
+            size=system.size if preset == "paper" else None,
+            batch=system.batch,
+        )
+        parts = (recipe.method, recipe.generator, recipe.discriminator, recipe.normalizer)
+        names = ", ".join(part.name for part in parts if part)
+    return names

@@ -1,9 +1,9 @@
-"""`pytest --zoo PLUGIN`: one test for each part and check. Imports only pytest until the option is given."""
+"""`pytest --zoo PLUGIN` and `ComponentTests`: one test for each part and check. Imports only pytest until one is used."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -26,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.args = []
 
 
-@pytest.hookimpl(tryfirst=True)  # before -k and -m choose among the items
+@pytest.hookimpl(tryfirst=True)  # before -k and -m select items
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add the plugins' cases."""
     for name in config.getoption("--zoo"):
@@ -63,13 +63,51 @@ class CaseItem(pytest.Item):
         run(self.case)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Show a failed check as what it says, and anything else with its trace."""
-        from zoo.testing.failure import CheckError
+        """Show the message of a failed check, and any other error with its trace."""
+        from zoo.testing.checks import CheckError
 
         if isinstance(excinfo.value, CheckError):
             return f"{self.case.part} {self.case.check.name}: {excinfo.value}"
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Any, int | None, str]:
-        """Return the case's name as its place."""
+        """Return the case's name as its location."""
         return self.path, None, self.nodeid
+
+
+class ComponentTests:
+    """One test for each part of a plugin and each check of its kind, in the plugin's own tests.
+
+        class TestMyNet(zoo.testing.ComponentTests):
+            plugin = "mynet"
+
+    Raises:
+        UsageError: when tests are collected, there is no such plugin or part.
+    """
+
+    plugin: ClassVar[str] = ""
+    """Name of an installed plugin, or of a module that implements its hooks."""
+    parts: ClassVar[tuple[str, ...]] = ()
+    """Only these, each as `KIND:NAME`; none: every part."""
+    fast: ClassVar[bool] = False
+    """Leave out the checks that take seconds."""
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make a test of every case."""
+        from zoo.testing.running import cases_of
+
+        if "zoo_case" in metafunc.fixturenames:
+            assert self.plugin, f"{type(self).__name__} names no plugin: write plugin = NAME in its body"
+            cases = cases_of(self.plugin, parts=self.parts, fast=self.fast)
+            metafunc.parametrize("zoo_case", cases, ids=[case.name for case in cases])
+
+    def test_component(self, zoo_case: Case) -> None:
+        """Run one check of one part."""
+        from zoo.testing.checks import CheckError
+        from zoo.testing.running import run
+
+        __tracebackhide__ = True
+        try:
+            run(zoo_case)
+        except CheckError as error:
+            pytest.fail(f"{zoo_case.part} {zoo_case.check.name}: {error}", pytrace=False)

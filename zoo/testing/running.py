@@ -19,8 +19,7 @@ from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.hookspec import ENTRY_POINT_GROUP, Component
 from zoo.plugins import Plugin, discover, installed
 from zoo.registry import Choice
-from zoo.testing.checks import CHECKS, Check
-from zoo.testing.failure import CheckError
+from zoo.testing.checks import CHECKS, Check, CheckError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +44,14 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What came of a case."""
+    """The result of a case."""
 
     plugin: str
     part: str
     check: str
     status: Literal["passed", "failed"]
     text: str
-    """A word on what was measured, or what was expected, what was found and what to change."""
+    """What was measured, or what was expected, what was found and what to change."""
     seconds: float
     trace: str = ""
     """Where the part's code raised, if it did."""
@@ -88,25 +87,25 @@ def cases_of(plugin: str | None = None, *, parts: Sequence[str] = (), fast: bool
 
 
 def run(case: Case) -> str:
-    """Run a case and return a word on what was measured; the caller's random streams and settings stay as they are.
+    """Run a case and return what was measured; the caller's random streams and settings do not change.
 
     Raises:
-        CheckError: the part does not do what every part of its kind does.
-        Exception: whatever the part's code raised.
+        CheckError: the part fails the check.
+        Exception: raised by the part's code.
     """
     if case.choice is None:
         return case.check.function()(case.plugin)
-    # Here, not above: what it watches is torch's.
-    from zoo.testing.global_state import undisturbed
+    # Here, not above: it imports torch.
+    from zoo.testing.global_state import isolated
 
-    # What a part prints or warns of is no part of the answer.
-    with undisturbed(), contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+    # Keep output and warnings of the part out of the results.
+    with isolated(), contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return case.check.function()(case.choice)
 
 
 def outcome(case: Case) -> Result:
-    """Run a case and return what came of it, whatever the part's code raised."""
+    """Run a case and return its result, whatever the part's code raises."""
     start = time.perf_counter()
     status: Literal["passed", "failed"] = "failed"
     trace = ""
@@ -118,7 +117,7 @@ def outcome(case: Case) -> Result:
         raise
     except BaseException as error:  # SystemExit too: a part must not end the command
         trace = traceback.format_exc()
-        text = f"expected that {case.check.proves}; found {_raised(error, case)}. Add --trace to see the way there"
+        text = f"expected that {case.check.proves}; found {_raised(error, case)}. Use `trace` to see where"
     return Result(
         plugin=case.plugin.name,
         part=case.part,
@@ -141,14 +140,14 @@ def _plugin(name: str) -> Plugin:
         known = False
     if not known:
         names = [plugin.name for plugin in installed()]
-        hint = did_you_mean(name, names) or "Type: zoo plugins; or name a module that implements zoo_components"
+        hint = did_you_mean(name, names) or "Run zoo plugins, or name a module that implements zoo_components"
         raise UsageError(f"no plugin and no module is named {name!r}", hint)
     importlib.invalidate_caches()
     return discover([EntryPoint(name=name, value=name, group=ENTRY_POINT_GROUP)], selection="", strict=False)[0]
 
 
 def _small(component: Component) -> Any:
-    """Return the part's config with the options of `small`, or as it is where it refuses them, which a check then tells."""
+    """Return the part's config with the options of `small`, or unchanged where it refuses them, which a check reports."""
     try:
         return replace(component.config, **component.small)
     except Exception:

@@ -9,26 +9,26 @@ from torch import Tensor, nn
 
 from zoo.errors import UsageError
 from zoo.registry import Choice
-from zoo.testing.failure import CheckError
+from zoo.testing.checks import CheckError
 from zoo.testing.harness import DiscriminatorHarness, NetworkHarness, Size, images
 
 SLACK = 1e-6
 """Rounding by which an image may leave [-1, 1]."""
-LOUDER = (1.0, 10.0, 100.0)
+FACTORS = (1.0, 10.0, 100.0)
 """Factors on all weights: an output that only small weights keep in range leaves it."""
 
 
 def shapes(choice: Choice) -> str:
     """Run the network on 1 and 3 channels, batches of 1 and 2, square and not, odd multiples too; return the sizes."""
-    subject = _network(choice)
-    sizes = _sizes(subject)
-    first, *others = _channels(subject)
+    harness = _network(choice)
+    sizes = _sizes(harness)
+    first, *others = _channels(harness)
     tries = [(first, size) for size in sizes] + [(channels, sizes[0]) for channels in others]
     taken = set()
     for (channels, size), training in product(tries, (True, False)):
-        network = subject.network(channels=channels, side=size[0]).train(training)
+        network = harness.network(channels=channels, side=size[0]).train(training)
         for n in (1, 2):
-            y = _answer(subject, network, images(n, channels[0], size))
+            y = _output(harness, network, images(n, channels[0], size))
             if y is not None:
                 _require_shape(choice, y, n, channels, size)
                 taken.add(size)
@@ -36,18 +36,18 @@ def shapes(choice: Choice) -> str:
 
 
 def in_range(choice: Choice) -> str:
-    """Raise all weights and look for values outside [-1, 1]; return the largest."""
-    subject = NetworkHarness(choice)
+    """Scale all weights and search for values outside [-1, 1]; return the largest."""
+    harness = NetworkHarness(choice)
     largest = 0.0
-    for factor in LOUDER:
-        network = subject.build().eval()
+    for factor in FACTORS:
+        network = harness.build().eval()
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.mul_(factor)
-            x = subject.example()
+            x = harness.example()
             y = torch.cat([network(example) for example in (x, torch.ones_like(x), -torch.ones_like(x))])
         if factor == 1 and not y.isfinite().all():
-            raise CheckError("finite images", "NaN or infinity", "Look for a division by zero, or a log of zero")
+            raise CheckError("finite images", "NaN or infinity", "Check for a division by zero, or a log of zero")
         largest = max(largest, float(y[y.isfinite()].abs().max()) if y.isfinite().any() else 0.0)
         if largest > 1 + SLACK:
             raise CheckError(
@@ -62,30 +62,30 @@ def _network(choice: Choice) -> NetworkHarness | DiscriminatorHarness:
     return DiscriminatorHarness(choice) if choice.kind == "normalizer" else NetworkHarness(choice)
 
 
-def _channels(subject: NetworkHarness | DiscriminatorHarness) -> list[tuple[int, ...]]:
-    if isinstance(subject, NetworkHarness) and subject.translates:
+def _channels(harness: NetworkHarness | DiscriminatorHarness) -> list[tuple[int, ...]]:
+    if isinstance(harness, NetworkHarness) and harness.translates:
         return [(3, 1), (1, 1), (3, 3), (1, 3)]
     return [(1,), (3,)]
 
 
-def _sizes(subject: NetworkHarness | DiscriminatorHarness) -> list[Size]:
+def _sizes(harness: NetworkHarness | DiscriminatorHarness) -> list[Size]:
     """Return square sizes and, unless a discriminator is built for one size, others; each is built for its height."""
-    if isinstance(subject, DiscriminatorHarness):
+    if isinstance(harness, DiscriminatorHarness):
         return [(16, 16), (16, 20)]
-    small, large = subject.sides()
-    if subject.settles_size:
-        wider = small + subject.choice.for_size(small).contract.size_multiple
-        return [(small, small), (large, large), *([(small, wider)] if subject.translates else [])]
+    small, large = harness.sides()
+    if harness.fixed_size:
+        wider = small + harness.choice.for_size(small).contract.size_multiple
+        return [(small, small), (large, large), *([(small, wider)] if harness.translates else [])]
     return [(small, small), (large, large), (small, large), (large, small)]
 
 
-def _answer(subject: NetworkHarness | DiscriminatorHarness, network: nn.Module, x: Tensor) -> Tensor | None:
-    """Return the network's output; None where it was built for squares and says so."""
+def _output(harness: NetworkHarness | DiscriminatorHarness, network: nn.Module, x: Tensor) -> Tensor | None:
+    """Return the network's output; None where it was built for square images and refuses others."""
     try:
         with torch.no_grad():
             y: Tensor = network(x)
     except UsageError:
-        if x.shape[-1] != x.shape[-2] and isinstance(subject, NetworkHarness) and subject.settles_size:
+        if x.shape[-1] != x.shape[-2] and isinstance(harness, NetworkHarness) and harness.fixed_size:
             return None
         raise
     return y
@@ -100,9 +100,9 @@ def _require_shape(choice: Choice, y: Tensor, n: int, channels: tuple[int, ...],
             raise CheckError(
                 f"{wanted} {of}",
                 f"{found}",
-                "Mend forward, or name the sizes that it takes in the contract's size_multiple and min_size",
+                "Correct forward, or declare the sizes that it accepts in the contract's size_multiple and min_size",
             )
     elif not isinstance(y, Tensor) or y.shape[0] != n or y.ndim not in (2, 4) or (y.ndim == 2 and y.shape[1] != 1):
-        raise CheckError(f"logits [{n}, 1] or [{n}, scales, h, w] {of}", f"{found}", "Mend the last layer's shape")
+        raise CheckError(f"logits [{n}, 1] or [{n}, scales, h, w] {of}", f"{found}", "Correct the last layer's shape")
     if not y.isfinite().all():
-        raise CheckError(f"finite values {of}", "NaN or infinity", "Look for a division by zero, or a log of zero")
+        raise CheckError(f"finite values {of}", "NaN or infinity", "Check for a division by zero, or a log of zero")

@@ -1,4 +1,4 @@
-"""Partners for the part under test: small networks that do what any generator and discriminator do, and a recipe's parts."""
+"""Small stand-ins for the other parts of a recipe: a generator, a discriminator, and `Parts` on rendered scenes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zoo.sources import DataSource, open_source
 
 WIDTH = 4
 PAIRS = 4
-"""Training pairs of the `scenes` that methods are tried on."""
+"""Training pairs of `scenes`."""
 
 
 class SmallGenerator(Generator):
@@ -34,7 +34,7 @@ class SmallGenerator(Generator):
         return torch.tanh(self.leave(F.leaky_relu(self.enter(x), 0.2)))
 
     def taps(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
-        """Return the image, its features, and their means over 2x2 pixels, in the order asked."""
+        """Return the image, its features, and their means over 2x2 pixels, in the order of `layers`."""
         entered = F.leaky_relu(self.enter(x), 0.2)
         features = [x, entered, F.avg_pool2d(entered, 2)]
         return [features[layer] for layer in layers]
@@ -105,7 +105,7 @@ class SmallParts:
 
 
 def small_parts(size: int, thermal_channels: int = 1) -> SmallParts:
-    """Return the parts of a recipe with its random stream at its start."""
+    """Return the parts of a recipe with a newly seeded random stream."""
     store = scenes(size, thermal_channels)
     return SmallParts(
         source=_source(size),
@@ -119,7 +119,7 @@ def small_parts(size: int, thermal_channels: int = 1) -> SmallParts:
 
 
 def scenes_batch(size: int, *, thermal_channels: int = 1, n: int = 2) -> Batch:
-    """Return the first `n` training pairs of `scenes`, whole, with everything that the set knows."""
+    """Return the first `n` training pairs of `scenes`, uncropped, with all entries of the set."""
     return scenes(size, thermal_channels).whole(torch.arange(n))
 
 

@@ -1,7 +1,7 @@
 """Checkpoints: everything that a bit-exact resume needs, as safetensors and JSON, never a pickle.
 
-A checkpoint is a folder `NNNNNNNNN` (its step) with `tensors.safetensors` and `state.json`. It is written beside its
-place, synced and renamed into it, so that a reader sees a whole one or none; the one before it is kept as a fallback.
+A checkpoint is a folder `NNNNNNNNN` (its step) with `tensors.safetensors` and `state.json`. It is written under another name,
+synced and renamed, so that a reader sees a complete one or none; the previous one is kept as a fallback.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ log = logging.getLogger(__name__)
 
 
 class CheckpointError(ZooError):
-    """Checkpoints that a training cannot go on from; nothing of them was changed."""
+    """Checkpoints that a training cannot resume from; they are unchanged."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class State:
+class CheckpointState:
     """The part of a checkpoint that is not tensors: `state.json`."""
 
     step: int
-    """Optimizer steps done."""
+    """Steps done."""
     train_key: str
-    """Identity of the training; a checkpoint goes on only under the same one."""
+    """Identity of the training; only the same training resumes from the checkpoint."""
     device: str
-    """Device type; random streams do not carry over from one to another."""
+    """Device type; random streams of one type cannot continue on another."""
     seconds: float
-    """Time spent training so far."""
+    """Time spent on training so far."""
     speed: str = ""
-    """How the steps were computed (`Speed`); going on in another way is no longer bit for bit."""
+    """`ComputeOptions` as text; with others a training resumes, but not bit for bit."""
     counts: dict[str, int] = field(default_factory=dict)
-    """TrainStep behind each sum of losses since the last line of the log."""
+    """Number of updates in each sum of losses since the last log entry."""
     sha256: str = ""
-    """Of the tensors file; filled in by `save`."""
+    """Of the tensors file; set by `save`."""
     checksum: str = ""
-    """SHA-256 of this very file's content without it; filled in by `save`. Empty in checkpoints of zoo before it was written."""
+    """SHA-256 of this file's other content; set by `save`. Empty in the oldest checkpoints."""
     format: int = FORMAT
     """Version of this layout."""
 
@@ -61,16 +61,16 @@ class State:
 class Checkpoint:
     """A training between two steps."""
 
-    state: State
+    state: CheckpointState
     tensors: Mapping[str, Tensor]
-    """By name, on any device when saved, on the CPU when loaded."""
+    """By name; on any device when saved, on the CPU when loaded."""
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint under `folder` and return its own folder; the newest two stay.
+    """Write a checkpoint into a folder under `folder`, return that folder, and delete all but the newest two.
 
     Raises:
-        ZooError: the disk is full or cannot be written; the checkpoints that were there are left as they were.
+        ZooError: the disk is full or cannot be written; earlier checkpoints are unchanged.
     """
     step = checkpoint.state.step
     final, draft = folder / f"{step:09d}", folder / f".{step:09d}.{os.getpid()}"
@@ -78,7 +78,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         _write(draft, checkpoint)
-        _remove(final)  # only ever a broken one: a run that goes on from a good one has its step behind it
+        _remove(final)  # a damaged one: a run that resumes from a good one is already past its step
         draft.rename(final)
         _sync(folder)
         _prune(folder, step)
@@ -86,16 +86,16 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
         shutil.rmtree(draft, ignore_errors=True)
         raise ZooError(
             f"the checkpoint of step {step} cannot be written to {folder}: {error}",
-            "Make room and start the same command again; it goes on from the last checkpoint, which is intact.",
+            "Free some space and run the same command again; it resumes from the last checkpoint, which is intact.",
         ) from error
     return final
 
 
 def load(folder: Path, *, train_key: str, device: torch.device) -> Checkpoint | None:
-    """Return the newest checkpoint that can be read, or None where there is none; a broken one costs a warning.
+    """Return the newest checkpoint that can be read, or None where there is none; log a warning for each damaged one.
 
     Raises:
-        CheckpointError: checkpoints are there but none can be read, or they belong to another training or device.
+        CheckpointError: there are checkpoints but none can be read, or they belong to another training or device.
     """
     broken = []
     for path in reversed(_steps(folder)):
@@ -111,7 +111,7 @@ def load(folder: Path, *, train_key: str, device: torch.device) -> Checkpoint | 
             broken.append(f"{path.name}: {error}")
             continue
         for reason in broken:
-            log.warning("checkpoint %s; going on from step %d", reason, state.step)
+            log.warning("checkpoint %s; resuming from step %d", reason, state.step)
         return Checkpoint(state=state, tensors=tensors)
     if broken:
         raise CheckpointError(f"no checkpoint in `{folder}` can be read ({'; '.join(broken)})")
@@ -133,8 +133,8 @@ def _write(draft: Path, checkpoint: Checkpoint) -> None:
     _sync(draft)
 
 
-def _read_state(path: Path) -> State:
-    state = msgspec.json.decode((path / STATE).read_bytes(), type=State)
+def _read_state(path: Path) -> CheckpointState:
+    state = msgspec.json.decode((path / STATE).read_bytes(), type=CheckpointState)
     if state.format != FORMAT:
         raise ValueError(f"format {state.format}, where this version reads {FORMAT}")
     if state.checksum and state.checksum != _checksum(state):
@@ -142,19 +142,19 @@ def _read_state(path: Path) -> State:
     return state
 
 
-def _checksum(state: State) -> str:
-    """Return the SHA-256 of a state's canonical JSON without the checksum itself."""
+def _checksum(state: CheckpointState) -> str:
+    """Return the SHA-256 of a state's canonical JSON without its checksum."""
     return hashlib.sha256(msgspec.json.encode(replace(state, checksum=""), order="deterministic")).hexdigest()
 
 
-def _read_tensors(path: Path, state: State) -> dict[str, Tensor]:
+def _read_tensors(path: Path, state: CheckpointState) -> dict[str, Tensor]:
     if _sha256(path / TENSORS) != state.sha256:
         raise ValueError(f"{TENSORS} is not the file that was written")
     tensors: dict[str, Tensor] = load_file(path / TENSORS)
     return tensors
 
 
-def _check_identity(path: Path, state: State, train_key: str, device: torch.device) -> None:
+def _check_identity(path: Path, state: CheckpointState, train_key: str, device: torch.device) -> None:
     if state.train_key != train_key:
         raise CheckpointError(
             f"checkpoint `{path}` belongs to another training ({state.train_key}, not {train_key})",
@@ -162,8 +162,8 @@ def _check_identity(path: Path, state: State, train_key: str, device: torch.devi
         )
     if state.device != device.type:
         raise CheckpointError(
-            f"checkpoint `{path}` was written on {state.device} and cannot go on bit for bit on {device.type}",
-            f"Go on with --device {state.device}",
+            f"checkpoint `{path}` was written on {state.device} and cannot resume bit for bit on {device.type}",
+            f"Use `device`={state.device}",
         )
 
 
@@ -172,16 +172,16 @@ def _steps(folder: Path) -> list[Path]:
 
 
 def _prune(folder: Path, step: int) -> None:
-    """Remove all but the newest checkpoints, and what killed or abandoned runs left."""
+    """Delete all but the newest checkpoints, and drafts of killed runs."""
     paths = _steps(folder)
-    # Later than the one just written: unreadable ones that the run had to go back behind.
+    # Later than the one just written: unreadable ones; the run resumed from an earlier one.
     later = [path for path in paths if int(path.name) > step]
     for path in later + [path for path in paths if path not in later][:-KEEP] + list(folder.glob(".[0-9]*")):
         _remove(path)
 
 
 def _remove(path: Path) -> None:
-    """Remove a checkpoint, or the file that stands in its place; nothing where there is none."""
+    """Delete a checkpoint, or a file of its name, if there is one."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

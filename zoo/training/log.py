@@ -1,4 +1,4 @@
-"""The training log, `log.jsonl`: one line a reading of the losses. Imports no torch."""
+"""The training log, `log.jsonl`: one line for each entry. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import msgspec
 from zoo.errors import ZooError
 
 LOG = "log.jsonl"
-"""Name in a training's folder."""
+"""Name in a run's folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,21 +21,21 @@ class LogEntry:
     """One line of the log."""
 
     step: int
-    """Optimizer steps done."""
+    """Steps done."""
     losses: dict[str, float]
-    """`PLAYER/TERM`: mean of the weighted term over the steps since the line before."""
+    """`OPTIMIZER/TERM`: mean of the weighted term over the steps since the previous entry."""
     lr: float
-    """Learning rate of the step's last turn."""
+    """Learning rate of the last optimizer in the step."""
     it_s: float
-    """Steps a second since the line before."""
+    """Steps per second since the previous entry."""
 
 
 class Log:
-    """Append readings to a file; the lines up to a checkpoint's step stay, later ones belong to steps done again.
+    """Append entries to a file; entries up to a checkpoint's step stay, later ones belong to steps that are repeated.
 
     Args:
-        path: file to go on with; made where it is missing.
-        after: steps already done; lines beyond it, damaged ones and a last line that was cut off are removed.
+        path: file to append to; created where it is missing.
+        after: steps already done; later entries and damaged lines are removed.
 
     Raises:
         ZooError: the file cannot be written.
@@ -45,11 +45,11 @@ class Log:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            kept = b"".join(line for line, reading in _lines(path) if reading.step <= after)
+            valid = b"".join(line for line, entry in _lines(path) if entry.step <= after)
             self._file: IO[bytes] = path.open("ab")
-            if kept != path.read_bytes():
+            if valid != path.read_bytes():
                 self._file.truncate(0)
-                self._file.write(kept)
+                self._file.write(valid)
         except OSError as error:
             raise _unwritable(path, error) from error
 
@@ -61,16 +61,16 @@ class Log:
     ) -> None:
         self._file.close()
 
-    def append(self, reading: LogEntry) -> None:
-        """Write one line through to the file."""
+    def append(self, entry: LogEntry) -> None:
+        """Write one line to the file."""
         try:
-            self._file.write(msgspec.json.encode(reading) + b"\n")
+            self._file.write(msgspec.json.encode(entry) + b"\n")
             self._file.flush()
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
-    def sync(self) -> None:
-        """Make the lines last through a power cut, as the checkpoint that follows will."""
+    def flush(self) -> None:
+        """Sync the file to disk, so that it survives a power cut as the checkpoint written next does."""
         try:
             os.fsync(self._file.fileno())
         except OSError as error:
@@ -78,26 +78,26 @@ class Log:
 
 
 def read_log(path: Path, last: int | None = None) -> list[LogEntry]:
-    """Return the log's readings, or only the `last` ones; none where there is no log."""
-    readings = [reading for _, reading in _lines(path)]
-    return readings if last is None else readings[-last:]
+    """Return the entries of a log, or only the `last` ones; none where there is no log."""
+    entries = [entry for _, entry in _lines(path)]
+    return entries if last is None else entries[-last:]
 
 
 def _lines(path: Path) -> list[tuple[bytes, LogEntry]]:
-    """Return the lines that can be read; damaged ones, and a last one whose write was cut off, are passed over."""
+    """Return the lines that can be read; damaged ones, and a last one that was cut off, are skipped."""
     lines = []
     for line in path.read_bytes().splitlines(keepends=True) if path.is_file() else ():
         try:
-            reading = msgspec.json.decode(line, type=LogEntry)
+            entry = msgspec.json.decode(line, type=LogEntry)
         except (ValueError, RecursionError):
             continue
         if line.endswith(b"\n"):
-            lines.append((line, reading))
+            lines.append((line, entry))
     return lines
 
 
 def _unwritable(path: Path, error: OSError) -> ZooError:
     return ZooError(
         f"the training log {path} cannot be written: {error}",
-        "Make room and start the same command again; it goes on from the last checkpoint.",
+        "Free some space and run the same command again; it resumes from the last checkpoint.",
     )

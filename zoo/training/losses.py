@@ -1,4 +1,4 @@
-"""The sums of losses that stay on the device between two lines of the log, and what they say when read."""
+"""The sums of losses that stay on the device between two log entries, and their check when they are read."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from zoo.training.distributed import mean
 
 
 class TrainingError(ZooError):
-    """A training that can get no better, with the diagnosis.
+    """A training that cannot improve any more, with the diagnosis.
 
     Args:
         message, fix: as for every `ZooError`.
-        step: optimizer steps done when it was seen.
-        terms: the losses (`PLAYER/TERM`) or the player that show it.
+        step: steps done when it was found.
+        terms: the losses (`OPTIMIZER/TERM`) or the optimizer that show it.
     """
 
     final = True
@@ -29,10 +29,10 @@ class TrainingError(ZooError):
 
 
 class RunningLosses:
-    """Means of named loss terms over the turns since the last reading.
+    """Means of named loss terms since they were last read.
 
-    Adding never waits for the device. A sum keeps a NaN or infinity of any step until it is read, so that looking at
-    the readings alone misses none. Several processes read the mean of their sums, all of them alike.
+    Adding never waits for the device. A sum keeps a NaN or infinity of any step until it is read. Several processes read
+    the same mean of their sums.
     """
 
     def __init__(self) -> None:
@@ -40,23 +40,23 @@ class RunningLosses:
         self.counts: dict[str, int] = {}
 
     @torch.no_grad()
-    def add(self, player: str, terms: Mapping[str, Tensor]) -> None:
-        """Add one turn's terms, 0-d tensors."""
+    def add(self, optimizer: str, terms: Mapping[str, Tensor]) -> None:
+        """Add the terms of one update, 0-d tensors."""
         for term, value in terms.items():
-            name = f"{player}/{term}"
+            name = f"{optimizer}/{term}"
             if name in self.sums:
                 self.sums[name].add_(value)
             else:
                 self.sums[name] = value.detach().clone()
-        self.count({f"{player}/{term}": 1 for term in terms})
+        self.count({f"{optimizer}/{term}": 1 for term in terms})
 
-    def count(self, turns: Mapping[str, int]) -> None:
-        """Count turns whose terms the device has added by itself, by the names of the sums."""
-        for name, times in turns.items():
-            self.counts[name] = self.counts.get(name, 0) + times
+    def count(self, updates: Mapping[str, int]) -> None:
+        """Count updates by the names of the sums; a replayed CUDA graph adds to the sums without running `add`."""
+        for name, number in updates.items():
+            self.counts[name] = self.counts.get(name, 0) + number
 
     def read(self, step: int) -> dict[str, float]:
-        """Return the means by `PLAYER/TERM` and start again from nothing.
+        """Return the means by `OPTIMIZER/TERM` and reset them.
 
         Raises:
             TrainingError: a term was NaN or infinite at some step since the last reading.
@@ -65,12 +65,15 @@ class RunningLosses:
         means = {name: value / self.counts[name] for name, value in values.items() if self.counts.get(name)}
         self.counts = {}
         for total in self.sums.values():
-            total.zero_()  # in place: a recorded step goes on adding there
+            total.zero_()  # in place: a captured CUDA graph adds to the same tensors
         return means
 
     def check(self, step: int) -> dict[str, float]:
-        """Return the sums; raise where one is no longer finite."""
-        values = _on_host(self.sums)
+        """Return the sums; raise `TrainingError` where one is no longer finite."""
+        if not self.sums:
+            return {}
+        totals = mean(torch.stack(list(self.sums.values()))).tolist()
+        values: dict[str, float] = dict(zip(self.sums, totals, strict=True))
         bad = tuple(name for name, value in values.items() if not math.isfinite(value))
         if bad:
             raise TrainingError(
@@ -80,9 +83,3 @@ class RunningLosses:
                 terms=bad,
             )
         return values
-
-
-def _on_host(sums: Mapping[str, Tensor]) -> dict[str, float]:
-    if not sums:
-        return {}
-    return dict(zip(sums, mean(torch.stack(list(sums.values()))).tolist(), strict=True))

@@ -1,11 +1,11 @@
-"""How the learning rate falls. Imports no torch."""
+"""The learning-rate schedule. Imports no torch."""
 
 from __future__ import annotations
 
 from zoo.recipe import Budget
 
 
-def factor(step: int, budget: Budget) -> float:
+def lr_factor(step: int, budget: Budget) -> float:
     """Return what the learning rate is multiplied by in a step: 1, then a straight line that ends above zero.
 
     With c constant periods and d falling ones, period p (from 0) has the factor 1 - max(0, p + 1 - c) / (d + 1)

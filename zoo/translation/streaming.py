@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from zoo.compute.networks import prepared
-from zoo.compute.options import Speed, choose_translation, kernels, require_precision
+from zoo.compute.options import ComputeOptions, choose_translation, kernels, require_precision
 from zoo.data.images import read_visible
 from zoo.errors import DataError
 from zoo.recipe import Precision
@@ -60,7 +60,7 @@ def read_input(image: Path, labels: Path | None, translator: Translator, *, any_
 
 
 @contextmanager
-def optimized(translator: Translator, options: Speed | None, precision: Precision) -> Iterator[None]:
+def optimized(translator: Translator, options: ComputeOptions | None, precision: Precision) -> Iterator[None]:
     """Let a translator compute with these options and in this number format inside a `with` block.
 
     Args:

@@ -11,8 +11,7 @@ from torch import nn
 from zoo.layers.stylegan2 import width_at
 from zoo_plugins.layergan.config import LayerGANConfig
 from zoo_plugins.layergan.decoder import Head, Trunk
-from zoo_plugins.layergan.encoder import Encoder, MaxPool
-from zoo_plugins.layergan.network import LayeredGenerator
+from zoo_plugins.layergan.network import Encoder, LayeredGenerator, MaxPool
 
 
 def count(*modules: nn.Module) -> int:

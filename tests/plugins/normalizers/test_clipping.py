@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from zoo.errors import UsageError
-from zoo_plugins.normalizers.clipping import WeightClipping
 from zoo_plugins.normalizers.config import ClippingConfig
+from zoo_plugins.normalizers.simple import WeightClipping
 
 
 def test_every_parameter_is_moved_to_the_nearest_value_in_range() -> None:

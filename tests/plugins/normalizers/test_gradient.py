@@ -10,7 +10,7 @@ from zoo.errors import UsageError
 from zoo_plugins.normalizers import zoo_components
 from zoo_plugins.normalizers.config import GradientNormConfig, NoneConfig
 from zoo_plugins.normalizers.gradient import GradientNormalizer
-from zoo_plugins.normalizers.identity import NoNormalizer
+from zoo_plugins.normalizers.simple import NoNormalizer
 
 
 def critic(norm: str = "none", *, width: int = 4, seed: int = 0, strided: int = 2) -> nn.Sequential:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from zoo.errors import UsageError
 from zoo_plugins.normalizers import zoo_components
 from zoo_plugins.normalizers.config import GradientPenaltyConfig
-from zoo_plugins.normalizers.penalty import GradientPenalty
+from zoo_plugins.normalizers.simple import GradientPenalty
 
 SIZE, STEP = 10, 1e-5
 

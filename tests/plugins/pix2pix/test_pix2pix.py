@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 import zoo
@@ -111,7 +110,7 @@ def test_steps_are_those_of_the_equations(options: dict[str, Any], parts: TinyPa
     method = build(config, parts)
     g, d = copy.deepcopy(method.G), copy.deepcopy(method.D)
     adam_g, adam_d = PlainAdam(g, config.lr), PlainAdam(d, config.lr)
-    turns = TrainStep(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
+    train_step = TrainStep(method)
     for number in range(4):
         factor, batch = 1 - number / 10, make_batch(number, parts.thermal_channels)
         x, y = batch["visible"], batch["thermal"]
@@ -132,8 +131,8 @@ def test_steps_are_those_of_the_equations(options: dict[str, Any], parts: TinyPa
         fooled, l1 = adversarial(d(torch.cat([x, fake], 1)), True, config.gan), config.l1 * (fake - y).abs().mean()
         adam_g.step(fooled + l1, factor)
         expected |= {"generator/gan": fooled.item(), "generator/l1": l1.item()}
-        turns.step(batch, factor)
-        assert turns.losses.read(number) == pytest.approx(expected, rel=1e-9)
+        train_step.step(batch, factor)
+        assert train_step.losses.read(number) == pytest.approx(expected, rel=1e-9)
     for plain, own in ((g, method.G), (d, method.D)):
         torch.testing.assert_close(dict(plain.state_dict()), dict(own.state_dict()), rtol=1e-8, atol=1e-10)
 
@@ -183,10 +182,10 @@ def test_the_papers_networks_come_with_it_and_train_at_any_size_in_batches_of_on
         assert (config["norm"], config["dropout"], config["downs"]) == ("batch", True, downs)
         assert recipe.discriminator.config["norm"] == "batch"
         method = build_method(recipe, read_info(pairs), torch.Generator().manual_seed(0), training=True)
-        turns = TrainStep(method.train(), Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
+        train_step = TrainStep(method.train())
         images = torch.rand(1, 4, size, size) * 2 - 1
-        turns.step({"visible": images[:, :3], "thermal": images[:, 3:]}, 1.0)
-        assert all(np.isfinite(value) for value in turns.losses.read(1).values())
+        train_step.step({"visible": images[:, :3], "thermal": images[:, 3:]}, 1.0)
+        assert all(np.isfinite(value) for value in train_step.losses.read(1).values())
     assert zoo.compose(method="pix2pix", generator="unet_auto:norm=instance", data=str(pairs)).generator.config[
         "norm"
     ] == ("instance")

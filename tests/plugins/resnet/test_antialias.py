@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo.layers.kinds import ResNetConfig
 from zoo_plugins.cbam.config import CBAMResNetConfig
 from zoo_plugins.cbam.network import CBAMResNet
-from zoo_plugins.resnet.config import ResNetConfig
 from zoo_plugins.resnet.network import ResNetGenerator
 from zoo_plugins.unet.config import UNetConfig
 from zoo_plugins.unet.network import UNetGenerator

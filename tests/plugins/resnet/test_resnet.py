@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from zoo.layers.kinds import ResNetConfig
 from zoo_plugins.resnet import zoo_components
-from zoo_plugins.resnet.config import ResNetConfig
 from zoo_plugins.resnet.network import ResNetGenerator
 
 COUNTS = [

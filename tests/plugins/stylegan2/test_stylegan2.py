@@ -82,7 +82,7 @@ def test_samples_are_independent_as_the_contract_says(statistics: bool) -> None:
 
 @pytest.mark.parametrize(("size", "nearest"), [(96, 64), (8, 16)])
 def test_sizes_that_are_no_powers_of_two_are_refused(size: int, nearest: int) -> None:
-    with pytest.raises(RefusedError, match=rf"and {size} is not.*--size {nearest}"):
+    with pytest.raises(RefusedError, match=rf"and {size} is not.*Use `size`={nearest}"):
         StyleGAN2Config().for_size(size)
 
 

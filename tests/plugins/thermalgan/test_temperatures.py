@@ -151,7 +151,7 @@ def test_needs_follow_the_label_mode(options: dict[str, Any], needs: set[str], r
     ],
 )
 def test_options_without_a_meaning_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="thermalgan was asked for"):
+    with pytest.raises(UsageError, match="thermalgan got"):
         ThermalGANConfig(**options)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -76,8 +75,8 @@ def build(config: ThermalGANConfig, parts: Any) -> ThermalGAN:
     return method.double()
 
 
-def turns_of(method: ThermalGAN) -> TrainStep:
-    return TrainStep(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"))
+def train_step_of(method: ThermalGAN) -> TrainStep:
+    return TrainStep(method)
 
 
 @pytest.mark.parametrize("normalizer", [Normalizer(), Penalty()])
@@ -86,7 +85,7 @@ def test_steps_with_temperatures_are_those_of_the_equations(make_parts, make_bat
     method = build(config, make_parts(normalizer=normalizer))
     g1, d1, g2, d2 = (copy.deepcopy(m) for m in (method.step1.G, method.step1.D, method.step2.G, method.step2.D))
     adams = {net: PlainAdam(0.01, net) for net in (g1, d1, g2, d2)}
-    turns = turns_of(method)
+    train_step = train_step_of(method)
     clipped = isinstance(normalizer, Penalty)
     for number in range(3):
         batch = make_batch(number)
@@ -123,8 +122,8 @@ def test_steps_with_temperatures_are_those_of_the_equations(make_parts, make_bat
         adams[g2].minimise(gan + l1)
         expected |= {"step2_generator/gan": gan.item(), "step2_generator/l1": l1.item()}
 
-        turns.step(batch, 1.0)
-        assert turns.losses.read(number) == pytest.approx(expected, rel=1e-9)
+        train_step.step(batch, 1.0)
+        assert train_step.losses.read(number) == pytest.approx(expected, rel=1e-9)
     for plain, own in ((g1, method.step1.G), (d1, method.step1.D), (g2, method.step2.G), (d2, method.step2.D)):
         torch.testing.assert_close(dict(plain.state_dict()), dict(own.state_dict()), rtol=1e-8, atol=1e-10)
 
@@ -136,7 +135,7 @@ def test_steps_with_a_latent_code_are_bicyclegans(make_parts, make_batch) -> Non
     g, e, d, d_random = nets.values()
     adam_g, adam_e = PlainAdam(0.01, g), PlainAdam(0.01, e)
     adam_d = PlainAdam(0.01, d, d_random)
-    turns, stream = turns_of(method), torch.Generator().manual_seed(1)
+    train_step, stream = train_step_of(method), torch.Generator().manual_seed(1)
     for number in range(2):
         batch = make_batch(number, size=32)
         segmentation = ((-10 + (batch["thermal_segmentation"] + 1) * 30) / 40).clamp(-1, 1)
@@ -167,8 +166,8 @@ def test_steps_with_a_latent_code_are_bicyclegans(make_parts, make_batch) -> Non
         discriminators["D_random"] = judged(d_random, visible, segmentation, random, squared)
         adam_d.minimise(sum(discriminators.values()))
 
-        turns.step(batch, 1.0)
-        seen = turns.losses.read(number)
+        train_step.step(batch, 1.0)
+        seen = train_step.losses.read(number)
         expected = {f"step1_generator/{name}": term.item() for name, term in terms.items()}
         expected |= {f"step1_discriminator/{name}": term.item() for name, term in discriminators.items()}
         assert {name: value for name, value in seen.items() if "step1" in name} == pytest.approx(expected, rel=1e-9)
@@ -224,9 +223,9 @@ def test_a_small_set_trains_and_translates_in_batches_of_one(labelled, options: 
     store = PairStore.open(labelled, "train", size=36, device="cpu")
     rng, index = torch.Generator().manual_seed(0), torch.tensor([0])
     method = build_method(recipe, store.info, rng, training=True).train()
-    turns = turns_of(method)
-    turns.step(store.sample(index, index, crop=32, rng=rng), 1.0)
-    assert all(torch.tensor(value).isfinite() for value in turns.losses.read(1).values())
+    train_step = train_step_of(method)
+    train_step.step(store.sample(index, index, crop=32, rng=rng), 1.0)
+    assert all(torch.tensor(value).isfinite() for value in train_step.losses.read(1).values())
     batch = store.sample(index, index, crop=32, rng=rng)
     needed = {name: batch[name] for name in ("visible", "labels")[: 1 + ("label_mode" not in options)]}
     thermal = method.translate(needed)

@@ -139,7 +139,9 @@ def test_weights_that_cannot_be_had_are_a_readable_error(monkeypatch: pytest.Mon
         return create(name, **options)
 
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(ZooError, match=r"published weights of resnet18 cannot be had.*Leave out pretrained=true"):
+    with pytest.raises(
+        ZooError, match=r"published weights of resnet18 cannot be downloaded.*Leave out pretrained=true"
+    ):
         tiny(pretrained=True)
 
 

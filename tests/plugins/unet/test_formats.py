@@ -142,7 +142,7 @@ def test_thermalgan_s_absolute_generator_knows_its_range(tmp_path, norm, suffix)
     assert translator.thermal_range == (-50.0, 50.0)
 
 
-def test_a_unet_of_nine_halvings_with_other_channels_converts(tmp_path):
+def test_a_unet_of_nine_stages_with_other_channels_converts(tmp_path):
     state, x = state_dict(9, "instance", i=3, o=3), image(512)
     torch.save(state, tmp_path / "net.pth")
     assert convert(tmp_path / "net.pth", tmp_path / "G").source.format == "pix2pix-unet512-instance"

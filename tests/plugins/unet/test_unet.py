@@ -122,7 +122,7 @@ def test_rows_refuse_sizes_that_the_skip_connections_cannot_meet() -> None:
         tiny(downs=6)(torch.zeros(1, 3, 32, 32))
 
 
-def test_fewer_than_five_halvings_are_refused() -> None:
+def test_fewer_than_five_stages_are_refused() -> None:
     with pytest.raises(UsageError, match="downs=4"):
         UNetConfig(downs=4)
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from zoo.composition import compose
-from zoo.compute.precision import choose_precision
+from zoo.compute.options import choose_precision
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
 from zoo.run.grid import key_of, slug, train_key
@@ -45,7 +45,7 @@ def test_auto_takes_bf16_only_where_every_gpu_has_units_for_it(tmp_path, monkeyp
 def test_precisions_that_no_processor_has_are_refused():
     with pytest.raises(UsageError, match="fp16"):
         choose_precision("fp16", "cuda")
-    with pytest.raises(UsageError, match="tf32 is of NVIDIA GPUs"):
+    with pytest.raises(UsageError, match="tf32 requires an NVIDIA GPU"):
         choose_precision("tf32", "cpu")
 
 

@@ -1,4 +1,4 @@
-"""Gradients of instance norm in every memory layout of the image and of the incoming gradient, against the written-out equation.
+"""Gradients of instance and batch norm in every memory layout of image and incoming gradient, against the equation.
 
 torch 2.15 confuses the layouts on CPUs at batch 1 (relative error 1.4); zoo's layer and the networks that zoo builds do not.
 """
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from zoo.build import build
 from zoo.hookspec import Component
-from zoo.layers.norm import InstanceNorm2d, guard_instance_norms, with_plain_gradient
+from zoo.layers.norm import InstanceNorm2d, guard_norms, with_plain_gradient
 from zoo.plugins import Plugin
 from zoo.registry import Choice
 
@@ -87,7 +87,7 @@ def affine(norm: Any) -> Any:
 
 def guarded(norm: nn.Module) -> nn.Module:
     network = nn.Sequential(norm)
-    guard_instance_norms(network)
+    guard_norms(network)
     return network
 
 
@@ -123,7 +123,7 @@ def test_scale_and_offset_get_right_gradients_too(layouts, images, guard):
     shape = (images, 5, 6, 7)
     norm = affine((nn.InstanceNorm2d if guard else InstanceNorm2d)(5, affine=True).double())
     if guard:
-        guard_instance_norms(norm)
+        guard_norms(norm)
     x, incoming = laid(noise(shape, 0), layouts[0]).requires_grad_(), laid(noise(shape, 1), layouts[1])
     found = torch.autograd.grad(norm(x), (x, norm.weight, norm.bias), incoming)
     plain = x.detach().clone().requires_grad_()
@@ -161,7 +161,7 @@ def test_torch_func_gets_right_gradients():
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_an_activation_in_place_may_follow(layout):
     network = nn.Sequential(nn.InstanceNorm2d(5), nn.LeakyReLU(0.2, inplace=True)).double()
-    guard_instance_norms(network)
+    guard_norms(network)
     x, incoming = laid(noise((1, 5, 6, 7), 0), layout), laid(noise((1, 5, 6, 7), 1), "channels_last")
     expected = gradient(lambda z: F.leaky_relu(written_out(z), 0.2), x, incoming.clone())
     assert difference(gradient(network, x, incoming), expected) < 1e-12
@@ -181,8 +181,8 @@ def test_a_guarded_network_keeps_its_modules_and_keys_and_can_be_copied_and_pick
     norm = nn.InstanceNorm2d(5, affine=True)
     network = nn.Sequential(norm)
     keys = list(network.state_dict())
-    guard_instance_norms(network)
-    guard_instance_norms(network)
+    guard_norms(network)
+    guard_norms(network)
     assert network[0] is norm and list(network.state_dict()) == keys and len(norm._forward_hooks) == 1
     x, incoming = noise((1, 5, 6, 7), 0).float(), laid(noise((1, 5, 6, 7), 1), "channels_last").float()
     for twin in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
@@ -193,6 +193,52 @@ def test_the_gradient_of_the_function_is_right_where_a_network_calls_it():
     x, incoming = noise((1, 5, 6, 7), 0), laid(noise((1, 5, 6, 7), 1), "channels_last")
     found = gradient(lambda z: with_plain_gradient(F.instance_norm(z)), x, incoming)
     assert difference(found, gradient(written_out, x, incoming.clone())) < 1e-12
+
+
+def with_odd_strides(x: Tensor) -> list[Tensor]:
+    """Return the same values in both layouts, with the usual and with two other strides of the dimensions of size 1."""
+    found = []
+    for usual in (laid(x, "contiguous"), laid(x, "channels_last")):
+        for odd in (None, 1, 1000):
+            strides = [s if odd is None or n > 1 else odd for n, s in zip(x.shape, usual.stride(), strict=True)]
+            found.append(torch.empty(x.numel(), dtype=x.dtype).as_strided(x.shape, strides).copy_(usual))
+    return found
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (1, 5, 1, 1)])
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_gets_right_gradients_whatever_the_strides_of_single_images(shape, training):
+    if training and shape[0] * shape[2] * shape[3] == 1:
+        pytest.skip("a single value has no variance")
+    norm = affine(nn.BatchNorm2d(shape[1]).double())
+    norm.running_mean, norm.running_var = noise((shape[1],), 2), noise((shape[1],), 3).square() + 1
+    guard_norms(norm.train(training))
+    frozen = copy.deepcopy(norm)
+    scale, shift = norm.weight.view(-1, 1, 1), norm.bias.view(-1, 1, 1)
+
+    def equation(z: Tensor) -> Tensor:
+        mean, var = frozen.running_mean.view(-1, 1, 1), frozen.running_var.view(-1, 1, 1)
+        if training:
+            mean = z.mean((0, 2, 3), keepdim=True)
+            var = (z - mean).square().mean((0, 2, 3), keepdim=True)
+        return (z - mean) / (var + EPS).sqrt() * scale + shift
+
+    for x, incoming in product(with_odd_strides(noise(shape, 0)), with_odd_strides(noise(shape, 1))):
+        assert difference(norm(x), equation(x)) < 1e-12
+        norm.load_state_dict(frozen.state_dict())
+        for take in (gradient, gradient_of_norm):
+            if take is gradient_of_norm and not training:
+                continue  # linear: there is no second derivative
+            found, expected = take(norm, x, incoming), take(equation, x.clone(), incoming.clone())
+            assert difference(found, expected) < 1e-9, (x.stride(), incoming.stride(), take.__name__)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_instance_norm_gets_right_gradients_whatever_the_strides_of_single_images(shape):
+    for norm in (InstanceNorm2d(shape[1]), guarded(nn.InstanceNorm2d(shape[1]))):
+        for x, incoming in product(with_odd_strides(noise(shape, 0)), with_odd_strides(noise(shape, 1))):
+            found, expected = gradient(norm.double(), x, incoming), gradient(written_out, x.clone(), incoming.clone())
+            assert difference(found, expected) < 1e-12, (x.stride(), incoming.stride())
 
 
 @dataclass(frozen=True, kw_only=True)

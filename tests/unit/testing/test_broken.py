@@ -21,10 +21,10 @@ class Broken(NamedTuple):
     kind: str
     file: str
     edits: dict[str, str]
-    """What stands in the file, and what takes its place."""
+    """Texts in the file, and their replacements."""
     check: str
-    told: tuple[str, ...]
-    """Words of what was found, and of the fix."""
+    message: tuple[str, ...]
+    """Parts of what was found, and of the fix."""
 
 
 FORWARD = "return torch.tanh(self.layers(x))"
@@ -77,7 +77,7 @@ TWELVE = [
         "network.py",
         {"Config) -> None:": "Config, **kwargs) -> None:"},
         "options",
-        ("**kwargs) swallows", "Replace **kwargs by fields"),
+        ("**kwargs) accepts any option", "Replace **kwargs by fields"),
     ),
     Broken(
         "config not JSON-able",
@@ -155,7 +155,7 @@ MORE = [
         ("out_channels", "Add the field out_channels"),
     ),
     Broken(
-        "a config that swallows",
+        "a config that accepts",
         "generator",
         "config.py",
         {
@@ -165,7 +165,7 @@ MORE = [
             "    in_channels: Positive = 3\n"
         },
         "options",
-        ("no_such_option=1) was taken", "without **kwargs"),
+        ("no_such_option=1) was accepted", "without **kwargs"),
     ),
     Broken(
         "a tensor that no file holds",
@@ -195,12 +195,12 @@ MORE = [
         ("the same in every parameter", "Leave torch.manual_seed"),
     ),
     Broken(
-        "a seed of its own, as others feel it",
+        "a seed of its own, as other parts see it",
         "generator",
         "network.py",
         {LAYERS: f"        torch.manual_seed(3)\n{LAYERS}"},
         "globals",
-        ("whatever the seed before", "the caller seeds"),
+        ("the same stream afterwards from different seeds", "the caller seeds"),
     ),
     Broken(
         "a random stream in the module",
@@ -211,7 +211,7 @@ MORE = [
             FORWARD: "return torch.tanh(self.layers(x) + self.training * torch.rand(x.shape, generator=STREAM)[:, :1])",
         },
         "repeats",
-        ("others at the second time", "keep no state outside of the instance"),
+        ("others the second time", "keep no state outside of the instance"),
     ),
     Broken(
         "taps that are not there",
@@ -369,7 +369,7 @@ def test_the_check_for_a_fault_fails_and_says_what_to_change(
     (case,) = [case for case in cases_of(name) if case.check.name == broken.check]
     result = outcome(case)
     assert result.status == "failed"
-    for words in ("expected ", "found ", *broken.told):
+    for words in ("expected ", "found ", *broken.message):
         assert words in result.text
 
 

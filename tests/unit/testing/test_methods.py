@@ -16,7 +16,7 @@ from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
 from zoo.hookspec import Component
 from zoo.plugins import Plugin
 from zoo.registry import Choice
-from zoo.testing.failure import CheckError
+from zoo.testing.checks import CheckError
 from zoo.testing.methods import learns
 
 
@@ -48,7 +48,7 @@ class Flow(Method):
     def networks(self) -> dict[str, list[nn.Module]]:
         return {"generator": [self.network]}
 
-    def optimizer(self, player: str) -> OptimizerSpec:
+    def optimizer(self, name: str) -> OptimizerSpec:
         return OptimizerSpec(lr=self.config.lr, betas=(0.9, 0.999))
 
     def forward(self, batch: Batch) -> State:
@@ -85,6 +85,6 @@ def test_a_method_that_draws_from_its_own_stream_learns_whatever_it_draws(skip, 
 
 
 @pytest.mark.parametrize("options", [{"lr": 0.0}, {"faulty": True}])
-def test_a_method_that_does_not_go_down_at_its_own_draws_is_told(options, monkeypatch):
+def test_a_method_whose_loss_does_not_fall_at_its_own_draws_fails(options, monkeypatch):
     with pytest.raises(CheckError, match="to lower its loss on one batch"):
         learns(chosen(monkeypatch, **options))

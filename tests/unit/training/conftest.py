@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.compute.options import PLAIN, Speed
+from zoo.compute.options import PLAIN, ComputeOptions
 from zoo.contracts import Batch, Method, OptimizerSpec, State
 from zoo.layers.pool import HistoryPool
 from zoo.recipe import Budget, DataRef, Part, Recipe
@@ -21,7 +21,7 @@ SIZE = 8
 
 
 class TinyMethod(Method):
-    """A GAN with all that a checkpoint has to keep: a pool, dropout, batch statistics, two turns of one player."""
+    """A GAN with all that a checkpoint has to keep: a pool, dropout, batch statistics, two updates of one optimizer."""
 
     order = ("generator", "discriminator", "discriminator")
 
@@ -33,21 +33,21 @@ class TinyMethod(Method):
         self.discriminator = nn.Conv2d(1, 1, 3)
         self.frozen = nn.Conv2d(1, 1, 1).requires_grad_(False)
         self.pool = HistoryPool(2, channels=1, height=SIZE, width=SIZE, rng=rng)
-        self.gradients_in_turn: list[tuple[str, bool, bool]] = []
+        self.gradients_by_update: list[tuple[str, bool, bool]] = []
 
     def networks(self) -> dict[str, list[nn.Module]]:
         return {"generator": [self.translator, self.frozen], "discriminator": [self.discriminator]}
 
-    def optimizer(self, player: str) -> OptimizerSpec:
-        return OptimizerSpec(lr=0.01 if player == "generator" else 0.02, betas=(0.5, 0.99))
+    def optimizer(self, name: str) -> OptimizerSpec:
+        return OptimizerSpec(lr=0.01 if name == "generator" else 0.02, betas=(0.5, 0.99))
 
     def forward(self, batch: Batch) -> State:
         return {"fake": self.translator(batch["visible"]), "thermal": batch["thermal"]}
 
-    def losses(self, player: str, state: State) -> dict[str, Tensor]:
+    def losses(self, name: str, state: State) -> dict[str, Tensor]:
         with_gradients = (self.translator[0].weight.requires_grad, self.discriminator.weight.requires_grad)
-        self.gradients_in_turn.append((player, *with_gradients))
-        if player == "generator":
+        self.gradients_by_update.append((name, *with_gradients))
+        if name == "generator":
             fake = self.frozen(state["fake"])
             return {"gan": -self.discriminator(fake).mean(), "l1": F.l1_loss(fake, state["thermal"])}
         fake = self.pool(state["fake"])
@@ -113,7 +113,7 @@ class Run:
         stop_after: int | None = None,
         every: float = 1e9,
         on_step: Callable[[StepReport], object] = lambda report: None,
-        speed: Speed = PLAIN,
+        compute: ComputeOptions = PLAIN,
         store: TinyStore | None = None,
         decay_store: Callable[[], TinyStore] | None = None,
         **changes: object,
@@ -124,7 +124,7 @@ class Run:
         self.method = self.make(rng)
         self.reports: list[StepReport] = []
 
-        def hear(report: StepReport) -> None:
+        def report_step(report: StepReport) -> None:
             self.reports.append(report)
             on_step(report)
 
@@ -137,11 +137,11 @@ class Run:
             device=device,
             rng=rng,
             paired=False,
-            on_step=hear,
+            on_step=report_step,
             stop=lambda: stop_after is not None and len(self.reports) >= stop_after,
             checkpoint_every=every,
             log_every=2,
-            speed=speed,
+            compute=compute,
             decay_store=decay_store,
         )
 

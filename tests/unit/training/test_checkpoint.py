@@ -12,13 +12,13 @@ import torch
 
 from zoo.errors import ZooError
 from zoo.training import checkpoint as checkpoints
-from zoo.training.checkpoint import Checkpoint, State
+from zoo.training.checkpoint import Checkpoint, CheckpointState
 
 CPU = torch.device("cpu")
 
 
 def make(step: int, value: float = 1.0) -> Checkpoint:
-    state = State(step=step, train_key="key", device="cpu", seconds=1.5, counts={"generator/gan": 2})
+    state = CheckpointState(step=step, train_key="key", device="cpu", seconds=1.5, counts={"generator/gan": 2})
     view = torch.full((4, 4), value)[:, :2]
     return Checkpoint(state=state, tensors={"view": view, "scalar": torch.tensor(step), "again": view})
 
@@ -72,7 +72,7 @@ def test_a_broken_checkpoint_gives_way_to_the_one_before(tmp_path: Path, caplog,
     harm(checkpoints.save(tmp_path, make(2)) / file)
     assert load(tmp_path).state.step == 1
     assert "000000002" in caplog.text
-    assert "going on from step 1" in caplog.text
+    assert "resuming from step 1" in caplog.text
 
 
 def test_checkpoints_that_are_all_broken_are_named(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_another_training_or_device_is_refused(tmp_path: Path) -> None:
     checkpoints.save(tmp_path, make(1))
     with pytest.raises(ZooError, match="belongs to another training"):
         checkpoints.load(tmp_path, train_key="other", device=CPU)
-    with pytest.raises(ZooError, match=r"written on cpu .* --device cpu"):
+    with pytest.raises(ZooError, match=r"written on cpu .* `device`=cpu"):
         checkpoints.load(tmp_path, train_key="key", device=torch.device("cuda"))
 
 
@@ -117,7 +117,7 @@ def test_a_full_disk_is_said_and_the_old_checkpoint_stays(tmp_path: Path, monkey
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ZooError, match=r"step 2 cannot be written .*No space left on device.*goes on from the last"):
+    with pytest.raises(ZooError, match=r"step 2 cannot be written .*No space left on device.*resumes from the last"):
         checkpoints.save(tmp_path, make(2))
     monkeypatch.undo()
     assert names(tmp_path) == ["000000001"]

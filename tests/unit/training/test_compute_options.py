@@ -9,7 +9,7 @@ from zoo.build import build_method
 from zoo.composition import compose
 from zoo.compute import options as module
 from zoo.compute.networks import is_deep
-from zoo.compute.options import LONG, PLAIN, Speed, choose_speed, kernels, parse_speed, require_precision
+from zoo.compute.options import LONG, PLAIN, ComputeOptions, choose_compute, kernels, parse_compute, require_precision
 from zoo.data.layout import read_info
 from zoo.errors import UsageError
 
@@ -17,17 +17,17 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 def test_words_name_the_ways_and_auto_leaves_them_to_the_device():
-    assert parse_speed("auto") is None
-    assert parse_speed("plain") == PLAIN == Speed()
-    assert parse_speed("fused, channels-last") == Speed(channels_last=True, fused=True)
-    assert str(Speed(channels_last=True, graph=True)) == "channels-last,graph"
+    assert parse_compute("auto") is None
+    assert parse_compute("plain") == PLAIN == ComputeOptions()
+    assert parse_compute("fused, channels-last") == ComputeOptions(channels_last=True, fused=True)
+    assert str(ComputeOptions(channels_last=True, graph=True)) == "channels-last,graph"
     assert str(PLAIN) == "plain"
 
 
 @pytest.mark.parametrize("text", ["", "fast", "auto,fused", "channels_last"])
 def test_an_unknown_word_is_refused_with_the_known_ones(text):
-    with pytest.raises(UsageError, match=r"--speed does not know .* channels-last,fused,compile,graph"):
-        parse_speed(text)
+    with pytest.raises(UsageError, match=r"`compute` has no option .* channels-last,fused,compile,graph"):
+        parse_compute(text)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_an_unknown_word_is_refused_with_the_known_ones(text):
 )
 def test_the_default_follows_from_device_length_and_processes(monkeypatch, device, steps, processes, expected):
     monkeypatch.setattr(module, "_can_compile", lambda device: True)
-    assert str(choose_speed(None, device, steps=steps, processes=processes)) == expected
+    assert str(choose_compute(None, device, steps=steps, processes=processes)) == expected
 
 
 @pytest.mark.parametrize(
@@ -53,24 +53,24 @@ def test_unets_are_deep_and_stay_in_their_layout_on_a_cpu(pairs, generator, deep
     with torch.device("meta"):
         method = build_method(recipe, read_info(pairs), torch.Generator(), training=True)
     assert is_deep(method) is deep
-    assert choose_speed(None, CPU, steps=1, deep=deep).channels_last is not deep
-    assert choose_speed(None, CUDA, steps=LONG - 1, deep=deep) == choose_speed(None, CUDA, steps=LONG - 1)
+    assert choose_compute(None, CPU, steps=1, deep=deep).channels_last is not deep
+    assert choose_compute(None, CUDA, steps=LONG - 1, deep=deep) == choose_compute(None, CUDA, steps=LONG - 1)
 
 
 def test_what_the_machine_lacks_is_refused_and_left_out_of_the_default(monkeypatch):
     monkeypatch.setattr(module, "_can_compile", lambda device: False)
-    assert not choose_speed(None, CUDA, steps=LONG).compile
+    assert not choose_compute(None, CUDA, steps=LONG).compile
     with pytest.raises(UsageError, match="C\\+\\+ compiler"):
-        choose_speed(Speed(compile=True), CPU, steps=LONG)
-    with pytest.raises(UsageError, match="runs on cpu"):
-        choose_speed(Speed(graph=True), CPU, steps=LONG)
+        choose_compute(ComputeOptions(compile=True), CPU, steps=LONG)
+    with pytest.raises(UsageError, match="device is cpu"):
+        choose_compute(ComputeOptions(graph=True), CPU, steps=LONG)
 
 
-def test_half_precision_is_refused_without_units_for_it(monkeypatch):
+def test_half_precision_is_refused_without_hardware_for_it(monkeypatch):
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
-    with pytest.raises(UsageError, match="no bf16 units"):
+    with pytest.raises(UsageError, match="requires bf16 hardware"):
         require_precision("bf16", CPU)
-    with pytest.raises(UsageError, match="tf32 is of NVIDIA GPUs"):
+    with pytest.raises(UsageError, match="tf32 requires an NVIDIA GPU"):
         require_precision("tf32", CPU)
     require_precision("fp32", CPU)
 
@@ -80,7 +80,7 @@ def test_the_choices_of_kernels_end_with_the_training(fails):
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
     try:
-        with kernels("fp32", Speed(fused=True)):
+        with kernels("fp32", ComputeOptions(fused=True)):
             assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == (False, False, True)
             if fails:
                 raise KeyError
@@ -89,27 +89,27 @@ def test_the_choices_of_kernels_end_with_the_training(fails):
     assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == before
 
 
-FAST = Speed(channels_last=True, fused=True)
+FAST = ComputeOptions(channels_last=True, fused=True)
 
 
 @pytest.mark.parametrize("stop_after", [1, 4])
 def test_a_fast_training_that_was_stopped_goes_on_bit_for_bit(new_run, stop_after):
     whole, parts = new_run(), new_run()
-    whole.go(6, speed=FAST)
-    parts.go(6, stop_after=stop_after, speed=FAST)
-    parts.go(6, speed=FAST)
+    whole.go(6, compute=FAST)
+    parts.go(6, stop_after=stop_after, compute=FAST)
+    parts.go(6, compute=FAST)
     assert all(torch.equal(tensor, parts.end()[name]) for name, tensor in whole.end().items())
 
 
 def test_layouts_are_put_back_at_the_end(new_run):
     run = new_run()
-    run.go(2, speed=FAST)
+    run.go(2, compute=FAST)
     assert all(tensor.is_contiguous() for tensor in run.end().values())
 
 
 def test_going_on_in_another_way_is_told(new_run, caplog):
     run = new_run()
-    run.go(4, stop_after=2, speed=FAST)
+    run.go(4, stop_after=2, compute=FAST)
     with caplog.at_level(logging.WARNING):
         assert run.go(4).status == "finished"
-    assert "--speed plain after channels-last,fused" in caplog.text
+    assert "compute plain after channels-last,fused" in caplog.text

@@ -18,7 +18,7 @@ from torch import Tensor
 from zoo.errors import UsageError
 from zoo.layers import parallel as layers
 from zoo.training import distributed as parallel
-from zoo.training.distributed import Processes
+from zoo.training.distributed import World
 
 WORKER = Path(__file__).with_name("parallel_worker.py")
 STEPS = 10
@@ -29,7 +29,7 @@ PARTS = {
         "generator": GENERATOR,
         "discriminator": "patchgan:width=4,layers=1",
     },
-    "two-turns-under-gn": {
+    "two-updates-under-gn": {
         "method": "cyclegan:pool=3,discriminator_steps=2",
         "generator": GENERATOR,
         "discriminator": "patchgan_gn:width=4,layers=1",
@@ -146,10 +146,10 @@ import atexit, sys, torch
 import torch.distributed as dist
 atexit.register(lambda: print("group left:", dist.is_initialized()))  # runs after what is registered later
 from accelerate import PartialState
-from zoo.training.distributed import Processes
+from zoo.training.distributed import World
 PartialState(cpu=True)
 print("group:", dist.is_initialized())
-Processes(torch.device("cpu"), int(sys.argv[1]))
+World(torch.device("cpu"), int(sys.argv[1]))
 raise RuntimeError("as a failed training")
 """
 
@@ -164,4 +164,4 @@ def test_the_process_group_is_gone_before_the_interpreter_exits_however_a_traini
 def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch) -> None:
     monkeypatch.setattr(parallel, "processes", lambda: (0, 2))
     with pytest.raises(UsageError, match="a batch of 3 cannot be divided equally among 2 processes"):
-        Processes(torch.device("cpu"), 3)
+        World(torch.device("cpu"), 3)

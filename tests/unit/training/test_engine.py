@@ -16,7 +16,7 @@ from zoo.contracts import Batch, Method, OptimizerSpec, State
 from zoo.training.losses import TrainingError
 
 
-class OnePlayer(Method):
+class OneOptimizer(Method):
     """Trains one weight on `loss(weight, step)`."""
 
     order = ("generator",)
@@ -29,14 +29,14 @@ class OnePlayer(Method):
     def networks(self) -> dict[str, list[nn.Module]]:
         return {"generator": [self.net]}
 
-    def optimizer(self, player: str) -> OptimizerSpec:
+    def optimizer(self, name: str) -> OptimizerSpec:
         return OptimizerSpec(lr=0.1, betas=(0.5, 0.9))
 
     def forward(self, batch: Batch) -> State:
         self.step += 1
         return {}
 
-    def losses(self, player: str, state: State) -> dict[str, Tensor]:
+    def losses(self, name: str, state: State) -> dict[str, Tensor]:
         return {"good": self.net.weight.sum() * 0 + 1, "bad": self.loss(self.net.weight, self.step)}
 
 
@@ -72,18 +72,18 @@ class KilledError(BaseException):
     """Stands for a kill: nothing in the engine may catch it."""
 
 
-def dying_after(turns: int, make: Callable[[torch.Generator], Method]) -> Callable[[torch.Generator], Method]:
-    """Methods that die in the middle of a turn, without a word to the engine."""
+def dying_after(updates: int, make: Callable[[torch.Generator], Method]) -> Callable[[torch.Generator], Method]:
+    """Methods that fail in the middle of an update, with an exception that the engine does not catch."""
 
     def build(rng: torch.Generator) -> Method:
         method, done = make(rng), []
         losses = method.losses
 
-        def dying(player: str, state: State) -> dict[str, Tensor]:
-            done.append(player)
-            if len(done) > turns:
+        def dying(name: str, state: State) -> dict[str, Tensor]:
+            done.append(name)
+            if len(done) > updates:
                 raise KilledError
-            return losses(player, state)
+            return losses(name, state)
 
         method.losses = dying
         return method
@@ -105,10 +105,10 @@ def test_a_training_that_dies_between_checkpoints_ends_as_one_that_did_not(new_r
     assert log_lines(whole.folder) == log_lines(killed.folder)
 
 
-def test_only_the_player_in_turn_gets_gradients(new_run) -> None:
+def test_only_the_networks_of_the_updated_optimizer_get_gradients(new_run) -> None:
     run = new_run()
     run.go(1)
-    assert run.method.gradients_in_turn == [
+    assert run.method.gradients_by_update == [
         ("generator", True, False),
         ("discriminator", False, True),
         ("discriminator", False, True),
@@ -132,18 +132,18 @@ def test_a_finished_training_is_not_trained_again(new_run) -> None:
     assert_same(end, run.end())
 
 
-def test_reports_come_every_step_and_readings_at_the_log_interval(new_run) -> None:
+def test_reports_come_every_step_and_log_entries_at_the_log_interval(new_run) -> None:
     run = new_run()
     result = run.go(5)
     assert [report.step for report in run.reports] == [1, 2, 3, 4, 5]
-    assert [report.reading is not None for report in run.reports] == [False, True, False, True, True]
-    assert [reading.step for reading in result.tail] == [2, 4, 5]
+    assert [report.entry is not None for report in run.reports] == [False, True, False, True, True]
+    assert [entry.step for entry in result.tail] == [2, 4, 5]
     assert set(result.tail[0].losses) == {"generator/gan", "generator/l1", "discriminator/critic"}
 
 
 def test_the_log_holds_the_mean_of_each_term_over_its_turns(new_run) -> None:
-    run = new_run(lambda rng: OnePlayer(lambda weight, step: (weight - weight.detach()).sum() + step**2))
-    means = [reading.losses["generator/bad"] for reading in run.go(5).tail]
+    run = new_run(lambda rng: OneOptimizer(lambda weight, step: (weight - weight.detach()).sum() + step**2))
+    means = [entry.losses["generator/bad"] for entry in run.go(5).tail]
     assert means == [(1 + 4) / 2, (9 + 16) / 2, 25]
 
 
@@ -155,7 +155,7 @@ def test_checkpoints_are_written_as_time_goes_by_and_two_are_kept(new_run) -> No
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_term_that_is_not_finite_in_one_step_stops_the_training_at_the_next_reading(new_run, value: float) -> None:
-    run = new_run(lambda rng: OnePlayer(lambda weight, step: weight.sum() + (value if step == 3 else 0.0)))
+    run = new_run(lambda rng: OneOptimizer(lambda weight, step: weight.sum() + (value if step == 3 else 0.0)))
     with pytest.raises(TrainingError, match="generator/bad no longer finite by step 4") as caught:
         run.go(8)
     assert (caught.value.step, caught.value.terms) == (4, ("generator/bad",))
@@ -163,20 +163,20 @@ def test_a_term_that_is_not_finite_in_one_step_stops_the_training_at_the_next_re
 
 
 def test_a_state_that_diverged_is_not_saved(new_run) -> None:
-    run = new_run(lambda rng: OnePlayer(lambda weight, step: weight.sum() * (float("nan") if step == 3 else 1.0)))
+    run = new_run(lambda rng: OneOptimizer(lambda weight, step: weight.sum() * (float("nan") if step == 3 else 1.0)))
     with pytest.raises(TrainingError):
         run.go(8, every=0.0)
     assert sorted(path.name for path in (run.folder / "checkpoints").iterdir()) == ["000000001", "000000002"]
 
 
-def test_a_player_without_gradients_is_called_dead(new_run) -> None:
-    run = new_run(lambda rng: OnePlayer(lambda weight, step: (weight * 0).relu().sum()))
+def test_networks_without_gradients_are_called_dead(new_run) -> None:
+    run = new_run(lambda rng: OneOptimizer(lambda weight, step: (weight * 0).relu().sum()))
     with pytest.raises(TrainingError, match="the generator is dead: no gradient") as caught:
         run.go(8)
     assert caught.value.terms == ("generator",)
 
 
-def test_a_method_without_players_is_fitted_over_the_whole_split_once(new_run) -> None:
+def test_a_method_without_optimizers_is_fitted_over_the_whole_split_once(new_run) -> None:
     class Mean(Method):
         def fit(self, batches):
             self.sizes = [len(batch["thermal"]) for batch in batches]
@@ -186,8 +186,8 @@ def test_a_method_without_players_is_fitted_over_the_whole_split_once(new_run) -
     assert run.method.sizes == [2, 2, 1]
 
 
-def test_accelerate_changes_no_number(new_run) -> None:
-    run = new_run(lambda rng: OnePlayer(lambda weight, step: (weight - 3).square().sum()))
+def test_a_training_equals_torch_adam_on_the_schedule(new_run) -> None:
+    run = new_run(lambda rng: OneOptimizer(lambda weight, step: (weight - 3).square().sum()))
     run.go(4)
     weight = torch.ones(1, 1, requires_grad=True)
     adam = torch.optim.Adam([weight], lr=0.1, betas=(0.5, 0.9))

@@ -6,20 +6,20 @@ from zoo.errors import ZooError
 from zoo.training.log import Log, LogEntry, read_log
 
 
-def reading(step: int) -> LogEntry:
+def entry(step: int) -> LogEntry:
     return LogEntry(step=step, losses={"generator/gan": step / 10}, lr=2e-4, it_s=1.0)
 
 
 def write(path: Path, *steps: int, after: int = 0) -> None:
     with Log(path, after=after) as log:
         for step in steps:
-            log.append(reading(step))
-        log.sync()
+            log.append(entry(step))
+        log.flush()
 
 
 def test_lines_are_read_as_they_were_written(tmp_path: Path) -> None:
     write(tmp_path / "log.jsonl", 1, 2)
-    assert read_log(tmp_path / "log.jsonl") == [reading(1), reading(2)]
+    assert read_log(tmp_path / "log.jsonl") == [entry(1), entry(2)]
 
 
 def test_a_missing_log_is_empty(tmp_path: Path) -> None:

@@ -14,14 +14,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate import Accelerator
 
 from zoo.build import build_method
 from zoo.composition import compose
 from zoo.compute import networks
 from zoo.compute.graph import WARM_STEPS, CudaGraphStep
 from zoo.compute.networks import prepared
-from zoo.compute.options import PLAIN, Speed, kernels
+from zoo.compute.options import PLAIN, ComputeOptions, kernels
 from zoo.data.layout import read_info
 from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
@@ -57,12 +56,12 @@ def _settings():
 def train(
     root: Path,
     system: str,
-    speed: Speed,
+    compute: ComputeOptions,
     *,
     steps: int = STEPS,
     kind: torch.dtype = torch.float64,
     precision: Precision = "fp32",
-    wrap: Wrap = lambda turns: turns,
+    wrap: Wrap = lambda train_step: train_step,
 ) -> Losses:
     """Return the losses of every step."""
     recipe = compose(data=str(root), size=SIZE, steps=steps, **SYSTEMS[system])
@@ -71,14 +70,14 @@ def train(
     store = PairStore.open(root, "train", size=SIZE + 2, device=CPU)
     order = BatchSampler(0, store.n_visible, store.n_thermal, recipe.batch, False)
     losses = []
-    with kernels(precision, speed), prepared(method, speed, precision, CPU):
-        turns = TrainStep(method, Accelerator(cpu=True, device_placement=False, mixed_precision="no"), speed)
-        advance = wrap(turns)
+    with kernels(precision, compute), prepared(method, compute, precision, CPU):
+        train_step = TrainStep(method, compute)
+        advance = wrap(train_step)
         for step in range(steps):
             batch = store.sample(*order.indices(step), crop=SIZE, rng=rng, aligned=False)
             floats = {name: tensor.to(kind) for name, tensor in batch.items() if tensor.is_floating_point()}
             advance.step(batch | floats, 1.0 - step / steps)
-            losses.append(turns.losses.read(step))
+            losses.append(train_step.losses.read(step))
     return losses
 
 
@@ -89,14 +88,14 @@ def far(a: Losses, b: Losses) -> float:
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_channels_last_and_fused_follow_the_plain_path(pairs, system):
-    fast = train(pairs, system, Speed(channels_last=True, fused=True))
+    fast = train(pairs, system, ComputeOptions(channels_last=True, fused=True))
     assert far(train(pairs, system, PLAIN), fast) < 1e-6
 
 
 def test_float32_kernels_follow_the_plain_path_until_rounding_grows(pairs):
     paths = [
-        train(pairs, "gn", speed, steps=3, kind=torch.float32)
-        for speed in (PLAIN, Speed(channels_last=True, fused=True))
+        train(pairs, "gn", compute, steps=3, kind=torch.float32)
+        for compute in (PLAIN, ComputeOptions(channels_last=True, fused=True))
     ]
     assert far(*paths) < 1e-4
 
@@ -104,27 +103,27 @@ def test_float32_kernels_follow_the_plain_path_until_rounding_grows(pairs):
 class StandIn:
     """Records on a CPU: like a graph, recording changes no tensor, and a replay runs what was recorded."""
 
-    def __init__(self, turns: TrainStep) -> None:
-        self.turns, self.warmed, self.replayed = turns, 0, 0
+    def __init__(self, train_step: TrainStep) -> None:
+        self.train_step, self.warmed, self.replayed = train_step, 0, 0
 
     def warm(self, work):
         self.warmed += 1
         work()
 
     def record(self, work):
-        rng = next(module.rng for module in self.turns.method.modules() if hasattr(module, "rng"))
-        before = {name: tensor.clone() for name, tensor in self.turns.tensors().items()}
+        rng = next(module.rng for module in self.train_step.method.modules() if hasattr(module, "rng"))
+        before = {name: tensor.clone() for name, tensor in self.train_step.tensors().items()}
         streams = rng.get_state(), torch.get_rng_state()
         work()
-        for name, tensor in self.turns.tensors().items():
+        for name, tensor in self.train_step.tensors().items():
             tensor.detach().copy_(before[name])
         rng.set_state(streams[0])
         torch.set_rng_state(streams[1])
 
         def replay() -> None:
-            counts = copy.copy(self.turns.losses.counts)
+            counts = copy.copy(self.train_step.losses.counts)
             work()
-            self.turns.losses.counts = counts  # a graph runs no Python
+            self.train_step.losses.counts = counts  # a graph runs no Python
             self.replayed += 1
 
         return replay
@@ -134,9 +133,9 @@ class StandIn:
 def test_a_recorded_step_is_the_plain_one_bit_for_bit(pairs, system):
     recorders = []
 
-    def wrap(turns: TrainStep) -> CudaGraphStep:
-        recorders.append(StandIn(turns))
-        return CudaGraphStep(turns, recorders[0])
+    def wrap(train_step: TrainStep) -> CudaGraphStep:
+        recorders.append(StandIn(train_step))
+        return CudaGraphStep(train_step, recorders[0])
 
     recorded = train(pairs, system, PLAIN, steps=12, wrap=wrap)
     assert recorded == train(pairs, system, PLAIN, steps=12)
@@ -151,14 +150,16 @@ class Refusing(StandIn):
         raise RuntimeError("operation not permitted when stream is capturing")
 
 
-def test_a_step_that_cannot_be_recorded_goes_on_without(pairs, caplog):
-    refused = train(pairs, "gn", PLAIN, steps=8, wrap=lambda turns: CudaGraphStep(turns, Refusing(turns)))
+def test_a_step_that_cannot_be_captured_runs_without_a_graph(pairs, caplog):
+    refused = train(
+        pairs, "gn", PLAIN, steps=8, wrap=lambda train_step: CudaGraphStep(train_step, Refusing(train_step))
+    )
     assert refused == train(pairs, "gn", PLAIN, steps=8)
-    assert caplog.text.count("cannot be recorded in a CUDA graph") == 1
+    assert caplog.text.count("cannot be captured in a CUDA graph") == 1
 
 
 @pytest.mark.parametrize("failure", ["stuck", "full"])
-def test_what_a_failed_recording_leaves_unusable_is_told(pairs, failure):
+def test_a_failed_capture_that_cannot_be_left_is_an_error(pairs, failure):
     class Stuck(Refusing):
         def record(self, work):
             if failure == "full":
@@ -171,9 +172,13 @@ def test_what_a_failed_recording_leaves_unusable_is_told(pairs, failure):
                 raise RuntimeError("Offset increment outside graph capture")
             work()
 
-    error, told = (ZooError, "is stuck in it. Type --speed") if failure == "stuck" else (torch.OutOfMemoryError, "CUDA")
-    with pytest.raises(error, match=told):
-        train(pairs, "gn", PLAIN, steps=8, wrap=lambda turns: CudaGraphStep(turns, Stuck(turns)))
+    error, message = (
+        (ZooError, "cannot leave the capture. Use `compute`")
+        if failure == "stuck"
+        else (torch.OutOfMemoryError, "CUDA")
+    )
+    with pytest.raises(error, match=message):
+        train(pairs, "gn", PLAIN, steps=8, wrap=lambda train_step: CudaGraphStep(train_step, Stuck(train_step)))
 
 
 @pytest.mark.slow
@@ -184,14 +189,14 @@ def test_compiled_networks_follow_the_plain_path(pairs, system, monkeypatch):
     monkeypatch.setattr(
         torch, "compile", lambda function, **_: partial(compiler, backend="aot_eager", dynamic=False)(function)
     )
-    assert far(train(pairs, system, PLAIN), train(pairs, system, Speed(compile=True))) < 1e-6
+    assert far(train(pairs, system, PLAIN), train(pairs, system, ComputeOptions(compile=True))) < 1e-6
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="compiling for a CPU needs g++")
 @pytest.mark.parametrize("system", ["gn", "cut"])
 def test_networks_compiled_to_c_follow_the_plain_path(pairs, system):
-    fast = train(pairs, system, Speed(channels_last=True, fused=True, compile=True))
+    fast = train(pairs, system, ComputeOptions(channels_last=True, fused=True, compile=True))
     assert far(train(pairs, system, PLAIN), fast) < 1e-6
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 import zoo
 from zoo.compute import networks
-from zoo.compute.options import Speed
+from zoo.compute.options import ComputeOptions
 from zoo.errors import DataError, UsageError
 from zoo.translation.streaming import (
     READERS,
@@ -142,13 +142,13 @@ def test_one_image_beyond_memory_is_its_own_fault_and_any_other_error_is_none(re
 
 def test_optimized_networks_translate_the_same_and_are_restored(resnet, pictures):
     before = resnet.translate(pictures[0], depth="float")
-    with optimized(resnet, Speed(channels_last=True), "fp32"):
+    with optimized(resnet, ComputeOptions(channels_last=True), "fp32"):
         weight = next(p for p in resnet.parameters() if p.dim() == 4 and min(p.shape) > 1)
         assert weight.is_contiguous(memory_format=torch.channels_last)
         assert np.abs(resnet.translate(pictures[0], depth="float") - before).max() < 1e-4
     assert weight.is_contiguous()
     assert np.array_equal(resnet.translate(pictures[0], depth="float"), before)
-    with pytest.raises(UsageError, match="is of trainings"), optimized(resnet, Speed(graph=True), "fp32"):
+    with pytest.raises(UsageError, match="is only for training"), optimized(resnet, ComputeOptions(graph=True), "fp32"):
         pass
     with pytest.raises(UsageError, match="this is a cpu"), optimized(resnet, None, "tf32"):
         pass

@@ -1,4 +1,4 @@
-"""The gradient penalty of WGAN-GP (Gulrajani et al. 2017, equation 3)."""
+"""The short normalizers: none, the gradient penalty and weight clipping."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from torch import Tensor, nn
 
 from zoo.contracts import Normalizer
 
-from .config import GradientPenaltyConfig
+from .config import ClippingConfig, GradientPenaltyConfig, NoneConfig
+
+
+class NoNormalizer(Normalizer):
+    """Does not change the discriminator."""
+
+    def __init__(self, config: NoneConfig) -> None:
+        self.config = config
 
 
 class GradientPenalty(Normalizer):
-    """weight * mean of (|grad_x f(x)| - 1)^2 over x = alpha * real + (1 - alpha) * fake, one alpha from U(0, 1) a sample.
+    """The gradient penalty of WGAN-GP (Gulrajani et al. 2017, equation 3): weight * mean of (|grad_x f(x)| - 1)^2 over
+    x = alpha * real + (1 - alpha) * fake, one alpha from U(0, 1) a sample.
 
     f is the mean of a sample's logits unless configured. The alphas come from torch's global random stream of the images'
     device, which checkpoints hold. The samples of x must not influence one another inside the discriminator.
@@ -36,3 +44,16 @@ class GradientPenalty(Normalizer):
         norms = torch.linalg.vector_norm(gradient.to(torch.promote_types(gradient.dtype, torch.float32)), dim=1)
         penalty: Tensor = self.config.weight * (norms - 1).square().mean()
         return penalty
+
+
+class WeightClipping(Normalizer):
+    """Clamps every parameter of the discriminator to [-c, c] after each update (Arjovsky et al. 2017, algorithm 1)."""
+
+    def __init__(self, config: ClippingConfig) -> None:
+        self.config = config
+
+    @torch.no_grad()
+    def after_step(self, discriminator: nn.Module) -> None:
+        """Clip in place."""
+        for parameter in discriminator.parameters():
+            parameter.clamp_(-self.config.c, self.config.c)

@@ -1,4 +1,4 @@
-"""Step 1 of ThermalGAN: from a condition, what is seen and how warm things are, to a thermal segmentation."""
+"""The two steps of ThermalGAN: from a condition to a thermal segmentation, and from that to the contrasts inside the objects."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from zoo.contracts import Parts, State
+from zoo.layers.gan import discriminator_terms, gan_loss
 from zoo.layers.parallel import normal_like
 
-from .adversary import discriminator_losses, generator_loss
 from .config import ThermalGANConfig
 from .encoder import Encoder
 
@@ -21,8 +21,8 @@ class SegmentationStep(nn.Module):
     G minimises gan(D(c, G(c)), 1) + `segmentation_l1` |S - G(c)|.
 
     With a latent code z it is BicycleGAN: an encoder E draws z from N(mean(S), variance(S)) for G(c, z) above, and G and E
-    minimise also `kl` KL(E(S) || N(0, 1)). A second discriminator D_random sees G(c, z) of z from N(0, 1), which G, but not
-    E, makes such that `latent_l1` |z - mean(G(c, z))| falls (Eqs. 1-9 of Zhu et al. 2017). | | is the mean absolute difference.
+    minimise also `kl` KL(E(S) || N(0, 1)). A second discriminator D_random sees G(c, z) of z from N(0, 1); G, but not E, also
+    minimises for these `latent_l1` |z - mean(G(c, z))| falls (Eqs. 1-9 of Zhu et al. 2017). | | is the mean absolute difference.
 
     Args:
         channels: channels of a condition.
@@ -41,7 +41,7 @@ class SegmentationStep(nn.Module):
             self.E = Encoder(self.config.encoder_width, self.config.code_length)
 
     def networks(self) -> dict[str, list[nn.Module]]:
-        """Return the modules of both sides."""
+        """Return the networks of both optimizers."""
         latent = self.config.code_length > 0
         return {
             "step1_generator": [self.G, self.E] if latent else [self.G],
@@ -82,28 +82,74 @@ class SegmentationStep(nn.Module):
         """Return the weighted terms of G and E."""
         config, condition, painted = self.config, state["condition"], state["painted"]
         terms = {
-            "gan": generator_loss(self.D, condition, painted, config.segmentation_gan),
+            "gan": gan_loss(self.D(torch.cat((condition, painted), dim=1)), True, config.segmentation_gan),
             "l1": config.segmentation_l1 * F.l1_loss(painted, state["segmentation"]),
         }
         if config.code_length:
             mean, log_variance, fake = state["mean"], state["log_variance"], state["painted_random"]
             divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
             terms["kl"] = config.kl * divergence
-            terms["gan_random"] = generator_loss(self.D_random, condition, fake, config.segmentation_gan)
+            logits = self.D_random(torch.cat((condition, fake), dim=1))
+            terms["gan_random"] = gan_loss(logits, True, config.segmentation_gan)
             terms["latent"] = config.latent_l1 * F.l1_loss(self._recovered(fake), state["code"])
         return terms
 
     def discriminator_losses(self, state: State) -> dict[str, Tensor]:
         """Return the weighted terms of the discriminators."""
-        given, real, gan = state["condition"], state["segmentation"], self.config.segmentation_gan
-        terms = discriminator_losses(self.D, self.normalizer, given, real, state["painted"], gan)
-        if self.config.code_length:
-            more = discriminator_losses(self.D_random, self.normalizer, given, real, state["painted_random"], gan)
-            terms |= {f"{name}_random": term for name, term in more.items()}
+        condition, config = state["condition"], self.config
+        real = torch.cat((condition, state["segmentation"]), dim=1)
+        fake = torch.cat((condition, state["painted"].detach()), dim=1)
+        terms = discriminator_terms(self.D, self.normalizer, real, fake, config.segmentation_gan)
+        if config.code_length:
+            fake = torch.cat((condition, state["painted_random"].detach()), dim=1)
+            random = discriminator_terms(self.D_random, self.normalizer, real, fake, config.segmentation_gan)
+            terms |= {f"{name}_random": term for name, term in random.items()}
         return terms
 
     def _recovered(self, painted: Tensor) -> Tensor:
-        """Return the code that E reads from a painted segmentation; only the painter is to learn from it."""
+        """Return the code that E encodes from a painted segmentation; its gradients reach the segmentation, not E."""
         frozen = {name: parameter.detach() for name, parameter in self.E.named_parameters()}
         mean: Tensor = functional_call(self.E, frozen, (painted,))[0]
         return mean
+
+
+class ContrastStep(nn.Module):
+    """A generator G of targets y from inputs x, and a discriminator D of both, as in pix2pix.
+
+    G minimises gan(D(x, G(x)), 1) + `l1` |y - G(x)|, | | the mean absolute difference.
+
+    Args:
+        channels: channels of an input.
+        out_channels: channels of a target.
+    """
+
+    def __init__(self, config: ThermalGANConfig, parts: Parts, *, channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.config, self.normalizer = config, parts.normalizer
+        self.discriminator_channels = channels + out_channels
+        self.G = parts.generator(in_channels=channels, out_channels=out_channels)
+
+    def prepare_training(self, parts: Parts) -> None:
+        """Build the discriminator."""
+        self.D = parts.discriminator(in_channels=self.discriminator_channels)
+
+    def networks(self) -> dict[str, list[nn.Module]]:
+        """Return the networks of both optimizers."""
+        return {"step2_discriminator": [self.D], "step2_generator": [self.G]}
+
+    def forward(self, x: Tensor, y: Tensor) -> State:
+        """Translate the input."""
+        return {"x": x, "y": y, "fake": self.G(x)}
+
+    def generator_losses(self, state: State) -> dict[str, Tensor]:
+        """Return the weighted terms of G."""
+        logits = self.D(torch.cat((state["x"], state["fake"]), dim=1))
+        return {
+            "gan": gan_loss(logits, True, self.config.gan),
+            "l1": self.config.l1 * F.l1_loss(state["fake"], state["y"]),
+        }
+
+    def discriminator_losses(self, state: State) -> dict[str, Tensor]:
+        """Return the weighted terms of D."""
+        real, fake = (torch.cat((state["x"], y), dim=1) for y in (state["y"], state["fake"].detach()))
+        return discriminator_terms(self.D, self.normalizer, real, fake, self.config.gan)
