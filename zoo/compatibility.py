@@ -67,7 +67,7 @@ FEATURES: Mapping[str, _Feature] = {
 
 
 def check(
-    parts: Mapping[str, Choice],
+    parts: Mapping[Kind, Choice],
     source: DataSource,
     *,
     size: int,
@@ -94,7 +94,7 @@ def check(
             raise RefusedError(f"{kind} {choice.name} reads {', '.join(missing)}, and dataset {source.name} has none")
 
 
-def check_sizes(parts: Mapping[str, Choice], size: int, beside: Iterable[Choice] = ()) -> None:
+def check_sizes(parts: Mapping[Kind, Choice], size: int, beside: Iterable[Choice] = ()) -> None:
     """Refuse an image size, in pixels, that a part cannot take.
 
     Args:
@@ -136,7 +136,7 @@ def nearest_size(choices: Sequence[Choice], size: int) -> int | None:
 
 
 def _lacks(
-    missing: Set[str], parts: Mapping[str, Choice], source: DataSource, channels: tuple[int, int]
+    missing: Set[str], parts: Mapping[Kind, Choice], source: DataSource, channels: tuple[int, int]
 ) -> list[tuple[str, str]]:
     """Return what to say of each missing feature and how to fix it, in the order of `FEATURES`."""
     lacks = [

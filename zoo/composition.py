@@ -15,7 +15,7 @@ import msgspec
 
 from zoo.compatibility import check
 from zoo.errors import UsageError
-from zoo.hookspec import RecipeConfig, Training
+from zoo.hookspec import Kind, RecipeConfig, Training
 from zoo.recipe import Budget, DataRef, Part, Precision, Recipe
 from zoo.registry import Choice, Registry, get_registry
 from zoo.sources import DataSource, open_source
@@ -97,11 +97,12 @@ def compose(
     check(parts, source, size=size, thermal_channels=thermal_channels)
     if batch > max(1, source.train):
         raise UsageError(f"--batch is {batch}, and dataset {source.name} has {source.train} training images")
+    named = resolve_parts(parts, size)
     return Recipe(
-        method=_part(parts["method"]),
-        generator=_part_or_none(parts.get("generator")),
-        discriminator=_part_or_none(parts.get("discriminator")),
-        normalizer=_part_or_none(parts.get("normalizer")),
+        method=named["method"],
+        generator=named.get("generator"),
+        discriminator=named.get("discriminator"),
+        normalizer=named.get("normalizer"),
         data=DataRef(name=source.name, config=source.config, fingerprint=source.fingerprint),
         size=size,
         load_size=round(size * training.load_scale),
@@ -165,12 +166,12 @@ def choose_preset(name: str, system: RecipeConfig, training: Training) -> Preset
     return replace(preset, decay=decay)
 
 
-def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = None) -> dict[str, Choice]:
+def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = None) -> dict[Kind, Choice]:
     """Return the parts that a method uses, by kind, each with the defaults that its partners ask for.
 
     A user's option beats the normalizer's default, which beats the method's, which beats the component's own.
     """
-    chosen = {"method": registry.find("method", system.method)}
+    chosen: dict[Kind, Choice] = {"method": registry.find("method", system.method)}
     uses = chosen["method"].contract.uses
     if system.generator is not None:
         choice = registry.find("generator", system.generator)  # a typo is told even where the method has no use for it
@@ -214,9 +215,16 @@ def digest(value: object) -> str:
     return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
 
 
-def _part(choice: Choice) -> Part:
+def resolve_parts(choices: Mapping[Kind, Choice], size: int) -> dict[Kind, Part]:
+    """Return chosen parts as a recipe with this image size names them, every option spelled out."""
+    return {kind: as_part(choice.for_size(size)) for kind, choice in choices.items()}
+
+
+def as_part(choice: Choice) -> Part:
+    """Return a choice as a recipe names it."""
     return Part(name=choice.entry.full_name, config=msgspec.to_builtins(choice.config))
 
 
-def _part_or_none(choice: Choice | None) -> Part | None:
-    return _part(choice) if choice else None
+def parts_text(parts: Mapping[Kind, Part]) -> bytes:
+    """Return parts as JSON, in which a recipe that was read from a file has lists where a config has tuples, as both do."""
+    return msgspec.json.encode(parts, order="deterministic")

@@ -91,11 +91,11 @@ def bench(
     from zoo.composition import PresetName
     from zoo.files import require_writable
     from zoo.registry import split_specs
+    from zoo.report.code_changes import retrained
     from zoo.run.display import make_display
     from zoo.run.grid import Axes, expand
     from zoo.run.job import METRICS
     from zoo.run.runner import InterruptedBenchError, run
-    from zoo.run.stale import retrained
 
     options.require_device(device)
     processes = gpus_per_run if gpus_per_run != 1 else gpus_per_cell

@@ -14,7 +14,7 @@ from zoo.errors import UsageError, ZooError
 
 if TYPE_CHECKING:
     from zoo.hub.publication import Publication
-    from zoo.run.store import Run
+    from zoo.report.finished_runs import FinishedRun
 
 
 def publish(
@@ -75,7 +75,7 @@ def _publish_all(
 ) -> None:
     """Publish run by run, a line each; one that fails does not keep the others from it."""
     from zoo.hub.publication import prepare
-    from zoo.run.store import find_results
+    from zoo.report.finished_runs import find_results
 
     found = find_results(results)
     for line in found.unreadable:
@@ -106,9 +106,9 @@ def _publish_all(
         )
 
 
-def _name_repos(runs: list[Run], org: str) -> list[tuple[str, Run]]:
+def _name_repos(runs: list[FinishedRun], org: str) -> list[tuple[str, FinishedRun]]:
     """Return the runs with their repositories; runs that would share one get the start of their key as well."""
-    from zoo.run.systems import model_name
+    from zoo.hub.model_names import model_name
 
     names = [model_name(run.record.recipe, run.record.train_key) for run in runs]
     keys = [run.record.train_key[:8] for run in runs]

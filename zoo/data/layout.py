@@ -123,6 +123,10 @@ class DatasetInfo:
     health: Health | None = None
     """What `zoo.data.health` found, or None where it was not measured; no part of the fingerprint."""
 
+    def health_summary(self, fingerprint: str) -> str:
+        """Return the health of a dataset with this fingerprint in one line; empty if it was not measured for these files."""
+        return self.health.summary if self.health and self.health.fingerprint in ("", fingerprint) else ""
+
     @property
     def offers(self) -> frozenset[str]:
         """Features that a recipe may need: `pairs`, `labels`, `celsius`, `temperatures`, `thermal_segmentation`.

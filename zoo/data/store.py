@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,6 +17,40 @@ from zoo.data.decoding import Array, SplitFiles
 from zoo.data.layout import DatasetInfo
 from zoo.data.temperatures import read_temperatures
 from zoo.layers.pixels import from_bytes, to_range
+
+
+class Store(Protocol):
+    """A split of a dataset as training and scoring read it: `PairStore`, or `zoo.data.streaming.StreamedStore`."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def stems(self) -> Sequence[str]:
+        """Stems of the visible images, in the order of their indices."""
+
+    @property
+    def n_visible(self) -> int:
+        """Number of visible images."""
+
+    @property
+    def n_thermal(self) -> int:
+        """Number of thermal images; the same as of visible ones where the set is paired."""
+
+    def sample(
+        self,
+        visible_index: Tensor,
+        thermal_index: Tensor,
+        *,
+        crop: int,
+        rng: torch.Generator,
+        aligned: bool | None = None,
+        flip: bool = True,
+        part: slice = slice(None),
+    ) -> Batch:
+        """Return augmented crops of a `part` of these images; `aligned` ones are cropped and mirrored alike."""
+
+    def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
+        """Return whole images by index, int64 [N]; visible images with other thermal ones where a `thermal_index` is given."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

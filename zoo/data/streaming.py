@@ -17,7 +17,7 @@ from zoo.contracts import Batch
 from zoo.data.decoding import Array, SplitFiles
 from zoo.data.layout import DatasetInfo
 from zoo.data.publish import NewFolder
-from zoo.data.store import PairStore
+from zoo.data.store import PairStore, Store
 from zoo.errors import DataError, UsageError
 from zoo.files import made_in_cache
 
@@ -145,7 +145,7 @@ def open_split(
     device: torch.device | str,
     thermal_channels: int = 1,
     limit: int | None = None,
-) -> PairStore | StreamedStore:
+) -> Store:
     """Return a split, kept on the device if it is small and streamed if it is large.
 
     Args:

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from zoo.contracts import Method
+from zoo.data.store import Store
 from zoo.evaluate.results import CelsiusErrors
-from zoo.evaluate.score import Split
 from zoo.layers.conditions import one_hot
 from zoo.layers.pixels import shown_degrees
 
 
 def score_celsius(
-    method: Method, store: Split, *, classes: Sequence[str], thermal_range: tuple[float, float], device: torch.device
+    method: Method, store: Store, *, classes: Sequence[str], thermal_range: tuple[float, float], device: torch.device
 ) -> CelsiusErrors:
     """Return how many degrees a method is off on a test split whose images carry `celsius`, one image at a time.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from zoo.contracts import Batch, Compared, Metric, SetMetric
+from zoo.data.store import Store
 from zoo.errors import DataError, UsageError, ZooError
 from zoo.layers.pixels import as_saved, to_levels, to_unit
 
@@ -35,23 +36,6 @@ Translate = Callable[[Batch], Tensor]
 Degrees = Callable[[Batch, Tensor], Tensor]
 
 
-class Split(Protocol):
-    """The test images of a dataset, resized to the test size."""
-
-    @property
-    def stems(self) -> Sequence[str]:
-        """One name an image, in the order of the indices."""
-
-    def __len__(self) -> int: ...
-
-    @property
-    def n_thermal(self) -> int:
-        """Number of thermal images."""
-
-    def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
-        """Return the uncropped pairs at these indices (int64 [N]), or visible images with other thermal ones."""
-
-
 class Sample(NamedTuple):
     """One test image as it would be saved: uint8, `visible` [H, W, 3], the others [H, W]."""
 
@@ -62,7 +46,7 @@ class Sample(NamedTuple):
 
 def evaluate(
     translate: Translate,
-    store: Split,
+    store: Store,
     metrics: Mapping[str, AnyMetric],
     *,
     device: torch.device | str,
@@ -125,7 +109,7 @@ def evaluate(
 
 def evaluate_unpaired(
     translate: Translate,
-    store: Split,
+    store: Store,
     metrics: Mapping[str, SetMetric],
     *,
     device: torch.device | str,

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from zoo.build import choice_of
 from zoo.data.layout import DatasetInfo
 from zoo.errors import ZooError
 from zoo.evaluate.results import Score
 from zoo.hub.card_data import Subject, front_matter
+from zoo.hub.model_names import known_system
 from zoo.hub.readme import write_readme
 from zoo.registry import get_registry
 from zoo.report.html.facts import paper, plain, protocol_text
+from zoo.report.naming import length_text, part_name
 from zoo.report.results import decimals
-from zoo.run.naming import length_text, part_name
 from zoo.run.record import Record
-from zoo.run.systems import known_system, recipe_parts
 from zoo.version import DISTRIBUTION
 
 
@@ -28,7 +27,7 @@ def summary_of(record: Record) -> str:
     summary = rows[0].component.summary if rows else name
     if known:
         return summary
-    others = [part_name(kind, part) for kind, part in recipe_parts(record.recipe).items() if kind != "method"]
+    others = [part_name(kind, part) for kind, part in record.recipe.parts.items() if kind != "method"]
     return f"{summary} ({', '.join(name for name in others if name != 'none')})" if others else summary
 
 
@@ -106,13 +105,10 @@ def _row(score: Score) -> tuple[str, ...]:
 
 def _reads(record: Record) -> list[str]:
     """Return what the parts read at inference; of a plugin that is gone, what the scores say."""
-    method, generator = record.recipe.method, record.recipe.generator
     try:
-        contracts = [choice_of("method", method).contract]
-        contracts += [choice_of("generator", generator).contract] if generator else []
+        return list(record.recipe.reads())
     except ZooError:
         return [entry for score in record.scores for entry in score.protocol.get("reads", [])]
-    return [entry for contract in contracts for entry in contract.reads]
 
 
 def _data_facts(record: Record, data: DatasetInfo) -> list[tuple[str, str]]:
@@ -172,7 +168,7 @@ def _environment(record: Record) -> list[tuple[str, str]]:
 
 def _parts(record: Record) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for kind, part in recipe_parts(record.recipe).items():
+    for kind, part in record.recipe.parts.items():
         origin = record.plugins.get(kind, {})
         options = ", ".join(f"{key}={plain(value)}" for key, value in part.config.items())
         made = f"{origin.get('distribution', '')} {origin.get('version', '')}".strip()

@@ -9,8 +9,8 @@ from zoo.composition import digest
 from zoo.errors import RefusedError, UsageError
 from zoo.evaluate.results import Score
 from zoo.report.aggregate import Difference, Pooled, compare_pooled, measuring, pool, protocol_difference
+from zoo.report.finished_runs import FinishedRun
 from zoo.run.record import Record
-from zoo.run.store import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +32,14 @@ class Line:
     """None for the reference itself, and where the metric has no values of images to pair."""
 
 
-def systems_of(runs: Sequence[Run]) -> list[System]:
+def systems_of(runs: Sequence[FinishedRun]) -> list[System]:
     """Return the systems in the order in which their first runs were named.
 
     Raises:
         UsageError: a run was named twice.
     """
     labels: dict[str, str] = {}
-    groups: dict[str, list[Run]] = {}
+    groups: dict[str, list[FinishedRun]] = {}
     for run in runs:
         # Other source under the same version, or another file under the same name, is another system.
         sources = {kind: origin.get("source", "") for kind, origin in run.record.plugins.items()}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zoo.evaluate.results import Score
 from zoo.report.aggregate import Difference, Pooled, compare_pooled, measuring, pool, protocol_difference
+from zoo.report.data_health import health_line, known_health
 from zoo.report.table_plan import Measure, Plan, read_plan
 from zoo.report.tables import Column, ProtocolEntry, Table, TableRow, arithmetic, dataset_title
 from zoo.report.verdict import (
@@ -19,7 +20,6 @@ from zoo.report.verdict import (
     substitutions,
     why_not_run,
 )
-from zoo.run.data_quality import health_line, known_health
 
 
 @dataclass(frozen=True, kw_only=True)

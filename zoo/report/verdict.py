@@ -9,9 +9,9 @@ from typing import Literal
 
 from zoo.errors import ZooError
 from zoo.report.aggregate import Pooled
+from zoo.report.naming import length_text
 from zoo.report.table_plan import Measure, Plan, PlannedCell
 from zoo.report.tables import Column, Table, dataset_title
-from zoo.run.naming import length_text
 from zoo.run.record import Record, read_failure, read_record
 
 Word = Literal["match", "differs", "not comparable", "not run", "not in the paper"]

@@ -13,9 +13,9 @@ import msgspec
 
 from zoo.composition import digest
 from zoo.evaluate.results import Score
+from zoo.keys import key_of
 from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import Recipe
-from zoo.run.grid import key_of
 from zoo.run.record import RECORD_FILE, Record
 
 KINDS = ("method", "generator", "discriminator", "normalizer")

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from zoo.compatibility import check_sizes
-from zoo.composition import PresetName, choose_parts, choose_preset, choose_system, compose, digest
-from zoo.content import with_contents
+from zoo.composition import PresetName, choose_parts, choose_preset, choose_system, compose
+from zoo.environment import option_files, provenance
 from zoo.errors import RefusedError, UsageError
+from zoo.keys import folder_name, key_of
 from zoo.recipe import Precision, Recipe
 from zoo.registry import get_registry
-from zoo.run.environment import option_files, provenance
-from zoo.run.naming import qualified
 from zoo.sources import DataSource, Progress, open_source
-
-LATER: Mapping[str, object] = {"flip": True, "decay_crop": True}
-"""Fields that recipes did not have at first, with what was done then."""
-LONGEST_SLUG = 200
-"""Bytes of a folder's name before its key; file systems take 255."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,44 +171,3 @@ def make_cells(system: System, source: DataSource, axes: Axes, seeds: Iterable[i
         folder = out / folder_name(own, key)
         cells.append(Cell(recipe=own, source=source, folder=folder, train_key=key, processes=processes))
     return cells
-
-
-def folder_name(recipe: Recipe, key: str) -> str:
-    """Return the name of a cell's folder, from which a person reads the recipe and a bench knows the cell."""
-    return f"{slug(recipe)}-{key[:8]}"
-
-
-def train_key(recipe: Recipe, *, world_size: int = 1) -> str:
-    """Return the hash of what decides a training's weights: the recipe with the contents of files that its options name, its
-    plugins' versions and sources, precision, processes."""
-    return key_of(asdict(recipe), provenance(recipe), world_size=world_size, files=option_files(recipe))
-
-
-def key_of(
-    recipe: Mapping[str, Any], plugins: object, *, world_size: int = 1, files: Mapping[str, str] | None = None
-) -> str:
-    """Return the train key of a recipe, its plugins' provenance and the SHA-256 of files that options name (`option_files`),
-    as they are or as a record's JSON has them."""
-    for kind in {place.partition(".")[0] for place in files or {}}:
-        part = recipe.get(kind)
-        if files and isinstance(part, dict):  # a record may say anything
-            config = with_contents(part.get("config", {}), files, f"{kind}.")
-            recipe = {**recipe, kind: {**part, "config": config}}
-    # The precision stands beside the recipe, and what older recipes did not say counts only where it is not the default: keys of
-    # older records hold.
-    usual = LATER.items()
-    described = {name: value for name, value in recipe.items() if name != "precision" and (name, value) not in usual}
-    return digest([described, plugins, recipe.get("precision", "fp32"), world_size])
-
-
-def slug(recipe: Recipe) -> str:
-    """Return a folder name that a person can read: method, parts, data, size, budget, seed."""
-    parts = [recipe.method, recipe.generator, recipe.discriminator]
-    names = [qualified(part) for part in parts if part]
-    if recipe.normalizer and qualified(recipe.normalizer) != "none":
-        names[-1] += f"_{qualified(recipe.normalizer)}"
-    period = recipe.budget.period
-    length = f"{recipe.budget.steps // period}e" if period > 1 else f"{recipe.budget.steps}it"
-    precision = [recipe.precision] if recipe.precision != "fp32" else []
-    text = "-".join([*names, recipe.data.name, f"{recipe.size}px", length, *precision, f"s{recipe.seed}"])
-    return re.sub(r"[^\w.-]", "_", text).encode()[:LONGEST_SLUG].decode(errors="ignore")

@@ -17,6 +17,7 @@ from dataclasses import replace
 from zoo.compatibility import check
 from zoo.errors import ZooError
 from zoo.files import cannot_write
+from zoo.recipe import choices_of
 from zoo.registry import Choice, get_registry
 from zoo.run.display import Display
 from zoo.run.grid import Cell
@@ -27,7 +28,6 @@ from zoo.run.lease import folder_time, holder
 from zoo.run.outcome import Outcome, changed, failed, known
 from zoo.run.progress import INTERRUPTED, PROGRESS_FILE, read_progress
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, write_json
-from zoo.run.systems import all_parts
 
 POLL = 0.2
 """Seconds between two looks at the files of runs."""
@@ -97,8 +97,9 @@ def choose_metrics(specs: Sequence[str], cells: Sequence[Cell]) -> list[Choice]:
     for cell in kinds.values():
         recipe = cell.recipe
         for choice in choices:
-            parts, beside = {"metric": choice}, itertools.chain(choices, all_parts(each.recipe for each in cells))
-            check(parts, cell.source, size=recipe.size, thermal_channels=recipe.thermal_channels, beside=beside)
+            beside = itertools.chain(choices, choices_of(each.recipe for each in cells))
+            channels = recipe.thermal_channels
+            check({"metric": choice}, cell.source, size=recipe.size, thermal_channels=channels, beside=beside)
     return choices
 
 

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from accelerate import Accelerator
@@ -37,6 +37,7 @@ from zoo.compute.networks import prepared
 from zoo.compute.options import PLAIN, Speed, kernels, require_precision
 from zoo.contracts import Batch, Method
 from zoo.data.sampling import BatchSampler
+from zoo.data.store import Store
 from zoo.recipe import Recipe
 from zoo.training import checkpoint as checkpoints
 from zoo.training.checkpoint import Checkpoint, CheckpointError, State
@@ -51,34 +52,6 @@ TAIL = 20
 """Log entries that a result keeps."""
 
 log = logging.getLogger(__name__)
-
-
-class Store(Protocol):
-    """The training split as the engine reads it; `zoo.data.store.PairStore` is one."""
-
-    @property
-    def n_visible(self) -> int:
-        """Number of visible images."""
-
-    @property
-    def n_thermal(self) -> int:
-        """Number of thermal images."""
-
-    def sample(
-        self,
-        visible_index: Tensor,
-        thermal_index: Tensor,
-        *,
-        crop: int,
-        rng: torch.Generator,
-        aligned: bool,
-        flip: bool,
-        part: slice,
-    ) -> Batch:
-        """Return augmented crops of a `part` of these images; `aligned` ones are cropped and mirrored alike."""
-
-    def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
-        """Return whole visible and thermal images by their indices."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from zoo.build import choice_of
 from zoo.contracts import Batch, Method
 from zoo.errors import DataError, UsageError
 from zoo.layers.pixels import from_bytes, grey
 from zoo.model_folder import ModelConfig
+from zoo.recipe import choice_of
 from zoo.translation.inputs import Picture, labels_of, pad_to, require_read, temperature_vector, told, visible_tensor
 from zoo.translation.outputs import Depth, celsius, like
 from zoo.translation.tiles import in_tiles
@@ -47,7 +47,7 @@ class Translator(nn.Module):
         if config.recipe.generator:
             parts.append(choice_of("generator", config.recipe.generator))
         contracts = [part.contract for part in parts]
-        self.reads = tuple(dict.fromkeys(entry for contract in contracts for entry in contract.reads))
+        self.reads = config.recipe.reads()
         """What the model reads, `visible` first (see `zoo.contracts.Batch`)."""
         self.size_multiple = int(np.lcm.reduce([contract.size_multiple for contract in contracts]))
         """Height and width that the networks take are multiples of this."""

@@ -9,13 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
-from zoo.composition import PresetName, choose_parts, choose_preset, choose_system
+from zoo.composition import PresetName, choose_parts, choose_preset, choose_system, parts_text, resolve_parts
 from zoo.errors import ZooError
 from zoo.recipe import Recipe
 from zoo.registry import get_registry, split_specs
 from zoo.run.grid import Axes, System
 from zoo.run.record import Record
-from zoo.run.systems import fitted_parts, parts_text, recipe_parts
 
 AXES = {"--recipe": "recipe", "--method": "method", "--gen": "generator", "--disc": "discriminator"}
 """Options of `zoo bench` that take several parts, and the part of a system that each names."""
@@ -45,7 +44,7 @@ def _system(given: dict[str, str], recipe: Recipe) -> System | None:
     """Return the combination of the named parts that is this recipe's, None where no combination is."""
     axes = tuple(given.get(option, "") for option in AXES)
     systems = _systems(axes, given.get("--preset", "quick"), given.get("--norm"), recipe.size)
-    return systems.get(parts_text(recipe_parts(recipe)))
+    return systems.get(parts_text(recipe.parts))
 
 
 @lru_cache(maxsize=256)
@@ -59,7 +58,7 @@ def _systems(axes: tuple[str, ...], preset: str, norm: str | None, size: int) ->
         config = choose_system(registry, **asdict(system), preset=preset)
         parts = choose_parts(registry, config, norm)
         choose_preset(cast(PresetName, preset), config, parts["method"].contract.training)
-        found.setdefault(parts_text(fitted_parts(parts, size)), system)
+        found.setdefault(parts_text(resolve_parts(parts, size)), system)
     return found
 
 

@@ -12,9 +12,9 @@ from zoo.errors import ZooError
 from zoo.evaluate.results import Score
 from zoo.model_folder import read_config
 from zoo.registry import get_registry
+from zoo.report.data_health import known_health
 from zoo.report.html.runs import Entry, Group
-from zoo.run.data_quality import HEALTH, known_health
-from zoo.run.record import Record
+from zoo.run.record import HEALTH, Record
 
 Facts = list[tuple[str, str]]
 """Names and texts, none of them empty."""

@@ -15,7 +15,7 @@ from zoo.report.html.plots import Curve, Point, curve_panel, scatter_panel
 from zoo.report.html.runs import Entry, Group, group_entries
 from zoo.report.html.samples import BUDGET, Samples, samples_of
 from zoo.report.html.table import COSTS, Column, Row, metric_columns, table_rows
-from zoo.run.naming import length_text
+from zoo.report.naming import length_text
 from zoo.training.log import LOG, LogEntry, read_log
 from zoo.version import __version__
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from zoo.composition import digest
+from zoo.environment import option_files, provenance
 from zoo.errors import ZooError
-from zoo.run.environment import option_files, provenance
-from zoo.run.grid import Cell, slug
+from zoo.keys import readable_name
+from zoo.run.grid import Cell
 from zoo.run.record import RECORD_FILE, Record, read_record
 
 
@@ -26,7 +27,7 @@ def retrained(cells: Sequence[Cell]) -> list[str]:
         earlier.setdefault(folder.name.rpartition("-")[0], []).append(folder)
     counts: dict[str, int] = {}
     for cell in new:
-        for change in _changes_of(cell, earlier.get(slug(cell.recipe), [])):
+        for change in _changes_of(cell, earlier.get(readable_name(cell.recipe), [])):
             counts[change] = counts.get(change, 0) + 1
     return [
         f"{change}: {count} run{'s train' if count > 1 else ' trains'} anew, and what was trained before stays as it is"
