@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from zoo.terminal import can_show, console, one_line
+from zoo.terminal import can_show, console, note, one_line, plain_table
+
+__all__ = ["note", "print_json", "print_table"]
 
 
 def print_json(value: Any) -> None:
@@ -45,9 +47,9 @@ def print_table(
         title: line above the table.
         right: headings of the right-aligned columns.
     """
-    columns, rows = [one_line(column) for column in columns], [[one_line(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        return _print_plain(columns, rows, title, right)
+        return print(plain_table(columns, list(rows), title=title, right=right))
+    columns, rows = [one_line(column) for column in columns], [[one_line(cell) for cell in row] for row in rows]
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -93,22 +95,3 @@ def _fitted(
         fitted.append(min(full, narrow + left))
         left -= fitted[-1] - narrow
     return fitted
-
-
-def note(message: str) -> None:
-    """Print a line for people on stderr."""
-    print(message, file=sys.stderr, flush=True)
-
-
-def _print_plain(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str, right: Sequence[str]) -> None:
-    """Print columns for a pipe or a file; no line is folded, and rich, which takes as long to import as all else, is not."""
-    lines = [columns, *rows]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
-    if title:
-        print(f"{title}\n")
-    for line in lines:
-        cells = [
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, cell, width in zip(columns, line, widths, strict=True)
-        ]
-        print("  ".join(cells).rstrip())

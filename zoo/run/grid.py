@@ -6,15 +6,19 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from zoo.compatibility import check_sizes
-from zoo.composition import PresetName, choose_parts, choose_preset, choose_system, compose
+from zoo.composition import Chosen, PresetName, choose, compose_chosen, require_positive
 from zoo.environment import option_files, provenance
 from zoo.errors import RefusedError, UsageError
 from zoo.keys import folder_name, key_of
 from zoo.recipe import Precision, Recipe
-from zoo.registry import get_registry
+from zoo.registry import get_registry, split_specs
 from zoo.sources import DataSource, Progress, open_source
+
+Specs = str | Sequence[str]
+"""Names of components with options: a sequence, or one text with commas."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,9 @@ class Axes:
         if self.recipes:
             parts = (self.generators, self.discriminators, self.methods)
             if any(parts):
-                raise UsageError("--recipe and --gen, --disc or --method were both given", "Give one of them")
+                raise UsageError(
+                    "`recipe` and `generator`, `discriminator` or `method` were both given", "Give one of them"
+                )
             return [System(recipe=recipe) for recipe in self.recipes]
         unnamed: Sequence[str | None] = (None,)
         axes = itertools.product(self.methods or unnamed, self.generators or unnamed, self.discriminators or unnamed)
@@ -53,6 +59,71 @@ class Axes:
             System(method=method, generator=generator, discriminator=discriminator)
             for method, generator, discriminator in axes
         ]
+
+    def choose(self, system: System) -> Chosen:
+        """Return the installed components that a system's names mean.
+
+        Raises:
+            UsageError: a name or an option is wrong.
+        """
+        return choose(**asdict(system), norm=self.norm, preset=self.preset)
+
+
+def read_axes(
+    *,
+    recipe: Specs = (),
+    generator: Specs = (),
+    discriminator: Specs = (),
+    normalizer: str | None = None,
+    method: Specs = (),
+    data: Specs = "scenes",
+    preset: str = "quick",
+    size: int | None = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    batch: int | None = None,
+    seeds: int = 1,
+    first_seed: int = 0,
+    thermal_channels: int = 1,
+    precision: Precision = "fp32",
+    processes: int = 1,
+) -> Axes:
+    """Return the axes of a grid that names describe; several names are a sequence, or one text with commas.
+
+    Raises:
+        UsageError: there is no dataset, or a number is below 1.
+    """
+    datasets = split_names(data)
+    if not datasets:
+        raise UsageError("`data` names no dataset", "Name a dataset or its folder, e.g. scenes")
+    require_positive(seeds=seeds, gpus_per_run=processes)
+    return Axes(
+        recipes=split_names(recipe),
+        generators=split_names(generator),
+        discriminators=split_names(discriminator),
+        methods=split_names(method),
+        data=datasets,
+        norm=normalizer,
+        preset=cast(PresetName, preset),
+        size=size,
+        steps=steps,
+        epochs=epochs,
+        batch=batch,
+        seeds=seeds,
+        first_seed=first_seed,
+        thermal_channels=thermal_channels,
+        precision=precision,
+        processes=processes,
+    )
+
+
+def split_names(names: Specs) -> tuple[str, ...]:
+    """Return names that are given as a sequence or in one text with commas.
+
+    >>> split_names("resnet9,unet:width=32,depth=5")
+    ('resnet9', 'unet:width=32,depth=5')
+    """
+    return tuple(split_specs(names) if isinstance(names, str) else names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,19 +175,16 @@ def expand(
     Raises:
         UsageError: a name, option or number is wrong. Names and sizes are checked before any dataset is read.
     """
-    systems, registry = axes.systems(), get_registry()
+    systems = axes.systems()
+    chosen = {system: axes.choose(system) for system in systems}
+    together = [get_registry().find("metric", spec) for spec in metrics]
+    together += [part for each in chosen.values() for part in each.parts.values()]
     sizes: dict[System, int] = {}
     refusals: list[Refusal] = []
-    configs = [choose_system(registry, **asdict(system), preset=axes.preset) for system in systems]
-    chosen = [choose_parts(registry, config, axes.norm) for config in configs]
-    together = [registry.find("metric", spec) for spec in metrics] + [
-        part for parts in chosen for part in parts.values()
-    ]
-    for system, config, parts in zip(systems, configs, chosen, strict=True):
-        preset = choose_preset(axes.preset, config, parts["method"].contract.training)
-        size = axes.size if axes.size is not None else preset.size
+    for system, each in chosen.items():
+        size = each.size(axes.size)
         try:
-            check_sizes(parts, size, together)
+            check_sizes(each.parts, size, together)
         except RefusedError as error:
             refusals.append(Refusal(label=str(system), reason=str(error)))
         else:
@@ -130,7 +198,7 @@ def expand(
     seeds = range(axes.first_seed, axes.first_seed + axes.seeds)
     for data, system in combinations:
         try:
-            made = make_cells(system, sources[data, sizes[system]], axes, seeds, out)
+            made = make_cells(chosen[system], sources[data, sizes[system]], axes, seeds, out)
         except RefusedError as error:
             refusals.append(Refusal(label=f"{system} on {data}", reason=str(error)))
         else:
@@ -138,22 +206,21 @@ def expand(
     return list(cells.values()), refusals
 
 
-def make_cells(system: System, source: DataSource, axes: Axes, seeds: Iterable[int], out: Path) -> list[Cell]:
+def make_cells(chosen: Chosen, source: DataSource, axes: Axes, seeds: Iterable[int], out: Path) -> list[Cell]:
     """Return a system's cells in a results folder, one a seed; of the axes, what is common to all systems is read.
 
     Raises:
         UsageError: a name, option or number is wrong.
         RefusedError: the parts cannot work together, or not on this data.
     """
-    recipe = compose(
-        **asdict(system),
-        norm=axes.norm,
-        data=source,
-        preset=axes.preset,
+    recipe = compose_chosen(
+        chosen,
+        source,
         size=axes.size,
         steps=axes.steps,
         epochs=axes.epochs,
         batch=axes.batch,
+        seed=axes.first_seed,
         thermal_channels=axes.thermal_channels,
         precision=axes.precision,
     )
@@ -162,7 +229,7 @@ def make_cells(system: System, source: DataSource, axes: Axes, seeds: Iterable[i
     if recipe.batch % processes:
         raise UsageError(
             f"a batch of {recipe.batch} cannot be divided equally among {processes} processes",
-            f"Type --batch {processes} or a multiple of it",
+            f"Use `batch`={processes} or a multiple of it",
         )
     cells, described, plugins, files = [], asdict(recipe), provenance(recipe), option_files(recipe)
     for seed in seeds:

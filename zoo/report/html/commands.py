@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
-from zoo.composition import PresetName, choose_parts, choose_preset, choose_system, parts_text, resolve_parts
+from zoo.composition import PresetName, parts_text, resolve_parts
 from zoo.errors import ZooError
 from zoo.recipe import Recipe
-from zoo.registry import get_registry, split_specs
+from zoo.registry import split_specs
 from zoo.run.grid import Axes, System
 from zoo.run.record import Record
 
@@ -51,14 +50,17 @@ def _system(given: dict[str, str], recipe: Recipe) -> System | None:
 def _systems(axes: tuple[str, ...], preset: str, norm: str | None, size: int) -> dict[bytes, System]:
     """Return the combinations that a bench names, by their parts at a size; the runs of a grid all ask for the same."""
     recipes, methods, generators, discriminators = map(split_specs, axes)
-    named = Axes(recipes=recipes, methods=methods, generators=generators, discriminators=discriminators)
-    registry = get_registry()
+    named = Axes(
+        recipes=recipes,
+        methods=methods,
+        generators=generators,
+        discriminators=discriminators,
+        norm=norm,
+        preset=cast(PresetName, preset),
+    )
     found: dict[bytes, System] = {}
     for system in named.systems():
-        config = choose_system(registry, **asdict(system), preset=preset)
-        parts = choose_parts(registry, config, norm)
-        choose_preset(cast(PresetName, preset), config, parts["method"].contract.training)
-        found.setdefault(parts_text(resolve_parts(parts, size)), system)
+        found.setdefault(parts_text(resolve_parts(named.choose(system).parts, size)), system)
     return found
 
 
