@@ -58,7 +58,7 @@ def bench(
 
     Args:
         recipe: complete systems by name, in place of their parts.
-        generator, discriminator, method: components with options, e.g. `["resnet9", "unet:depth=5"]`; by default `resnet9`,
+        generator, discriminator, method: components with options, e.g. `["resnet9", "unet_128:width=32"]`; by default `resnet9`,
             `patchgan` and `cyclegan`.
         normalizer: of every discriminator whose name does not say it (`patchgan_gn` does).
         data: datasets or folders in zoo's layout.

@@ -1,4 +1,4 @@
-"""What `zoo.bench` and `zoo bench` share: checks of arguments, the plan of a grid or a paper's table, and its execution. No torch."""
+"""What `zoo.bench` and `zoo bench` share: arguments are checked, a grid or a paper's table is planned and executed. No torch."""
 
 from __future__ import annotations
 

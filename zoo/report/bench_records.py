@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, overload
 
+from zoo.report.naming import name_systems
 from zoo.report.results import footnotes, results_table
 from zoo.run.outcome import Outcome
 from zoo.run.record import Record
@@ -39,7 +40,9 @@ class Records(Sequence[Record]):
 
         Each score has three entries: `psnr`, `psnr_low` and `psnr_high`, the ends of its interval.
         """
-        return [_flat(record, folder) for record, folder in zip(self._records, self.folders, strict=True)]
+        names = name_systems([record.recipe for record in self._records])
+        runs = zip(names, self._records, self.folders, strict=True)
+        return [{"system": name, **_flat(record), "folder": str(folder)} for name, record, folder in runs]
 
     @overload
     def __getitem__(self, index: int) -> Record: ...
@@ -72,7 +75,7 @@ class Records(Sequence[Record]):
         return f"<table><caption>{escape(title)}</caption><tr>{head}</tr>{body}</table><p>{notes}</p>"
 
 
-def _flat(record: Record, folder: Path) -> dict[str, Any]:
+def _flat(record: Record) -> dict[str, Any]:
     recipe = record.recipe
     parts = {kind: part.name.rpartition("/")[2] for kind, part in recipe.parts.items()}
     row: dict[str, Any] = {kind: parts.get(kind) for kind in ("method", "generator", "discriminator", "normalizer")}
@@ -81,4 +84,4 @@ def _flat(record: Record, folder: Path) -> dict[str, Any]:
     for score in record.scores:
         row |= {score.metric: score.value, f"{score.metric}_low": score.low, f"{score.metric}_high": score.high}
     row |= {"train_seconds": record.timing.train_seconds, "steps_per_second": record.timing.steps_per_second}
-    return row | {"parameters": record.parameters.get("translation"), "folder": str(folder)}
+    return row | {"parameters": record.parameters.get("translation")}
