@@ -66,6 +66,11 @@ class ProgressWriter:
             self._written = now
             self._write()
 
+    @property
+    def latest(self) -> Progress:
+        """The progress so far."""
+        return self._progress
+
     def _write(self) -> None:
         # Not synchronised to the disk: after a crash of the machine there is nothing to show. Not fatal: a full disk is
         # reported by what matters.

@@ -19,10 +19,10 @@ from zoo.errors import ZooError
 from zoo.files import cannot_write
 from zoo.recipe import choices_of
 from zoo.registry import Choice, get_registry
-from zoo.run.display import Display
+from zoo.run.display import PlainDisplay
 from zoo.run.grid import Cell
 from zoo.run.integrity import clear_way, sweep_results
-from zoo.run.job import METRICS, RUN_FILE, Event, Job, read_job, score_name, scorings
+from zoo.run.job import METRICS, RUN_FILE, Job, read_job, score_name, scorings
 from zoo.run.launch import Launcher
 from zoo.run.lease import folder_time, holder
 from zoo.run.outcome import Outcome, changed, failed, known
@@ -51,7 +51,7 @@ class InterruptedBenchError(Exception):
 
 def run(
     cells: Sequence[Cell],
-    display: Display,
+    display: PlainDisplay,
     launcher: Launcher,
     *,
     command: str,
@@ -109,7 +109,7 @@ class _Bench:
     def __init__(
         self,
         cells: Sequence[Cell],
-        display: Display,
+        display: PlainDisplay,
         launcher: Launcher,
         metrics: Sequence[Choice],
         *,
@@ -150,7 +150,7 @@ class _Bench:
                 self.outcomes[number] = outcome
             else:
                 self.open[number] = _Seen()
-        self.display.kept(list(self.outcomes.values()))
+        self.display.skipped(list(self.outcomes.values()))
         if self.open:
             results = self.cells[0].folder.parent
             results.mkdir(parents=True, exist_ok=True)
@@ -212,12 +212,8 @@ class _Bench:
             return
         if not seen.written:
             self.display.started(cell, number + 1, len(self.cells))
-        if progress.stage != seen.stage:
-            self.display.heard(cell, Event(what="stage", text=progress.stage))
-        if progress.step != seen.step:
-            event = Event(what="step", step=progress.step, losses=progress.losses, it_s=progress.it_s)
-            self.display.heard(cell, event)
-        seen.written, seen.stage, seen.step = written, progress.stage, progress.step
+        self.display.update(cell, progress)
+        seen.written = written
 
     def _without_workers(self) -> None:
         """Settle stopped runs and wait for those that others hold; start workers again for the rest, or give them up."""
@@ -272,8 +268,7 @@ class _Seen:
     """What was last seen of an open run."""
 
     def __init__(self) -> None:
-        self.ended = self.written = self.step = 0
-        self.stage = ""
+        self.ended = self.written = 0
         self.stopping = False
 
 

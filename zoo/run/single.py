@@ -91,7 +91,7 @@ def _run_shown(cell: Cell, job: Job, stop: Stop) -> Ended:
 
         def on_event(event: Event) -> None:
             progress(event)
-            display.heard(cell, event)
+            display.update(cell, progress.latest)
 
         ended = execute(cell.folder, job, on_event, stop)
         if ended.how in ("done", "skipped"):

@@ -29,17 +29,15 @@ class Recorded:
         self.steps: list[int] = []
         self.outcomes: list[Outcome] = []
 
-    def kept(self, outcomes):
+    def skipped(self, outcomes):
         self.before = len(outcomes)
 
     def started(self, cell, number, cells):
         pass
 
-    def heard(self, cell, event):
-        if event.what == "stage":
-            self.stages.append(event.text)
-        else:
-            self.steps.append(event.step)
+    def update(self, cell, progress):
+        self.stages.append(progress.stage)
+        self.steps.append(progress.step)
 
     def waiting(self, cells, who):
         pass
@@ -228,10 +226,10 @@ def test_a_preempted_job_saves_the_state_of_its_run_and_resumes_it(pairs, tmp_pa
     (cell,) = cells_of(pairs, tmp_path, **parts, steps=150)
 
     class Preempting(Recorded):
-        def heard(self, cell, event):
-            super().heard(cell, event)
-            if event.what == "step" and event.step > 2 and not hasattr(self, "at"):
-                self.at = event.step
+        def update(self, cell, progress):
+            super().update(cell, progress)
+            if progress.step > 2 and not hasattr(self, "at"):
+                self.at = progress.step
                 for task in supervisors(tmp_path):
                     os.kill(task, signal.SIGUSR2)
 
