@@ -244,7 +244,7 @@ def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = No
     chosen: dict[Kind, Choice] = {"method": registry.find("method", system.method)}
     uses = chosen["method"].contract.uses
     if system.generator is not None:
-        choice = registry.find("generator", system.generator)  # a typo is told even where the method has no use for it
+        choice = registry.find("generator", system.generator)  # a typo is an error even if the method does not use it
         if "generator" in uses:
             chosen["generator"] = choice
     if system.discriminator is not None:

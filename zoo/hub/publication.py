@@ -144,7 +144,7 @@ def _verify(folder: Path, record: Record, config: ModelConfig) -> None:
         raise
     except ZooError as error:
         if changes := code_changes(record):
-            fix = "Publish from an environment with the code that it was trained with, or run the bench again to train anew"
+            fix = "Publish from an environment with the code that it was trained with, or run the bench again to train it here"
             raise ZooError(f"`{folder}` was trained with other code: {'; '.join(changes)}", fix) from error
         raise
     state = inference_state(method)

@@ -1,7 +1,7 @@
-"""Has the runs of a grid executed by workers, shows their progress, and returns what became of each. Imports no torch.
+"""Plans the runs of a grid, starts workers, shows their progress and returns how each run ended. Imports no torch.
 
-The results folder is the queue: each run that is to be done gets its `run.json`, workers execute what is planned, and everything
-that happens is read from files. So it makes no difference whether the workers are this bench's, another's, or on other machines.
+The results folder is the queue: each unfinished run gets its `run.json`, workers execute it, and progress is read from
+files. So the workers may be this bench's, another's, or on other machines.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from zoo.run.progress import INTERRUPTED, PROGRESS_FILE, read_progress
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, write_json
 
 POLL = 0.2
-"""Seconds between two looks at the files of runs."""
+"""Seconds between two reads of the runs' files."""
 UNLEASED_AFTER = 10.0
 """Seconds without a worker and without a lease after which runs are given up: a worker takes less between two runs."""
 STARTS = 3
@@ -59,7 +59,7 @@ def run(
     speed: str = "auto",
     retry: bool = False,
 ) -> list[Outcome]:
-    """Have every run that is not done executed, and return what became of each, in their order.
+    """Execute every unfinished run through workers, and return how each run ended, in their order.
 
     Args:
         cells: of one grid.
@@ -68,7 +68,7 @@ def run(
         command: the command line, for the records.
         metrics: what to score the runs with, by name with options; a run that lacks only scores is not trained again.
         speed: how to compute the steps, as `zoo.compute.options.parse_speed` reads it.
-        retry: repeat runs that failed before, and make again what was lost or damaged, by training where needed.
+        retry: repeat failed runs, and restore lost or damaged files, by training if needed.
 
     Raises:
         UsageError: a metric's name or an option is wrong, or it does not apply to a run's data or image size.
@@ -91,7 +91,7 @@ def choose_metrics(specs: Sequence[str], cells: Sequence[Cell]) -> list[Choice]:
     """
     choices = [get_registry().find("metric", spec) for spec in specs]
     for choice in choices:
-        score_name(choice)  # an option that names an absent file is told now
+        score_name(choice)  # so that an option that names a missing file is an error now
     # Cells by the thousand differ in what no metric looks at.
     kinds = {(cell.source.root, cell.recipe.size, cell.recipe.thermal_channels): cell for cell in cells}
     for cell in kinds.values():
@@ -128,7 +128,7 @@ class _Bench:
 
     def run(self) -> list[Outcome]:
         """Have all runs executed, or those until Ctrl-C; return the outcomes in the order of the runs."""
-        self._look()
+        self._find_ended()
         if self.open:
             self.launcher.expect([cell.recipe for cell in self.cells])
             self._start_workers()
@@ -142,8 +142,8 @@ class _Bench:
                         self._without_workers()
         return [self.outcomes[number] for number in sorted(self.outcomes)]
 
-    def _look(self) -> None:
-        """Find what was done or has failed before."""
+    def _find_ended(self) -> None:
+        """Find the runs that ended before."""
         for number, cell in enumerate(self.cells):
             outcome = known(cell, self.metrics, retry=self.retry, command=self.command)
             if outcome:
@@ -158,7 +158,7 @@ class _Bench:
             self.since = folder_time(results)
 
     def _start_workers(self) -> None:
-        """Write what open runs are to do, and start workers for them."""
+        """Write the plans of open runs, and start workers for them."""
         self.starts += 1
         for number in list(self.open):
             cell = self.cells[number]
@@ -216,7 +216,7 @@ class _Bench:
         seen.written = written
 
     def _without_workers(self) -> None:
-        """Settle stopped runs and wait for those that others hold; start workers again for the rest, or give them up."""
+        """Handle open runs without a worker: interrupted ones end, leased ones are waited for, others get new workers or fail."""
         for number in list(self.open):
             folder = self.cells[number].folder
             progress = read_progress(folder)

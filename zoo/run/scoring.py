@@ -1,4 +1,4 @@
-"""Scores a trained method on the test split and writes what a cell leaves of it."""
+"""Scores a trained run and writes its pictures, `scores.csv` and record."""
 
 from __future__ import annotations
 
