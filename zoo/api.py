@@ -13,12 +13,20 @@ from zoo.composition import PresetName
 from zoo.errors import ZooError
 from zoo.files import environment_without_home, require_writable
 from zoo.report.bench_records import Records
-from zoo.run.grid import Specs, read_axes, split_names
 from zoo.run.job import METRICS
 from zoo.run.outcome import Outcome
 from zoo.run.record import read_record
 from zoo.run.runner import InterruptedBenchError
-from zoo.run_grid import choose_precision, local_launcher, require_device, run_grid, spell_command
+from zoo.run_grid import (
+    Specs,
+    choose_precision,
+    local_launcher,
+    read_axes,
+    require_device,
+    run_grid,
+    spell_command,
+    split_names,
+)
 from zoo.settings import ENVIRONMENT
 
 

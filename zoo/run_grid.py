@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from zoo.composition import PresetName, require_positive
 from zoo.errors import RefusedError, UsageError
 from zoo.files import require_writable
 from zoo.recipe import Precision
+from zoo.registry import split_specs
 from zoo.report.bench_records import Records
 from zoo.report.code_changes import retrained
 from zoo.run.display import make_display
@@ -26,6 +28,66 @@ if TYPE_CHECKING:
 
 FLAGS = {"generator": "gen", "discriminator": "disc", "normalizer": "norm"}
 """Options of the command line that are not named as the parameter."""
+
+Specs = str | Sequence[str]
+"""Names of components with options: a sequence, or one text with commas."""
+
+
+def read_axes(
+    *,
+    recipe: Specs = (),
+    generator: Specs = (),
+    discriminator: Specs = (),
+    normalizer: str | None = None,
+    method: Specs = (),
+    data: Specs = "scenes",
+    preset: str = "quick",
+    size: int | None = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    batch: int | None = None,
+    seeds: int = 1,
+    first_seed: int = 0,
+    thermal_channels: int = 1,
+    precision: Precision = "fp32",
+    processes: int = 1,
+) -> Axes:
+    """Return the axes of a grid that names describe; several names are a sequence, or one text with commas.
+
+    Raises:
+        UsageError: there is no dataset, or a number is below 1.
+    """
+    datasets = split_names(data)
+    if not datasets:
+        raise UsageError("`data` names no dataset", "Name a dataset or its folder, e.g. scenes")
+    require_positive(seeds=seeds, gpus_per_run=processes)
+    return Axes(
+        recipes=split_names(recipe),
+        generators=split_names(generator),
+        discriminators=split_names(discriminator),
+        methods=split_names(method),
+        data=datasets,
+        norm=normalizer,
+        preset=cast(PresetName, preset),
+        size=size,
+        steps=steps,
+        epochs=epochs,
+        batch=batch,
+        seeds=seeds,
+        first_seed=first_seed,
+        thermal_channels=thermal_channels,
+        precision=precision,
+        processes=processes,
+    )
+
+
+def split_names(names: Specs) -> tuple[str, ...]:
+    """Return names that are given as a sequence or in one text with commas.
+
+    >>> split_names("resnet9,unet:width=32,depth=5")
+    ('resnet9', 'unet:width=32,depth=5')
+    """
+    return tuple(split_specs(names) if isinstance(names, str) else names)
 
 
 def run_grid(

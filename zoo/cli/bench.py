@@ -85,9 +85,8 @@ def bench(
     zoo bench --recipe pix2pix,layergan --data scenes ·
     zoo bench --table gn_cyclegan_table2 --data osu=DIR,flir=DIR --preset paper
     """
-    from zoo.run.grid import read_axes, split_names
     from zoo.run.runner import InterruptedBenchError
-    from zoo.run_grid import run_grid
+    from zoo.run_grid import read_axes, run_grid, split_names
 
     processes = gpus_per_run if gpus_per_run != 1 else gpus_per_cell
     axes = read_axes(

@@ -47,11 +47,10 @@ def train(
     accelerate launch --num_processes 8 -m zoo train --recipe layergan --data DIR --preset paper --batch 8 ·
     accelerate launch --num_processes 8 -m zoo train results/RUN
     """
-    from zoo.run.grid import read_axes, split_names
     from zoo.run.job import METRICS
     from zoo.run.single import plan_one, read_planned, run_one
     from zoo.run.worker import EXIT_CODES
-    from zoo.run_grid import choose_precision, require_device
+    from zoo.run_grid import choose_precision, read_axes, require_device, split_names
 
     if folder is not None:
         cell, job = read_planned(folder)

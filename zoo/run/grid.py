@@ -6,19 +6,15 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import cast
 
 from zoo.compatibility import check_sizes
-from zoo.composition import Chosen, PresetName, choose, compose_chosen, require_positive
+from zoo.composition import Chosen, PresetName, choose, compose_chosen
 from zoo.environment import option_files, provenance
 from zoo.errors import RefusedError, UsageError
 from zoo.keys import folder_name, key_of
 from zoo.recipe import Precision, Recipe
-from zoo.registry import get_registry, split_specs
+from zoo.registry import get_registry
 from zoo.sources import DataSource, Progress, open_source
-
-Specs = str | Sequence[str]
-"""Names of components with options: a sequence, or one text with commas."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,63 +63,6 @@ class Axes:
             UsageError: a name or an option is wrong.
         """
         return choose(**asdict(system), norm=self.norm, preset=self.preset)
-
-
-def read_axes(
-    *,
-    recipe: Specs = (),
-    generator: Specs = (),
-    discriminator: Specs = (),
-    normalizer: str | None = None,
-    method: Specs = (),
-    data: Specs = "scenes",
-    preset: str = "quick",
-    size: int | None = None,
-    steps: int | None = None,
-    epochs: int | None = None,
-    batch: int | None = None,
-    seeds: int = 1,
-    first_seed: int = 0,
-    thermal_channels: int = 1,
-    precision: Precision = "fp32",
-    processes: int = 1,
-) -> Axes:
-    """Return the axes of a grid that names describe; several names are a sequence, or one text with commas.
-
-    Raises:
-        UsageError: there is no dataset, or a number is below 1.
-    """
-    datasets = split_names(data)
-    if not datasets:
-        raise UsageError("`data` names no dataset", "Name a dataset or its folder, e.g. scenes")
-    require_positive(seeds=seeds, gpus_per_run=processes)
-    return Axes(
-        recipes=split_names(recipe),
-        generators=split_names(generator),
-        discriminators=split_names(discriminator),
-        methods=split_names(method),
-        data=datasets,
-        norm=normalizer,
-        preset=cast(PresetName, preset),
-        size=size,
-        steps=steps,
-        epochs=epochs,
-        batch=batch,
-        seeds=seeds,
-        first_seed=first_seed,
-        thermal_channels=thermal_channels,
-        precision=precision,
-        processes=processes,
-    )
-
-
-def split_names(names: Specs) -> tuple[str, ...]:
-    """Return names that are given as a sequence or in one text with commas.
-
-    >>> split_names("resnet9,unet:width=32,depth=5")
-    ('resnet9', 'unet:width=32,depth=5')
-    """
-    return tuple(split_specs(names) if isinstance(names, str) else names)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from zoo.run.display import SKIPPED_LINES, PlainDisplay
-from zoo.run.grid import expand, read_axes
+from zoo.run.grid import expand
 from zoo.run.outcome import Outcome
 from zoo.run.progress import Progress
+from zoo.run_grid import read_axes
 
 
 @pytest.fixture
