@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 from zoo.evaluate.results import Score
+from zoo.keys import qualified
 from zoo.report.comparing import compare_systems, group_seeds
+from zoo.report.finished_runs import read_results
+from zoo.report.naming import length_text
 from zoo.report.results import score_text
-from zoo.run.naming import length_text, qualified
 from zoo.run.record import Record
-from zoo.run.store import read_results
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "tables.md"

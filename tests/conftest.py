@@ -87,8 +87,8 @@ def saved() -> Callable[..., Path]:
 
         from zoo.build import build_method
         from zoo.composition import compose
+        from zoo.environment import provenance
         from zoo.model_folder import ModelConfig, save_model
-        from zoo.run.environment import provenance
         from zoo.sources import open_source
 
         source = open_source(data, size=size)
@@ -109,10 +109,10 @@ def finished(saved: Callable[..., Path]) -> Callable[..., Path]:
         import msgspec
         from PIL import Image
 
+        from zoo.environment import environment
         from zoo.evaluate.results import Score
+        from zoo.keys import train_key
         from zoo.model_folder import read_config
-        from zoo.run.environment import environment
-        from zoo.run.grid import train_key
         from zoo.run.record import Record, Timing, write_json
 
         config = read_config(saved(folder, data, **asked))

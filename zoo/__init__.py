@@ -3,6 +3,7 @@
     import zoo
     zoo.list_components("generator", "resnet*")
     network = zoo.create("resnet9_cbam")
+    print(zoo.bench(generator=["resnet6", "resnet9"], steps=200))
     zoo.load("results/RUN").translate("street.jpg").save("thermal.png")
 
 Importing zoo imports no torch; each name is fetched when it is first used.
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.version import __version__
 
 if TYPE_CHECKING:
+    from zoo.api import bench, train
     from zoo.build import create
     from zoo.composition import compose
     from zoo.errors import ZooError
@@ -24,16 +26,29 @@ if TYPE_CHECKING:
     from zoo.translation.loading import load
     from zoo.translation.translator import Translator
 
-__all__ = ["Recipe", "Translator", "ZooError", "__version__", "compose", "create", "list_components", "load"]
+__all__ = [
+    "Recipe",
+    "Translator",
+    "ZooError",
+    "__version__",
+    "bench",
+    "compose",
+    "create",
+    "list_components",
+    "load",
+    "train",
+]
 
 _HOMES = {
     "Recipe": "zoo.recipe",
     "Translator": "zoo.translation.translator",
     "ZooError": "zoo.errors",
+    "bench": "zoo.api",
     "compose": "zoo.composition",
     "create": "zoo.build",
     "list_components": "zoo.registry",
     "load": "zoo.translation.loading",
+    "train": "zoo.api",
 }
 
 

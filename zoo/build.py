@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Kind
-from zoo.recipe import Part, Recipe
+from zoo.recipe import Recipe, choice_of
 from zoo.registry import Choice, get_registry, parse
 
 if TYPE_CHECKING:
@@ -66,15 +66,6 @@ def build(choice: Choice, *arguments: object) -> Any:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ZooError(f"{where} cannot be loaded from {target}: {reason}") from error
     return _guarded(make(choice.config, *arguments), choice.kind)
-
-
-def choice_of(kind: Kind, part: Part) -> Choice:
-    """Return the installed component that a recipe's part names, with the recipe's options.
-
-    Raises:
-        UsageError: no installed plugin has it, or its options have changed.
-    """
-    return get_registry().find(kind, part.name).with_options(part.config, named=True)
 
 
 def build_method(recipe: Recipe, info: DatasetInfo, rng: torch.Generator, *, training: bool) -> Method:

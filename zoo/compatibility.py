@@ -47,7 +47,7 @@ FEATURES: Mapping[str, tuple[Kind | None, str, str]] = {
 
 
 def check(
-    parts: Mapping[str, Choice],
+    parts: Mapping[Kind, Choice],
     source: DataSource,
     *,
     size: int,
@@ -74,7 +74,7 @@ def check(
             raise RefusedError(f"{kind} {choice.name} reads {', '.join(missing)}, and dataset {source.name} has none")
 
 
-def check_sizes(parts: Mapping[str, Choice], size: int, others: Iterable[Choice] = ()) -> None:
+def check_sizes(parts: Mapping[Kind, Choice], size: int, others: Iterable[Choice] = ()) -> None:
     """Refuse an image size, in pixels, that a part cannot take.
 
     Args:
@@ -113,7 +113,7 @@ def _nearest_size(choices: Sequence[Choice], size: int) -> int | None:
 
 
 def _lacks(
-    missing: Set[str], parts: Mapping[str, Choice], source: DataSource, channels: tuple[int, int]
+    missing: Set[str], parts: Mapping[Kind, Choice], source: DataSource, channels: tuple[int, int]
 ) -> Iterator[tuple[str, str]]:
     """Yield message and fix for each missing feature: unknown ones first, then in the order of `FEATURES`."""
     for need in sorted(missing - FEATURES.keys()):

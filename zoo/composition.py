@@ -15,7 +15,7 @@ import msgspec
 
 from zoo.compatibility import check
 from zoo.errors import UsageError
-from zoo.hookspec import RecipeConfig, Training
+from zoo.hookspec import Kind, RecipeConfig, Training
 from zoo.recipe import Budget, DataRef, Part, Precision, Recipe
 from zoo.registry import Choice, Registry, get_registry
 from zoo.sources import DataSource, open_source
@@ -78,41 +78,112 @@ def compose(
         UsageError: a name, option or number is wrong.
         RefusedError: the parts cannot work together; the message says why.
     """
+    chosen = choose(
+        recipe=recipe, method=method, generator=generator, discriminator=discriminator, norm=norm, preset=preset
+    )
+    source = data if isinstance(data, DataSource) else open_source(data, size=chosen.size(size))
+    return compose_chosen(
+        chosen,
+        source,
+        size=size,
+        steps=steps,
+        epochs=epochs,
+        batch=batch,
+        seed=seed,
+        thermal_channels=thermal_channels,
+        precision=precision,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What the names of a recipe or of its parts mean: installed components, and the budget of their preset."""
+
+    parts: dict[Kind, Choice]
+    """The parts that the method uses, by kind."""
+    system: RecipeConfig
+    preset: Preset
+
+    def size(self, size: int | None) -> int:
+        """Return an image size in pixels, the preset's where none is given.
+
+        Raises:
+            UsageError: it is below 1.
+        """
+        found = self.preset.size if size is None else size
+        require_positive(size=found)
+        return found
+
+
+def choose(
+    *,
+    recipe: str | None = None,
+    method: str | None = None,
+    generator: str | None = None,
+    discriminator: str | None = None,
+    norm: str | None = None,
+    preset: PresetName = "quick",
+) -> Chosen:
+    """Return the installed components that names mean; arguments as of `compose`.
+
+    Raises:
+        UsageError: a name or an option is wrong, or a recipe and parts were both given.
+    """
     registry = get_registry()
     system = choose_system(
         registry, recipe, method=method, generator=generator, discriminator=discriminator, preset=preset
     )
-    training = registry.find("method", system.method).contract.training
-    budget_preset = choose_preset(preset, system, training)
-    size = size if size is not None else budget_preset.size
-    batch = batch if batch is not None else system.batch
-    for label, number in {"--size": size, "--steps": steps, "--epochs": epochs, "--batch": batch}.items():
-        if number is not None and number < 1:
-            raise UsageError(f"{label} is {number}; it must be 1 or more")
+    parts = choose_parts(registry, system, norm)
+    return Chosen(parts=parts, system=system, preset=choose_preset(preset, system, parts["method"].contract.training))
+
+
+def compose_chosen(
+    chosen: Chosen,
+    source: DataSource,
+    *,
+    size: int | None,
+    steps: int | None,
+    epochs: int | None,
+    batch: int | None,
+    seed: int,
+    thermal_channels: int,
+    precision: Precision,
+) -> Recipe:
+    """Return the recipe of components that were chosen before; arguments and errors as of `compose`."""
+    size = chosen.size(size)
+    batch = batch if batch is not None else chosen.system.batch
+    require_positive(steps=steps, epochs=epochs, batch=batch)
     if thermal_channels not in (1, 3):
         raise UsageError(f"thermal images have 1 or 3 channels, not {thermal_channels}")
-    parts = choose_parts(registry, system, norm)
-    source = data if isinstance(data, DataSource) else open_source(data, size=size)
-    parts = {kind: choice.for_size(size) for kind, choice in parts.items()}
+    parts = {kind: choice.for_size(size) for kind, choice in chosen.parts.items()}
     check(parts, source, size=size, thermal_channels=thermal_channels)
     if batch > max(1, source.train):
-        raise UsageError(f"--batch is {batch}, and dataset {source.name} has {source.train} training images")
+        raise UsageError(f"`batch` is {batch}, and dataset {source.name} has {source.train} training images")
+    training = parts["method"].contract.training
+    named = resolve_parts(parts, size)
     return Recipe(
-        method=_part(parts["method"]),
-        generator=_part_or_none(parts.get("generator")),
-        discriminator=_part_or_none(parts.get("discriminator")),
-        normalizer=_part_or_none(parts.get("normalizer")),
+        method=named["method"],
+        generator=named.get("generator"),
+        discriminator=named.get("discriminator"),
+        normalizer=named.get("normalizer"),
         data=DataRef(name=source.name, config=source.config, fingerprint=source.fingerprint),
         size=size,
         load_size=round(size * training.load_scale),
         flip=training.flip,
         decay_crop=training.decay_crop,
         batch=batch,
-        budget=budget(budget_preset, steps, epochs, max(1, source.train // batch)),
+        budget=budget(chosen.preset, steps, epochs, max(1, source.train // batch)),
         seed=seed,
         thermal_channels=thermal_channels,
         precision=precision,
     )
+
+
+def require_positive(**numbers: int | None) -> None:
+    """Raise a UsageError that names the first of these parameters that is below 1; None stands for a default."""
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise UsageError(f"`{name}` is {number}; it must be 1 or more")
 
 
 def choose_system(
@@ -165,15 +236,15 @@ def choose_preset(name: str, system: RecipeConfig, training: Training) -> Preset
     return replace(preset, decay=decay)
 
 
-def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = None) -> dict[str, Choice]:
+def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = None) -> dict[Kind, Choice]:
     """Return the parts that a method uses, by kind, each with the defaults that its partners ask for.
 
     A user's option beats the normalizer's default, which beats the method's, which beats the component's own.
     """
-    chosen = {"method": registry.find("method", system.method)}
+    chosen: dict[Kind, Choice] = {"method": registry.find("method", system.method)}
     uses = chosen["method"].contract.uses
     if system.generator is not None:
-        choice = registry.find("generator", system.generator)  # a typo is told even where the method has no use for it
+        choice = registry.find("generator", system.generator)  # a typo is an error even if the method does not use it
         if "generator" in uses:
             chosen["generator"] = choice
     if system.discriminator is not None:
@@ -199,7 +270,7 @@ def budget(preset: Preset, steps: int | None, epochs: int | None, steps_per_epoc
         UsageError: both steps and epochs were given.
     """
     if steps and epochs:
-        raise UsageError("--steps and --epochs were both given", "Give one of them")
+        raise UsageError("`steps` and `epochs` were both given", "Give one of them")
     if not steps and not epochs:
         steps, epochs = preset.steps, preset.epochs
     if epochs:
@@ -214,9 +285,16 @@ def digest(value: object) -> str:
     return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
 
 
-def _part(choice: Choice) -> Part:
+def resolve_parts(choices: Mapping[Kind, Choice], size: int) -> dict[Kind, Part]:
+    """Return chosen parts as a recipe with this image size names them, every option spelled out."""
+    return {kind: as_part(choice.for_size(size)) for kind, choice in choices.items()}
+
+
+def as_part(choice: Choice) -> Part:
+    """Return a choice as a recipe names it."""
     return Part(name=choice.full_name, config=msgspec.to_builtins(choice.config))
 
 
-def _part_or_none(choice: Choice | None) -> Part | None:
-    return _part(choice) if choice else None
+def parts_text(parts: Mapping[Kind, Part]) -> bytes:
+    """Return parts as JSON, in which a recipe that was read from a file has lists where a config has tuples, as both do."""
+    return msgspec.json.encode(parts, order="deterministic")

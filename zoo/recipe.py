@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import msgspec
+
+from zoo.hookspec import Kind
+from zoo.registry import Choice, get_registry
 
 Precision = Literal["fp32", "tf32", "bf16"]
 """Number format of convolutions and matrix products in training; weights, optimizers and losses are fp32 always. `fp32` is IEEE
@@ -78,3 +84,47 @@ class Recipe:
     """Channels of thermal images: 1, or 3 for the papers' RGB copies."""
     precision: Precision = "fp32"
     """Number format in training; it changes the weights."""
+
+    @property
+    def parts(self) -> dict[Kind, Part]:
+        """The parts that the recipe has, by kind."""
+        parts: dict[Kind, Part | None] = {
+            "method": self.method,
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "normalizer": self.normalizer,
+        }
+        return {kind: part for kind, part in parts.items() if part}
+
+    def reads(self) -> tuple[str, ...]:
+        """Return the entries of a batch that method and generator read to translate, `visible` first.
+
+        Raises:
+            UsageError: no installed plugin has a part, or its options have changed.
+        """
+        parts = [choice_of(kind, part) for kind, part in self.parts.items() if kind in ("method", "generator")]
+        return tuple(dict.fromkeys(entry for part in parts for entry in part.contract.reads))
+
+
+def choice_of(kind: Kind, part: Part) -> Choice:
+    """Return the installed component that a recipe's part names, with the recipe's options.
+
+    Raises:
+        UsageError: no installed plugin has it, or its options have changed.
+    """
+    return get_registry().find(kind, part.name).with_options(part.config, named=True)
+
+
+def choices_of(recipes: Iterable[Recipe]) -> Iterator[Choice]:
+    """Yield the installed components that recipes name, each once.
+
+    Raises:
+        UsageError: no installed plugin has a part, or its options have changed.
+    """
+    known: set[bytes] = set()
+    for recipe in recipes:
+        for kind, part in recipe.parts.items():
+            key = msgspec.json.encode(part)
+            if key not in known:
+                known.add(key)
+                yield choice_of(kind, part)

@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from zoo.run.environment import environment
+from zoo.environment import environment
 
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")

@@ -15,7 +15,7 @@ from typing import Any, cast
 import harness  # before torch
 import torch
 
-from zoo.build import build_method, choice_of
+from zoo.build import build_method
 from zoo.composition import compose
 from zoo.compute.graph import WARM_STEPS, CudaGraph, CudaGraphStep
 from zoo.compute.networks import is_deep, prepared
@@ -24,7 +24,7 @@ from zoo.data.layout import read_info
 from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
 from zoo.errors import ZooError
-from zoo.recipe import Precision, Recipe
+from zoo.recipe import Precision, Recipe, choice_of
 from zoo.sources import open_source
 from zoo.training.seeds import seed_everything
 from zoo.training.step import TrainStep

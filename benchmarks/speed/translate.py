@@ -19,10 +19,10 @@ import zoo
 from zoo.build import build_method
 from zoo.composition import compose
 from zoo.compute.options import ComputeOptions, has_bf16, kernels, parse_compute
+from zoo.environment import provenance
 from zoo.errors import ZooError
 from zoo.model_folder import ModelConfig
 from zoo.recipe import Precision
-from zoo.run.environment import provenance
 from zoo.sources import open_source
 from zoo.translation.streaming import BatchTranslator, InputImage, optimized, translate_stream
 from zoo.translation.translator import Translator

@@ -176,7 +176,7 @@ def test_ctrl_c_saves_the_state_and_says_how_to_go_on(pairs, tmp_path):
         (("--gen", "unet_256", "--size", "128"), "Use --size 256"),
         (("--preset", "fast"), "quick, paper"),
         (("--device", "tpu"), "auto, cpu, cuda or cuda:N"),
-        (("--seeds", "0"), "--seeds is 0"),
+        (("--seeds", "0"), "is 0; it must be 1 or more"),
     ],
 )
 def test_wrong_requests_exit_2_in_one_line(zoo, pairs, words, told):

@@ -165,9 +165,9 @@ def test_the_progress_of_a_bench(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr(sys, "stderr", SafeStream(screen))
     with LiveDisplay() as display:
-        display._progress.add_task(HOSTILE, total=2, status=HOSTILE)
-        display._say(HOSTILE)
-        display._progress.refresh()
+        display._bars.add_task(HOSTILE, total=2, status=HOSTILE)
+        display.print(HOSTILE)
+        display._bars.refresh()
     written = screen.getvalue()
     assert r"\x1b]52" in written and "[red]" in written
     for harm in ("\x1b]52", "\x1b[1;31m", "\u202e", "\x9b"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from zoo.build import build_method, choice_of
+from zoo.build import build_method
 from zoo.composition import compose
 from zoo.compute.graph import WARM_STEPS, CudaGraph, CudaGraphStep
 from zoo.compute.networks import prepared
@@ -16,7 +16,7 @@ from zoo.compute.options import PLAIN, ComputeOptions, kernels
 from zoo.data.layout import read_info
 from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
-from zoo.recipe import Precision
+from zoo.recipe import Precision, choice_of
 from zoo.training.engine import train
 from zoo.training.seeds import seed_everything
 from zoo.training.step import TrainStep

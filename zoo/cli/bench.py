@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,10 +14,9 @@ from zoo.cli.config import spelled_out
 from zoo.cli.flags import with_flags
 from zoo.cli.output import note, print_json, print_table
 from zoo.cli.table import show_table
-from zoo.errors import RefusedError, UsageError
+from zoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoo.run.grid import Axes, PlannedRun, Refusal
     from zoo.run.launch import Launcher
     from zoo.run.outcome import Outcome
     from zoo.run.record import Record
@@ -89,30 +86,18 @@ def bench(
     zoo bench --recipe pix2pix,layergan --data scenes ·
     zoo bench --table gn_cyclegan_table2 --data osu=DIR,flir=DIR --preset paper
     """
-    from zoo.composition import PresetName
-    from zoo.files import require_writable
-    from zoo.registry import split_specs
-    from zoo.run.display import make_display
-    from zoo.run.grid import Axes, expand
-    from zoo.run.job import METRICS
-    from zoo.run.runner import InterruptedBenchError, run
-    from zoo.run.stale import retrained
+    from zoo.run.runner import InterruptedBenchError
+    from zoo.run_grid import read_axes, run_grid, split_names
 
-    options.require_device(device)
     processes = gpus_per_run if gpus_per_run != 1 else gpus_per_cell
-    if not split_specs(data):
-        raise UsageError("--data names no dataset", "Type a dataset's name or folder, e.g. --data scenes")
-    for label, number in {"--seeds": seeds, "--gpus-per-run": processes}.items():
-        if number < 1:
-            raise UsageError(f"{label} is {number}; it must be 1 or more")
-    axes = Axes(
-        recipes=split_specs(recipe),
-        generators=split_specs(gen),
-        discriminators=split_specs(disc),
-        methods=split_specs(method),
-        data=split_specs(data),
-        norm=norm,
-        preset=cast(PresetName, preset),
+    axes = read_axes(
+        recipe=recipe,
+        generator=gen,
+        discriminator=disc,
+        normalizer=norm,
+        method=method,
+        data=data,
+        preset=preset,
         size=size,
         steps=steps,
         epochs=epochs,
@@ -121,47 +106,32 @@ def bench(
         thermal_channels=thermal_channels,
         processes=processes,
     )
-    chosen = _choose_launcher(launcher, device, jobs, processes, slurm, out)
-    computed, precise = options.choose_compute(compute, speed, chosen.device, precision)
-    axes = replace(axes, precision=precise)
-    require_writable(out)
-    if table:
-        runs, refusals, specs = _plan(table, data, axes, out, split_specs(metrics))
-    else:
-        specs = split_specs(metrics) or list(METRICS)
-        runs, refusals = expand(axes, out, progress=_tell_progress, metrics=specs)
-    _tell_refusals(runs, refusals)
-    for line in retrained(runs):
-        note(line)
     command = spelled_out(context)
     try:
-        with make_display() as display:
-            outcomes = run(runs, display, chosen, command=command, metrics=specs, speed=computed, retry=retry)
+        records = run_grid(
+            axes,
+            out,
+            _choose_launcher(launcher, device, jobs, processes, slurm, out),
+            metrics=split_names(metrics),
+            precision=precision,
+            compute=compute if compute != "auto" else speed,
+            command=command,
+            retry=retry,
+            table=table,
+            table_data=data,
+        )
     except InterruptedBenchError as interrupted:
         show(interrupted.outcomes, table, out, as_json=as_json)
         note(f"zoo: interrupted; finished runs are kept. To resume, run: {command}")
         raise typer.Exit(130) from None
+    outcomes = records.outcomes
     show(outcomes, table, out, as_json=as_json)
     if all(outcome.status == "skipped" for outcome in outcomes):
         note(f"Skipped {len(outcomes)} finished run{'s' * (len(outcomes) > 1)}; their records are in {out}.")
-    elif not as_json and any(outcome.record for outcome in outcomes):
+    elif not as_json and records:
         note(f"Records, pictures and weights are in {out}.")
-    if any(outcome.status == "failed" for outcome in outcomes):
+    if records.failures:
         raise typer.Exit(1)
-
-
-def _tell_refusals(runs: Sequence[PlannedRun], refusals: Sequence[Refusal]) -> None:
-    """Say which combinations cannot work, and why.
-
-    Raises:
-        RefusedError: none can.
-    """
-    if not runs and len(refusals) == 1:
-        raise RefusedError(refusals[0].reason)
-    for refusal in refusals:
-        note(f"refused: {refusal.label}: {refusal.reason}")
-    if not runs:
-        raise RefusedError("no combination of these parts can work")
 
 
 def _choose_launcher(name: str, device: str, jobs: str, processes: int, slurm: str, out: Path) -> Launcher:
@@ -170,41 +140,19 @@ def _choose_launcher(name: str, device: str, jobs: str, processes: int, slurm: s
     Raises:
         UsageError: an option is wrong, or what it asks for is not there.
     """
-    if not re.fullmatch(r"auto|[1-9]\d*", jobs):
-        raise UsageError(f"--jobs is {jobs!r}; it must be auto, or 1 or more")
-    number = None if jobs == "auto" else int(jobs)
+    from zoo.run_grid import local_launcher, parse_jobs, require_device
+
     if name == "slurm":
         from zoo.run.launch.slurm import SlurmLauncher
         from zoo.run.launch.slurm_commands import parse_options
 
-        return SlurmLauncher(out, parse_options(slurm), device=device, processes=processes, jobs=number)
+        require_device(device)
+        return SlurmLauncher(out, parse_options(slurm), device=device, processes=processes, jobs=parse_jobs(jobs))
     if name != "local":
-        raise UsageError(f"no launcher is named {name!r}", "Type local or slurm")
+        raise UsageError(f"no launcher is named {name!r}", "Use local or slurm")
     if slurm:
-        raise UsageError("--slurm was given without --launcher slurm", "Type --launcher slurm --slurm ...")
-    from zoo.run.launch.local import LocalLauncher
-
-    return LocalLauncher(out, device, jobs=number, processes=processes)
-
-
-def _plan(
-    name: str, data: str, axes: Axes, out: Path, metrics: Sequence[str]
-) -> tuple[list[PlannedRun], list[Refusal], list[str]]:
-    """Return a paper's table as runs with the metrics of its columns, and leave the plan by which `zoo table` finds them."""
-    from zoo.report.table_plan import parse_data, plan_table, write_plan
-    from zoo.report.tables import load_table
-    from zoo.run.grid import Refusal
-
-    if axes.recipes or axes.generators or axes.discriminators or axes.methods or axes.norm:
-        raise UsageError("--table and parts of a recipe were both given", "Leave the parts out: the table names them")
-    paper = load_table(name)
-    chosen = parse_data(data, paper)
-    runs, plan = plan_table(paper, chosen, axes, out, metrics=metrics, progress=_tell_progress)
-    if runs:
-        write_plan(out, plan)
-    refused = [one for one in plan.refused if one.dataset in chosen]
-    refusals = [Refusal(label=f"{one.row} on {plan.data[one.dataset]}", reason=one.reason) for one in refused]
-    return runs, refusals, list(dict.fromkeys([*(measure.spec for measure in plan.measures), *metrics]))
+        raise UsageError("--slurm was given without --launcher slurm", "Use --launcher slurm --slurm ...")
+    return local_launcher(out, device, jobs, processes)
 
 
 def show(outcomes: Sequence[Outcome], table: str, out: Path, *, as_json: bool) -> None:

@@ -29,7 +29,7 @@ def compare(
     zoo compare results/A results/B results/C
     """
     from zoo.report.comparing import compare_systems, group_seeds
-    from zoo.run.store import find_results
+    from zoo.report.finished_runs import find_results
 
     found = [find_results(folder) for folder in runs]
     for results in found:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from zoo.cli.completion import components, discriminators
-from zoo.errors import UsageError
-
-if TYPE_CHECKING:
-    from zoo.recipe import Precision as PrecisionName
 
 RecipeNames = Annotated[
     str,
@@ -76,26 +71,3 @@ Retry = Annotated[
     bool,
     typer.Option("--retry", help="Repeat runs that failed, and repair lost or damaged files of finished ones."),
 ]
-
-
-def require_device(device: str) -> None:
-    """Refuse what is not a device's name.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise UsageError(f"{device!r} is not a device", "Use auto, cpu, cuda or cuda:N")
-
-
-def choose_compute(compute: str, former: str, device: str, precision: str) -> tuple[str, PrecisionName]:
-    """Return how steps are computed and the precision, after checking both.
-
-    Raises:
-        UsageError: an option is wrong.
-    """
-    from zoo.compute.options import choose_precision, parse_compute
-
-    chosen = compute if compute != "auto" else former
-    parse_compute(chosen)
-    return chosen, choose_precision(precision, device)

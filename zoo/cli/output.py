@@ -10,7 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from zoo.terminal import can_show, console, one_line
+from zoo.terminal import can_show, console, note, one_line, plain_table
+
+__all__ = ["Json", "note", "print_facts", "print_json", "print_table"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 """The option of every command that prints data."""
@@ -51,10 +53,10 @@ def print_table(
         title: line above the table.
         right: headings of the right-aligned columns.
     """
+    if not sys.stdout.isatty():
+        return print(plain_table(columns, list(rows), title=title, right=right))
     lines = [[one_line(cell) for cell in line] for line in (columns, *rows)]
     numbers = [column in right for column in columns]
-    if not sys.stdout.isatty():
-        return _print_plain(lines, title, numbers)
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -94,23 +96,8 @@ def _fitted(columns: Sequence[Sequence[str]], numbers: Sequence[bool], width: in
     return fitted
 
 
-def _print_plain(lines: Sequence[Sequence[str]], title: str, numbers: Sequence[bool]) -> None:
-    """Print aligned columns for a pipe or a file: no line is folded, and rich, which is slow to import, is not needed."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    if title:
-        print(f"{title}\n")
-    for line in lines:
-        cells = zip(line, widths, numbers, strict=True)
-        print("  ".join(cell.rjust(width) if number else cell.ljust(width) for cell, width, number in cells).rstrip())
-
-
 def print_facts(facts: dict[str, str]) -> None:
     """Print labels with their texts, a line each; empty texts are left out."""
     for label, fact in facts.items():
         if fact:
             print(f"  {label:<11}{one_line(fact)}")
-
-
-def note(message: str) -> None:
-    """Print a line for people on stderr."""
-    print(message, file=sys.stderr, flush=True)

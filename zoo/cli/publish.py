@@ -17,7 +17,7 @@ from zoo.errors import UsageError, ZooError
 
 if TYPE_CHECKING:
     from zoo.hub.publication import Publication
-    from zoo.run.store import Run
+    from zoo.report.finished_runs import FinishedRun
 
     Deliver = Callable[[Publication], dict[str, Any]]
 
@@ -82,7 +82,7 @@ def _publish_all(
 ) -> None:
     """Publish run by run, with a line for each; a failure does not stop the others."""
     from zoo.hub.publication import prepare
-    from zoo.run.store import find_results
+    from zoo.report.finished_runs import find_results
 
     found = find_results(results)
     for line in found.unreadable:
@@ -113,9 +113,9 @@ def _publish_all(
         )
 
 
-def _name_repos(runs: list[Run], org: str) -> list[tuple[str, Run]]:
-    """Return the runs with their repositories; the start of its key is added to a name that several runs have."""
-    from zoo.run.systems import model_name
+def _name_repos(runs: list[FinishedRun], org: str) -> list[tuple[str, FinishedRun]]:
+    """Return the runs with their repositories; runs that would share one get the start of their key as well."""
+    from zoo.hub.model_names import model_name
 
     names = [model_name(run.record.recipe, run.record.train_key) for run in runs]
     keys = [run.record.train_key[:8] for run in runs]

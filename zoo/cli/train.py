@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -46,37 +46,35 @@ def train(
     accelerate launch --num_processes 8 -m zoo train --recipe layergan --data DIR --preset paper --batch 8 ·
     accelerate launch --num_processes 8 -m zoo train results/RUN
     """
-    from zoo.composition import PresetName
-    from zoo.registry import split_specs
-    from zoo.run.grid import Axes
     from zoo.run.job import METRICS
     from zoo.run.outcome import EXIT_CODES
     from zoo.run.single import plan_one, read_planned, run_one
+    from zoo.run_grid import choose_precision, read_axes, require_device, split_names
 
     if folder is not None:
         run, job = read_planned(folder, retry=retry)
     else:
-        options.require_device(device)
-        chosen, precise = options.choose_compute(compute, speed, device, precision)
-        axes = Axes(
-            recipes=split_specs(recipe),
-            generators=split_specs(gen),
-            discriminators=split_specs(disc),
-            methods=split_specs(method),
-            data=split_specs(data),
-            norm=norm,
-            preset=cast(PresetName, preset),
+        require_device(device)
+        compute = compute if compute != "auto" else speed
+        axes = read_axes(
+            recipe=recipe,
+            generator=gen,
+            discriminator=disc,
+            normalizer=norm,
+            method=method,
+            data=data,
+            preset=preset,
             size=size,
             steps=steps,
             epochs=epochs,
             batch=batch,
             first_seed=seed,
             thermal_channels=thermal_channels,
-            precision=precise,
+            precision=choose_precision(precision, device, compute),
             processes=int(os.environ.get("WORLD_SIZE", "1")),
         )
-        specs = split_specs(metrics) or list(METRICS)
-        run, job = plan_one(axes, specs, out, device=device, command=spelled_out(context), speed=chosen, retry=retry)
+        specs = split_names(metrics) or METRICS
+        run, job = plan_one(axes, specs, out, device=device, command=spelled_out(context), speed=compute, retry=retry)
     ended = run_one(run, job)
     if ended.reason:
         note(f"zoo: {ended.reason}")

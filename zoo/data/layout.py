@@ -131,6 +131,10 @@ class DatasetInfo:
     health: DataQuality | None = None
     """Results of the data quality checks, or None where they were not run; no part of the fingerprint."""
 
+    def health_summary(self, fingerprint: str) -> str:
+        """Return the health of a dataset with this fingerprint in one line; empty if it was not measured for these files."""
+        return self.health.summary if self.health and self.health.fingerprint in ("", fingerprint) else ""
+
     @property
     def offers(self) -> frozenset[str]:
         """Features that a recipe may need: `pairs`, `labels`, `celsius`, `temperatures`, `thermal_segmentation`.

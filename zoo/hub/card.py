@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from zoo.build import choice_of
 from zoo.errors import ZooError
 from zoo.evaluate.results import Score
 from zoo.hub.card_data import CardFacts, front_matter
+from zoo.hub.model_names import known_system
 from zoo.hub.readme import write_readme
 from zoo.registry import get_registry
 from zoo.report.html.facts import paper, plain, protocol_text
+from zoo.report.naming import length_text, part_name
 from zoo.report.results import decimals
-from zoo.run.naming import length_text, part_name
 from zoo.run.record import Record
-from zoo.run.systems import known_system, recipe_parts
 from zoo.version import DISTRIBUTION
 
 
@@ -27,7 +26,7 @@ def summary_of(record: Record) -> str:
     summary = rows[0].component.summary if rows else name
     if known:
         return summary
-    others = [part_name(kind, part) for kind, part in recipe_parts(record.recipe).items() if kind != "method"]
+    others = [part_name(kind, part) for kind, part in record.recipe.parts.items() if kind != "method"]
     return f"{summary} ({', '.join(name for name in others if name != 'none')})" if others else summary
 
 
@@ -88,7 +87,7 @@ def _template_values(facts: CardFacts) -> dict[str, Any]:
         "duration": _duration(record.timing.train_seconds),
         "epochs": None if fitted else recipe.budget.steps * recipe.batch / max(1, images),
         "environment": _environment(record),
-        "parts": [_part_row(record, kind, part) for kind, part in recipe_parts(recipe).items()],
+        "parts": [_part_row(record, kind, part) for kind, part in recipe.parts.items()],
         "images": images,
         "synthetic": bool(recipe.data.config),  # options of a component that generates it
     }
@@ -110,13 +109,10 @@ def _part_row(record: Record, kind: str, part: Any) -> tuple[str, ...]:
 
 def _inputs(record: Record) -> list[str]:
     """Return the inputs of the parts at inference; of a plugin that is not installed, those in the scores."""
-    method, generator = record.recipe.method, record.recipe.generator
     try:
-        contracts = [choice_of("method", method).contract]
-        contracts += [choice_of("generator", generator).contract] if generator else []
+        return list(record.recipe.reads())
     except ZooError:
         return [entry for score in record.scores for entry in score.protocol.get("reads", [])]
-    return [entry for contract in contracts for entry in contract.reads]
 
 
 def _environment(record: Record) -> dict[str, str]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from zoo.data.layout import DatasetInfo
 from zoo.evaluate.results import Score
+from zoo.hub.model_names import known_system, slug
 from zoo.report.html.facts import paper, plain
-from zoo.run.naming import part_name
+from zoo.report.naming import part_name
 from zoo.run.record import Record
-from zoo.run.systems import known_system, recipe_parts, slug
 
 PIPELINE = "image-to-image"
 TAGS = ("thermal", "infrared", "visible-to-thermal", "image-translation")
@@ -73,7 +73,7 @@ def front_matter(facts: CardFacts) -> dict[str, Any]:
         )
         for score in record.scores
     ]
-    parts = recipe_parts(record.recipe)
+    parts = record.recipe.parts
     metadata = ModelCardData(
         license=facts.license or "other",
         license_name=None if facts.license else "terms-of-the-training-data",

@@ -17,6 +17,7 @@ from zoo.files import write_atomically
 from zoo.hookspec import Weights
 from zoo.hub.card import card, summary_of
 from zoo.hub.card_data import CardFacts, eval_results, license_of
+from zoo.hub.model_names import known_system, slug
 from zoo.hub.publish import EVAL_FILE, OPTIONAL, SAMPLES_FILE
 from zoo.model_folder import (
     CARD_FILE,
@@ -27,10 +28,9 @@ from zoo.model_folder import (
     load_weights,
     read_config,
 )
+from zoo.report.code_changes import code_changes
 from zoo.report.html.commands import row_command
 from zoo.run.record import RECORD_FILE, Record, read_failure, read_record
-from zoo.run.stale import code_changes
-from zoo.run.systems import known_system, slug
 
 PATH = re.compile(r"(^|[=,])((?:~\w*|\.{0,2})/[^=,]*)")
 """A path, alone in a word or as the value of an option; names such as `timm/unet` are not paths."""

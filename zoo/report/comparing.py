@@ -17,8 +17,8 @@ from zoo.report.aggregate import (
     measurement_protocol,
     protocol_difference,
 )
+from zoo.report.finished_runs import FinishedRun
 from zoo.run.record import Record
-from zoo.run.store import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +48,14 @@ class ComparedScore:
     """None for the reference itself, and for a metric without values per image."""
 
 
-def group_seeds(runs: Sequence[Run]) -> list[SeedGroup]:
+def group_seeds(runs: Sequence[FinishedRun]) -> list[SeedGroup]:
     """Return the systems of some runs, in the order of their first runs.
 
     Raises:
         UsageError: a run occurs twice.
     """
     labels: dict[str, str] = {}
-    groups: dict[str, list[Run]] = {}
+    groups: dict[str, list[FinishedRun]] = {}
     for run in runs:
         # Other source under the same version, or another file under the same name, is another system.
         sources = {kind: origin.get("source", "") for kind, origin in run.record.plugins.items()}

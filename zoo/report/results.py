@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoo.evaluate.results import Score
-from zoo.run.data_quality import health_line, summary_of
-from zoo.run.naming import length_text, name_systems, part_name, shared_parts
+from zoo.report.data_health import health_line
+from zoo.report.naming import length_text, name_systems, part_name, shared_parts
 from zoo.run.outcome import Outcome
 from zoo.run.record import Record
 
@@ -64,7 +64,7 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in inputs.items() if more]
     sources = {outcome.run.source.root: outcome.run.source for outcome in outcomes}.values()
     return lines + [
-        health_line(source.name, summary_of(source.info, source.fingerprint), str(source.root)) for source in sources
+        health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root)) for source in sources
     ]
 
 

@@ -155,7 +155,7 @@ def plan_table(
     for key, source in sources.items():
         for row, system, instead, seeds in _systems(table, axes, size):
             try:
-                made = plan_runs(system, source, axes, range(seeds), out)
+                made = plan_runs(axes.choose(system), source, axes, range(seeds), out)
             except RefusedError as error:
                 refused.append(RefusedRow(row=row, dataset=key, reason=error.message))
                 continue

@@ -17,10 +17,10 @@ from zoo.report.aggregate import (
     measurement_protocol,
     protocol_difference,
 )
+from zoo.report.data_health import health_line, known_health
+from zoo.report.naming import length_text
 from zoo.report.table_plan import ColumnMetric, TablePlan, TableRun, read_plan
 from zoo.report.tables import Column, ProtocolEntry, Table, TableRow, check_paper_arithmetic, dataset_title
-from zoo.run.data_quality import health_line, known_health
-from zoo.run.naming import length_text
 from zoo.run.record import Record, read_failure, read_record
 
 PaperVerdict = Literal["match", "differs", "not comparable", "not run", "not in the paper"]

@@ -13,12 +13,10 @@ import msgspec
 
 from zoo.composition import digest
 from zoo.evaluate.results import Score
+from zoo.keys import key_of
 from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import Recipe
-from zoo.run.grid import key_of
 from zoo.run.record import RECORD_FILE, Record
-
-KINDS = ("method", "generator", "discriminator", "normalizer")
 
 
 def contradictions(path: Path, record: Record) -> list[str]:
@@ -39,8 +37,7 @@ def _identity(record: Record, raw: dict[str, Any]) -> Iterator[str]:
     key = key_of(raw["recipe"], raw["plugins"], world_size=record.processes, files=record.option_files)
     if key != record.train_key:
         yield f"train_key {record.train_key[:12]} is not that of its recipe and plugins, {key[:12]}"
-    parts = {kind: part for kind in KINDS if (part := getattr(record.recipe, kind))}
-    plugins = {kind: part.name.partition("/")[0] for kind, part in parts.items()}
+    plugins: dict[str, Any] = {kind: part.name.partition("/")[0] for kind, part in record.recipe.parts.items()}
     named = {kind: origin.get("plugin") for kind, origin in record.plugins.items()}
     if plugins != named:
         yield f"plugins are of {_listed(named)}, and the recipe's parts of {_listed(plugins)}"

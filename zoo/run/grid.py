@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from zoo.compatibility import check_sizes
-from zoo.composition import PresetName, choose_parts, choose_preset, choose_system, compose, digest
-from zoo.content import with_contents
+from zoo.composition import Chosen, PresetName, choose, compose_chosen
+from zoo.environment import option_files, provenance
 from zoo.errors import RefusedError, UsageError
+from zoo.keys import folder_name, key_of
 from zoo.recipe import Precision, Recipe
 from zoo.registry import get_registry
-from zoo.run.environment import option_files, provenance
-from zoo.run.naming import qualified
 from zoo.sources import DataSource, Progress, open_source
-
-LATER: Mapping[str, object] = {"flip": True, "decay_crop": True}
-"""Fields that recipes did not have at first, with what was done then."""
-LONGEST_SLUG = 200
-"""Bytes of a folder's name before its key; file systems take 255."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +45,9 @@ class Axes:
         if self.recipes:
             parts = (self.generators, self.discriminators, self.methods)
             if any(parts):
-                raise UsageError("--recipe and --gen, --disc or --method were both given", "Give one of them")
+                raise UsageError(
+                    "`recipe` and `generator`, `discriminator` or `method` were both given", "Give one of them"
+                )
             return [System(recipe=recipe) for recipe in self.recipes]
         unnamed: Sequence[str | None] = (None,)
         axes = itertools.product(self.methods or unnamed, self.generators or unnamed, self.discriminators or unnamed)
@@ -61,6 +55,14 @@ class Axes:
             System(method=method, generator=generator, discriminator=discriminator)
             for method, generator, discriminator in axes
         ]
+
+    def choose(self, system: System) -> Chosen:
+        """Return the installed components that a system's names mean.
+
+        Raises:
+            UsageError: a name or an option is wrong.
+        """
+        return choose(**asdict(system), norm=self.norm, preset=self.preset)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,19 +114,16 @@ def expand(
     Raises:
         UsageError: a name, option or number is wrong. Names and sizes are checked before any dataset is read.
     """
-    systems, registry = axes.systems(), get_registry()
+    systems = axes.systems()
+    chosen = {system: axes.choose(system) for system in systems}
+    together = [get_registry().find("metric", spec) for spec in metrics]
+    together += [part for each in chosen.values() for part in each.parts.values()]
     sizes: dict[System, int] = {}
     refusals: list[Refusal] = []
-    configs = [choose_system(registry, **asdict(system), preset=axes.preset) for system in systems]
-    chosen = [choose_parts(registry, config, axes.norm) for config in configs]
-    together = [registry.find("metric", spec) for spec in metrics] + [
-        part for parts in chosen for part in parts.values()
-    ]
-    for system, config, parts in zip(systems, configs, chosen, strict=True):
-        preset = choose_preset(axes.preset, config, parts["method"].contract.training)
-        size = axes.size if axes.size is not None else preset.size
+    for system, each in chosen.items():
+        size = each.size(axes.size)
         try:
-            check_sizes(parts, size, together)
+            check_sizes(each.parts, size, together)
         except RefusedError as error:
             refusals.append(Refusal(label=str(system), reason=str(error)))
         else:
@@ -138,7 +137,7 @@ def expand(
     seeds = range(axes.first_seed, axes.first_seed + axes.seeds)
     for data, system in combinations:
         try:
-            made = plan_runs(system, sources[data, sizes[system]], axes, seeds, out)
+            made = plan_runs(chosen[system], sources[data, sizes[system]], axes, seeds, out)
         except RefusedError as error:
             refusals.append(Refusal(label=f"{system} on {data}", reason=str(error)))
         else:
@@ -146,22 +145,21 @@ def expand(
     return list(runs.values()), refusals
 
 
-def plan_runs(system: System, source: DataSource, axes: Axes, seeds: Iterable[int], out: Path) -> list[PlannedRun]:
+def plan_runs(chosen: Chosen, source: DataSource, axes: Axes, seeds: Iterable[int], out: Path) -> list[PlannedRun]:
     """Return a system's runs in a results folder, one a seed; of the axes, what is common to all systems is read.
 
     Raises:
         UsageError: a name, option or number is wrong.
         RefusedError: the parts cannot work together, or not on this data.
     """
-    recipe = compose(
-        **asdict(system),
-        norm=axes.norm,
-        data=source,
-        preset=axes.preset,
+    recipe = compose_chosen(
+        chosen,
+        source,
         size=axes.size,
         steps=axes.steps,
         epochs=axes.epochs,
         batch=axes.batch,
+        seed=axes.first_seed,
         thermal_channels=axes.thermal_channels,
         precision=axes.precision,
     )
@@ -170,7 +168,7 @@ def plan_runs(system: System, source: DataSource, axes: Axes, seeds: Iterable[in
     if recipe.batch % processes:
         raise UsageError(
             f"a batch of {recipe.batch} cannot be divided equally among {processes} processes",
-            f"Type --batch {processes} or a multiple of it",
+            f"Use `batch`={processes} or a multiple of it",
         )
     runs, described, plugins, files = [], asdict(recipe), provenance(recipe), option_files(recipe)
     for seed in seeds:
@@ -179,44 +177,3 @@ def plan_runs(system: System, source: DataSource, axes: Axes, seeds: Iterable[in
         folder = out / folder_name(own, key)
         runs.append(PlannedRun(recipe=own, source=source, folder=folder, train_key=key, processes=processes))
     return runs
-
-
-def folder_name(recipe: Recipe, key: str) -> str:
-    """Return the name of a run's folder, from which a person reads the recipe and a bench knows the run."""
-    return f"{slug(recipe)}-{key[:8]}"
-
-
-def train_key(recipe: Recipe, *, world_size: int = 1) -> str:
-    """Return the hash of what decides a training's weights: the recipe with the contents of files that its options name, its
-    plugins' versions and sources, precision, processes."""
-    return key_of(asdict(recipe), provenance(recipe), world_size=world_size, files=option_files(recipe))
-
-
-def key_of(
-    recipe: Mapping[str, Any], plugins: object, *, world_size: int = 1, files: Mapping[str, str] | None = None
-) -> str:
-    """Return the train key of a recipe, its plugins' provenance and the SHA-256 of files that options name (`option_files`),
-    as they are or as a record's JSON has them."""
-    for kind in {place.partition(".")[0] for place in files or {}}:
-        part = recipe.get(kind)
-        if files and isinstance(part, dict):  # a record may say anything
-            config = with_contents(part.get("config", {}), files, f"{kind}.")
-            recipe = {**recipe, kind: {**part, "config": config}}
-    # The precision stands beside the recipe, and what older recipes did not say counts only where it is not the default: keys of
-    # older records hold.
-    usual = LATER.items()
-    described = {name: value for name, value in recipe.items() if name != "precision" and (name, value) not in usual}
-    return digest([described, plugins, recipe.get("precision", "fp32"), world_size])
-
-
-def slug(recipe: Recipe) -> str:
-    """Return a folder name that a person can read: method, parts, data, size, budget, seed."""
-    parts = [recipe.method, recipe.generator, recipe.discriminator]
-    names = [qualified(part) for part in parts if part]
-    if recipe.normalizer and qualified(recipe.normalizer) != "none":
-        names[-1] += f"_{qualified(recipe.normalizer)}"
-    period = recipe.budget.period
-    length = f"{recipe.budget.steps // period}e" if period > 1 else f"{recipe.budget.steps}it"
-    precision = [recipe.precision] if recipe.precision != "fp32" else []
-    text = "-".join([*names, recipe.data.name, f"{recipe.size}px", length, *precision, f"s{recipe.seed}"])
-    return re.sub(r"[^\w.-]", "_", text).encode()[:LONGEST_SLUG].decode(errors="ignore")

@@ -1,4 +1,4 @@
-"""Whether a run's folder is whole; what is set aside so that nothing blocks a run; what killed writes left. Imports no torch."""
+"""Checks the files of a run's folder, moves aside what blocks a run, and removes what killed writes left. Imports no torch."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _leftovers(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _age(path: Path) -> float:
-    """Return seconds since a change, by the clock of the folder; 0 where that cannot be told."""
+    """Return seconds since a change, by the clock of the folder; 0 if it cannot be read."""
     try:
         return (folder_time(path.parent) - path.stat().st_mtime_ns) / 1e9
     except OSError:

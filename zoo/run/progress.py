@@ -61,6 +61,11 @@ class ProgressWriter:
             self._written = now
             self._write()
 
+    @property
+    def latest(self) -> Progress:
+        """The progress so far."""
+        return self._progress
+
     def _write(self) -> None:
         # Not synchronised to the disk, since progress is worthless after a crash of the machine; errors such as a full disk are
         # reported where they matter.

@@ -19,6 +19,8 @@ from zoo.version import DISTRIBUTION, __version__
 T = TypeVar("T")
 
 RECORD_FILE, FAILURE_FILE = "record.json", "failure.json"
+HEALTH = "health"
+"""Entry of a record's `dataset`: the summary at the time of scoring; absent from records of zoo before it was noted."""
 SCHEMA = 1
 """Newest schema of records, failures and plans that this zoo reads. It is raised when a field changes its meaning; a new field
 with a default raises it not, and readers pass over fields that they do not know."""

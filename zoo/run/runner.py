@@ -1,7 +1,7 @@
-"""Has the runs of a grid executed by workers, shows their progress, and returns what became of each. Imports no torch.
+"""Plans the runs of a grid, starts workers, shows their progress and returns how each run ended. Imports no torch.
 
-The results folder is the queue: each run that is to be done gets its `run.json`, workers execute what is planned, and everything
-that happens is read from files. So it makes no difference whether the workers are this bench's, another's, or on other machines.
+The results folder is the queue: each unfinished run gets its `run.json`, workers execute it, and progress is read from
+files. So the workers may be this bench's, another's, or on other machines.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ import msgspec
 from zoo.compatibility import check
 from zoo.errors import ZooError
 from zoo.files import cannot_write
+from zoo.recipe import choices_of
 from zoo.registry import Choice, get_registry
-from zoo.run.display import Display
+from zoo.run.display import PlainDisplay
 from zoo.run.grid import PlannedRun
 from zoo.run.integrity import clear_way, sweep_results
-from zoo.run.job import METRICS, RUN_FILE, Event, Job, read_job, score_name, scorings
+from zoo.run.job import METRICS, RUN_FILE, Job, read_job, score_name, scorings
 from zoo.run.launch import Launcher
 from zoo.run.lease import folder_time, holder
 from zoo.run.outcome import Outcome, changed, failed, known
 from zoo.run.progress import INTERRUPTED, PROGRESS_FILE, read_progress
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, write_json
-from zoo.run.systems import all_parts
 
 POLL = 0.2
-"""Seconds between two looks at the files of runs."""
+"""Seconds between two reads of the runs' files."""
 UNLEASED_AFTER = 10.0
 """Seconds without a worker and without a lease after which runs are given up: a worker takes less between two runs."""
 STARTS = 3
@@ -53,7 +53,7 @@ class InterruptedBenchError(Exception):
 
 def run(
     runs: Sequence[PlannedRun],
-    display: Display,
+    display: PlainDisplay,
     launcher: Launcher,
     *,
     command: str,
@@ -61,7 +61,7 @@ def run(
     speed: str = "auto",
     retry: bool = False,
 ) -> list[Outcome]:
-    """Have every run that is not done executed, and return what became of each, in their order.
+    """Execute every unfinished run through workers, and return how each run ended, in their order.
 
     Args:
         runs: of one grid.
@@ -70,7 +70,7 @@ def run(
         command: the command line, for the records.
         metrics: what to score the runs with, by name with options; a run that lacks only scores is not trained again.
         speed: how to compute the steps, as `zoo.compute.options.parse_compute` reads it.
-        retry: repeat runs that failed before, and make again what was lost or damaged, by training where needed.
+        retry: repeat failed runs, and restore lost or damaged files, by training if needed.
 
     Raises:
         UsageError: a metric's name or an option is wrong, or it does not apply to a run's data or image size.
@@ -93,14 +93,15 @@ def choose_metrics(specs: Sequence[str], runs: Sequence[PlannedRun]) -> list[Cho
     """
     choices = [get_registry().find("metric", spec) for spec in specs]
     for choice in choices:
-        score_name(choice)  # an option that names an absent file is told now
+        score_name(choice)  # so that an option that names a missing file is an error now
     # Runs by the thousand differ in what no metric looks at.
     kinds = {(run.source.root, run.recipe.size, run.recipe.thermal_channels): run for run in runs}
     for run in kinds.values():
         recipe = run.recipe
         for choice in choices:
-            parts, beside = {"metric": choice}, itertools.chain(choices, all_parts(each.recipe for each in runs))
-            check(parts, run.source, size=recipe.size, thermal_channels=recipe.thermal_channels, others=beside)
+            beside = itertools.chain(choices, choices_of(each.recipe for each in runs))
+            channels = recipe.thermal_channels
+            check({"metric": choice}, run.source, size=recipe.size, thermal_channels=channels, others=beside)
     return choices
 
 
@@ -110,7 +111,7 @@ class _Bench:
     def __init__(
         self,
         runs: Sequence[PlannedRun],
-        display: Display,
+        display: PlainDisplay,
         launcher: Launcher,
         metrics: Sequence[Choice],
         *,
@@ -129,7 +130,7 @@ class _Bench:
 
     def run(self) -> list[Outcome]:
         """Have all runs executed, or those until Ctrl-C; return the outcomes in the order of the runs."""
-        self._look()
+        self._find_ended()
         if self.open:
             self.launcher.expect([run.recipe for run in self.runs])
             self._start_workers()
@@ -143,15 +144,15 @@ class _Bench:
                         self._without_workers()
         return [self.outcomes[number] for number in sorted(self.outcomes)]
 
-    def _look(self) -> None:
-        """Find what was done or has failed before."""
+    def _find_ended(self) -> None:
+        """Find the runs that ended before."""
         for number, run in enumerate(self.runs):
             outcome = known(run, self.metrics, retry=self.retry, command=self.command)
             if outcome:
                 self.outcomes[number] = outcome
             else:
                 self.open[number] = _Seen()
-        self.display.kept(list(self.outcomes.values()))
+        self.display.skipped(list(self.outcomes.values()))
         if self.open:
             results = self.runs[0].folder.parent
             results.mkdir(parents=True, exist_ok=True)
@@ -159,7 +160,7 @@ class _Bench:
             self.since = folder_time(results)
 
     def _start_workers(self) -> None:
-        """Write what open runs are to do, and start workers for them."""
+        """Write the plans of open runs, and start workers for them."""
         self.starts += 1
         for number in list(self.open):
             run = self.runs[number]
@@ -213,15 +214,11 @@ class _Bench:
             return
         if not seen.written:
             self.display.started(run, number + 1, len(self.runs))
-        if progress.stage != seen.stage:
-            self.display.heard(run, Event(what="stage", text=progress.stage))
-        if progress.step != seen.step:
-            event = Event(what="step", step=progress.step, losses=progress.losses, it_s=progress.it_s)
-            self.display.heard(run, event)
-        seen.written, seen.stage, seen.step = written, progress.stage, progress.step
+        self.display.update(run, progress)
+        seen.written = written
 
     def _without_workers(self) -> None:
-        """Settle stopped runs and wait for those that others hold; start workers again for the rest, or give them up."""
+        """Handle open runs without a worker: interrupted ones end, leased ones are waited for, others get new workers or fail."""
         for number in list(self.open):
             folder = self.runs[number].folder
             progress = read_progress(folder)
@@ -273,8 +270,7 @@ class _Seen:
     """What was last seen of an open run."""
 
     def __init__(self) -> None:
-        self.ended = self.written = self.step = 0
-        self.stage = ""
+        self.ended = self.written = 0
         self.stopping = False
 
 

@@ -1,4 +1,4 @@
-"""Scores a trained method on the test split and writes what a run leaves of it."""
+"""Scores a trained run and writes its pictures, `scores.csv` and record."""
 
 from __future__ import annotations
 
@@ -8,30 +8,25 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from zoo.build import build, choice_of
+from zoo.build import build
 from zoo.checksums import find_damage
 from zoo.composition import digest
-from zoo.contracts import Batch, Method, SetMetric
+from zoo.contracts import Method
 from zoo.data.layout import DatasetInfo
-from zoo.data.store import PairStore
-from zoo.data.streaming import open_split
-from zoo.evaluate.celsius import score_celsius
+from zoo.environment import environment, option_files, provenance
+from zoo.evaluate.pictures import TILES_FOLDER, loss_curves, sample_sheet, sample_tiles
 from zoo.evaluate.results import CelsiusErrors, Score
-from zoo.evaluate.score import AnyMetric, Sample, evaluate, evaluate_unpaired
+from zoo.evaluate.score import AnyMetric, Sample
+from zoo.evaluate.trained import score_degrees, score_method
 from zoo.files import write_atomically
-from zoo.layers.pixels import shown_degrees
-from zoo.run.data_quality import HEALTH, summary_of
-from zoo.run.environment import environment, option_files, provenance
+from zoo.recipe import choice_of
 from zoo.run.integrity import LOSSES_FILE, SAMPLES_FILE, SCORES_FILE, SHOWN, run_digests
 from zoo.run.job import Event, Job, Scoring, Trained
-from zoo.run.pictures import TILES_FOLDER, loss_curves, sample_sheet, sample_tiles
-from zoo.run.record import RECORD_FILE, Record, Timing, write_json
+from zoo.run.record import HEALTH, RECORD_FILE, Record, Timing, write_json
 from zoo.training.log import LOG, read_log
 
 UNPAIRED = (
@@ -78,8 +73,8 @@ def score_run(
     samples: dict[str, Sample] = {}
     if metrics or redraw:
         on_event(Event(what="stage", text="scoring"))
-        scores, samples = _score(job, method, info, device, metrics)
-    celsius = record.celsius if record else _celsius(job, method, info, device)
+        scores, samples = score_method(method, job.recipe, info, Path(job.root), metrics, device)
+    celsius = record.celsius if record else score_degrees(method, job.recipe, info, Path(job.root), device)
     seconds = time.perf_counter() - start
     if record:
         scores = [score for score in record.scores if score.metric not in metrics] + scores
@@ -88,7 +83,7 @@ def score_run(
         _picture(folder, samples)
     scored = (record.scored if record else {}) | {name: job.metrics[name].key for name in metrics}
     if record:
-        health = record.dataset.get(HEALTH) or summary_of(info, job.recipe.data.fingerprint)
+        health = record.dataset.get(HEALTH) or info.health_summary(job.recipe.data.fingerprint)
         notes = [*record.notes, _rescored(job, metrics, device)] if metrics else record.notes
         record = replace(record, notes=notes, dataset={**record.dataset, HEALTH: health} if metrics else record.dataset)
     else:
@@ -149,44 +144,10 @@ def _first_record(
             "license": info.license,
             "splits": info.splits,
             "left_out": len(info.left_out),
-            HEALTH: summary_of(info, job.recipe.data.fingerprint),
+            HEALTH: info.health_summary(job.recipe.data.fingerprint),
         },
         notes=[] if info.pairs else [UNPAIRED],
     )
-
-
-def _score(
-    job: Job, method: Method, info: DatasetInfo, device: torch.device, metrics: Mapping[str, AnyMetric]
-) -> tuple[list[Score], dict[str, Sample]]:
-    mode, reads = method.test_mode, _reads(job)
-    store = _test_split(job, method, device)
-    if not info.pairs:
-        sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
-        return evaluate_unpaired(method.translate, store, sets, device=device, mode=mode, reads=reads)
-    degrees = partial(_degrees, method, info.thermal_range) if info.thermal_range else None
-    with torch.no_grad():
-        return evaluate(method.translate, store, metrics, device=device, mode=mode, reads=reads, degrees=degrees)
-
-
-def _degrees(method: Method, thermal_range: tuple[float, float], batch: Batch, translated: Tensor) -> Tensor:
-    own = method.degrees(batch)
-    return own if own is not None else shown_degrees(translated, thermal_range)
-
-
-def _celsius(job: Job, method: Method, info: DatasetInfo, device: torch.device) -> CelsiusErrors | None:
-    if not info.pairs or "celsius" not in info.offers or not info.thermal_range:
-        return None
-    store = _test_split(job, method, device)
-    with torch.no_grad():
-        return score_celsius(method, store, classes=info.classes, thermal_range=info.thermal_range, device=device)
-
-
-def _test_split(job: Job, method: Method, device: torch.device) -> PairStore:
-    """Return the test images, and bring the method into the state in which it translates them."""
-    recipe = job.recipe
-    method.to(device).train(method.test_mode == "train")
-    torch.manual_seed(recipe.seed)  # dropout, where the method keeps it on, draws the same in every scoring
-    return open_split(Path(job.root), "test", size=recipe.size, device=device, thermal_channels=recipe.thermal_channels)
 
 
 def _rescored(job: Job, metrics: Mapping[str, AnyMetric], device: torch.device) -> str:
@@ -197,15 +158,6 @@ def _rescored(job: Job, metrics: Mapping[str, AnyMetric], device: torch.device) 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _reads(job: Job) -> list[str]:
-    """Return the batch entries that the recipe's parts read at inference."""
-    recipe = job.recipe
-    choices = [choice_of("method", recipe.method)]
-    if recipe.generator:
-        choices.append(choice_of("generator", recipe.generator))
-    return list(dict.fromkeys(entry for choice in choices for entry in choice.contract.reads))
 
 
 def _csv(scores: list[Score]) -> bytes:

@@ -84,7 +84,7 @@ def _run_shown(run: PlannedRun, job: Job, stop: Stop) -> Ended:
 
         def on_event(event: Event) -> None:
             progress(event)
-            display.heard(run, event)
+            display.update(run, progress.latest)
 
         ended = execute(run.folder, job, on_event, stop)
         if ended.status in ("done", "skipped", "interrupted"):

@@ -13,19 +13,20 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from zoo.build import build_method, choice_of
+from zoo.build import build_method
 from zoo.checksums import digest_of, digests, find_damage, repair, repair_command
 from zoo.compute.networks import is_deep
 from zoo.compute.options import choose_compute, parse_compute, pick_device
 from zoo.contracts import Method
 from zoo.data.layout import DatasetInfo, read_info
 from zoo.data.streaming import open_split
+from zoo.environment import peak_memory, provenance
 from zoo.errors import DamagedError, UsageError, ZooError
 from zoo.files import write_atomically
+from zoo.keys import train_key
 from zoo.model_folder import WEIGHTS_FILE, ModelConfig, inference_state, load_weights, save_model, write_config
-from zoo.run.environment import peak_memory, provenance
+from zoo.recipe import choice_of
 from zoo.run.execute import OnEvent, Stop
-from zoo.run.grid import train_key
 from zoo.run.integrity import MODEL, config_is_whole, set_aside
 from zoo.run.job import (
     STARTS_FILE,

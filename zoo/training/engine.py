@@ -26,16 +26,16 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
-from torch import Tensor
 
 from zoo.compute.graph import CudaGraph, CudaGraphStep
 from zoo.compute.networks import prepared
 from zoo.compute.options import PLAIN, ComputeOptions, kernels, require_precision
 from zoo.contracts import Batch, Method
 from zoo.data.sampling import BatchSampler
+from zoo.data.store import PairStore
 from zoo.recipe import Recipe
 from zoo.training import checkpoint as checkpoints
 from zoo.training.checkpoint import Checkpoint, CheckpointError, CheckpointState
@@ -51,34 +51,6 @@ TAIL = 20
 """Log entries in a result."""
 
 log = logging.getLogger(__name__)
-
-
-class Store(Protocol):
-    """The training split as the engine reads it; `zoo.data.store.PairStore` is one."""
-
-    @property
-    def n_visible(self) -> int:
-        """Number of visible images."""
-
-    @property
-    def n_thermal(self) -> int:
-        """Number of thermal images."""
-
-    def sample(
-        self,
-        visible_index: Tensor,
-        thermal_index: Tensor,
-        *,
-        crop: int,
-        rng: torch.Generator,
-        aligned: bool,
-        flip: bool,
-        part: slice,
-    ) -> Batch:
-        """Return augmented crops of a `part` of these images; `aligned` ones are cropped and mirrored alike."""
-
-    def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
-        """Return whole visible and thermal images by their indices."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +80,7 @@ class TrainResult:
 def train(
     method: Method,
     recipe: Recipe,
-    store: Store,
+    store: PairStore,
     *,
     folder: Path,
     train_key: str,
@@ -122,7 +94,7 @@ def train(
     keep_end: bool = True,
     compute: ComputeOptions = PLAIN,
     world: World | None = None,
-    decay_store: Callable[[], Store] | None = None,
+    decay_store: Callable[[], PairStore] | None = None,
 ) -> TrainResult:
     """Train to the end of the recipe's budget, or until `stop()`, from the last checkpoint in `folder` if there is one.
 
@@ -226,8 +198,8 @@ def train(
 def _batches(
     recipe: Recipe,
     sampler: BatchSampler,
-    store: Store,
-    decay_store: Callable[[], Store] | None,
+    store: PairStore,
+    decay_store: Callable[[], PairStore] | None,
     *,
     rng: torch.Generator,
     aligned: bool,
@@ -270,7 +242,7 @@ def _restore(
         ) from error
 
 
-def _whole_split(store: Store, batch: int) -> Iterator[Batch]:
+def _whole_split(store: PairStore, batch: int) -> Iterator[Batch]:
     """Yield every thermal image once, in order, without augmentation; its visible image, or any where there are no pairs."""
     for start in range(0, store.n_thermal, batch):
         index = torch.arange(start, min(start + batch, store.n_thermal))

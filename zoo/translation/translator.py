@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from zoo.build import choice_of
 from zoo.contracts import Batch, Method
 from zoo.errors import DataError, UsageError
 from zoo.layers.pixels import from_bytes, grey
 from zoo.model_folder import ModelConfig
+from zoo.recipe import choice_of
 from zoo.translation.inputs import Picture, label_entries, labels_tensor, pad_to, temperature_vector, visible_tensor
 from zoo.translation.outputs import Depth, celsius, like_input
 from zoo.translation.tiles import Progress, in_tiles
@@ -52,7 +52,7 @@ class Translator(nn.Module):
         contracts = [choice_of("method", config.recipe.method).contract]
         if config.recipe.generator:
             contracts.append(choice_of("generator", config.recipe.generator).contract)
-        self.reads = tuple(dict.fromkeys(entry for contract in contracts for entry in contract.reads))
+        self.reads = config.recipe.reads()
         """Entries of a batch that the model uses (see `zoo.contracts.Batch`), `visible` first."""
         self.size_multiple = int(np.lcm.reduce([contract.size_multiple for contract in contracts]))
         """The networks need heights and widths that are multiples of this."""

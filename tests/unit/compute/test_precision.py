@@ -9,8 +9,8 @@ import pytest
 from zoo.composition import compose
 from zoo.compute.options import choose_precision
 from zoo.errors import UsageError
+from zoo.keys import key_of, readable_name, train_key
 from zoo.recipe import Recipe
-from zoo.run.grid import key_of, slug, train_key
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_precisions_that_no_processor_has_are_refused():
 def test_precision_is_part_of_the_run_and_of_its_folder(recipe):
     half = replace(recipe, precision="bf16")
     assert train_key(half) != train_key(recipe)
-    assert "-bf16-s0" in slug(half) and "fp32" not in slug(recipe)
+    assert "-bf16-s0" in readable_name(half) and "fp32" not in readable_name(recipe)
 
 
 def test_an_older_recipe_without_precision_has_the_key_of_fp32(recipe):

@@ -11,7 +11,7 @@ import pytest
 from zoo.errors import RefusedError, UsageError
 from zoo.recipe import DataRef, Part
 from zoo.report.comparing import compare_systems, group_seeds
-from zoo.run.store import Run
+from zoo.report.finished_runs import FinishedRun
 
 SPREAD = np.linspace(-0.5, 0.5, 20)
 OTHER = Part(name="cut/cut")
@@ -21,7 +21,7 @@ OTHER = Part(name="cut/cut")
 def a_run(make_score, make_record):
     def run(name, psnr=13.0, *, values=None, score=None, **changes):
         scores = [score or make_score(psnr + SPREAD if values is None else values)]
-        return Run(folder=Path(f"results/{name}-abcdef12"), record=make_record(scores, **changes))
+        return FinishedRun(folder=Path(f"results/{name}-abcdef12"), record=make_record(scores, **changes))
 
     return run
 

@@ -17,6 +17,7 @@ import zoo
 from zoo.errors import DamagedError, ZooError
 from zoo.hub.publication import prepare
 from zoo.recipe import Recipe
+from zoo.report.finished_runs import find_results
 from zoo.report.html.page import write_report
 from zoo.report.records.check import check_folder
 from zoo.run.display import PlainDisplay
@@ -26,7 +27,6 @@ from zoo.run.job import LOG_FILE, Event, Job, read_job
 from zoo.run.outcome import Outcome, give_up
 from zoo.run.progress import INTERRUPTED, ProgressWriter
 from zoo.run.runner import InterruptedBenchError, run
-from zoo.run.store import find_results
 
 AXES = {
     "methods": ("pix2pix",),

@@ -13,10 +13,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from zoo.build import build_method, choice_of
+from zoo.build import build_method
 from zoo.composition import compose
 from zoo.contracts import Batch
 from zoo.data.store import PairStore
+from zoo.recipe import choice_of
 from zoo.sources import DataSource, open_source
 from zoo.training.engine import train
 from zoo.training.seeds import seed_everything

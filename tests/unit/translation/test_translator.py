@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 import zoo
 from zoo.build import build_method
 from zoo.data.layout import read_info
+from zoo.environment import provenance
 from zoo.errors import DataError, UsageError, ZooError
 from zoo.model_folder import ModelConfig, save_model
-from zoo.run.environment import provenance
 from zoo.sources import open_source
 from zoo.translation.inputs import pad_to
 

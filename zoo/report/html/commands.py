@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
-from zoo.composition import PresetName, choose_parts, choose_preset, choose_system
+from zoo.composition import PresetName, parts_text, resolve_parts
 from zoo.errors import ZooError
 from zoo.recipe import Recipe
-from zoo.registry import get_registry, split_specs
+from zoo.registry import split_specs
 from zoo.run.grid import Axes, System
 from zoo.run.record import Record
-from zoo.run.systems import fitted_parts, parts_text, recipe_parts
 
 AXES = {"--recipe": "recipe", "--method": "method", "--gen": "generator", "--disc": "discriminator"}
 """Options of `zoo bench` that accept several values, and the field of `System` for each."""
@@ -66,21 +64,24 @@ def _system(values: Mapping[str, str], recipe: Recipe) -> System | None:
     """Return the combination of the given parts that is this recipe's, or None."""
     axes = tuple(values.get(option, "") for option in AXES)
     systems = _systems(axes, values.get("--preset", "quick"), values.get("--norm"), recipe.size)
-    return systems.get(parts_text(recipe_parts(recipe)))
+    return systems.get(parts_text(recipe.parts))
 
 
 @lru_cache(maxsize=256)
 def _systems(axes: tuple[str, ...], preset: str, norm: str | None, size: int) -> dict[bytes, System]:
     """Return the combinations of a bench by their parts at a size; cached, since the runs of a grid share them."""
     recipes, methods, generators, discriminators = map(split_specs, axes)
-    bench = Axes(recipes=recipes, methods=methods, generators=generators, discriminators=discriminators)
-    registry = get_registry()
+    bench = Axes(
+        recipes=recipes,
+        methods=methods,
+        generators=generators,
+        discriminators=discriminators,
+        norm=norm,
+        preset=cast(PresetName, preset),
+    )
     found: dict[bytes, System] = {}
     for system in bench.systems():
-        config = choose_system(registry, **asdict(system), preset=preset)
-        parts = choose_parts(registry, config, norm)
-        choose_preset(cast(PresetName, preset), config, parts["method"].contract.training)
-        found.setdefault(parts_text(fitted_parts(parts, size)), system)
+        found.setdefault(parts_text(resolve_parts(bench.choose(system).parts, size)), system)
     return found
 
 

@@ -12,8 +12,9 @@ from zoo.errors import ZooError
 from zoo.evaluate.results import Score
 from zoo.model_folder import read_config
 from zoo.registry import get_registry
+from zoo.report.data_health import known_health
 from zoo.report.html.runs import DatasetRuns, ReportedRun
-from zoo.run.data_quality import HEALTH, known_health
+from zoo.run.record import HEALTH
 
 Facts = list[tuple[str, str]]
 """Names and non-empty texts."""

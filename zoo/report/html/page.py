@@ -18,8 +18,8 @@ from zoo.report.html.plots import Curve, Point, curve_panel, scatter_panel
 from zoo.report.html.runs import DatasetRuns, ReportedRun, group_runs, read_runs
 from zoo.report.html.samples import BUDGET, samples_of
 from zoo.report.html.table import COSTS, MetricColumn, cost_texts, metric_columns
+from zoo.report.naming import length_text
 from zoo.report.render import template_environment
-from zoo.run.naming import length_text
 from zoo.training.log import LOG, LogEntry, read_log
 from zoo.version import __version__
 

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
+from zoo.evaluate.pictures import smooth, spans_decades
 from zoo.report.html.runs import Style
-from zoo.run.pictures import smooth, spans_decades
 
 INK = "#010203"
 """Placeholder of the page's text colour."""

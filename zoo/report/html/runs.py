@@ -10,10 +10,10 @@ from pathlib import Path
 from zoo.checksums import repair
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
+from zoo.report.finished_runs import find_results
+from zoo.report.naming import name_systems
 from zoo.run.integrity import find_faults
-from zoo.run.naming import name_systems
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure
-from zoo.run.store import find_results
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a63d2", "#8c8c8c")
 """Okabe and Ito's colours for colour-blind readers, without those that are invisible on white or on black."""

@@ -11,8 +11,8 @@ from typing import Literal
 
 from PIL import Image
 
+from zoo.evaluate.pictures import COLUMNS, TILES_FOLDER
 from zoo.report.html.runs import DatasetRuns, ReportedRun
-from zoo.run.pictures import COLUMNS, TILES_FOLDER
 
 SIDE = 256
 """Longest side of a tile in pixels; larger ones are resized."""

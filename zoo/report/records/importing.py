@@ -10,11 +10,11 @@ import msgspec
 
 from zoo.errors import UsageError, ZooError
 from zoo.files import beside, cannot_write
+from zoo.keys import folder_name, train_key
 from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE
 from zoo.report.records.check import Fault, check_record, plan_files, record_files
 from zoo.report.table_plan import TablePlan, read_plan, read_plan_file, write_plan
 from zoo.report.tables import dataset_title
-from zoo.run.grid import folder_name, train_key
 from zoo.run.integrity import IMPORTED
 from zoo.run.job import TRAINED_FILE
 from zoo.run.record import RECORD_FILE, Record, read_record, write_json

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from zoo.composition import compose
+from zoo.evaluate.pictures import sample_tiles
 from zoo.evaluate.results import Score
 from zoo.report.html.page import write_report
-from zoo.run.pictures import sample_tiles
 from zoo.run.record import Record, Timing, write_json
 from zoo.sources import DataSource, open_source
 

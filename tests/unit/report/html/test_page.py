@@ -15,9 +15,9 @@ from PIL import Image
 
 from zoo.composition import compose
 from zoo.errors import UsageError
+from zoo.evaluate.pictures import sample_tiles
 from zoo.recipe import Part
 from zoo.report.html.page import write_report
-from zoo.run.pictures import sample_tiles
 from zoo.run.record import Failure, write_json
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from zoo.keys import folder_name, key_of
 from zoo.recipe import Part
-from zoo.run.grid import folder_name, key_of
 from zoo.run.record import Record, write_json
 
 

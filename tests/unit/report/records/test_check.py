@@ -10,9 +10,9 @@ import pytest
 
 from zoo.composition import digest
 from zoo.errors import UsageError, ZooError
+from zoo.keys import key_of
+from zoo.report.finished_runs import read_results
 from zoo.report.records.check import check_folder
-from zoo.run.grid import key_of
-from zoo.run.store import read_results
 
 KEPT = Path(__file__).resolve().parents[4] / "benchmarks" / "records"
 

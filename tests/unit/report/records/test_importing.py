@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from zoo.errors import UsageError
+from zoo.keys import folder_name
 from zoo.recipe import DataRef
 from zoo.report.records.importing import import_records
 from zoo.report.table_plan import ColumnMetric, RefusedRow, TablePlan, TableRun, read_plan, write_plan
 from zoo.report.table_results import read_table_results
 from zoo.report.tables import load_table
-from zoo.run.grid import folder_name
 from zoo.run.record import read_record
 
 TABLE = "gn_cyclegan_table3"

@@ -28,17 +28,15 @@ class Recorded:
         self.steps: list[int] = []
         self.outcomes: list[Outcome] = []
 
-    def kept(self, outcomes):
+    def skipped(self, outcomes):
         self.before = len(outcomes)
 
     def started(self, run, number, runs):
         pass
 
-    def heard(self, run, event):
-        if event.what == "stage":
-            self.stages.append(event.text)
-        else:
-            self.steps.append(event.step)
+    def update(self, run, progress):
+        self.stages.append(progress.stage)
+        self.steps.append(progress.step)
 
     def waiting(self, runs, who):
         pass
@@ -227,10 +225,10 @@ def test_a_preempted_job_saves_the_state_of_its_run_and_resumes_it(pairs, tmp_pa
     (run,) = runs_of(pairs, tmp_path, **parts, steps=150)
 
     class Preempting(Recorded):
-        def heard(self, run, event):
-            super().heard(run, event)
-            if event.what == "step" and event.step > 2 and not hasattr(self, "at"):
-                self.at = event.step
+        def update(self, run, progress):
+            super().update(run, progress)
+            if progress.step > 2 and not hasattr(self, "at"):
+                self.at = progress.step
                 for task in supervisors(tmp_path):
                     os.kill(task, signal.SIGUSR2)
 

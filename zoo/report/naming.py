@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from zoo.hookspec import Kind
 from zoo.recipe import Budget, Part, Recipe
 from zoo.registry import get_registry
 
 Place = tuple[str, ...]
 Varied = set[tuple[Place, str]]
 
-KINDS = ("method", "generator", "discriminator")
+KINDS: tuple[Kind, ...] = ("method", "generator", "discriminator")
 """Parts that make up a name, in order."""
 
 
@@ -40,19 +41,19 @@ def varied_options(recipes: Sequence[Recipe]) -> Varied:
     """Return the options in which runs with the same components differ."""
     seen: dict[tuple[Place, str], set[str]] = {}
     for recipe in recipes:
-        for kind, part in _parts(recipe).items():
+        for kind, part in recipe.parts.items():
             place = _place(recipe, kind)
             for option, value in part.config.items():
                 seen.setdefault((place, option), set()).add(repr(value))
     return {key for key, values in seen.items() if len(values) > 1}
 
 
-def part_text(recipe: Recipe, kind: str, varied: Varied) -> str:
+def part_text(recipe: Recipe, kind: Kind, varied: Varied) -> str:
     """Return a component's name with the options in which the runs differ; `-` for none.
 
     A discriminator's normalizer is its suffix: `patchgan_gn`.
     """
-    part = _parts(recipe).get(kind)
+    part = recipe.parts.get(kind)
     if part is None:
         return "-"
     place = _place(recipe, kind)
@@ -67,12 +68,6 @@ def part_text(recipe: Recipe, kind: str, varied: Varied) -> str:
 def part_name(kind: str, part: Part) -> str:
     """Return a component's bare name; with its plugin's where the bare name means another component, several or none here."""
     return get_registry().short_name(kind, part.name)
-
-
-def qualified(part: Part) -> str:
-    """Return a component's name, with its plugin's unless that is zoo's own: the same whatever else is installed."""
-    plugin, _, name = part.name.partition("/")
-    return name if any(own.name == plugin and own.builtin for own in get_registry().plugins) else part.name
 
 
 def length_text(budget: Budget) -> str:
@@ -92,19 +87,9 @@ def _telling(texts: Sequence[dict[str, str]]) -> tuple[str, ...]:
     return KINDS if same_names else found
 
 
-def _parts(recipe: Recipe) -> dict[str, Part]:
-    parts = {
-        "method": recipe.method,
-        "generator": recipe.generator,
-        "discriminator": recipe.discriminator,
-        "normalizer": recipe.normalizer,
-    }
-    return {kind: part for kind, part in parts.items() if part}
-
-
-def _place(recipe: Recipe, kind: str) -> Place:
+def _place(recipe: Recipe, kind: Kind) -> Place:
     """Return what two parts must share to be compared: partners set options too (a method the init, a normalizer the norm)."""
-    names = {kind: part.name for kind, part in _parts(recipe).items()}
+    names = {kind: part.name for kind, part in recipe.parts.items()}
     partners = {
         "method": (),
         "generator": (names["method"],),

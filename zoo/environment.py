@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.content import files_of, source_of
-from zoo.recipe import Part, Recipe
+from zoo.recipe import Recipe
 from zoo.registry import get_registry
 from zoo.version import __version__
 
@@ -41,7 +41,7 @@ def provenance(recipe: Recipe) -> dict[str, dict[str, str]]:
     """Return plugin, distribution and version of each part of a recipe, by kind, and `source` where it is no release."""
     plugins = {plugin.name: plugin for plugin in get_registry().plugins}
     found: dict[str, dict[str, str]] = {}
-    for kind, part in _parts(recipe).items():
+    for kind, part in recipe.parts.items():
         plugin = plugins[part.name.partition("/")[0]]
         found[kind] = {"plugin": plugin.name, "distribution": plugin.distribution, "version": plugin.version}
         if source := source_of(plugin):
@@ -53,7 +53,7 @@ def option_files(recipe: Recipe) -> dict[str, str]:
     """Return the SHA-256 of each file that an option of a recipe's part names, by `KIND.OPTION`."""
     return {
         f"{kind}.{place}": digest
-        for kind, part in _parts(recipe).items()
+        for kind, part in recipe.parts.items()
         for place, digest in files_of(part.config).items()
     }
 
@@ -65,16 +65,6 @@ def peak_memory() -> dict[str, int | None]:
     unit = 1 if sys.platform == "darwin" else 1024
     host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return {"host": host, "device": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None}
-
-
-def _parts(recipe: Recipe) -> dict[str, Part]:
-    parts = {
-        "method": recipe.method,
-        "generator": recipe.generator,
-        "discriminator": recipe.discriminator,
-        "normalizer": recipe.normalizer,
-    }
-    return {kind: part for kind, part in parts.items() if part is not None}
 
 
 def _version(package: str) -> str | None:

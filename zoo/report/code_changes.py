@@ -1,4 +1,4 @@
-"""Which runs are trained anew although an earlier one of the same recipe is there, and what changed between them. No torch."""
+"""Why runs are trained again although an earlier run of the same recipe is there: what changed in the code. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from zoo.composition import digest
+from zoo.environment import option_files, provenance
 from zoo.errors import ZooError
-from zoo.run.environment import option_files, provenance
-from zoo.run.grid import PlannedRun, slug
+from zoo.keys import readable_name
+from zoo.run.grid import PlannedRun
 from zoo.run.record import RECORD_FILE, Record, read_record
 
 
 def retrained(runs: Sequence[PlannedRun]) -> list[str]:
-    """Return a line for each change that makes runs train anew: of a plugin's source or version, or of a file's content.
+    """Return a line per change, of a plugin or of a file that an option names, that causes runs to be trained again.
 
     Args:
         runs: of one results folder; those that are done or have no earlier run of the same recipe are passed over.
@@ -26,16 +27,16 @@ def retrained(runs: Sequence[PlannedRun]) -> list[str]:
         earlier.setdefault(folder.name.rpartition("-")[0], []).append(folder)
     counts: dict[str, int] = {}
     for run in new:
-        for change in _changes_of(run, earlier.get(slug(run.recipe), [])):
+        for change in _changes_of(run, earlier.get(readable_name(run.recipe), [])):
             counts[change] = counts.get(change, 0) + 1
     return [
-        f"{change}: {count} run{'s train' if count > 1 else ' trains'} anew, and what was trained before stays as it is"
+        f"{change}: {count} run{'s are' if count > 1 else ' is'} trained again; earlier runs stay as they are"
         for change, count in counts.items()
     ]
 
 
 def code_changes(record: Record) -> list[str]:
-    """Return what is other here than where a run was trained: its plugins' versions and sources, files that options name."""
+    """Return what differs here from where a run was trained: its plugins' versions and sources, files that options name."""
     try:
         now, files = provenance(record.recipe), option_files(record.recipe)
     except KeyError:
@@ -47,7 +48,7 @@ def code_changes(record: Record) -> list[str]:
     ]
     for place in sorted(files.keys() | record.option_files.keys()):
         if files.get(place) != record.option_files.get(place):
-            changes.append(f"the file that option {place} names is not the one that it was")
+            changes.append(f"the file that option {place} names has changed")
     return changes
 
 
@@ -71,7 +72,5 @@ def _change(part: str, before: Mapping[str, str], now: Mapping[str, str]) -> str
     if before.get("source", "") == now.get("source", ""):
         return ""
     if "source" not in before:
-        return (
-            f"{part} {now.get('version')} is no release, and its source was not recorded, so that it may have changed"
-        )
+        return f"{part} {now.get('version')} is not a release, and its source was not recorded: it may have changed"
     return f"the source of {part} changed under version {now.get('version')}"

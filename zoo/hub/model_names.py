@@ -1,20 +1,17 @@
-"""The complete system that a recipe's parts make up, and what a finished training is called where it is published. No torch."""
+"""The name under which a trained model is published, and the complete system that its parts make up. Imports no torch."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
-import msgspec
-
-from zoo.build import choice_of
-from zoo.composition import choose_parts, choose_preset
+from zoo.composition import choose_parts, choose_preset, parts_text, resolve_parts
 from zoo.errors import UsageError
-from zoo.hookspec import Kind, RecipeConfig, Training
-from zoo.recipe import Part, Recipe
-from zoo.registry import Choice, get_registry
-from zoo.run.naming import qualified
+from zoo.hookspec import RecipeConfig, Training
+from zoo.keys import qualified
+from zoo.recipe import Recipe
+from zoo.registry import get_registry
 
 
 def model_name(recipe: Recipe, train_key: str) -> str:
@@ -27,7 +24,7 @@ def model_name(recipe: Recipe, train_key: str) -> str:
     if known:
         words, usual, key = [known[0]], known[1], ""
     else:
-        words = [qualified(part) for kind, part in recipe_parts(recipe).items() if kind != "normalizer"]
+        words = [qualified(part) for kind, part in recipe.parts.items() if kind != "normalizer"]
         norm = qualified(recipe.normalizer) if recipe.normalizer else "none"
         words[-1] += f"_{norm}" if norm != "none" else ""
         usual = RecipeConfig(method=recipe.method.name)
@@ -60,48 +57,6 @@ def known_system(recipe: Recipe) -> tuple[str, RecipeConfig] | None:
         if _same(config, recipe):
             return name, config
     return None
-
-
-def recipe_parts(recipe: Recipe) -> dict[Kind, Part]:
-    """Return the parts of a recipe that there are, by kind."""
-    parts: dict[Kind, Part | None] = {
-        "method": recipe.method,
-        "generator": recipe.generator,
-        "discriminator": recipe.discriminator,
-        "normalizer": recipe.normalizer,
-    }
-    return {kind: part for kind, part in parts.items() if part}
-
-
-def all_parts(recipes: Iterable[Recipe]) -> Iterator[Choice]:
-    """Yield the parts of several recipes, each once, as they are needed.
-
-    Raises:
-        UsageError: no installed plugin has a part, or its options have changed.
-    """
-    known: set[bytes] = set()
-    for recipe in recipes:
-        for kind, part in recipe_parts(recipe).items():
-            key = msgspec.json.encode(part)
-            if key not in known:
-                known.add(key)
-                yield choice_of(kind, part)
-
-
-def same_parts(choices: Mapping[str, Choice], recipe: Recipe) -> bool:
-    """Return whether chosen parts with their options are the recipe's."""
-    return parts_text(fitted_parts(choices, recipe.size)) == parts_text(recipe_parts(recipe))
-
-
-def fitted_parts(choices: Mapping[str, Choice], size: int) -> dict[str, Part]:
-    """Return chosen parts, by kind, as a recipe of an image size names them."""
-    fitted = {kind: choice.for_size(size) for kind, choice in choices.items()}
-    return {kind: Part(name=c.full_name, config=msgspec.to_builtins(c.config)) for kind, c in fitted.items()}
-
-
-def parts_text(parts: Mapping[Kind, Part] | Mapping[str, Part]) -> bytes:
-    """Return parts as JSON, in which a recipe that was read from a file has lists where a config has tuples, as both do."""
-    return msgspec.json.encode(parts, order="deterministic")
 
 
 def _systems() -> Iterator[tuple[str, RecipeConfig]]:
@@ -143,6 +98,7 @@ def _by_default(recipe: Recipe) -> bool:
 
 def _same(config: RecipeConfig, recipe: Recipe, norm: str | None = None) -> bool:
     try:
-        return same_parts(choose_parts(get_registry(), config, norm), recipe)
+        chosen = resolve_parts(choose_parts(get_registry(), config, norm), recipe.size)
+        return parts_text(chosen) == parts_text(recipe.parts)
     except UsageError:  # a plugin is not installed any more
         return False

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from zoo.run.pictures import GAP, HEADING, loss_curves, sample_sheet, sample_tiles
+from zoo.evaluate.pictures import GAP, HEADING, loss_curves, sample_sheet, sample_tiles
 
 
 def images(n, height, width):
@@ -107,7 +107,7 @@ def test_an_empty_log_is_refused(tmp_path):
 
 
 def test_pictures_leave_pyplot_and_torch_alone():
-    code = "import sys, zoo.run.pictures; assert not {'matplotlib.pyplot', 'torch'} & set(sys.modules)"
+    code = "import sys, zoo.evaluate.pictures; assert not {'matplotlib.pyplot', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

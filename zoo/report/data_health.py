@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from zoo.data.layout import DatasetInfo, read_info
+from zoo.data.layout import read_info
 from zoo.errors import ZooError
 from zoo.model_folder import read_config
 from zoo.run.job import read_job
-from zoo.run.record import Record
-
-HEALTH = "health"
-"""Entry of a record's `dataset`: the summary at the time of scoring; absent from records of zoo before it was noted."""
-
-
-def summary_of(info: DatasetInfo, fingerprint: str) -> str:
-    """Return what was found in a dataset of this fingerprint; empty where it was not looked at, or was changed since."""
-    return info.health.summary if info.health and info.health.fingerprint in ("", fingerprint) else ""
+from zoo.run.record import HEALTH, Record
 
 
 def known_health(runs: Iterable[tuple[Path, Record]]) -> str:
@@ -28,7 +20,7 @@ def known_health(runs: Iterable[tuple[Path, Record]]) -> str:
     known = list(runs)
     for folder, record in known:
         try:
-            found = summary_of(read_info(Path(read_job(folder).root)), record.recipe.data.fingerprint)
+            found = read_info(Path(read_job(folder).root)).health_summary(record.recipe.data.fingerprint)
         except ZooError:
             continue
         if found:
@@ -53,6 +45,6 @@ def health_line(name: str, summary: str, folder: str = "FOLDER") -> str:
 
 def _trained_on(folder: Path, record: Record) -> str:
     try:
-        return summary_of(read_config(folder).dataset, record.recipe.data.fingerprint)
+        return read_config(folder).dataset.health_summary(record.recipe.data.fingerprint)
     except ZooError:
         return ""

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from zoo.composition import compose
+from zoo.hub.model_names import model_name
+from zoo.keys import readable_name
 from zoo.recipe import Part
-from zoo.run.grid import slug
-from zoo.run.naming import name_systems, shared_parts
-from zoo.run.systems import model_name
+from zoo.report.naming import name_systems, shared_parts
 from zoo.sources import open_source
 
 
@@ -32,7 +32,7 @@ def test_a_component_that_shares_its_name_is_shown_with_its_plugin(pairs):
     assert name_systems([other, replace(other, seed=1)]) == ["cyclegan other/resnet6 patchgan"] * 2
     pixel = replace(other, discriminator=Part(name="patchgan/pixel"))
     assert name_systems([own, pixel]) == ["resnet6 patchgan", "other/resnet6 pixel"]
-    assert slug(own).startswith("cyclegan-resnet6-patchgan-") and slug(other).startswith(
+    assert readable_name(own).startswith("cyclegan-resnet6-patchgan-") and readable_name(other).startswith(
         "cyclegan-other_resnet6-patchgan-"
     )
     assert "cyclegan-other-resnet6-" in model_name(other, "0" * 64)

@@ -11,10 +11,10 @@ import pytest
 from zoo.data.layout import DataQuality, fingerprint, read_info
 from zoo.data.quality import measure_quality, write_quality
 from zoo.recipe import DataRef
+from zoo.report.data_health import known_health
 from zoo.report.render import FORMATS
 from zoo.report.table_results import read_table_results
 from zoo.report.tables import load_table
-from zoo.run.data_quality import known_health, summary_of
 from zoo.run.job import Job
 from zoo.run.record import write_json
 
@@ -49,9 +49,9 @@ def test_the_record_s_own_summary_stands_where_the_dataset_is_gone(run):
 def test_the_health_of_other_contents_is_none(run):
     _, root, record = run
     info = replace(read_info(root), health=DataQuality(images=9, constant=1, fingerprint="of other files"))
-    assert summary_of(info, record.recipe.data.fingerprint) == ""
+    assert info.health_summary(record.recipe.data.fingerprint) == ""
     own = msgspec.structs.replace(info.health, fingerprint=record.recipe.data.fingerprint)
-    assert summary_of(replace(info, health=own), record.recipe.data.fingerprint) == "1 thermal images constant"
+    assert replace(info, health=own).health_summary(record.recipe.data.fingerprint) == "1 thermal images constant"
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -10,7 +10,7 @@ from zoo.run.record import RECORD_FILE, Record, read_record
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class FinishedRun:
     """A finished run."""
 
     folder: Path
@@ -21,13 +21,13 @@ class Run:
 class Results:
     """What a results folder holds."""
 
-    runs: list[Run]
+    runs: list[FinishedRun]
     """By folder name."""
     unreadable: list[str]
     """Of each record that cannot be read, in one line: which, why, and what to do."""
 
 
-def read_results(folder: Path) -> list[Run]:
+def read_results(folder: Path) -> list[FinishedRun]:
     """Return every finished run under a folder (or the folder itself, if it is one), by folder name.
 
     Raises:
@@ -48,7 +48,7 @@ def find_results(folder: Path) -> Results:
         raise UsageError(f"there is no results folder `{folder}`", "Name the folder that zoo bench wrote to")
     alone = (folder / RECORD_FILE).exists()
     paths = [folder / RECORD_FILE] if alone else sorted(folder.rglob(RECORD_FILE))
-    runs: list[Run] = []
+    runs: list[FinishedRun] = []
     faults: list[ZooError] = []
     for path in paths:
         try:
@@ -57,7 +57,7 @@ def find_results(folder: Path) -> Results:
             faults.append(error)
             continue
         if record:
-            runs.append(Run(folder=path.parent, record=record))
+            runs.append(FinishedRun(folder=path.parent, record=record))
     if not runs:
         for fault in faults:
             raise fault

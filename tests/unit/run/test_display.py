@@ -1,0 +1,46 @@
+"""The plain lines by which a bench shows its progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zoo.run.display import SKIPPED_LINES, PlainDisplay
+from zoo.run.grid import expand
+from zoo.run.outcome import Outcome
+from zoo.run.progress import Progress
+from zoo.run_grid import read_axes
+
+
+@pytest.fixture
+def runs(pairs):
+    planned, _ = expand(
+        read_axes(generator="resnet6:width=2", data=str(pairs), size=32, steps=4, seeds=12), Path("results")
+    )
+    return planned
+
+
+def test_lines_begin_with_the_number_of_their_run_and_name_stages_once(runs, capsys):
+    display = PlainDisplay()
+    display.started(runs[2], 3, 12)
+    for step in (1, 2):
+        display.update(runs[2], Progress(stage="training", step=step))
+    display.update(runs[2], Progress(stage="training", step=4, it_s=2.0, losses={"D/real": 0.25}))
+    display.update(runs[2], Progress(stage="scoring", step=4))
+    display.finished(Outcome(run=runs[2], status="failed", reason="the disk is full"))
+    name = runs[2].label
+    assert capsys.readouterr().err.splitlines() == [
+        f"[3/12] {name}",
+        "[3/12] training",
+        "[3/12] step 4/4  2.00 it/s, 0:00 left  real 0.25",
+        "[3/12] scoring",
+        f"[3/12] {name}: FAILED: the disk is full",
+    ]
+
+
+@pytest.mark.parametrize(("number", "lines"), [(SKIPPED_LINES, SKIPPED_LINES), (SKIPPED_LINES + 1, 1)])
+def test_many_finished_runs_share_one_line(runs, capsys, number, lines):
+    PlainDisplay().skipped([Outcome(run=run, status="skipped") for run in runs[:number]])
+    shown = capsys.readouterr().err.splitlines()
+    assert len(shown) == lines and all("skipped, finished before" in line for line in shown)

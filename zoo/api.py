@@ -1,0 +1,199 @@
+"""`zoo.bench` and `zoo.train`: what the commands of these names do, from Python. Imports no torch before it trains.
+
+Runs of a bench are executed by workers, which are processes of their own; so a script needs no `if __name__ == "__main__"`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from zoo.composition import PresetName
+from zoo.errors import ZooError
+from zoo.files import environment_without_home, require_writable
+from zoo.report.bench_records import Records
+from zoo.run.job import METRICS
+from zoo.run.outcome import Outcome
+from zoo.run.record import read_record
+from zoo.run.runner import InterruptedBenchError
+from zoo.run_grid import (
+    Specs,
+    choose_precision,
+    local_launcher,
+    read_axes,
+    require_device,
+    run_grid,
+    spell_command,
+    split_names,
+)
+from zoo.settings import ENVIRONMENT
+
+
+def bench(
+    *,
+    recipe: Specs = (),
+    generator: Specs = (),
+    discriminator: Specs = (),
+    normalizer: str | None = None,
+    method: Specs = (),
+    data: Specs = "scenes",
+    preset: PresetName = "quick",
+    size: int | None = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    batch: int | None = None,
+    seeds: int = 1,
+    thermal_channels: int = 1,
+    metrics: Specs = (),
+    out: str | Path = "results",
+    jobs: int | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    compute: str = "auto",
+    gpus_per_run: int = 1,
+    retry: bool = False,
+) -> Records:
+    """Train and score every combination of the named parts, as `zoo bench` does, and return the records.
+
+    Finished runs in `out` are not repeated, and interrupted ones are resumed. A run that fails does not stop the others: the
+    table shows it, and `Records.failures` says why.
+
+    >>> import zoo
+    >>> records = zoo.bench(generator=["resnet6", "resnet9"], steps=200)  # doctest: +SKIP
+    >>> print(records)  # doctest: +SKIP
+    >>> zoo.load(records.folders[0]).translate("street.jpg")  # doctest: +SKIP
+
+    Args:
+        recipe: complete systems by name, in place of their parts.
+        generator, discriminator, method: components with options, e.g. `["resnet9", "unet_128:width=32"]`; by default `resnet9`,
+            `patchgan` and `cyclegan`.
+        normalizer: of every discriminator whose name does not say it (`patchgan_gn` does).
+        data: datasets or folders in zoo's layout.
+        preset, size, steps, epochs, batch, thermal_channels: of every run, as in `zoo.compose`.
+        seeds: trainings of each combination, with seeds 0, 1, ...
+        metrics: what to score, by default PSNR and SSIM; finished runs are only scored.
+        out: results folder.
+        jobs: parallel runs, per GPU or on all cores; None: one per GPU, or as many as cores and memory allow.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        precision: `fp32`, `tf32`, `bf16`, or `auto` for bf16 on GPUs that support it.
+        compute: how steps are computed: `auto`, `plain`, or any of `channels-last,fused,compile,graph`.
+        gpus_per_run: GPUs (processes on a CPU) that train one run together and divide its batch.
+        retry: repeat runs that failed before, and repair lost or damaged files of finished ones.
+
+    Raises:
+        UsageError: a name, option or number is wrong.
+        RefusedError: none of the combinations can work.
+        ZooError: every run failed.
+        KeyboardInterrupt: on Ctrl-C, after the running runs saved their state.
+    """
+    given = dict(locals())  # the arguments, for the command that the records name
+    axes = read_axes(
+        recipe=recipe,
+        generator=generator,
+        discriminator=discriminator,
+        normalizer=normalizer,
+        method=method,
+        data=data,
+        preset=preset,
+        size=size,
+        steps=steps,
+        epochs=epochs,
+        batch=batch,
+        seeds=seeds,
+        thermal_channels=thermal_channels,
+        processes=gpus_per_run,
+    )
+    launcher = local_launcher(Path(out), device, None if jobs is None else str(jobs), gpus_per_run)
+    try:
+        records = run_grid(
+            axes,
+            Path(out),
+            launcher,
+            metrics=split_names(metrics),
+            precision=precision,
+            compute=compute,
+            command=spell_command("bench", given, bench),
+            retry=retry,
+        )
+    except InterruptedBenchError as interrupted:
+        raise KeyboardInterrupt(
+            "interrupted; finished runs are kept, and the same call resumes the others"
+        ) from interrupted
+    if not records:
+        raise ZooError(next(iter(records.failures.values()), "no run was executed"))
+    return records
+
+
+def train(
+    *,
+    recipe: str | None = None,
+    generator: str | None = None,
+    discriminator: str | None = None,
+    normalizer: str | None = None,
+    method: str | None = None,
+    data: str = "scenes",
+    preset: PresetName = "quick",
+    size: int | None = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    batch: int | None = None,
+    seed: int = 0,
+    thermal_channels: int = 1,
+    metrics: Specs = (),
+    out: str | Path = "results",
+    device: str = "auto",
+    precision: str = "auto",
+    compute: str = "auto",
+    retry: bool = False,
+) -> Records:
+    """Train and score one run in this process, as `zoo train` does, and return its record.
+
+    Under `accelerate launch` or torchrun every process calls it, and together they train the run.
+
+    >>> import zoo
+    >>> zoo.train(generator="resnet9_cbam", steps=2000)  # doctest: +SKIP
+
+    Args:
+        seed: of weights, data order and augmentation.
+        recipe, generator, discriminator, normalizer, method, data, metrics, out, device, precision, compute, retry: as in
+            `zoo.bench`, one name each.
+        preset, size, steps, epochs, batch, thermal_channels: as in `zoo.compose`.
+
+    Raises:
+        UsageError: a name, option or number is wrong.
+        RefusedError: the parts cannot work together.
+        ZooError: the run failed, or another process works on it.
+        KeyboardInterrupt: on Ctrl-C, after the run saved its state.
+    """
+    given = dict(locals())  # the arguments, for the command that the records name
+    os.environ.update(ENVIRONMENT | environment_without_home() | os.environ)  # before anything imports torch
+    from zoo.run.single import plan_one, run_one
+
+    require_device(device)
+    axes = read_axes(
+        recipe=recipe or (),
+        generator=generator or (),
+        discriminator=discriminator or (),
+        normalizer=normalizer,
+        method=method or (),
+        data=data,
+        preset=preset,
+        size=size,
+        steps=steps,
+        epochs=epochs,
+        batch=batch,
+        first_seed=seed,
+        thermal_channels=thermal_channels,
+        precision=choose_precision(precision, device, compute),
+        processes=int(os.environ.get("WORLD_SIZE", "1")),
+    )
+    require_writable(Path(out))
+    command = spell_command("train", given, train)
+    specs = split_names(metrics) or METRICS
+    run, job = plan_one(axes, specs, Path(out), device=device, command=command, speed=compute, retry=retry)
+    ended = run_one(run, job)
+    if ended.status == "interrupted":
+        raise KeyboardInterrupt("interrupted; the state is saved, and the same call resumes the training")
+    if ended.status not in ("done", "skipped"):
+        raise ZooError(ended.reason)
+    return Records([Outcome(run=run, status=ended.status, record=read_record(run.folder))])

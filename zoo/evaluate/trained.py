@@ -1,0 +1,81 @@
+"""Scores a trained method on the test split of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from zoo.contracts import Batch, Method, SetMetric
+from zoo.data.layout import DatasetInfo
+from zoo.data.store import PairStore
+from zoo.data.streaming import open_split
+from zoo.evaluate.celsius import score_celsius
+from zoo.evaluate.results import CelsiusErrors, Score
+from zoo.evaluate.score import AnyMetric, Sample, evaluate, evaluate_unpaired
+from zoo.layers.pixels import shown_degrees
+from zoo.recipe import Recipe
+
+
+def score_method(
+    method: Method,
+    recipe: Recipe,
+    info: DatasetInfo,
+    root: Path,
+    metrics: Mapping[str, AnyMetric],
+    device: torch.device,
+) -> tuple[list[Score], dict[str, Sample]]:
+    """Return the scores and the first translations of the test split; an unpaired split has no metric of single images.
+
+    Args:
+        method: with its trained weights; it is moved to the device.
+        recipe: of the method.
+        info, root: of the dataset.
+        metrics: by the names of their scores.
+        device: where images are translated.
+
+    Raises:
+        ZooError: translations are not finite.
+    """
+    store = _test_split(method, recipe, root, device)
+    mode, reads = method.test_mode, list(recipe.reads())
+    if not info.pairs:
+        sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
+        return evaluate_unpaired(method.translate, store, sets, device=device, mode=mode, reads=reads)
+    thermal_range = info.thermal_range
+
+    def degrees(batch: Batch, translated: Tensor) -> Tensor:
+        assert thermal_range is not None
+        own = method.degrees(batch)
+        return own if own is not None else shown_degrees(translated, thermal_range)
+
+    with torch.no_grad():
+        return evaluate(
+            method.translate,
+            store,
+            metrics,
+            device=device,
+            mode=mode,
+            reads=reads,
+            degrees=degrees if thermal_range else None,
+        )
+
+
+def score_degrees(
+    method: Method, recipe: Recipe, info: DatasetInfo, root: Path, device: torch.device
+) -> CelsiusErrors | None:
+    """Return the errors in degrees Celsius on the test split; None if the dataset has no pairs or no calibration."""
+    if not info.pairs or "celsius" not in info.offers or not info.thermal_range:
+        return None
+    store = _test_split(method, recipe, root, device)
+    with torch.no_grad():
+        return score_celsius(method, store, classes=info.classes, thermal_range=info.thermal_range, device=device)
+
+
+def _test_split(method: Method, recipe: Recipe, root: Path, device: torch.device) -> PairStore:
+    """Return the test images, after putting the method into the mode in which it translates them."""
+    method.to(device).train(method.test_mode == "train")
+    torch.manual_seed(recipe.seed)  # dropout, where the method keeps it on, is the same in every scoring
+    return open_split(root, "test", size=recipe.size, device=device, thermal_channels=recipe.thermal_channels)
