@@ -69,7 +69,7 @@ def compose(
             for CUT, or what the named recipe's paper used).
         size, steps, epochs: what to change in the preset; size in pixels, and not both steps and epochs. The learning rate
             falls over the same part of the budget as in the method's source.
-        batch: images a step; by default 1, or the named recipe's.
+        batch: images per step; by default 1, or the named recipe's.
         seed: of weights, data order and augmentation.
         thermal_channels: 1, or 3 for the papers' RGB copies.
         precision: number format of convolutions and matrix products in training, see `zoo.recipe.Precision`.

@@ -32,7 +32,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 @dataclass(frozen=True)
 class AtLeast:
-    """The smallest allowed value of a config field, as an annotation of its type: `Annotated[int, AtLeast(2)]`."""
+    """The smallest allowed value of a config field, as an annotation of its type, `Annotated[int, AtLeast(2)]`."""
 
     value: int
 

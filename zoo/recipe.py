@@ -73,7 +73,7 @@ class Recipe:
     decay_crop: bool = True
     """Whether images are cropped at random also while the learning rate falls; else they are then resized to `size` whole."""
     batch: int = 1
-    """Images a step."""
+    """Images per step."""
     budget: Budget
     """How long."""
     seed: int = 0

@@ -18,7 +18,7 @@ class SpectralNormalizer(Normalizer):
     """Divides the weight of every convolution and linear layer by its largest singular value, as a matrix with one row for
     each output channel.
 
-    The singular value is the estimate of the power iteration, which goes on by `iterations` at each pass in training mode;
+    The singular value is the estimate of the power iteration, which advances by `iterations` at each pass in training mode;
     its vectors are buffers, so that a checkpoint holds them.
     """
 

@@ -83,36 +83,36 @@ def sample_tiles(samples: Mapping[str, tuple[Pixels, Pixels, Pixels]], folder: P
 
 
 def loss_curves(log: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write a PNG of the training's loss terms over its steps, one panel a player (one in all for bare term names).
+    """Write a PNG of the training's loss terms over its steps, one panel for each optimizer (one in all for bare term names).
 
     Each term is drawn raw in a light shade and smoothed over it. A panel whose terms are all positive and span more
     than two decades is logarithmic.
 
     Args:
-        log: one entry a logged step, `{"step": int, "losses": {"PLAYER/TERM": float}}`; a term may be absent from some
+        log: one entry a logged step, `{"step": int, "losses": {"OPTIMIZER/TERM": float}}`; a term may be absent from some
             entries.
         path: file to write.
 
     Raises:
         ValueError: the log holds no losses.
     """
-    players: dict[str, dict[str, None]] = {}
+    groups: dict[str, dict[str, None]] = {}
     for name in (name for entry in log for name in entry["losses"]):
-        players.setdefault(_player(name), {})[name] = None
-    if not players:
+        groups.setdefault(_optimizer(name), {})[name] = None
+    if not groups:
         raise ValueError("the log holds no losses")
-    figure = Figure(figsize=(8, 0.6 + 2.6 * len(players)), dpi=120, layout="constrained")
+    figure = Figure(figsize=(8, 0.6 + 2.6 * len(groups)), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(len(players), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, (player, names) in zip(panels, players.items(), strict=True):
-        curves = {name.removeprefix(f"{player}/"): _curve(log, name) for name in names}
+    panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (group, names) in zip(panels, groups.items(), strict=True):
+        curves = {name.removeprefix(f"{group}/"): _curve(log, name) for name in names}
         for term, (steps, values) in curves.items():
             dot = "o" if len(steps) == 1 else ""  # a line of one point has no length
             (raw,) = axes.plot(steps, values, linewidth=0.6, alpha=0.3, marker=dot)
             axes.plot(steps, smooth(values), linewidth=1.6, color=raw.get_color(), label=term)
         if spans_decades([values for _, values in curves.values()]):
             axes.set_yscale("log")
-        axes.set_title(player, loc="left", fontsize=10)
+        axes.set_title(group, loc="left", fontsize=10)
         axes.set_ylabel("loss")
         axes.grid(alpha=0.25, linewidth=0.5)
         axes.spines[["top", "right"]].set_visible(False)
@@ -133,7 +133,7 @@ def spans_decades(curves: Sequence[NDArray[np.float64]]) -> bool:
     return bool(min(values.min() for values in curves) > 0 and smoothed.max() > 100 * smoothed.min())
 
 
-def _player(name: str) -> str:
+def _optimizer(name: str) -> str:
     return name.partition("/")[0] if "/" in name else "losses"
 
 
