@@ -30,6 +30,11 @@ FEATURES: Mapping[str, _Feature] = {
         "compares features inside the generator, and {provider} offers no taps",
         "Choose one of: zoo list generator --offers taps",
     ),
+    "features": _Feature(
+        "discriminator",
+        "matches features inside the discriminator, and {provider} offers none",
+        "Choose one of: zoo list discriminator --offers features",
+    ),
     "double_backward": _Feature(
         "discriminator",
         "differentiates the gradient of the discriminator, and {provider} cannot be differentiated twice",
