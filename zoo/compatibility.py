@@ -21,6 +21,11 @@ FEATURES: Mapping[str, tuple[Kind | None, str, str]] = {
         "compares features inside the generator, and {provider} offers no taps",
         "Run zoo list generator --offers taps, and choose one of these",
     ),
+    "features": (
+        "discriminator",
+        "matches features inside the discriminator, and {provider} offers none",
+        "Run zoo list discriminator --offers features, and choose one of these",
+    ),
     "double_backward": (
         "discriminator",
         "differentiates the gradient of the discriminator, and {provider} cannot be differentiated twice",

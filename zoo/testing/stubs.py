@@ -58,6 +58,12 @@ class SmallDiscriminator(Discriminator):
         logits: Tensor = self.layers(x)
         return logits
 
+    def features(self, x: Tensor) -> list[list[Tensor]]:
+        """Return the features of the first two convolutions and the logits, for one scale."""
+        first = self.layers[:2](x)
+        second = self.layers[2:4](first)
+        return [[first, second, self.layers[4](second)]]
+
 
 class LinearDiscriminator(Discriminator):
     """forward(x [N, C, H, W]) -> logits [N, 1] = w.x, whose gradient by the image has the norm `slope` everywhere."""
