@@ -87,7 +87,7 @@ def readable_name(recipe: Recipe, inference: Mapping[str, Any] = NO_VALUES) -> s
 
 def _short(value: object) -> str:
     """Return an option's value as a part of a file's name, of other values than short words and numbers a hash."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(value).lower() if isinstance(value, bool | None) else str(value)
     return text if re.fullmatch(rf"[a-z0-9_.-]{{1,{LONGEST_VALUE}}}", text) else digest(value)[:8]
 
 

@@ -16,7 +16,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from zoo.compute.options import PLAIN, kernels
 from zoo.contracts import Batch, Method
 from zoo.environment import device_name
 from zoo.evaluate.results import Cost
@@ -27,7 +26,7 @@ REPEATS, SECONDS = 10, 1.0
 
 
 def measure_cost(method: Method, batch: Batch, device: torch.device) -> Cost:
-    """Return the cost of translating a batch of one image in fp32, without compute options.
+    """Return the cost of translating a batch of one image, under the kernels that are set, which compute in fp32.
 
     Args:
         method: in the mode in which it translates, on the device; batch statistics in train mode change by this.
@@ -37,7 +36,7 @@ def measure_cost(method: Method, batch: Batch, device: torch.device) -> Cost:
     needed = inference_state(method)
     held = list({id(tensor.untyped_storage()): tensor for tensor in (*needed.values(), *batch.values())}.values())
     live = LiveBytes(held)
-    with torch.no_grad(), kernels("fp32", PLAIN):
+    with torch.no_grad():
         with count_passes(method) as calls, live, FlopCounterMode(display=False) as counter:
             method.translate(batch)
         seconds, peak = _time(lambda: method.translate(batch), device)
@@ -82,7 +81,7 @@ def count_passes(method: nn.Module) -> Iterator[Counter[nn.Module]]:
             hook.remove()
 
 
-class LiveBytes(TorchDispatchMode):
+class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of tensors that are in memory at once; a view of a tensor adds none.
 
     Args:
@@ -90,7 +89,7 @@ class LiveBytes(TorchDispatchMode):
     """
 
     def __init__(self, held: Iterable[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._known: weakref.WeakSet[Any] = weakref.WeakSet()
         self._now = self.peak = 0
         for tensor in held:

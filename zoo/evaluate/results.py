@@ -45,12 +45,12 @@ class Cost:
     parameters: int
     """Number of parameters that the translation needs."""
     flops: int
-    """Floating-point operations of convolutions, matrix products and attention, where a multiplication and an addition are two, by
-    `torch.utils.flop_counter`; normalizations, activations and other elementwise operations are not counted."""
+    """Floating-point operations of convolutions, matrix products and attention, where a multiplication and an addition are two,
+    by `torch.utils.flop_counter`; normalizations, activations and other elementwise operations are not counted."""
     passes: int
     """Passes through a network: 1 for a single generator, the number of steps for a sampler, 0 without a network."""
     latency_ms: float
-    """Median time in millisecondsafter a warm-up, with the image on the device."""
+    """Median time in milliseconds after a warm-up, with the image on the device."""
     latency_n: int
     """Number of translations whose time was taken."""
     batch: int = 1

@@ -85,7 +85,7 @@ class Record:
     option_files: dict[str, str] = field(default_factory=dict)
     """SHA-256 of files that options of the recipe name, by `KIND.OPTION`: their contents decide the weights, not their paths."""
     inference_options: list[str] = field(default_factory=list)
-    """Options of the recipe that only translation reads, as `KIND.OPTION`: the keys in `scored` depend on them, not `train_key`."""
+    """Options of the recipe that only translation reads, as `KIND.OPTION`: `scored` depends on them, `train_key` does not."""
     processes: int = 1
     """Processes that trained it together."""
     sha256: dict[str, str] = field(default_factory=dict)

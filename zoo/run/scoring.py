@@ -15,6 +15,7 @@ import torch
 from zoo.build import build
 from zoo.checksums import find_damage
 from zoo.composition import digest
+from zoo.compute.options import PLAIN, kernels
 from zoo.contracts import Method
 from zoo.data.layout import DatasetInfo
 from zoo.environment import environment, inference_options, option_files, provenance
@@ -105,7 +106,8 @@ def score_run(
 def _measure_cost(method: Method, job: Job, device: torch.device) -> tuple[Cost | None, list[str]]:
     """Return what one translation costs, or a note for the record on why that could not be measured, which fails no run."""
     try:
-        return score_cost(method, job.recipe, Path(job.root), device), []
+        with kernels("fp32", PLAIN):
+            return score_cost(method, job.recipe, Path(job.root), device), []
     except Exception as error:  # whatever a method's code raises where its operations are counted
         return None, [f"The cost of a translation could not be measured: {type(error).__name__}."]
 
