@@ -40,18 +40,18 @@ class AtLeast:
 Positive = Annotated[int, AtLeast(1)]
 """Type of a config field that is a number of channels, layers or pixels."""
 
-T = TypeVar("T")
+_Default = TypeVar("_Default")
 INFERENCE = "inference"
 """Key in the metadata of a config field that only `translate` reads; see `inference_only`."""
 
 
-def inference_only(default: T) -> T:
+def inference_only(default: _Default) -> _Default:
     """Return a config field that only `translate` reads, e.g. a sampler's `steps: int = inference_only(50)`.
 
     Its value is part of the key of scores and not of the key of the training: runs that differ only in such options are trained
     once, and `zoo.load(..., options={"steps": 10})` changes it for trained weights. It must not change any weight.
     """
-    marked: T = field(default=default, metadata={INFERENCE: True})
+    marked: _Default = field(default=default, metadata={INFERENCE: True})
     return marked
 
 
