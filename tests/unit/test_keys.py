@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 
 import pytest
 
+from zoo.cli.publish import _name_repos
 from zoo.hookspec import inference_only
 from zoo.keys import LONGEST_NAME, folder_name, key_of, readable_name
 from zoo.recipe import Budget, DataRef, Part, Recipe
+from zoo.report.finished_runs import FinishedRun
 
 RECIPE = Recipe(
     method=Part(name="mine/sampler", config={"width": 8, "steps": 50}),
@@ -73,3 +76,19 @@ def test_different_values_have_different_names_however_long():
     for recipe in (RECIPE, long):
         names = [readable_name(recipe, each) for each in values]
         assert len(set(names)) == len(names) and max(map(len, names)) <= LONGEST_NAME
+
+
+def test_runs_that_differ_only_in_options_of_translation_have_repositories_of_their_own(make_record):
+    runs = [
+        FinishedRun(
+            folder=Path("run"),
+            record=replace(
+                make_record([], method=Part(name="mine/sampler", config={"steps": steps})),
+                train_key="0123456789",
+                inference_options=["method.steps"],
+            ),
+        )
+        for steps in (1, 2, 2)
+    ]
+    names = [name for name, _ in _name_repos(runs, "org")]
+    assert names[0] != names[1] == names[2] and all(name.startswith("org/") for name in names)
