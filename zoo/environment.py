@@ -6,11 +6,14 @@ import os
 import platform
 import resource
 import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from zoo.content import files_of, source_of
+from zoo.content import files_of, source_of, with_contents
+from zoo.hookspec import INFERENCE
 from zoo.recipe import Recipe
 from zoo.registry import get_registry
 from zoo.version import __version__
@@ -22,12 +25,12 @@ def environment(device: str) -> dict[str, Any]:
     """Return Python, platform, processor, device and the versions of the packages that numbers depend on."""
     import torch
 
-    accelerator = torch.cuda.get_device_name() if device.startswith("cuda") else ""
+    accelerator = device_name(device) if device.startswith("cuda") else ""
     return {
         "zoo": __version__,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu(),
+        "cpu": device_name("cpu"),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": device,
@@ -58,6 +61,24 @@ def option_files(recipe: Recipe) -> dict[str, str]:
     }
 
 
+def inference_options(recipe: Recipe) -> list[str]:
+    """Return the options of a recipe that only translation reads, as `KIND.OPTION`; none of parts that are not installed."""
+    configs = {(row.kind, row.full_name): row.config for row in get_registry().choices}
+    return [
+        f"{kind}.{field.name}"
+        for kind, part in recipe.parts.items()
+        for field in (fields(configs[kind, part.name]) if (kind, part.name) in configs else ())
+        if field.metadata.get(INFERENCE) and field.name in part.config
+    ]
+
+
+def values_of(recipe: Recipe, places: Iterable[str], files: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of a recipe's options at `KIND.OPTION`, with the SHA-256 of `option_files` in place of paths."""
+    configs = {kind: with_contents(part.config, files, f"{kind}.") for kind, part in recipe.parts.items()}
+    named = {f"{kind}.{option}": value for kind, config in configs.items() for option, value in config.items()}
+    return {place: named[place] for place in places if place in named}
+
+
 def peak_memory() -> dict[str, int | None]:
     """Return the peak memory of this process and of its accelerator so far, in bytes."""
     import torch
@@ -74,7 +95,12 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _cpu() -> str:
+def device_name(device: str) -> str:
+    """Return the name of an accelerator, or for `cpu` that of the processor."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name()
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
             names = (line.partition(":")[2].strip() for line in file if line.startswith("model name"))

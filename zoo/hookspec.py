@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import pluggy
 
@@ -39,6 +39,21 @@ class AtLeast:
 
 Positive = Annotated[int, AtLeast(1)]
 """Type of a config field that is a number of channels, layers or pixels."""
+
+_Default = TypeVar("_Default")
+INFERENCE = "inference"
+"""Key in the metadata of a config field that only `translate` reads; see `inference_only`."""
+
+
+def inference_only(default: _Default) -> _Default:
+    """Return a config field that only `translate` reads, e.g. a sampler's `steps: int = inference_only(50)`.
+
+    Its value is part of the key of scores and not of the key of the training: runs that differ only in such options are trained
+    once, and `zoo.load(..., options={"steps": 10})` changes it for trained weights. It must not change any weight.
+    """
+    marked: _Default = field(default=default, metadata={INFERENCE: True})
+    return marked
+
 
 NO_DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})

@@ -32,6 +32,10 @@ def test_a_new_metric_is_scored_without_training_and_keeps_the_other_scores(pair
     before = record(tmp_path)
     (weights,) = tmp_path.glob("*/model.safetensors")
     stamp = weights.stat()
+    cost = before.pop("cost")
+    assert cost["passes"] == 1 and cost["flops"] > 0 and cost["parameters"] == before["parameters"]["translation"]
+    (path,) = tmp_path.glob("*/record.json")
+    path.write_text(json.dumps(before))  # as zoo wrote it before it measured costs
     second = bench(pairs, tmp_path, "--metrics", "mae,ssim,ssim:border=valid")
     assert second.returncode == 0, second.stderr
     assert "training" not in second.stderr
@@ -43,6 +47,7 @@ def test_a_new_metric_is_scored_without_training_and_keeps_the_other_scores(pair
         assert after[entry] == before[entry]
     assert "mae, ssim[border=valid]: scored" in after["notes"][-1] and "--metrics mae" in after["notes"][-1]
     assert after["score_key"] != before["score_key"]
+    assert after["cost"] == cost | {name: after["cost"][name] for name in ("latency_ms", "latency_n")}
     csv = next(tmp_path.glob("*/scores.csv")).read_text().splitlines()
     assert csv[0] == "stem,psnr,ssim,mae,ssim[border=valid]" and len(csv) == 4
     third = bench(pairs, tmp_path, "--metrics", "psnr,mae")

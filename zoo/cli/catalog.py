@@ -12,7 +12,7 @@ from zoo.cli.completion import anything, kinds
 from zoo.cli.flags import with_flags
 from zoo.cli.output import Json, print_facts, print_json, print_table
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.hookspec import KINDS, RecipeConfig
+from zoo.hookspec import INFERENCE, KINDS, RecipeConfig
 from zoo.registry import Choice, get_registry
 
 LISTED = (*KINDS, weights.WEIGHTS)
@@ -212,6 +212,10 @@ def _print_details(choice: Choice) -> None:
             "fault": details["fault"],
         }
     )
-    rows = [(field.name, str(getattr(choice.config, field.name)), str(field.type)) for field in fields(choice.config)]
+    note = {True: " (only translation reads it)", False: ""}
+    rows = [
+        (field.name, str(getattr(choice.config, field.name)), f"{field.type}{note[INFERENCE in field.metadata]}")
+        for field in fields(choice.config)
+    ]
     if rows:
         print_table(("option", "value", "type"), rows)

@@ -18,6 +18,7 @@ from zoo.errors import UsageError, ZooError
 if TYPE_CHECKING:
     from zoo.hub.publication import Publication
     from zoo.report.finished_runs import FinishedRun
+    from zoo.run.record import Record
 
     Deliver = Callable[[Publication], dict[str, Any]]
 
@@ -118,11 +119,20 @@ def _name_repos(runs: list[FinishedRun], org: str) -> list[tuple[str, FinishedRu
     from zoo.hub.model_names import model_name
 
     names = [model_name(run.record.recipe, run.record.train_key) for run in runs]
-    keys = [run.record.train_key[:8] for run in runs]
+    keys = [_key(run.record)[:8] for run in runs]
     return [
         (f"{org}/{name}-{key}" if names.count(name) > 1 and not name.endswith(key) else f"{org}/{name}", run)
         for name, key, run in zip(names, keys, runs, strict=True)
     ]
+
+
+def _key(record: Record) -> str:
+    """Return the train key; with the options that only translation reads, where a record has some."""
+    from zoo.composition import digest
+    from zoo.environment import values_of
+
+    inference = values_of(record.recipe, record.inference_options, record.option_files)
+    return digest([record.train_key, inference]) if inference else record.train_key
 
 
 def _check(repo: str, dry_run: bool) -> None:

@@ -63,6 +63,12 @@ def translate(
         int | None,
         typer.Option(min=1, help="Batch size, of images of one size. [default: up to 4 on a CPU, 32 on a GPU]"),
     ] = None,
+    option: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=VALUE", help="Option that only translation reads, e.g. steps=10 of a sampler; repeatable."
+        ),
+    ] = [],
     compute: Annotated[str, typer.Option(help="auto, plain, or any of channels-last,compile.")] = "auto",
     speed: OldCompute = "auto",
     precision: Annotated[
@@ -84,7 +90,7 @@ def translate(
     if celsius and depth not in (None, "float"):
         raise UsageError(f"--celsius writes floats, and --depth {depth} whole levels", "Leave out --depth")
     level: Level = "float" if celsius or depth == "float" else 16 if depth == "16" else 8
-    degrees = parse_temperatures(temperature)
+    degrees, chosen = parse_temperatures(temperature), parse_options(option)
     if labels is not None and not labels.exists():
         raise DataError(f"there is no label file or folder `{labels}`", "Check --labels")
     film = plan_video(image, out, level)
@@ -94,7 +100,7 @@ def translate(
     from zoo.translation.loading import load
 
     options = parse_compute(compute if compute != "auto" else speed)
-    translator = load(model, device=device, offline=offline or None)
+    translator = load(model, device=device, offline=offline or None, options=chosen)
     if celsius:
         translator.require_degrees()
     if film and translator.reads_labels:
@@ -126,6 +132,23 @@ def parse_temperatures(words: list[str]) -> dict[str, float]:
         if not math.isfinite(degrees[name]):
             raise UsageError(f"--temperature {word!r} is not a class with its degrees", "Use e.g. --temperature car=35")
     return degrees
+
+
+def parse_options(words: list[str]) -> dict[str, str]:
+    """Return values by name from words such as `steps=10`.
+
+    Raises:
+        UsageError: a word does not have that form, or a name occurs twice.
+    """
+    options: dict[str, str] = {}
+    for word in words:
+        name, equals, value = (part.strip() for part in word.partition("="))
+        if not name or not equals:
+            raise UsageError(f"--option {word!r} is not a name with its value", "Use e.g. --option steps=10")
+        if name in options:
+            raise UsageError(f"--option {name} was given twice", "Give it once")
+        options[name] = value
+    return options
 
 
 def _plan(image: Path, out: Path | None, level: Level) -> list[tuple[Path, Path]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from zoo.recipe import Precision
+
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
@@ -34,6 +36,34 @@ class Score:
     """How `low` and `high` were computed: `bootstrap` for a mean over images, `jackknife` for a distance between sets."""
     notes: list[str] = field(default_factory=list)
     """Limitations that a reader must know to interpret the value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What the translation of one image of the test split costs, measured without compute options at the first scoring."""
+
+    parameters: int
+    """Number of parameters that the translation needs."""
+    flops: int
+    """Floating-point operations of convolutions, matrix products and attention, where a multiplication and an addition are two,
+    by `torch.utils.flop_counter`; normalizations, activations and other elementwise operations are not counted."""
+    passes: int
+    """Passes through a network: 1 for a single generator, the number of steps for a sampler, 0 without a network."""
+    latency_ms: float
+    """Median time in milliseconds after a warm-up, with the image on the device."""
+    latency_n: int
+    """Number of translations whose time was taken."""
+    batch: int = 1
+    """Images per translation."""
+    size: int | tuple[int, int]
+    """Height and width of the image in pixels."""
+    device: str
+    """Name of the accelerator or the processor."""
+    precision: Precision
+    """Number format."""
+    peak_memory: int
+    """Bytes of weights, input and intermediate results that are in memory at once: on a GPU as its allocator counts them, on a
+    CPU without the workspaces of libraries."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,8 @@ from zoo.data.layout import DatasetInfo
 from zoo.data.store import PairStore
 from zoo.data.streaming import open_split
 from zoo.evaluate.celsius import score_celsius
-from zoo.evaluate.results import CelsiusErrors, Score
+from zoo.evaluate.cost import measure_cost
+from zoo.evaluate.results import CelsiusErrors, Cost, Score
 from zoo.evaluate.score import AnyMetric, Sample, evaluate, evaluate_unpaired
 from zoo.layers.pixels import shown_degrees
 from zoo.recipe import Recipe
@@ -72,6 +73,15 @@ def score_degrees(
     store = _test_split(method, recipe, root, device)
     with torch.no_grad():
         return score_celsius(method, store, classes=info.classes, thermal_range=info.thermal_range, device=device)
+
+
+def score_cost(method: Method, recipe: Recipe, root: Path, device: torch.device) -> Cost:
+    """Return the cost of translating the first image of the test split."""
+    store = _test_split(method, recipe, root, device)
+    batch = store.whole(torch.tensor([0]))
+    return measure_cost(
+        method, {name: tensor.to(device) for name, tensor in batch.items() if name != "thermal"}, device
+    )
 
 
 def _test_split(method: Method, recipe: Recipe, root: Path, device: torch.device) -> PairStore:

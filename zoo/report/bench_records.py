@@ -84,4 +84,7 @@ def _flat(record: Record) -> dict[str, Any]:
     for score in record.scores:
         row |= {score.metric: score.value, f"{score.metric}_low": score.low, f"{score.metric}_high": score.high}
     row |= {"train_seconds": record.timing.train_seconds, "steps_per_second": record.timing.steps_per_second}
-    return row | {"parameters": record.parameters.get("translation")}
+    row |= {"parameters": record.parameters.get("translation")}
+    cost = record.cost
+    row |= {name: getattr(cost, name, None) for name in ("flops", "passes", "latency_ms")}
+    return row | {"translation_memory": cost.peak_memory if cost else None}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from zoo.composition import digest
-from zoo.environment import option_files, provenance
+from zoo.environment import inference_options, option_files, provenance
 from zoo.errors import ZooError
-from zoo.keys import readable_name
+from zoo.keys import key_of, readable_name
+from zoo.recipe import Recipe
 from zoo.run.grid import PlannedRun
 from zoo.run.record import RECORD_FILE, Record, read_record
 
@@ -22,12 +23,17 @@ def retrained(runs: Sequence[PlannedRun]) -> list[str]:
     new = [run for run in runs if not (run.folder / RECORD_FILE).exists()]
     if not new or not new[0].folder.parent.is_dir():
         return []
+    there = sorted(new[0].folder.parent.iterdir())
     earlier: dict[str, list[Path]] = {}
-    for folder in new[0].folder.parent.iterdir():
+    for folder in there:
         earlier.setdefault(folder.name.rpartition("-")[0], []).append(folder)
     counts: dict[str, int] = {}
     for run in new:
-        for change in _changes_of(run, earlier.get(readable_name(run.recipe), [])):
+        name = readable_name(run.recipe)
+        folders = earlier.get(name, [])
+        if run.inference:  # an earlier run may have had other options of translation, which follow this name
+            folders = [folder for folder in there if folder.name.startswith(f"{name}-")]
+        for change in _changes_of(run, folders):
             counts[change] = counts.get(change, 0) + 1
     return [
         f"{change}: {count} run{'s are' if count > 1 else ' is'} trained again; earlier runs stay as they are"
@@ -60,9 +66,15 @@ def _changes_of(run: PlannedRun, folders: Sequence[Path]) -> list[str]:
             record = read_record(folder)
         except ZooError:
             continue
-        if record and record.processes == run.processes and digest(record.recipe) == digest(run.recipe):
+        if record and record.processes == run.processes and _trains_alike(record.recipe, run.recipe):
             found.append(code_changes(record))
     return min(found, key=len, default=[])
+
+
+def _trains_alike(one: Recipe, other: Recipe) -> bool:
+    """Return whether recipes differ in nothing but options that only translation reads."""
+    options = inference_options(other)
+    return key_of(asdict(one), {}, inference=options) == key_of(asdict(other), {}, inference=options)
 
 
 def _change(part: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from zoo.evaluate.results import Score
 from zoo.report.data_health import health_line
@@ -11,6 +11,9 @@ from zoo.run.outcome import Outcome
 from zoo.run.record import Record
 
 Texts = tuple[str, ...]
+
+WIDTH = 80
+"""Characters of a terminal's line."""
 
 
 def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str, Texts]:
@@ -32,7 +35,11 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     numbers = _metrics(outcomes) | _costs(outcomes)
     states = [outcome.status for outcome in outcomes]
     state = {"state": states} if {"failed", "interrupted"} & set(states) else {}
-    columns = {"system": name_systems(recipes), **differing, **numbers, **state}
+    systems = {"system": name_systems(recipes)}
+    latency = _latency(outcomes)
+    if latency and _width({**systems, **differing, **numbers, **latency, **state}) <= WIDTH:
+        numbers |= latency
+    columns = {**systems, **differing, **numbers, **state}
     common = [settings[name][0] for name in shared if name != "seed"]
     title = ", ".join(filter(None, [" ".join(shared_parts(recipes)), *common, _basis(records)]))
     return tuple(columns), list(zip(*columns.values(), strict=True)), title, tuple(numbers)
@@ -108,6 +115,17 @@ def _costs(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
         columns["params"].append(count_text(record.parameters["translation"]) if record else "")
         columns["it/s"].append(f"{speed:.2f}" if speed else "-" if record else "")
     return {name: texts for name, texts in columns.items() if not {"", "0", "-"} >= set(texts)}
+
+
+def _latency(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
+    """Return the column of the latencies; empty where none was measured."""
+    costs = [outcome.record.cost if outcome.record else None for outcome in outcomes]
+    return {"ms/image": [f"{cost.latency_ms:.3g}" if cost else "" for cost in costs]} if any(costs) else {}
+
+
+def _width(columns: Mapping[str, Sequence[str]]) -> int:
+    """Return the width of a table in characters, with two between columns."""
+    return sum(2 + max(map(len, (name, *texts))) for name, texts in columns.items()) - 2
 
 
 def _basis(records: Sequence[Record]) -> str:

@@ -160,7 +160,7 @@ def plan_table(
                 refused.append(RefusedRow(row=row, dataset=key, reason=error.message))
                 continue
             for seed, run in enumerate(made):
-                runs[run.train_key] = run
+                runs[run.folder.name] = run
                 planned.append(TableRun(row=row, dataset=key, seed=seed, folder=run.folder.name, instead=instead))
     try:
         previous = read_plan(out, table.name)

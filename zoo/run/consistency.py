@@ -34,7 +34,13 @@ def is_doubtful(folder: Path, recipe: Recipe, record: Record) -> bool:
 
 def _identity(record: Record, raw: dict[str, Any]) -> Iterator[str]:
     # Of the JSON as it stands: an older record may lack fields that the recipe has got since.
-    key = key_of(raw["recipe"], raw["plugins"], world_size=record.processes, files=record.option_files)
+    key = key_of(
+        raw["recipe"],
+        raw["plugins"],
+        world_size=record.processes,
+        files=record.option_files,
+        inference=record.inference_options,
+    )
     if key != record.train_key:
         yield f"train_key {record.train_key[:12]} is not that of its recipe and plugins, {key[:12]}"
     plugins: dict[str, Any] = {kind: part.name.partition("/")[0] for kind, part in record.recipe.parts.items()}

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from zoo.compatibility import check_sizes
 from zoo.composition import Chosen, PresetName, choose, compose_chosen
-from zoo.environment import option_files, provenance
+from zoo.environment import inference_options, option_files, provenance, values_of
 from zoo.errors import RefusedError, UsageError
-from zoo.keys import folder_name, key_of
+from zoo.keys import folder_name, inference_values, key_of
 from zoo.recipe import Precision, Recipe
 from zoo.registry import get_registry
 from zoo.sources import DataSource, Progress, open_source
@@ -95,6 +97,11 @@ class PlannedRun:
         """Short name for progress lines."""
         return self.folder.name.rpartition("-")[0]
 
+    @cached_property
+    def inference(self) -> dict[str, Any]:
+        """Values of the options that only translation reads, by `KIND.OPTION`; empty for most methods."""
+        return inference_values(self.recipe)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
@@ -141,7 +148,7 @@ def expand(
         except RefusedError as error:
             refusals.append(Refusal(label=f"{system} on {data}", reason=str(error)))
         else:
-            runs |= {run.train_key: run for run in made}
+            runs |= {run.folder.name: run for run in made}
     return list(runs.values()), refusals
 
 
@@ -171,9 +178,11 @@ def plan_runs(chosen: Chosen, source: DataSource, axes: Axes, seeds: Iterable[in
             f"Use `batch`={processes} or a multiple of it",
         )
     runs, described, plugins, files = [], asdict(recipe), provenance(recipe), option_files(recipe)
+    places = inference_options(recipe)
+    inference = values_of(recipe, places, files)
     for seed in seeds:
         own = replace(recipe, seed=seed)
-        key = key_of(described | {"seed": seed}, plugins, world_size=processes, files=files)
-        folder = out / folder_name(own, key)
+        key = key_of(described | {"seed": seed}, plugins, world_size=processes, files=files, inference=places)
+        folder = out / folder_name(own, key, inference)
         runs.append(PlannedRun(recipe=own, source=source, folder=folder, train_key=key, processes=processes))
     return runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -36,7 +36,8 @@ class Scoring:
 
     metric: Part
     key: str
-    """Hash of what decides the score: the weights, the split, the metric's version and options."""
+    """Hash of what decides the score: the weights, the split, the metric's version and options, and the options of the method
+    and its parts that only translation reads."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +78,8 @@ class Trained:
     """How the steps were computed, as `--compute` spells it; empty where unknown."""
     sha256: dict[str, str] = field(default_factory=dict)
     """SHA-256 of weights and config by file name; empty where unknown."""
+    weights_of: str = ""
+    """Folder of the run whose training this was, where its weights are used here too; empty for a training of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +110,7 @@ def plan_job(
     return Job(
         recipe=run.recipe,
         train_key=run.train_key,
-        metrics=scorings(metrics, run.train_key),
+        metrics=scorings(metrics, run.train_key, run.inference),
         root=str(run.source.root.resolve()),
         device=device,
         command=command,
@@ -186,15 +189,17 @@ def score_name(choice: Choice) -> str:
     return f"{choice.name}[{','.join(options)}]" if options else choice.name
 
 
-def scorings(choices: Sequence[Choice], train_key: str) -> dict[str, Scoring]:
-    """Return the metrics to score a run with these weights with, by the names of the scores."""
+def scorings(
+    choices: Sequence[Choice], train_key: str, inference: Mapping[str, Any] | None = None
+) -> dict[str, Scoring]:
+    """Return the metrics to score a run with these weights and options of translation with, by the names of the scores."""
     found = {}
     for choice in choices:
         name, plugin = score_name(choice), choice.plugin
         part = Part(name=choice.full_name, config=msgspec.to_builtins(choice.config))
         hashed = replace(part, config=with_contents(part.config, files_of(part.config)))
-        source = [source_of(plugin)] if source_of(plugin) else []
-        found[name] = Scoring(metric=part, key=digest([train_key, "test", name, plugin.version, hashed, *source]))
+        more = [each for each in (source_of(plugin), inference) if each]
+        found[name] = Scoring(metric=part, key=digest([train_key, "test", name, plugin.version, hashed, *more]))
     return found
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from zoo.checksums import repair
 from zoo.errors import DamagedError, ZooError
-from zoo.evaluate.results import CelsiusErrors, Score
+from zoo.evaluate.results import CelsiusErrors, Cost, Score
 from zoo.files import write_atomically
 from zoo.recipe import Recipe
 from zoo.version import DISTRIBUTION, __version__
@@ -53,7 +53,7 @@ class Record:
     recipe: Recipe
     """What was trained, every option spelled out."""
     train_key: str
-    """Hash of what decides the weights: `recipe`, `plugins`, `option_files` and `processes`."""
+    """Hash of what decides the weights: `recipe` without `inference_options`, `plugins`, `option_files` and `processes`."""
     score_key: str
     """Hash of all that was scored: of `scored`, where that is not empty."""
     command: str
@@ -75,6 +75,8 @@ class Record:
     """Where the time went."""
     peak_memory: dict[str, int | None]
     """Bytes, of the process and of its accelerator."""
+    cost: Cost | None = None
+    """What the translation of one image costs; None in records of zoo before it was measured, until they are scored again."""
     environment: dict[str, Any]
     """Machine, device and the versions of zoo, Python and the packages that numbers depend on; no path and no host."""
     plugins: dict[str, dict[str, str]]
@@ -82,6 +84,8 @@ class Record:
     it is not installed as a release."""
     option_files: dict[str, str] = field(default_factory=dict)
     """SHA-256 of files that options of the recipe name, by `KIND.OPTION`: their contents decide the weights, not their paths."""
+    inference_options: list[str] = field(default_factory=list)
+    """Options of the recipe that only translation reads, as `KIND.OPTION`: `scored` depends on them, `train_key` does not."""
     processes: int = 1
     """Processes that trained it together."""
     sha256: dict[str, str] = field(default_factory=dict)

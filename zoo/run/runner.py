@@ -180,7 +180,7 @@ class _Bench:
         job = Job(
             recipe=run.recipe,
             train_key=run.train_key,
-            metrics=scorings(self.metrics, run.train_key),
+            metrics=scorings(self.metrics, run.train_key, run.inference),
             root=str(run.source.root.resolve()),
             device=self.launcher.device,
             command=self.command,

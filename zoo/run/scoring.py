@@ -15,13 +15,14 @@ import torch
 from zoo.build import build
 from zoo.checksums import find_damage
 from zoo.composition import digest
+from zoo.compute.options import PLAIN, kernels
 from zoo.contracts import Method
 from zoo.data.layout import DatasetInfo
-from zoo.environment import environment, option_files, provenance
+from zoo.environment import environment, inference_options, option_files, provenance
 from zoo.evaluate.pictures import TILES_FOLDER, loss_curves, sample_sheet, sample_tiles
-from zoo.evaluate.results import CelsiusErrors, Score
+from zoo.evaluate.results import CelsiusErrors, Cost, Score
 from zoo.evaluate.score import AnyMetric, Sample
-from zoo.evaluate.trained import score_degrees, score_method
+from zoo.evaluate.trained import score_cost, score_degrees, score_method
 from zoo.files import write_atomically
 from zoo.recipe import choice_of
 from zoo.run.integrity import LOSSES_FILE, SAMPLES_FILE, SCORES_FILE, SHOWN, run_digests
@@ -32,6 +33,8 @@ from zoo.training.log import LOG, read_log
 UNPAIRED = (
     "The test split is unpaired: there is nothing to compare an image with, and no metric of single images applies."
 )
+
+WEIGHTS_OF = "The weights are those of run {}, from which this one differs only in options that translation reads."
 
 
 def build_metrics(scorings: Mapping[str, Scoring]) -> dict[str, AnyMetric]:
@@ -76,6 +79,7 @@ def score_run(
         scores, samples = score_method(method, job.recipe, info, Path(job.root), metrics, device)
     celsius = record.celsius if record else score_degrees(method, job.recipe, info, Path(job.root), device)
     seconds = time.perf_counter() - start
+    cost, remarks = (record.cost, []) if record and record.cost else _measure_cost(method, job, device)
     if record:
         scores = [score for score in record.scores if score.metric not in metrics] + scores
     write_atomically(folder / SCORES_FILE, _csv(scores))
@@ -85,15 +89,27 @@ def score_run(
     if record:
         health = record.dataset.get(HEALTH) or info.health_summary(job.recipe.data.fingerprint)
         notes = [*record.notes, _rescored(job, metrics, device)] if metrics else record.notes
-        record = replace(record, notes=notes, dataset={**record.dataset, HEALTH: health} if metrics else record.dataset)
+        notes = [*notes, *(remark for remark in remarks if remark not in notes)]
+        record = replace(
+            record, cost=cost, notes=notes, dataset={**record.dataset, HEALTH: health} if metrics else record.dataset
+        )
     else:
         record = _first_record(folder, job, info, trained, device, celsius, seconds)
         timing = replace(record.timing, cell_seconds=round(time.perf_counter() - begun, 3))
-        record = replace(record, timing=timing)
+        record = replace(record, cost=cost, timing=timing, notes=[*record.notes, *remarks])
     # An early record that does not say how it was scored keeps its key.
     key = digest(scored) if scored else record.score_key
     record = replace(record, scores=scores, scored=scored, score_key=key, sha256=run_digests(folder))
     write_json(folder / RECORD_FILE, record)
+
+
+def _measure_cost(method: Method, job: Job, device: torch.device) -> tuple[Cost | None, list[str]]:
+    """Return what one translation costs, or a note for the record on why that could not be measured, which fails no run."""
+    try:
+        with kernels("fp32", PLAIN):
+            return score_cost(method, job.recipe, Path(job.root), device), []
+    except Exception as error:  # whatever a method's code raises where its operations are counted
+        return None, [f"The cost of a translation could not be measured: {type(error).__name__}."]
 
 
 def _picture(folder: Path, samples: Mapping[str, Sample]) -> None:
@@ -137,6 +153,7 @@ def _first_record(
         environment=environment(str(device)),
         plugins=provenance(job.recipe),
         option_files=option_files(job.recipe),
+        inference_options=inference_options(job.recipe),
         processes=job.processes,
         dataset={
             "name": info.name,
@@ -146,7 +163,10 @@ def _first_record(
             "left_out": len(info.left_out),
             HEALTH: info.health_summary(job.recipe.data.fingerprint),
         },
-        notes=[] if info.pairs else [UNPAIRED],
+        notes=[
+            *([] if info.pairs else [UNPAIRED]),
+            *([WEIGHTS_OF.format(trained.weights_of)] if trained.weights_of else []),
+        ],
     )
 
 

@@ -20,7 +20,7 @@ from zoo.compute.options import choose_compute, parse_compute, pick_device
 from zoo.contracts import Method
 from zoo.data.layout import DatasetInfo, read_info
 from zoo.data.streaming import open_split
-from zoo.environment import peak_memory, provenance
+from zoo.environment import inference_options, peak_memory, provenance
 from zoo.errors import DamagedError, UsageError, ZooError
 from zoo.files import write_atomically
 from zoo.keys import train_key
@@ -40,6 +40,7 @@ from zoo.run.job import (
 )
 from zoo.run.outcome import usable_record
 from zoo.run.record import RECORD_FILE, Record, write_json
+from zoo.run.reuse import take_weights
 from zoo.run.scoring import build_metrics, score_run
 from zoo.training.checkpoint import CheckpointError
 from zoo.training.distributed import World
@@ -149,6 +150,8 @@ def _trained_before(folder: Path, job: Job) -> Trained | None:
     if trained is None and record and record.train_key == job.train_key and not job.retry:
         for fault in find_damage(folder, [WEIGHTS_FILE], required=[WEIGHTS_FILE]):
             raise DamagedError(str(fault), repair(folder, job.command))
+    if trained is None and inference_options(job.recipe):
+        return take_weights(folder, job.train_key)
     return trained
 
 

@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterator
 from importlib import import_module
 from pathlib import Path
 
+from zoo.environment import inference_options
 from zoo.errors import ZooError
 from zoo.run.execute import execute, stop_signals
 from zoo.run.job import LOG_FILE, RUN_FILE, Event, Job, read_job
@@ -27,6 +28,7 @@ from zoo.run.launch import launch_command
 from zoo.run.lease import holder
 from zoo.run.outcome import EXIT_CODES, changed, find_ended, give_up
 from zoo.run.progress import INTERRUPTED, ProgressWriter
+from zoo.run.reuse import siblings
 
 PRELOADED = (
     "zoo.run.work",
@@ -86,17 +88,27 @@ class Worker:
                     runs, scanned = self._startable_runs(), time.monotonic()
                 else:
                     break
-            if not self._children and (self._stopping or not (self._wait and any(self._open_runs()))):
+            if not self._children and (self._stopping or not any(self._awaited_runs())):
                 return EXIT_CODES["interrupted"] if self._stopping else 0
             time.sleep(POLL)
             self._collect()
             if self._parent and os.getppid() != self._parent and not self._stopping:
                 self._stop()  # the bench that started this worker is gone
 
+    def _awaited_runs(self) -> Iterator[tuple[Path, Job]]:
+        return self._open_runs() if self._wait else self._startable_runs()
+
     def _startable_runs(self) -> Iterator[tuple[Path, Job]]:
         for folder, job in self._open_runs():
-            if folder not in [running for running, _ in self._children.values()] and holder(folder) is None:
+            if not self._is_busy(folder) and not self._awaits_training(folder, job):
                 yield folder, job
+
+    def _is_busy(self, folder: Path) -> bool:
+        return folder in [running for running, _ in self._children.values()] or holder(folder) is not None
+
+    def _awaits_training(self, folder: Path, job: Job) -> bool:
+        """Whether a run that differs only in options of translation is in progress, whose weights this one will take."""
+        return bool(inference_options(job.recipe)) and any(map(self._is_busy, siblings(folder, job.train_key)))
 
     def _open_runs(self) -> Iterator[tuple[Path, Job]]:
         """Yield runs that are neither done nor failed, in the order in which they were planned."""

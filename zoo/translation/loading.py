@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from zoo.build import build_method
 from zoo.checkpoints.entries import shown
+from zoo.composition import as_part
 from zoo.compute.options import pick_device
 from zoo.contracts import Method
+from zoo.environment import inference_options
 from zoo.errors import UsageError, ZooError
+from zoo.hookspec import Kind
 from zoo.hub.access import Access
 from zoo.hub.locating import Located, locate
 from zoo.model_folder import CONFIG_FILE, ModelConfig, count_tensors, load_weights, read_card, read_config
+from zoo.recipe import Recipe, choice_of
 from zoo.registry import get_registry
 from zoo.translation.bounds import Bounded, check_numbers
 from zoo.translation.translator import Translator
@@ -31,6 +38,7 @@ def load(
     offline: bool | None = None,
     cache_dir: str | Path | None = None,
     token: str | bool | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Translator:
     """Return the translator of trained weights, ready to translate.
 
@@ -43,21 +51,45 @@ def load(
         offline: True uses only the cache; None: as `$HF_HUB_OFFLINE`.
         cache_dir: folder for files from the Hub; by default the cache of huggingface_hub.
         token: for private and gated repositories; None is that of your login, False none.
+        options: values of options that only translation reads, e.g. `{"steps": 10}` of a sampler; by default those of the run.
 
     Raises:
         UsageError: there is no such model, it is not published, not accessible or not cached while offline, or a plugin that it
-            needs is not installed.
+            needs is not installed; or the model has no such option, or its value is wrong.
         ZooError: the download failed, or its files are damaged or do not match.
     """
     target, floats = pick_device(device), pick_dtype(dtype)
     located = locate(source, Access(offline=offline, cache_dir=cache_dir, token=token))
     config = read_config(located.folder, located.file)
     require_parts(config, located)
+    config = replace(config, recipe=with_inference_options(config.recipe, options or {}))
     method = _built(config, located)
     load_weights(located.folder, method, located.file)
     translator = Translator(method, config, card=read_card(located.folder)).to(target, floats).requires_grad_(False)
     method.train(method.test_mode == "train")
     return translator
+
+
+def with_inference_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
+    """Return a recipe with these values of options that only translation reads, of its method or else of its generator.
+
+    Raises:
+        UsageError: neither has such an option, or a value is wrong.
+    """
+    kinds: tuple[Kind, ...] = ("method", "generator")
+    places = [place for place in inference_options(recipe) if place.partition(".")[0] in kinds]
+    for name, value in options.items():
+        kind = next((kind for kind in kinds if f"{kind}.{name}" in places), None)
+        if kind is None:
+            has = ", ".join(dict.fromkeys(place.partition(".")[2] for place in places)) or "none"
+            reason = (
+                f"this model ({recipe.method.name}) has no option {name!r} that only translation reads; it has {has}"
+            )
+            raise UsageError(reason, "Other options decide the weights: train a run with zoo bench")
+        choice = choice_of(kind, recipe.parts[kind]).with_options({name: value}, named=True)
+        part = as_part(choice)
+        recipe = replace(recipe, method=part) if kind == "method" else replace(recipe, generator=part)
+    return recipe
 
 
 def pick_dtype(name: str | torch.dtype | None) -> torch.dtype | None:

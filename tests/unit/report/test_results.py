@@ -11,6 +11,7 @@ import pytest
 
 from zoo.cli.output import print_table
 from zoo.composition import compose
+from zoo.evaluate.results import Cost
 from zoo.report.results import footnotes, results_table
 from zoo.run.grid import PlannedRun
 from zoo.run.outcome import Outcome
@@ -65,6 +66,32 @@ def test_costs_that_no_row_has_are_no_columns(outcomes):
     timing = replace(outcome.record.timing, steps_per_second=None)
     free = replace(outcome, record=replace(outcome.record, parameters={"translation": 0}, timing=timing))
     assert results_table([free])[0] == ("system", "psnr [dB]", "ssim", "mae")
+
+
+def with_cost(outcome: Outcome, latency: float) -> Outcome:
+    cost = Cost(
+        parameters=1,
+        flops=10**9,
+        passes=1,
+        latency_ms=latency,
+        latency_n=10,
+        size=32,
+        device="a device",
+        precision="fp32",
+        peak_memory=2**20,
+    )
+    return replace(outcome, record=replace(outcome.record, cost=cost))
+
+
+def test_the_latency_is_a_column_where_80_characters_have_room(outcomes, shown):
+    fitting = [with_cost(outcome, 12.345) for outcome in outcomes(*GENERATORS, metrics=METRICS[:1])]
+    columns, rows, _, numbers = results_table(fitting)
+    assert columns[-1] == numbers[-1] == "ms/image" and [row[-1] for row in rows] == ["12.3", "12.3"]
+    assert max(map(len, shown(columns, rows, "", numbers, width=80).splitlines())) <= 80
+    wide = [with_cost(outcome, 12.345) for outcome in outcomes(*GENERATORS)]
+    assert "ms/image" not in results_table(wide)[0]
+    measured_once = [fitting[0], outcomes(GENERATORS[1], metrics=METRICS[:1])[0]]
+    assert [row[-1] for row in results_table(measured_once)[1]] == ["12.3", ""]
 
 
 @pytest.fixture

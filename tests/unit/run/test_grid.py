@@ -131,5 +131,5 @@ def test_what_trains_anew_after_an_edit_says_so_in_a_line(pairs, tmp_path, finis
         name = f"{run.folder.name.rpartition('-')[0]}-{number:08x}"
         write_json(tmp_path / name / "record.json", edited)
         (line,) = retrained([run])
-        assert told in line and "1 run trains anew" in line
+        assert told in line and "1 run is trained again" in line
         (tmp_path / name / "record.json").unlink()

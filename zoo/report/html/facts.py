@@ -14,6 +14,7 @@ from zoo.model_folder import read_config
 from zoo.registry import get_registry
 from zoo.report.data_health import known_health
 from zoo.report.html.runs import DatasetRuns, ReportedRun
+from zoo.report.html.table import passes_text
 from zoo.run.record import HEALTH
 
 Facts = list[tuple[str, str]]
@@ -81,6 +82,13 @@ def run_facts(run: ReportedRun) -> Facts:
         classes = ", ".join(f"{name} {error:.2f}" for name, error in record.celsius.classes.items())
         facts["mean error"] = f"{record.celsius.all:.2f} °C" + (f" ({classes})" if classes else "")
     facts["parameters"] = ", ".join(f"{name} {count:,}" for name, count in record.parameters.items())
+    if cost := record.cost:
+        size = plain(cost.size).replace(", ", "x")
+        facts["translation"] = (
+            f"{cost.latency_ms:.3g} ms (median of {cost.latency_n}, {size} px, batch {cost.batch}, {cost.precision}, "
+            f"{cost.device}), "
+            f"{passes_text(cost)} through a network, {cost.flops / 1e9:.3g} GFLOP, {cost.peak_memory / 2**20:.4g} MiB"
+        )
     facts["last losses"] = ", ".join(f"{name} {value:.3g}" for name, value in record.losses.items())
     facts["resumed"] = f"{record.timing.resumed} times" if record.timing.resumed else ""
     facts["protocol"] = protocol_text(record.scores)

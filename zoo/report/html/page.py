@@ -136,10 +136,18 @@ def _curves(group: DatasetRuns, logs: Mapping[str, Sequence[LogEntry]], term: st
 
 
 def _scatters(group: DatasetRuns, columns: Sequence[MetricColumn]) -> list[str]:
-    """Return each metric against speed and against memory, if at least two runs have both."""
+    """Return each metric against each cost that at least two runs have: of a translation on each device, and of the training."""
     on_device = all(record.peak_memory.get("device") for _, record in group.finished)
     memory = "device" if on_device else "host"
+    measured = {run.anchor: record.cost for run, record in group.finished if record.cost}
     costs: dict[str, dict[str, float | None]] = {
+        f"latency per image [ms], {device}": {
+            anchor: cost.latency_ms for anchor, cost in measured.items() if cost.device == device
+        }
+        for device in dict.fromkeys(cost.device for cost in measured.values())
+    }
+    costs |= {
+        "operations per image [GFLOP]": {anchor: cost.flops / 1e9 for anchor, cost in measured.items()},
         "training speed [steps/s]": {run.anchor: record.timing.steps_per_second for run, record in group.finished},
         f"peak memory of the {'GPU' if on_device else 'process'} [GiB]": {
             run.anchor: (record.peak_memory.get(memory) or 0) / 2**30 for run, record in group.finished
@@ -153,7 +161,7 @@ def _scatters(group: DatasetRuns, columns: Sequence[MetricColumn]) -> list[str]:
             points = [
                 Point(cost=value, value=score.value, low=score.low, high=score.high, style=styles[anchor])
                 for anchor, score in column.scores.items()
-                if (value := values[anchor])
+                if (value := values.get(anchor))
             ]
             if len(points) > 1:
                 plots.append(scatter_panel(points, quality=quality, cost=cost))

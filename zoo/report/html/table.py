@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from zoo.evaluate.results import Score
+from zoo.evaluate.results import Cost, Score
 from zoo.report.aggregate import measurement_protocol
 from zoo.report.html.runs import DatasetRuns, ReportedRun
 from zoo.report.results import count_text, decimals
 from zoo.run.record import Record
 
-COSTS = ("parameters", "training", "peak memory", "reads")
+COSTS = ("parameters", "translation", "training", "peak memory", "reads")
 """Columns after the metrics; `reads` are the method's inputs."""
 
 
@@ -74,16 +74,22 @@ def cost_texts(record: Record) -> list[tuple[str, str, str]]:
     """Return heading, text and small print of each of the `COSTS`; unknown ones are empty."""
     speed = record.timing.steps_per_second
     device, host = record.peak_memory.get("device"), record.peak_memory.get("host")
-    memory = device or host
+    memory, cost = device or host, record.cost
     parameters = record.parameters.get("translation")
     reads = record.scores[0].protocol.get("reads", ()) if record.scores else ()
     texts = (
         (count_text(parameters) if parameters is not None else "", ""),
+        (f"{cost.latency_ms:.3g} ms", f"{cost.flops / 1e9:.3g} GFLOP, {passes_text(cost)}") if cost else ("", ""),
         (duration_text(record.timing.train_seconds), f"{speed:.3g} steps/s" if speed else ""),
         (f"{memory / 2**30:.2f} GiB", "GPU" if device else "process") if memory else ("", ""),
         (", ".join(reads), ""),
     )
     return [(heading, *text) for heading, text in zip(COSTS, texts, strict=True)]
+
+
+def passes_text(cost: Cost) -> str:
+    """Return e.g. `1 pass`, `50 passes`."""
+    return f"{cost.passes} pass{'es' * (cost.passes != 1)}"
 
 
 def duration_text(seconds: float) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from zoo.environment import values_of
 from zoo.errors import UsageError, ZooError
 from zoo.files import beside, cannot_write
 from zoo.keys import folder_name, train_key
@@ -68,7 +69,8 @@ def import_records(source: Path, out: Path, name: str = "") -> ImportSummary:
         if record is None:
             done.faults += faults
             continue
-        target = out / folder_name(record.recipe, record.train_key)
+        inference = values_of(record.recipe, record.inference_options, record.option_files)
+        target = out / folder_name(record.recipe, record.train_key, inference)
         reason = _conflict(target, record)
         if reason:
             done.left.append(f"{target.name}: {reason}")

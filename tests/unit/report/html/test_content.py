@@ -10,6 +10,7 @@ import pytest
 
 from zoo.composition import compose
 from zoo.data.layout import DataQuality, DatasetInfo, LeftOut
+from zoo.evaluate.results import Cost
 from zoo.model_folder import ModelConfig
 from zoo.recipe import Part
 from zoo.report.html.commands import row_command
@@ -26,6 +27,31 @@ def test_every_run_has_its_scores_with_intervals_and_its_own_command(six, page_o
         for discriminator in ("patchgan", "patchgan_gn"):
             command = f"zoo bench --gen {generator}:width=4 --disc {discriminator} --data blocks --size 32 --steps 30"
             assert command in page.text
+
+
+def test_costs_of_a_translation_are_in_the_table_the_facts_and_the_plots(tmp_path, source, record, write_run, page_of):
+    for i, (device, passes) in enumerate([("CPU A", 1), ("CPU A", 50), ("GPU B", 1), ("GPU B", 1)]):
+        recipe = compose(generator=f"resnet6:width={4 + i}", data=source, size=32, steps=2)
+        cost = Cost(
+            parameters=1,
+            flops=(i + 1) * 2 * 10**9,
+            passes=passes,
+            latency_ms=12.345,
+            latency_n=10,
+            size=32,
+            device=device,
+            precision="fp32",
+            peak_memory=3 * 2**20,
+        )
+        write_run(tmp_path / f"run{i}", record(recipe, cost=cost))
+    write_run(tmp_path / "old", record(compose(generator="unet_auto:width=4", data=source, size=32, steps=2)))
+    page = page_of(tmp_path)
+    for text in ("12.3 ms", "2 GFLOP, 1 pass", "4 GFLOP, 50 passes", "32 px, batch 1, fp32, GPU B", "3 MiB"):
+        assert text in page.text
+    plots = [attrs["aria-label"] for attrs in page.all("svg") if "against" in attrs.get("aria-label", "")]
+    for cost in ("latency per image [ms], CPU A", "latency per image [ms], GPU B", "operations per image [GFLOP]"):
+        assert any(cost in plot for plot in plots)
+    assert any("steps/s" in plot for plot in plots)
 
 
 def test_seeds_share_a_name_and_a_colour_and_have_a_mean(tmp_path, source, score, record, write_run, page_of):
