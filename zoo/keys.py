@@ -12,6 +12,7 @@ from zoo.content import with_contents
 from zoo.environment import option_files, provenance
 from zoo.recipe import Part, Recipe
 from zoo.registry import get_registry
+from zoo.sizes import size_text
 
 LATER: Mapping[str, object] = {"flip": True, "decay_crop": True}
 """Fields that recipes did not have at first, with what was done then."""
@@ -56,7 +57,7 @@ def readable_name(recipe: Recipe) -> str:
     period = recipe.budget.period
     length = f"{recipe.budget.steps // period}e" if period > 1 else f"{recipe.budget.steps}it"
     precision = [recipe.precision] if recipe.precision != "fp32" else []
-    text = "-".join([*names, recipe.data.name, f"{recipe.size}px", length, *precision, f"s{recipe.seed}"])
+    text = "-".join([*names, recipe.data.name, f"{size_text(recipe.size)}px", length, *precision, f"s{recipe.seed}"])
     return re.sub(r"[^\w.-]", "_", text).encode()[:LONGEST_NAME].decode(errors="ignore")
 
 

@@ -146,8 +146,9 @@ def test_weights_that_cannot_be_had_are_a_readable_error(monkeypatch: pytest.Mon
 
 
 def test_size_follows_the_recipe_unless_named() -> None:
-    assert TimmUNetConfig().for_size(96).size == 96
-    assert TimmUNetConfig(size=128).for_size(96).size == 128
+    assert TimmUNetConfig().for_sides(96, 96).size == 96
+    assert TimmUNetConfig().for_sides(64, 96).size == (64, 96)
+    assert TimmUNetConfig(size=128).for_sides(96, 96).size == 128
     assert network.DEFAULT_SIZE == 256
     assert TimmUNetConfig().contract().size_multiple == 32
 
