@@ -27,12 +27,12 @@ def run(pairs, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("sizes")
     made = bench(root, str(pairs), "32x48")
     assert made.returncode == 0 and "32x48 px" in made.stdout, made.stderr
-    (folder,) = (root / "results").glob("pix2pix-*-32x48px-*")
+    (folder,) = (root / "results").glob("cyclegan-*-32x48px-*")
     return folder
 
 
 def bench(root: Path, data: str, size: str) -> subprocess.CompletedProcess[str]:
-    words = ("bench", *TINY, "--method", "pix2pix", "--data", data, "--size", size)
+    words = ("bench", *TINY, "--method", "cyclegan", "--data", data, "--size", size)
     return subprocess.run([sys.executable, "-m", "zoo", *words], cwd=root, capture_output=True, text=True, check=False)
 
 
