@@ -169,19 +169,21 @@ class MethodHarness(Harness):
         thermal_channels: int = 1,
         training: bool = True,
         rng: torch.Generator | None = None,
+        size: int | Size | None = None,
     ) -> Method:
         """Return the method, ready for training or only for translation; one without optimizers is fitted to two pairs.
 
-        `rng` is its `parts.rng`; by default a new stream.
+        `rng` is its `parts.rng`; by default a new stream. `size` is that of the images, by default the smallest square.
         """
-        parts = small_parts(self.size, thermal_channels)
+        size = size or self.size
+        parts = small_parts(size, thermal_channels)
         parts = parts if rng is None else replace(parts, rng=rng)
         _seed(seed)
-        method: Method = build(self.choice.for_size(self.size), parts)
+        method: Method = build(self.choice.for_size(size), parts)
         if training:
             method.prepare_training(parts)
             if not method.order:
-                method.fit([scenes_batch(self.size, thermal_channels=thermal_channels)])
+                method.fit([scenes_batch(size, thermal_channels=thermal_channels)])
         return method
 
     def build(self, seed: int | None = 0) -> Method:
