@@ -280,7 +280,7 @@ def _with_values(choice: Choice, values: Mapping[str, Any]) -> Any:
             has = ", ".join(names) or "none"
             raise UsageError(f"{label} has no option {key!r}; it has {has}", did_you_mean(key, names))
     hints = get_type_hints(type(config), include_extras=True)
-    parsed = {key: _parse_value(value, hints[key]) for key, value in values.items()}
+    parsed = {key: _parse_value(key, value, hints[key]) for key, value in values.items()}
     try:
         changed = msgspec.convert(msgspec.to_builtins(config) | parsed, type(config), strict=False)
     except msgspec.ValidationError as error:
@@ -294,7 +294,7 @@ def _with_values(choice: Choice, values: Mapping[str, Any]) -> Any:
     return changed
 
 
-def _parse_value(value: Any, hint: Any) -> Any:
+def _parse_value(key: str, value: Any, hint: Any) -> Any:
     """Return an option's value from its text: None for `none` if the type allows None, a list for `0+4+8`.
 
     Values that are not text, and text for options of type `str`, stay as they are.
@@ -302,10 +302,10 @@ def _parse_value(value: Any, hint: Any) -> Any:
     choices = _choices(hint)
     if not isinstance(value, str) or value in choices:
         return value
-    if set(get_args(Size)) <= set(choices) and value[:1].isdigit():
-        return read_size(value)
     if value.lower() in ("none", "null") and type(None) in choices:
         return None
+    if set(get_args(Size)) <= set(choices):
+        return read_size(value, what=f"option `{key}`")
     is_list = any(get_origin(choice) in (tuple, list) for choice in choices) and str not in choices
     return value.split("+") if is_list else value
 

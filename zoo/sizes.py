@@ -33,8 +33,8 @@ def size_text(size: Size) -> str:
     return "x".join(str(side) for side in dict.fromkeys(height_width(size)))
 
 
-def read_size(value: Size | str | list[int]) -> Size:
-    """Return the size that a number, its text or a pair of numbers states.
+def read_size(value: Size | str | list[int], *, what: str = "`size`") -> Size:
+    """Return the size that a number, its text or a pair of numbers states; `what` is its name in messages.
 
     >>> read_size("512x640"), read_size([64, 64])
     ((512, 640), 64)
@@ -49,8 +49,8 @@ def read_size(value: Size | str | list[int]) -> Size:
         sides = list(value) if isinstance(value, list | tuple) else [value]
     if len(sides) not in (1, 2) or any(not isinstance(side, int) or isinstance(side, bool) for side in sides):
         raise UsageError(
-            f"`size` is {value!r}", "Give a number of pixels such as 256, or height x width such as 512x640"
+            f"{what} is {value!r}", "Give a number of pixels such as 256, or height x width such as 512x640"
         )
     if min(sides) < 1:
-        raise UsageError(f"`size` is {'x'.join(map(str, sides))}; it must be 1 or more")
+        raise UsageError(f"{what} is {'x'.join(map(str, sides))}; it must be 1 or more")
     return size_of(sides[0], sides[-1])

@@ -128,6 +128,9 @@ def test_a_recipes_option_size_may_be_height_and_width(pairs):
     system = get_registry().find("recipe", "pix2pix:size=256x512").config
     assert system.size == (256, 512) and get_registry().find("recipe", "pix2pix:size=256").config.size == 256
     recipe = zoo.compose(recipe="pix2pix:size=256x512", preset="paper", data=str(pairs))
+    for wrong, reason in (("abc", "is 'abc'. Give a number of pixels"), ("0", "is 0; it must be 1 or more")):
+        with pytest.raises(UsageError, match=f"option `size` {reason}"):
+            get_registry().find("recipe", f"pix2pix:size={wrong}")
     assert recipe.size == (256, 512) and recipe.generator.config["downs"] == 8
     assert parts_text(resolve_parts(choose_parts(get_registry(), system), (256, 512))) == parts_text(recipe.parts)
 
