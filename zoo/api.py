@@ -27,6 +27,7 @@ from zoo.run_grid import (
     split_names,
 )
 from zoo.settings import ENVIRONMENT
+from zoo.sizes import Size
 
 
 def bench(
@@ -38,7 +39,7 @@ def bench(
     method: Specs = (),
     data: Specs = "scenes",
     preset: PresetName = "quick",
-    size: int | None = None,
+    size: Size | str | None = None,
     steps: int | None = None,
     epochs: int | None = None,
     batch: int | None = None,
@@ -133,7 +134,7 @@ def train(
     method: str | None = None,
     data: str = "scenes",
     preset: PresetName = "quick",
-    size: int | None = None,
+    size: Size | str | None = None,
     steps: int | None = None,
     epochs: int | None = None,
     batch: int | None = None,

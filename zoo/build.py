@@ -11,6 +11,7 @@ from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Kind
 from zoo.recipe import Recipe, choice_of
 from zoo.registry import Choice, get_registry, parse
+from zoo.sizes import Size
 
 if TYPE_CHECKING:
     import torch
@@ -93,7 +94,7 @@ class RecipeParts:
 
     visible_channels: int
     thermal_channels: int
-    size: int
+    size: Size
     batch: int
     classes: tuple[str, ...]
     class_temperatures: tuple[float, ...]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import suppress
 
 from zoo.errors import RefusedError, UsageError
-from zoo.hookspec import Kind
+from zoo.hookspec import Contract, Kind
 from zoo.registry import Choice
+from zoo.sizes import Size, height_width, size_of, size_text
 from zoo.sources import DataSource
 
 LARGEST = 4096
@@ -55,7 +55,7 @@ def check(
     parts: Mapping[Kind, Choice],
     source: DataSource,
     *,
-    size: int,
+    size: Size,
     thermal_channels: int,
     visible_channels: int = 3,
     others: Iterable[Choice] = (),
@@ -79,8 +79,8 @@ def check(
             raise RefusedError(f"{kind} {choice.name} reads {', '.join(missing)}, and dataset {source.name} has none")
 
 
-def check_sizes(parts: Mapping[Kind, Choice], size: int, others: Iterable[Choice] = ()) -> None:
-    """Refuse an image size, in pixels, that a part cannot take.
+def check_sizes(parts: Mapping[Kind, Choice], size: Size, others: Iterable[Choice] = ()) -> None:
+    """Refuse an image size that a part cannot take.
 
     Args:
         parts: the parts to check, by kind.
@@ -88,33 +88,51 @@ def check_sizes(parts: Mapping[Kind, Choice], size: int, others: Iterable[Choice
         others: parts that the recommended size must suit too, such as metrics and other networks of the same grid.
 
     Raises:
-        RefusedError: the size is too small for a part or no multiple that it takes; the message names the nearest size that
-            suits all, or if there is none the nearest that suits the checked parts.
+        RefusedError: the size is too small for a part or no multiple that it takes, or a part requires squares; the message
+            names the nearest size that suits all, or if there is none the nearest that suits the checked parts.
     """
     for kind, choice in parts.items():
-        if _takes_size(choice, size):
+        if choice.takes(size):
             continue
-        contract = choice.for_size(size).contract
-        limits = f"multiples of {contract.size_multiple} px" if contract.size_multiple > 1 else "whole pixels"
-        if contract.min_size > contract.size_multiple:
-            limits += f" from {contract.min_size} px"
         nearest = _nearest_size([*parts.values(), *others], size) or _nearest_size([*parts.values()], size)
-        fix = f"Use `size`={nearest}" if nearest else f"No size up to {LARGEST} px suits all parts: choose others"
-        raise RefusedError(f"{kind} {choice.name} takes sizes in {limits}, and {size} is not one", fix)
+        advice = f"Use `size`={size_text(nearest)}" if nearest else ""
+        fix = advice or f"No size up to {LARGEST} px suits all parts: choose others"
+        if choice.square_only and not isinstance(size, int):
+            raise RefusedError(f"{kind} {choice.name} requires square images, and {size_text(size)} is no square", fix)
+        limits = _limits(choice.for_size(size).contract)
+        raise RefusedError(f"{kind} {choice.name} takes sizes in {limits}, and {size_text(size)} is not one", fix)
 
 
-def _takes_size(choice: Choice, size: int) -> bool:
-    contract = choice.for_size(size).contract
-    return size % contract.size_multiple == 0 and size >= contract.min_size
+def _limits(contract: Contract) -> str:
+    limits = f"multiples of {contract.size_multiple} px" if contract.size_multiple > 1 else "whole pixels"
+    return f"{limits} from {contract.min_size} px" if contract.min_size > contract.size_multiple else limits
 
 
-def _nearest_size(choices: Sequence[Choice], size: int) -> int | None:
-    """Return the size nearest to `size` that all parts take, the larger one of two; None where there is none."""
-    for candidate in sorted(range(1, LARGEST + 1), key=lambda each: (abs(each - size), -each)):
-        with suppress(UsageError):  # options of a part may refuse a size
-            if all(_takes_size(choice, candidate) for choice in choices):
-                return candidate
-    return None
+def _nearest_size(choices: Sequence[Choice], size: Size) -> Size | None:
+    """Return the size nearest to `size`, in height and in width, that all parts take; None where there is none.
+
+    Of two sides the larger one has priority. Where a part requires squares, they are as large as the shorter side.
+    """
+    height, width = height_width(size)
+    nearest_height = _nearest_side(choices, height)
+    nearest_width = nearest_height if width == height else _nearest_side(choices, width)
+    if nearest_height is None or nearest_width is None:
+        return None
+    nearest = size_of(nearest_height, nearest_width)
+    return nearest if _all_take(choices, nearest) else _nearest_side(choices, min(height, width))
+
+
+def _nearest_side(choices: Sequence[Choice], side: int) -> int | None:
+    """Return the side nearest to `side` whose square all parts take, the larger one of two; None where there is none."""
+    candidates = sorted(range(1, LARGEST + 1), key=lambda each: (abs(each - side), -each))
+    return next((each for each in candidates if _all_take(choices, each)), None)
+
+
+def _all_take(choices: Sequence[Choice], size: Size) -> bool:
+    try:
+        return all(choice.takes(size) for choice in choices)
+    except UsageError:  # options of a part may refuse a size
+        return False
 
 
 def _lacks(

@@ -13,11 +13,12 @@ from typing import Literal
 
 import msgspec
 
-from zoo.compatibility import check
+from zoo.compatibility import check, check_sizes
 from zoo.errors import UsageError
 from zoo.hookspec import Kind, RecipeConfig, Training
 from zoo.recipe import Budget, DataRef, Part, Precision, Recipe
 from zoo.registry import Choice, Registry, get_registry
+from zoo.sizes import Size, height_width, read_size, size_of
 from zoo.sources import DataSource, open_source
 
 PresetName = Literal["quick", "paper"]
@@ -27,7 +28,7 @@ PresetName = Literal["quick", "paper"]
 class Preset:
     """A budget and an image size."""
 
-    size: int
+    size: Size
     steps: int | None = None
     epochs: int | None = None
     decay: Fraction = Fraction(1, 2)
@@ -49,7 +50,7 @@ def compose(
     method: str | None = None,
     data: str | DataSource = "scenes",
     preset: PresetName = "quick",
-    size: int | None = None,
+    size: Size | str | None = None,
     steps: int | None = None,
     epochs: int | None = None,
     batch: int | None = None,
@@ -67,8 +68,9 @@ def compose(
         data: `scenes`, or a folder in zoo's layout.
         preset: `quick` (64 px, 60 steps) or `paper` (256 px and the epochs of the method's source, e.g. 200 for CycleGAN and 400
             for CUT, or what the named recipe's paper used).
-        size, steps, epochs: what to change in the preset; size in pixels, and not both steps and epochs. The learning rate
-            falls over the same part of the budget as in the method's source.
+        size, steps, epochs: what to change in the preset; size in pixels, `(512, 640)` or `"512x640"` for height and
+            width, and not both steps and epochs. The learning rate falls over the same part of the budget as in the method's
+            source.
         batch: images per step; by default 1, or the named recipe's.
         seed: of weights, data order and augmentation.
         thermal_channels: 1, or 3 for the papers' RGB copies.
@@ -104,15 +106,13 @@ class Chosen:
     system: RecipeConfig
     preset: Preset
 
-    def size(self, size: int | None) -> int:
-        """Return an image size in pixels, the preset's where none is given.
+    def size(self, size: Size | str | None) -> Size:
+        """Return an image size, the preset's where none is given.
 
         Raises:
-            UsageError: it is below 1.
+            UsageError: it is none, or below 1.
         """
-        found = self.preset.size if size is None else size
-        require_positive(size=found)
-        return found
+        return read_size(self.preset.size if size is None else size)
 
 
 def choose(
@@ -141,7 +141,7 @@ def compose_chosen(
     chosen: Chosen,
     source: DataSource,
     *,
-    size: int | None,
+    size: Size | str | None,
     steps: int | None,
     epochs: int | None,
     batch: int | None,
@@ -151,10 +151,12 @@ def compose_chosen(
 ) -> Recipe:
     """Return the recipe of components that were chosen before; arguments and errors as of `compose`."""
     size = chosen.size(size)
+    height, width = height_width(size)
     batch = batch if batch is not None else chosen.system.batch
     require_positive(steps=steps, epochs=epochs, batch=batch)
     if thermal_channels not in (1, 3):
         raise UsageError(f"thermal images have 1 or 3 channels, not {thermal_channels}")
+    check_sizes(chosen.parts, size)
     parts = {kind: choice.for_size(size) for kind, choice in chosen.parts.items()}
     check(parts, source, size=size, thermal_channels=thermal_channels)
     if batch > max(1, source.train):
@@ -168,7 +170,7 @@ def compose_chosen(
         normalizer=named.get("normalizer"),
         data=DataRef(name=source.name, config=source.config, fingerprint=source.fingerprint),
         size=size,
-        load_size=round(size * training.load_scale),
+        load_size=size_of(round(height * training.load_scale), round(width * training.load_scale)),
         flip=training.flip,
         decay_crop=training.decay_crop,
         batch=batch,
@@ -285,7 +287,7 @@ def digest(value: object) -> str:
     return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()
 
 
-def resolve_parts(choices: Mapping[Kind, Choice], size: int) -> dict[Kind, Part]:
+def resolve_parts(choices: Mapping[Kind, Choice], size: Size) -> dict[Kind, Part]:
     """Return chosen parts as a recipe with this image size names them, every option spelled out."""
     return {kind: as_part(choice.for_size(size)) for kind, choice in choices.items()}
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 import torch
 from torch import Tensor, nn
 
+from zoo.sizes import Size
+
 if TYPE_CHECKING:
     from zoo.data.writer import DatasetWriter
 
@@ -79,8 +81,8 @@ class Parts(Protocol):
         """Channels of thermal images, 1 or 3."""
 
     @property
-    def size(self) -> int:
-        """Training crop in pixels."""
+    def size(self) -> Size:
+        """Training crop in pixels: a square's side, or height and width (`zoo.sizes.height_width`)."""
 
     @property
     def batch(self) -> int:

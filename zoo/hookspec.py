@@ -124,8 +124,9 @@ class Component:
     """An instance of a frozen, keyword-only dataclass: every option with its default. Recipes set `in_channels` and
     `out_channels` of a generator, and `in_channels` of a discriminator. The dataclass may have three methods:
     `contract(self) -> Contract` if the contract depends on the options (it replaces the field `contract`),
-    `for_size(self, size: int) -> Self` if options depend on the image size (`compose()` calls it once), and for a metric
-    `label(self) -> str`, the text in brackets after the score's name."""
+    `for_sides(self, height: int, width: int) -> Self` if options depend on the image size (`compose()` calls it), or
+    `for_size(self, size: int) -> Self` if the part requires square images, and for a metric `label(self) -> str`, the text in
+    brackets after the score's name."""
     summary: str
     """One line for `zoo list`."""
     contract: Contract = field(default_factory=Contract)
@@ -150,8 +151,8 @@ class RecipeConfig:
     """Name of the discriminator with its normalizer's suffix and options; None if the method uses none."""
     quick_method: str | None = None
     """Name of the method in preset `quick`, if the paper's networks are too wide for a CPU; None: the same."""
-    size: int = 256
-    """Image size of preset `paper` in pixels."""
+    size: int | tuple[int, int] = 256
+    """Image size of preset `paper` in pixels: a square's side, or height and width."""
     epochs: int | None = None
     """Epochs of preset `paper`; None: those of the method's original code."""
     decay_epochs: int | None = None

@@ -13,6 +13,7 @@ from zoo.content import with_contents
 from zoo.environment import inference_options, option_files, provenance, values_of
 from zoo.recipe import Part, Recipe
 from zoo.registry import get_registry
+from zoo.sizes import size_text
 
 LATER: Mapping[str, object] = {"flip": True, "decay_crop": True}
 """Fields that recipes did not have at first, with what was done then."""
@@ -78,7 +79,7 @@ def readable_name(recipe: Recipe, inference: Mapping[str, Any] = NO_VALUES) -> s
     period = recipe.budget.period
     length = f"{recipe.budget.steps // period}e" if period > 1 else f"{recipe.budget.steps}it"
     precision = [recipe.precision] if recipe.precision != "fp32" else []
-    text = "-".join([*names, recipe.data.name, f"{recipe.size}px", length, *precision, f"s{recipe.seed}"])
+    text = "-".join([*names, recipe.data.name, f"{size_text(recipe.size)}px", length, *precision, f"s{recipe.seed}"])
     options = "".join(f"-{place.partition('.')[2]}{_short(value)}" for place, value in inference.items())
     if len(options) > LONGEST_OPTIONS:
         options = f"-{digest(inference)[:8]}"

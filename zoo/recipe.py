@@ -64,10 +64,10 @@ class Recipe:
     """How the discriminator is kept Lipschitz."""
     data: DataRef
     """What is trained and scored on."""
-    size: int
-    """Training crop and test size in pixels (height and width)."""
-    load_size: int
-    """Images are resized to this square before the random crop (286 for 256 in the papers' code)."""
+    size: int | tuple[int, int]
+    """Training crop and test size in pixels: a square's side, or height and width."""
+    load_size: int | tuple[int, int]
+    """Images are resized to this size before the random crop (286 for 256 in the papers' code)."""
     flip: bool = True
     """Whether training images are mirrored at random."""
     decay_crop: bool = True

@@ -10,9 +10,10 @@ from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from zoo.errors import UsageError, did_you_mean
+from zoo.errors import RefusedError, UsageError, did_you_mean
 from zoo.hookspec import KINDS, AtLeast, Component, Contract, Kind
 from zoo.plugins import Plugin, installed
+from zoo.sizes import Size, height_width, read_size, size_text
 
 GRAMMAR = re.compile(r"(?:(?P<plugin>[\w.-]+)/)?(?P<name>[\w.-]+)(?::(?P<options>.*))?")
 
@@ -69,10 +70,42 @@ class Choice:
         applied = {key: value for key, value in values.items() if self.has(key) and key not in self.named}
         return self.with_options(applied, named=False)
 
-    def for_size(self, size: int) -> Choice:
-        """Return the choice with the options that depend on the image size, in pixels, set for this size."""
-        fitted = getattr(self.config, "for_size", None)
-        return replace(self, config=fitted(size)) if callable(fitted) else self
+    @property
+    def fixed_size(self) -> bool:
+        """Whether options follow from the image size."""
+        return hasattr(self.config, "for_sides") or hasattr(self.config, "for_size")
+
+    @property
+    def square_only(self) -> bool:
+        """Whether options follow from the side of square images, so that no others are possible."""
+        return hasattr(self.config, "for_size") and not hasattr(self.config, "for_sides")
+
+    def for_size(self, size: Size) -> Choice:
+        """Return the choice with the options that depend on the image size set for this size.
+
+        Raises:
+            RefusedError: the part requires square images, and the size is not a square's.
+        """
+        height, width = height_width(size)
+        if hasattr(self.config, "for_sides"):
+            return replace(self, config=self.config.for_sides(height, width))
+        if not self.square_only:
+            return self
+        if height != width:
+            reason = f"{self.kind} {self.name} requires square images, and {size_text(size)} is no square"
+            raise RefusedError(reason, f"Use `size`={min(height, width)}")
+        return replace(self, config=self.config.for_size(height))
+
+    def takes(self, size: Size) -> bool:
+        """Whether the part allows images of this size.
+
+        Raises:
+            UsageError: an option of the part does not allow it.
+        """
+        if self.square_only and not isinstance(size, int):
+            return False
+        contract = self.for_size(size).contract
+        return all(side % contract.size_multiple == 0 and side >= contract.min_size for side in height_width(size))
 
 
 class Registry:
@@ -247,7 +280,7 @@ def _with_values(choice: Choice, values: Mapping[str, Any]) -> Any:
             has = ", ".join(names) or "none"
             raise UsageError(f"{label} has no option {key!r}; it has {has}", did_you_mean(key, names))
     hints = get_type_hints(type(config), include_extras=True)
-    parsed = {key: _parse_value(value, hints[key]) for key, value in values.items()}
+    parsed = {key: _parse_value(key, value, hints[key]) for key, value in values.items()}
     try:
         changed = msgspec.convert(msgspec.to_builtins(config) | parsed, type(config), strict=False)
     except msgspec.ValidationError as error:
@@ -261,7 +294,7 @@ def _with_values(choice: Choice, values: Mapping[str, Any]) -> Any:
     return changed
 
 
-def _parse_value(value: Any, hint: Any) -> Any:
+def _parse_value(key: str, value: Any, hint: Any) -> Any:
     """Return an option's value from its text: None for `none` if the type allows None, a list for `0+4+8`.
 
     Values that are not text, and text for options of type `str`, stay as they are.
@@ -271,6 +304,8 @@ def _parse_value(value: Any, hint: Any) -> Any:
         return value
     if value.lower() in ("none", "null") and type(None) in choices:
         return None
+    if set(get_args(Size)) <= set(choices):
+        return read_size(value, what=f"option `{key}`")
     is_list = any(get_origin(choice) in (tuple, list) for choice in choices) and str not in choices
     return value.split("+") if is_list else value
 

@@ -21,6 +21,7 @@ from zoo.run.display import make_display
 from zoo.run.grid import Axes, PlannedRun, Refusal, expand
 from zoo.run.job import METRICS
 from zoo.run.runner import run
+from zoo.sizes import Size, read_size, size_text
 from zoo.terminal import note
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def read_axes(
     method: Specs = (),
     data: Specs = "scenes",
     preset: str = "quick",
-    size: int | None = None,
+    size: Size | str | None = None,
     steps: int | None = None,
     epochs: int | None = None,
     batch: int | None = None,
@@ -69,7 +70,7 @@ def read_axes(
         data=datasets,
         norm=normalizer,
         preset=cast(PresetName, preset),
-        size=size,
+        size=None if size is None else read_size(size),
         steps=steps,
         epochs=epochs,
         batch=batch,
@@ -191,6 +192,8 @@ def spell_command(verb: str, given: Mapping[str, Any], function: Callable[..., o
     """
     words = ["zoo", verb]
     defaults = {name: parameter.default for name, parameter in signature(function).parameters.items()}
+    if given.get("size") is not None:
+        given = {**given, "size": size_text(read_size(given["size"]))}
     for name, value in given.items():
         if value == defaults[name]:
             continue

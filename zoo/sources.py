@@ -21,6 +21,7 @@ from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, printable, read
 from zoo.errors import DataError, UsageError
 from zoo.files import in_cache, made_in_cache, remember
 from zoo.registry import Choice, get_registry, parse
+from zoo.sizes import Size, height_width
 
 Progress = Callable[[str, int], None]
 """Called with a description of the work and the number of images done."""
@@ -48,12 +49,12 @@ class DataSource:
         return self.info.splits.get("train", 0)
 
 
-def open_source(spec: str | Path, *, size: int, progress: Progress | None = None) -> DataSource:
+def open_source(spec: str | Path, *, size: Size, progress: Progress | None = None) -> DataSource:
     """Return a dataset by component name (`scenes`, `scenes:train=400`) or folder, after checking every image.
 
     Args:
         spec: a folder in zoo's layout, or the name of a dataset component that needs no files of the user's.
-        size: image size in pixels of the training; a synthetic set is rendered at it.
+        size: image size of the training; a synthetic set is rendered in squares of its longer side.
         progress: called while images are rendered or checked for the first time.
 
     Raises:
@@ -73,7 +74,7 @@ def open_source(spec: str | Path, *, size: int, progress: Progress | None = None
     if "source" in choice.contract.needs:
         fix = f"Run: zoo data import {choice.name} SRC DST, then use `data`=DST"
         raise UsageError(f"dataset {choice.name} must be imported from your copy of it", fix)
-    return _rendered(choice.with_defaults({"size": size}), progress)
+    return _rendered(choice.with_defaults({"size": max(height_width(size))}), progress)
 
 
 def _is_component(spec: str) -> bool:

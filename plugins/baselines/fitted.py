@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo.contracts import Batch, Method, Parts
 from zoo.layers.pixels import from_bytes, to_levels
+from zoo.sizes import height_width
 
 from .config import BaselineConfig
 from .unfitted import grey
@@ -26,12 +27,12 @@ class MeanImage(Method):
     inference = ("mean",)
 
     mean: Tensor
-    """[C, size, size], in [-1, 1]."""
+    """[C, H, W] of the recipe's size, in [-1, 1]."""
 
     def __init__(self, config: BaselineConfig, parts: Parts) -> None:
         super().__init__()
-        self.size = parts.size
-        self.register_buffer("mean", torch.zeros(parts.thermal_channels, parts.size, parts.size))
+        self.size = height_width(parts.size)
+        self.register_buffer("mean", torch.zeros(parts.thermal_channels, *self.size))
 
     def fit(self, batches: Iterable[Batch]) -> None:
         """Compute the mean over all thermal images, resized to the recipe's size."""
@@ -39,7 +40,7 @@ class MeanImage(Method):
         for batch in batches:
             total = total + batch["thermal"].double().sum(dim=0)
             count += len(batch["thermal"])
-        self.mean.copy_(_resized((total / count).to(self.mean.dtype), self.size, self.size))
+        self.mean.copy_(_resized((total / count).to(self.mean.dtype), *self.size))
 
     def translate(self, batch: Batch) -> Tensor:
         """Return the mean image at the size of the visible ones, [N, C, H, W]."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from zoo.contracts import Batch, Generator, Method, OptimizerSpec, Parts, State
 from zoo.errors import UsageError
 from zoo.layers.gan import discriminator_terms, gan_loss
+from zoo.sizes import Size, height_width
 
 from .config import CUTConfig
 from .contrast import PatchHead, draw_places, patch_nce
@@ -109,7 +110,7 @@ class CUT(Method):
         """Return thermal images [N, C, H, W] with as many channels as G reads; grey is repeated."""
         return thermal.expand(-1, self.visible_channels, -1, -1)
 
-    def _feature_channels(self, size: int) -> list[int]:
+    def _feature_channels(self, size: Size) -> list[int]:
         if not self.layers:
             raise UsageError(
                 "this generator names no layers for the contrastive loss", "Use the method's option `layers`."
@@ -118,7 +119,7 @@ class CUT(Method):
         # A generator may draw noise even in eval mode; this pass must not change the random stream of the other networks.
         with torch.random.fork_rng(devices=()), torch.no_grad():
             try:
-                features = self.G.eval().taps(torch.zeros(1, self.visible_channels, size, size), self.layers)
+                features = self.G.eval().taps(torch.zeros(1, self.visible_channels, *height_width(size)), self.layers)
             except ValueError as error:
                 raise UsageError(f"cut cannot use layers {list(self.layers)}: {error}") from error
             finally:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
 from zoo.layers.gan import discriminator_terms, gan_loss
 from zoo.layers.pool import HistoryPool
+from zoo.sizes import height_width
 
 from .config import CycleGANConfig
 
@@ -41,9 +42,9 @@ class CycleGAN(Method):
         self.G_B = parts.generator(in_channels=thermal, out_channels=visible)
         self.D_A = parts.discriminator(in_channels=thermal)
         self.D_B = parts.discriminator(in_channels=visible)
-        side, rng = parts.size, parts.rng
-        self.pool_A = HistoryPool(pool, channels=thermal, height=side, width=side, rng=rng)
-        self.pool_B = HistoryPool(pool, channels=visible, height=side, width=side, rng=rng)
+        (height, width), rng = height_width(parts.size), parts.rng
+        self.pool_A = HistoryPool(pool, channels=thermal, height=height, width=width, rng=rng)
+        self.pool_B = HistoryPool(pool, channels=visible, height=height, width=width, rng=rng)
 
     def networks(self) -> dict[str, list[nn.Module]]:
         """Return both generators and both discriminators, each with an optimizer."""

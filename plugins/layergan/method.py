@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
 from zoo.layers.conditions import one_hot
 from zoo.layers.gan import gan_loss
+from zoo.sizes import height_width
 
 from .config import LayerGANConfig
 from .network import LayeredGenerator
@@ -38,6 +39,7 @@ class LayerGAN(Method):
     def __init__(self, config: LayerGANConfig, parts: Parts) -> None:
         super().__init__()
         self.config, self.parts, self.normalizer = config, parts, parts.normalizer
+        self.side = min(height_width(parts.size))  # `for_size` refuses what is no square
         indices = layer_indices(config, parts.classes)
         self.layers = max(indices) + 1
         self.register_buffer("layer_of_class", torch.tensor(indices), persistent=False)
@@ -49,7 +51,7 @@ class LayerGAN(Method):
             in_channels=self.in_channels,
             out_channels=parts.thermal_channels,
             layers=self.layers,
-            size=parts.size,
+            size=self.side,
         )
 
     def prepare_training(self, parts: Parts) -> None:
@@ -122,7 +124,7 @@ class LayerGAN(Method):
         seen = list(range(self.layers))
         if not torch.compiler.is_compiling():  # an exported graph has no branch on what an image shows
             seen = scene.masks.flatten(2).any(2).any(0).nonzero().flatten().tolist()
-        drawn = self.generator(self._inputs(scene.resized(self.parts.size), seen), seen)
+        drawn = self.generator(self._inputs(scene.resized(self.side), seen), seen)
         if torch.compiler.is_compiling() or drawn.shape[-2:] != size:
             enlarged = F.interpolate(drawn.flatten(0, 1), size=size, mode="bilinear")
             drawn = enlarged.view(drawn.shape[0], len(seen), -1, *size)

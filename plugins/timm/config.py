@@ -8,6 +8,7 @@ from typing import Self
 from zoo.errors import UsageError
 from zoo.hookspec import Contract, Positive
 from zoo.layers.kinds import Init, Norm
+from zoo.sizes import size_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +31,8 @@ class TimmUNetConfig:
     """Distribution of the decoder's initial weights."""
     init_gain: float = 0.02
     """Standard deviation of the decoder's initial weights, or the gain of `xavier`."""
-    size: int | None = None
-    """Side in pixels of the images, for encoders with a fixed size; None: that of the recipe, or 256 without one."""
+    size: int | tuple[int, int] | None = None
+    """Size in pixels of the images, for encoders with a fixed size; None: that of the recipe, or 256 without one."""
 
     def __post_init__(self) -> None:
         if self.width < 1:
@@ -41,6 +42,6 @@ class TimmUNetConfig:
         """Return what nearly every encoder takes; one with other limits is refused when it is built."""
         return Contract(size_multiple=32, min_size=64, offers=frozenset({"taps", "exports", "compiles"}))
 
-    def for_size(self, size: int) -> Self:
-        """Return the options for images of this side."""
-        return self if self.size is not None else replace(self, size=size)
+    def for_sides(self, height: int, width: int) -> Self:
+        """Return the options for images of this height and width."""
+        return self if self.size is not None else replace(self, size=size_of(height, width))

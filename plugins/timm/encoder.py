@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.sizes import Size, height_width, size_of
 
 
 class Encoder(nn.Module):
@@ -22,7 +23,7 @@ class Encoder(nn.Module):
         name: as timm has it, with or without the tag of its weights.
         pretrained: whether to load these weights.
         in_channels: channels of the images.
-        size: side of the images, for networks that are built for one size.
+        size: of the images, for networks that are built for one size.
 
     Raises:
         UsageError: timm has no such network, or it has no features of images of this size.
@@ -33,7 +34,7 @@ class Encoder(nn.Module):
     scale: Tensor
     """[1, in or 1, 1, 1]: the network sees x * scale + shift."""
 
-    def __init__(self, name: str, *, pretrained: bool, in_channels: int, size: int) -> None:
+    def __init__(self, name: str, *, pretrained: bool, in_channels: int, size: Size) -> None:
         super().__init__()
         self.name = name
         sketch = _sketch(name)
@@ -45,10 +46,10 @@ class Encoder(nn.Module):
             sum(count for count, its in zip(channels, strides, strict=True) if its == stride) for stride in self.strides
         )
         self.places = tuple([i for i, its in enumerate(strides) if its == stride] for stride in self.strides)
-        self.side = -(-size // self.strides[-1]) * self.strides[-1]
-        self.network, options = _create(name, self.side, pretrained=pretrained, in_channels=in_channels)
+        self.sides = tuple(-(-side // self.strides[-1]) * self.strides[-1] for side in height_width(size))
+        self.network, options = _create(name, size_of(*self.sides), pretrained=pretrained, in_channels=in_channels)
         self.fixed = "img_size" in options and "dynamic_img_size" not in options
-        """Whether the network takes images of `side` pixels only."""
+        """Whether the network takes images of these `sides` only."""
         self.channels_last = getattr(self.network, "output_fmt", "NCHW") == "NHWC"
         published = timm.get_pretrained_cfg(name)
         mean, std = (torch.tensor(published.mean), torch.tensor(published.std)) if published else (0.5, 0.5)
@@ -62,9 +63,9 @@ class Encoder(nn.Module):
         Raises:
             UsageError: the network is built for images of another size.
         """
-        if self.fixed and x.shape[-2:] != (self.side, self.side):
+        if self.fixed and tuple(x.shape[-2:]) != self.sides:
             raise UsageError(
-                f"encoder {self.name} is built for images of {self.side}x{self.side} px, got {x.shape[-2]}x{x.shape[-1]}",
+                f"encoder {self.name} is built for images of {self.sides[0]}x{self.sides[1]} px, got {x.shape[-2]}x{x.shape[-1]}",
                 "Resize them, or train with a convolutional encoder.",
             )
         features = self.network(x * self.scale + self.shift)
@@ -76,10 +77,10 @@ class Encoder(nn.Module):
     def _try(self, in_channels: int) -> None:
         """Run the network once, so that one that cannot take the images is refused before training starts."""
         try:
-            self.eval()(torch.zeros(1, in_channels, self.side, self.side))
+            self.eval()(torch.zeros(1, in_channels, *self.sides))
         except Exception as error:  # of any type
             raise UsageError(
-                f"encoder {self.name} cannot take images of {self.side}x{self.side} px: {_reason(error)}",
+                f"encoder {self.name} cannot take images of {self.sides[0]}x{self.sides[1]} px: {_reason(error)}",
                 "Choose another encoder or `size`.",
             ) from error
         finally:
@@ -100,12 +101,12 @@ def _sketch(name: str) -> Any:
         ) from error
 
 
-def _create(name: str, side: int, *, pretrained: bool, in_channels: int) -> tuple[nn.Module, Mapping[str, Any]]:
+def _create(name: str, size: Size, *, pretrained: bool, in_channels: int) -> tuple[nn.Module, Mapping[str, Any]]:
     """Return the network, and the options that it takes of those that free it from a fixed image size."""
     published = timm.get_pretrained_cfg(name)
     attempts: list[dict[str, Any]] = [{}]
     if published is not None and published.fixed_input_size:
-        attempts = [{"img_size": side, "dynamic_img_size": True}, {"img_size": side}, {}]
+        attempts = [{"img_size": size, "dynamic_img_size": True}, {"img_size": size}, {}]
     for options in attempts:
         try:
             network = timm.create_model(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import gcd
 from typing import Self
 
 from zoo.errors import UsageError
@@ -49,8 +50,12 @@ class UNetConfig:
         multiple = 2 ** (self.downs or FEWEST)
         return Contract(size_multiple=multiple, min_size=multiple, offers=frozenset({"taps", "exports", "compiles"}))
 
+    def for_sides(self, height: int, width: int) -> Self:
+        """Return the options with `downs` for images of this height and width in pixels."""
+        return self.for_size(gcd(height, width))  # two to a power divides both sides if it divides this
+
     def for_size(self, size: int) -> Self:
-        """Return the options with `downs` for images of this height and width in pixels.
+        """Return the options with `downs` for square images of this side in pixels.
 
         A size with too few factors of two gets the fewest stages, which `contract` then refuses.
         """

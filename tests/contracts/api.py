@@ -32,6 +32,7 @@ PUBLIC = (
     "zoo.layers.pool",
     "zoo.layers.residual",
     "zoo.layers.stylegan2",
+    "zoo.sizes",
     "zoo.testing",
 )
 """The modules whose names and signatures change only with a word in the CHANGELOG and a new version."""

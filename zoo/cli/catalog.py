@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Annotated, Any
 
@@ -193,6 +194,13 @@ def _parameters(choice: Choice) -> tuple[int | None, str]:
         return None, with_flags(str(error))
 
 
+def _sizes(choice: Choice) -> Iterator[str]:
+    if choice.square_only:
+        yield "squares"
+    if choice.contract.size_multiple > 1:
+        yield f"multiples of {choice.contract.size_multiple} px"
+
+
 def _print_details(choice: Choice) -> None:
     details = _details(choice)
     contract, epochs = details["contract"], details["epochs"]
@@ -204,7 +212,7 @@ def _print_details(choice: Choice) -> None:
             "paper": details["paper"],
             "license": details["license"],
             "parameters": f"{details['parameters']:,}" if details["parameters"] is not None else "",
-            "sizes": f"multiples of {contract['size_multiple']} px" if contract["size_multiple"] > 1 else "",
+            "sizes": ", ".join(_sizes(choice)),
             "offers": ", ".join(contract["offers"]),
             "needs": ", ".join(contract["needs"]),
             "promises": ", ".join(f"{name} {bound:g}" for name, bound in contract["promises"].items()),

@@ -11,6 +11,7 @@ from zoo.cli.completion import weights
 from zoo.cli.output import Json, note, print_json
 from zoo.cli.weights import MODEL_HELP, MODEL_METAVAR, Offline
 from zoo.errors import UsageError
+from zoo.sizes import read_size
 
 FormatName = Literal["onnx", "pt2"]
 RUNTIMES = {"onnx": "onnxruntime", "pt2": "torch"}
@@ -25,7 +26,9 @@ def export(
     kind: Annotated[
         FormatName | None, typer.Option("--format", help="File format. [default: the ending of -o, else onnx]")
     ] = None,
-    size: Annotated[int | None, typer.Option(metavar="N", help="Image size, for networks with a fixed size.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="PX", help="Image size, 256 or 512x640, for networks with a fixed size.")
+    ] = None,
     offline: Offline = False,
     as_json: Json = False,
 ) -> None:
@@ -39,6 +42,7 @@ def export(
 
     title = title_of(name).rpartition("/")[2]
     chosen, target = choose(title, out, kind)
+    wanted = None if size is None else read_size(size)
     from zoo.files import write_atomically
     from zoo.translation.export import export as run
     from zoo.translation.export import require
@@ -46,7 +50,7 @@ def export(
     require(chosen)
     from zoo.translation.loading import load
 
-    exported = run(load(name, device="cpu", offline=offline or None), kind=chosen, name=title, size=size)
+    exported = run(load(name, device="cpu", offline=offline or None), kind=chosen, name=title, size=wanted)
     write_atomically(target, exported.content)
     for line in exported.notes:
         note(f"zoo: {line}")

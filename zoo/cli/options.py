@@ -41,7 +41,10 @@ Preset = Annotated[
 ]
 Steps = Annotated[int | None, typer.Option("--steps", help="Optimizer steps; overrides the preset's budget.")]
 Epochs = Annotated[int | None, typer.Option("--epochs", help="Epochs; overrides the preset's budget.")]
-Size = Annotated[int | None, typer.Option("--size", metavar="PX", help="Image size; overrides the preset's.")]
+Size = Annotated[
+    str | None,
+    typer.Option("--size", metavar="PX", help="Image size, 256 or 512x640 (height x width); overrides the preset's."),
+]
 Batch = Annotated[
     int | None, typer.Option("--batch", help="Batch size, over all processes. [default: 1, or the recipe's]")
 ]

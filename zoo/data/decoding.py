@@ -1,4 +1,4 @@
-"""A split decoded into arrays of one square size, in memory or in files. Imports no torch."""
+"""A split decoded into arrays of one size, in memory or in files. Imports no torch."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from zoo.data.images import read_celsius, read_labels, read_thermal, read_visibl
 from zoo.data.layout import DatasetInfo, list_split, read_info
 from zoo.data.temperatures import mean_by_object, read_temperatures
 from zoo.errors import DataError
+from zoo.sizes import Size, height_width
 
 Array = NDArray[Any]
 MakeArray = Callable[[str, tuple[int, ...], DTypeLike], Array]
@@ -52,14 +53,14 @@ class SplitFiles:
     info: DatasetInfo
     stems: tuple[str, ...]
     """Stems of the visible images, in order."""
-    size: int
+    size: Size
     files: Mapping[str, ArrayFiles]
     """`visible` and `thermal`, and where the split has them `labels` and `celsius`."""
     temperatures: NDArray[np.float32] | None
     """Mean degrees [n, classes] of a class in an image, NaN where it does not occur; None without `temperature.csv`."""
 
     @classmethod
-    def find(cls, root: Path, split: str, size: int) -> SplitFiles:
+    def find(cls, root: Path, split: str, size: Size) -> SplitFiles:
         """List a split's files after checking their headers.
 
         Raises:
@@ -71,12 +72,13 @@ class SplitFiles:
         visible = [entry for entry in entries if entry.visible is not None]
         thermal = [entry.thermal for entry in entries if entry.thermal]
         thermal_type = np.uint8 if info.thermal_bits == 8 else np.float32
+        sides = height_width(size)
         bicubic, nearest = Image.Resampling.BICUBIC, Image.Resampling.NEAREST
         found = {
-            "visible": _array_files((e.visible for e in visible), read_visible, bicubic, (size, size, 3), np.uint8),
-            "thermal": _array_files(thermal, partial(_read_thermal, info), bicubic, (size, size), thermal_type),
-            "labels": _array_files((e.labels for e in visible), read_labels, nearest, (size, size), np.uint8),
-            "celsius": _array_files((e.celsius for e in visible), read_celsius, bicubic, (size, size), np.float32),
+            "visible": _array_files((e.visible for e in visible), read_visible, bicubic, (*sides, 3), np.uint8),
+            "thermal": _array_files(thermal, partial(_read_thermal, info), bicubic, sides, thermal_type),
+            "labels": _array_files((e.labels for e in visible), read_labels, nearest, sides, np.uint8),
+            "celsius": _array_files((e.celsius for e in visible), read_celsius, bicubic, sides, np.float32),
         }
         stems = tuple(entry.stem for entry in visible)
         table = read_temperatures(root, split)
@@ -101,7 +103,7 @@ class SplitFiles:
         """Decode and resize every file into the arrays of `make`, aspect ignored, as the papers' code does.
 
         Returns:
-            `visible` uint8 [n, size, size, 3]; `thermal` uint8 or float32 [n, size, size], as stored in the files; where the
+            `visible` uint8 [n, H, W, 3]; `thermal` uint8 or float32 [n, H, W], as stored in the files; where the
             split has them `labels` uint8, `celsius` float32 degrees, and `object_celsius` float32, every object at its mean.
 
         Raises:
@@ -154,7 +156,7 @@ def _array_files(
     return ArrayFiles(paths=present, read=read, method=method, shape=(len(present), *shape), dtype=dtype)
 
 
-def _decoded(files: ArrayFiles, size: int) -> Iterator[Array]:
+def _decoded(files: ArrayFiles, size: Size) -> Iterator[Array]:
     """Yield every image at its size, in order, and decode the next ones in the background."""
     with ThreadPoolExecutor() as pool:
         waiting: deque[Future[Array]] = deque()
@@ -170,12 +172,13 @@ def _decoded(files: ArrayFiles, size: int) -> Iterator[Array]:
                 future.cancel()
 
 
-def _read_resized(files: ArrayFiles, path: Path, size: int) -> Array:
-    """Return a file resized to a square; uint16 and float images keep their precision as float32."""
+def _read_resized(files: ArrayFiles, path: Path, size: Size) -> Array:
+    """Return a file resized to `size`; uint16 and float images keep their precision as float32."""
     pixels = files.read(path)
     if pixels.dtype != np.uint8:
         pixels = pixels.astype(np.float32)
-    return np.array(Image.fromarray(pixels).resize((size, size), files.method))
+    height, width = height_width(size)
+    return np.array(Image.fromarray(pixels).resize((width, height), files.method))
 
 
 def _read_thermal(info: DatasetInfo, path: Path) -> Array:

@@ -14,38 +14,39 @@ from zoo.contracts import Batch
 from zoo.data.decoding import Array, SplitFiles
 from zoo.data.layout import DatasetInfo
 from zoo.layers.pixels import from_bytes, to_range
+from zoo.sizes import Size, height_width, size_text
 
 Windows = tuple[Tensor, Tensor, Tensor]
-"""Indices of images [N], rows [N, crop, 1] and columns [N, 1, crop] of a batch."""
+"""Indices of images [N], rows [N, h, 1] and columns [N, 1, w] of a batch."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PairStore:
-    """All images of one split at one square size, on one device."""
+    """All images of one split at one size, on one device."""
 
     info: DatasetInfo
     stems: tuple[str, ...]
     """Stems of the visible images, in the order of their indices."""
-    size: int
-    """Height and width of the stored images."""
+    size: Size
+    """Height and width of the stored images, H and W below."""
     device: torch.device
     thermal_channels: int
     visible: Tensor
-    """uint8 [n_visible, size, size, 3]."""
+    """uint8 [n_visible, H, W, 3]."""
     thermal: Tensor
-    """uint8 or float32 [n_thermal, size, size], as stored in the files."""
+    """uint8 or float32 [n_thermal, H, W], as stored in the files."""
     labels: Tensor | None = None
-    """uint8 [n_visible, size, size]."""
+    """uint8 [n_visible, H, W]."""
     celsius: Tensor | None = None
-    """float32 [n_visible, size, size], degrees."""
+    """float32 [n_visible, H, W], degrees."""
     temperatures: Tensor | None = None
     """float32 [n_visible, classes], mean degrees of a class in a whole image, NaN where it does not occur."""
     object_celsius: Tensor | None = None
-    """float32 [n_visible, size, size], degrees: every object at its mean in the whole image."""
+    """float32 [n_visible, H, W], degrees: every object at its mean in the whole image."""
 
     @classmethod
-    def open(cls, root: Path, split: str, *, size: int, device: torch.device | str, thermal_channels: int = 1) -> Self:
-        """Decode a split and resize it to size x size, aspect ignored, as the CycleGAN and pix2pix code does.
+    def open(cls, root: Path, split: str, *, size: Size, device: torch.device | str, thermal_channels: int = 1) -> Self:
+        """Decode a split and resize it to `size`, aspect ignored, as the CycleGAN and pix2pix code does.
 
         Visible and thermal images and degrees are resized bicubically with antialiasing, 16-bit and float thermal ones
         in float32, labels to the nearest pixel.
@@ -106,7 +107,7 @@ class PairStore:
         visible_index: Tensor,
         thermal_index: Tensor,
         *,
-        crop: int,
+        crop: Size,
         rng: torch.Generator,
         aligned: bool | None = None,
         flip: bool = True,
@@ -117,7 +118,7 @@ class PairStore:
         Args:
             visible_index: int64 [N].
             thermal_index: int64 [N].
-            crop: height and width of the crops, at most `size`.
+            crop: height and width of the crops, h and w below, at most `size`.
             rng: random stream on the store's device.
             aligned: whether both images of a pair get the same crop and mirroring; by default where both indices are
                 the same tensor.
@@ -125,8 +126,8 @@ class PairStore:
             part: the slice of the N to return; random numbers are the same as for all N.
 
         Returns:
-            `visible` [N, 3, crop, crop] and `thermal` [N, thermal_channels, crop, crop] in [-1, 1]; where the dataset
-            has them also `labels` int64 [N, crop, crop], `celsius` and `thermal_segmentation` [N, 1, crop, crop], cropped
+            `visible` [N, 3, h, w] and `thermal` [N, thermal_channels, h, w] in [-1, 1]; where the dataset
+            has them also `labels` int64 [N, h, w], `celsius` and `thermal_segmentation` [N, 1, h, w], cropped
             as the visible image, and `temperatures` [N, classes] of the whole visible image.
 
         Raises:
@@ -135,33 +136,34 @@ class PairStore:
         aligned = visible_index is thermal_index if aligned is None else aligned
         if aligned and not self.paired:
             raise ValueError(f"{self.info.name} has no pairs to crop alike")
-        if not 0 < crop <= self.size:
-            raise ValueError(f"a crop of {crop} does not fit into images of {self.size}")
+        if not all(0 < side <= whole for side, whole in zip(height_width(crop), height_width(self.size), strict=True)):
+            raise ValueError(f"a crop of {size_text(crop)} does not fit into images of {size_text(self.size)}")
         where = self._windows(visible_index, crop, rng, part, flip=flip)
         thermal_where = where if aligned else self._windows(thermal_index, crop, rng, part, flip=flip)
         return self._batch(where, thermal_where)
 
     def whole(self, index: Tensor, thermal_index: Tensor | None = None) -> Batch:
-        """Return whole images, [N, ., size, size], by index, int64 [N].
+        """Return whole images, [N, ., H, W], by index, int64 [N].
 
         `thermal_index` chooses other thermal images; without it an unpaired set returns none.
         """
-        span = torch.arange(self.size, device=self.device)
-        rows, columns = span[None, :, None], span[None, None, :]
+        height, width = (torch.arange(side, device=self.device) for side in height_width(self.size))
+        rows, columns = height[None, :, None], width[None, None, :]
         where = (self._send_index(index), rows, columns)
         if thermal_index is not None:
             return self._batch(where, (self._send_index(thermal_index), rows, columns))
         return self._batch(where, where if self.paired else None)
 
-    def _windows(self, index: Tensor, crop: int, rng: torch.Generator, part: slice, *, flip: bool) -> Windows:
+    def _windows(self, index: Tensor, crop: Size, rng: torch.Generator, part: slice, *, flip: bool) -> Windows:
         """Return random, perhaps mirrored windows."""
         n = index.shape[0]
-        top = torch.randint(self.size - crop + 1, (n, 1), generator=rng, device=self.device)
-        left = torch.randint(self.size - crop + 1, (n, 1), generator=rng, device=self.device)
+        (height, width), (whole_height, whole_width) = height_width(crop), height_width(self.size)
+        top = torch.randint(whole_height - height + 1, (n, 1), generator=rng, device=self.device)
+        left = torch.randint(whole_width - width + 1, (n, 1), generator=rng, device=self.device)
         mirrored = torch.rand((n, 1), generator=rng, device=self.device) < (0.5 if flip else 0.0)
-        span = torch.arange(crop, device=self.device)
-        columns = left + torch.where(mirrored, crop - 1 - span, span)
-        return self._send_index(index[part]), (top + span)[part, :, None], columns[part, None, :]
+        rows, span = top + torch.arange(height, device=self.device), torch.arange(width, device=self.device)
+        columns = left + torch.where(mirrored, width - 1 - span, span)
+        return self._send_index(index[part]), rows[part, :, None], columns[part, None, :]
 
     def _batch(self, where: Windows, thermal_where: Windows | None) -> Batch:
         batch = {"visible": from_bytes(self._pixels(self.visible, where).permute(0, 3, 1, 2)).contiguous()}
@@ -190,6 +192,6 @@ class PairStore:
         return tensor[index]
 
     def _pixels(self, tensor: Tensor, where: Windows) -> Tensor:
-        """Return the windows of images, [N, crop, crop, ...], on the device."""
+        """Return the windows of images, [N, h, w, ...], on the device."""
         index, rows, columns = where
         return tensor[index[:, None, None], rows, columns]

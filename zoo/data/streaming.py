@@ -17,6 +17,7 @@ from zoo.data.decoding import Array, SplitFiles
 from zoo.data.store import PairStore, Windows
 from zoo.errors import DataError, UsageError
 from zoo.files import made_in_cache
+from zoo.sizes import Size
 
 LIMIT_VARIABLE = "ZOO_STORE_GIB"
 """Environment variable: the largest split that is kept in memory, in GiB."""
@@ -64,7 +65,7 @@ def open_split(
     root: Path,
     split: str,
     *,
-    size: int,
+    size: Size,
     device: torch.device | str,
     thermal_channels: int = 1,
     limit: int | None = None,

@@ -12,6 +12,7 @@ from zoo.demo.answers import Answers, can_be_made
 from zoo.demo.picture import MAPS, reading
 from zoo.errors import UsageError, ZooError
 from zoo.files import cache_places
+from zoo.sizes import size_text
 from zoo.version import DISTRIBUTION
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def introduction(translator: Translator, name: str) -> str:
     reads = " It also needs the class of every pixel." if translator.reads_labels else ""
     return (
         f"# {name}\nPredicts how a visible image looks to a thermal camera: {parts}, "
-        f"trained on {translator.config.dataset.name} at {recipe.size} px.{reads} {values}"
+        f"trained on {translator.config.dataset.name} at {size_text(recipe.size)} px.{reads} {values}"
     )
 
 

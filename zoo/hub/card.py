@@ -15,6 +15,7 @@ from zoo.report.html.facts import paper, plain, protocol_text
 from zoo.report.naming import length_text, part_name
 from zoo.report.results import decimals
 from zoo.run.record import Record
+from zoo.sizes import size_text
 from zoo.version import DISTRIBUTION
 
 
@@ -62,6 +63,7 @@ def _template_values(facts: CardFacts) -> dict[str, Any]:
         "facts": facts,
         "record": record,
         "recipe": recipe,
+        "size": size_text(recipe.size),
         "data": data,
         "system": known[0] if known else part_name("method", recipe.method),
         "summary": line(summary_of(record)),

@@ -12,6 +12,7 @@ from zoo.hub.model_names import known_system, slug
 from zoo.report.html.facts import paper, plain
 from zoo.report.naming import part_name
 from zoo.run.record import Record
+from zoo.sizes import size_text
 
 PIPELINE = "image-to-image"
 TAGS = ("thermal", "infrared", "visible-to-thermal", "image-translation")
@@ -67,7 +68,7 @@ def front_matter(facts: CardFacts) -> dict[str, Any]:
             dataset_split=str(score.protocol.get("split", "test")),
             dataset_args={"fingerprint": record.recipe.data.fingerprint},
             metric_type=score.metric.partition("[")[0],
-            metric_name=f"{score.metric} ({record.recipe.size} px)",
+            metric_name=f"{score.metric} ({size_text(record.recipe.size)} px)",
             metric_value=score.value,
             metric_args={"n": score.n, "low": score.low, "high": score.high, "level": score.level} | score.protocol,
         )
@@ -108,7 +109,7 @@ def eval_results(facts: CardFacts) -> str | None:
     entries = [
         EvalResultEntry(
             dataset_id=_hub_dataset(facts.data) or f"{facts.repo.partition('/')[0]}/{slug(facts.data.name)}",
-            task_id=f"{slug(score.metric)}_{record.recipe.size}px",
+            task_id=f"{slug(score.metric)}_{size_text(record.recipe.size)}px",
             value=score.value,
             date=record.finished,
             notes=f"{_interval(score)}; {plain(score.protocol)}; data {record.recipe.data.fingerprint[:16]}",

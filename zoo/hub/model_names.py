@@ -12,6 +12,7 @@ from zoo.hookspec import RecipeConfig, Training
 from zoo.keys import qualified
 from zoo.recipe import Recipe
 from zoo.registry import get_registry
+from zoo.sizes import size_text
 
 
 def model_name(recipe: Recipe, train_key: str) -> str:
@@ -32,7 +33,7 @@ def model_name(recipe: Recipe, train_key: str) -> str:
     epochs, decay = _epochs(recipe)
     usual_epochs, usual_decay = _usual_epochs(usual, epochs)
     departures = {
-        f"{recipe.size}px": recipe.size != usual.size,
+        f"{size_text(recipe.size)}px": recipe.size != usual.size,
         f"{epochs}e" if epochs else f"{recipe.budget.steps}it": epochs != usual_epochs,
         f"{decay}decay": epochs is not None and decay != usual_decay,
         f"b{recipe.batch}": recipe.batch != usual.batch,

@@ -31,6 +31,7 @@ from zoo.model_folder import (
 from zoo.report.code_changes import code_changes
 from zoo.report.html.commands import row_command
 from zoo.run.record import RECORD_FILE, Record, read_failure, read_record
+from zoo.sizes import size_text
 
 PATH = re.compile(r"(^|[=,])((?:~\w*|\.{0,2})/[^=,]*)")
 """A path, alone in a word or as the value of an option; names such as `timm/unet` are not paths."""
@@ -181,10 +182,12 @@ def _without_paths(command: str) -> str:
 
 def _row(facts: CardFacts) -> Weights:
     record, known = facts.record, known_system(facts.record.recipe)
-    scores = {f"{score.metric} ({record.recipe.size} px, n {score.n})": score.value for score in record.scores}
+    scores = {
+        f"{score.metric} ({size_text(record.recipe.size)} px, n {score.n})": score.value for score in record.scores
+    }
     return Weights(
         name=slug(facts.name),
-        summary=f"{summary_of(record)}; {facts.data.name}, {record.recipe.size} px",
+        summary=f"{summary_of(record)}; {facts.data.name}, {size_text(record.recipe.size)} px",
         train=record.command,
         dataset=facts.data.name,
         recipe=known[0] if known else "",

@@ -11,6 +11,7 @@ from zoo.report.naming import name_systems
 from zoo.report.results import footnotes, results_table
 from zoo.run.outcome import Outcome
 from zoo.run.record import Record
+from zoo.sizes import size_text
 from zoo.terminal import plain_table
 
 
@@ -79,7 +80,13 @@ def _flat(record: Record) -> dict[str, Any]:
     recipe = record.recipe
     parts = {kind: part.name.rpartition("/")[2] for kind, part in recipe.parts.items()}
     row: dict[str, Any] = {kind: parts.get(kind) for kind in ("method", "generator", "discriminator", "normalizer")}
-    row |= {"data": recipe.data.name, "size": recipe.size, "steps": recipe.budget.steps, "batch": recipe.batch}
+    size = recipe.size if isinstance(recipe.size, int) else size_text(recipe.size)
+    row |= {
+        "data": recipe.data.name,
+        "size": size,
+        "steps": recipe.budget.steps,
+        "batch": recipe.batch,
+    }
     row |= {"seed": recipe.seed, "precision": recipe.precision}
     for score in record.scores:
         row |= {score.metric: score.value, f"{score.metric}_low": score.low, f"{score.metric}_high": score.high}

@@ -9,6 +9,7 @@ from typing import Any
 from zoo.hookspec import Kind
 from zoo.recipe import Budget, Part, Recipe
 from zoo.registry import get_registry
+from zoo.sizes import Size
 
 Place = tuple[str, ...]
 Varied = set[tuple[Place, str]]
@@ -105,7 +106,7 @@ def _word(value: Any) -> str:
 
 def _set_apart(names: Sequence[str], recipes: Sequence[Recipe], setting: Callable[[Recipe], str]) -> list[str]:
     """Append a setting where recipes of one name, dataset and size differ in it."""
-    seen: dict[tuple[str, str, int], set[str]] = {}
+    seen: dict[tuple[str, str, Size], set[str]] = {}
     keys = [(name, recipe.data.fingerprint, recipe.size) for name, recipe in zip(names, recipes, strict=True)]
     for key, recipe in zip(keys, recipes, strict=True):
         seen.setdefault(key, set()).add(setting(recipe))
@@ -117,7 +118,7 @@ def _set_apart(names: Sequence[str], recipes: Sequence[Recipe], setting: Callabl
 
 def _number_twins(names: Sequence[str], recipes: Sequence[Recipe]) -> list[str]:
     """Number the recipes that are alike down to the seed: trained with other versions of a plugin, or copied."""
-    seen: Counter[tuple[str, str, int, int]] = Counter()
+    seen: Counter[tuple[str, str, Size, int]] = Counter()
     numbered = []
     for name, recipe in zip(names, recipes, strict=True):
         key = (name, recipe.data.fingerprint, recipe.size, recipe.seed)

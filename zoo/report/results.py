@@ -9,6 +9,7 @@ from zoo.report.data_health import health_line
 from zoo.report.naming import length_text, name_systems, part_name, shared_parts
 from zoo.run.outcome import Outcome
 from zoo.run.record import Record
+from zoo.sizes import size_text
 
 Texts = tuple[str, ...]
 
@@ -26,7 +27,7 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     records = [outcome.record for outcome in outcomes if outcome.record]
     settings = {
         "data": [recipe.data.name for recipe in recipes],
-        "size": [f"{recipe.size} px" for recipe in recipes],
+        "size": [f"{size_text(recipe.size)} px" for recipe in recipes],
         "length": [length_text(recipe.budget) for recipe in recipes],
         "seed": [str(recipe.seed) for recipe in recipes],
     }

@@ -16,6 +16,7 @@ from zoo.run.grid import Axes, PlannedRun, System, plan_runs
 from zoo.run.integrity import set_aside
 from zoo.run.job import score_name
 from zoo.run.record import read_json, write_json
+from zoo.sizes import Size, size_text
 from zoo.sources import Progress, open_source
 
 FOLDER = "tables"
@@ -211,21 +212,19 @@ def _score_name(spec: str) -> str:
     return score_name(get_registry().find("metric", spec))
 
 
-def _systems(table: Table, axes: Axes, size: int) -> list[tuple[str, System, tuple[str, ...], int]]:
+def _systems(table: Table, axes: Axes, size: Size) -> list[tuple[str, System, tuple[str, ...], int]]:
     """Return name, system, substitutes and number of seeds of each row and baseline; baselines are deterministic."""
     rows = [(row.name, *_fitted(row, axes, size), axes.seeds) for row in table.rows]
     return rows + [(name, System(method=name), (), 1) for name in table.baselines]
 
 
-def _fitted(row: TableRow, axes: Axes, size: int) -> tuple[System, tuple[str, ...]]:
+def _fitted(row: TableRow, axes: Axes, size: Size) -> tuple[System, tuple[str, ...]]:
     """Return a row's system as it can be trained at this size and preset, and its substitutes."""
     registry = get_registry()
     system, instead = row.system, []
-    if row.generator and row.smaller:
-        contract = registry.find("generator", row.generator).for_size(size).contract
-        if size % contract.size_multiple or size < contract.min_size:
-            system = replace(system, generator=row.smaller)
-            instead.append(f"{row.smaller} at {size} px instead of {row.generator}")
+    if row.generator and row.smaller and not registry.find("generator", row.generator).takes(size):
+        system = replace(system, generator=row.smaller)
+        instead.append(f"{row.smaller} at {size_text(size)} px instead of {row.generator}")
     ours, paper = (choose_system(registry, **asdict(system), preset=name).method for name in (axes.preset, "paper"))
     if ours != paper:
         instead.append(f"{ours} instead of {paper}")

@@ -22,6 +22,7 @@ from zoo.report.naming import length_text
 from zoo.report.table_plan import ColumnMetric, TablePlan, TableRun, read_plan
 from zoo.report.tables import Column, ProtocolEntry, Table, TableRow, check_paper_arithmetic, dataset_title
 from zoo.run.record import Record, read_failure, read_record
+from zoo.sizes import size_text
 
 PaperVerdict = Literal["match", "differs", "not comparable", "not run", "not in the paper"]
 
@@ -222,7 +223,7 @@ def _run_differences(table: Table, key: str, files: _RunFiles, *, substituted: b
     splits = files.record.dataset["splits"]
     pairs = {} if substituted else {"train": data.train, "test": data.test}  # the substitute is named already
     found = {
-        f"{paper.size} px": f"{recipe.size} px",
+        f"{size_text(paper.size)} px": f"{size_text(recipe.size)} px",
         f"{paper.epochs} epochs": length_text(recipe.budget),
         f"batch {paper.batch}": f"batch {recipe.batch}",
         "fp32": recipe.precision,  # as in the papers' programs

@@ -22,8 +22,8 @@ DATASETS = "datasets.toml"
 class PaperBudget:
     """Settings of comparable runs; the table's preset `paper`."""
 
-    size: int
-    """Image size in pixels."""
+    size: int | tuple[int, int]
+    """Image size in pixels: a square's side, or `[height, width]`."""
     epochs: int
     batch: int = 1
 

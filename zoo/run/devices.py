@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
+from zoo.sizes import height_width
 
 PARALLEL_RUNS = 4
 """Parallel runs on a machine with few cores: one run alone leaves cores idle."""
@@ -76,7 +78,7 @@ def _plan_cores(device: str, jobs: int | None, processes: int, recipes: Sequence
     parallel = max(1, min(wanted, len(recipes)))
     threads, free = _threads(parallel * processes), free_memory()
     if not jobs and free is not None:
-        pixels = max((recipe.batch * recipe.size**2 for recipe in recipes), default=0)
+        pixels = max((recipe.batch * math.prod(height_width(recipe.size)) for recipe in recipes), default=0)
         parallel = max(1, min(parallel, free // (BASE_MEMORY + MEMORY_PER_IMAGE * pixels // 256**2)))
     return Machine(device=device, threads=threads, jobs=parallel)
 

@@ -16,6 +16,7 @@ from zoo.errors import RefusedError, UsageError
 from zoo.keys import folder_name, inference_values, key_of
 from zoo.recipe import Precision, Recipe
 from zoo.registry import get_registry
+from zoo.sizes import Size
 from zoo.sources import DataSource, Progress, open_source
 
 
@@ -31,7 +32,7 @@ class Axes:
     data: Sequence[str] = ("scenes",)
     norm: str | None = None
     preset: PresetName = "quick"
-    size: int | None = None
+    size: Size | None = None
     steps: int | None = None
     epochs: int | None = None
     batch: int | None = None
@@ -125,7 +126,7 @@ def expand(
     chosen = {system: axes.choose(system) for system in systems}
     together = [get_registry().find("metric", spec) for spec in metrics]
     together += [part for each in chosen.values() for part in each.parts.values()]
-    sizes: dict[System, int] = {}
+    sizes: dict[System, Size] = {}
     refusals: list[Refusal] = []
     for system, each in chosen.items():
         size = each.size(axes.size)

@@ -105,6 +105,7 @@ CHECKS: tuple[Check, ...] = (
           "methods:translates"),
     Check("inference", METHOD, "`inference` names all that a translation needs", "methods:inference"),
     Check("networks", METHOD, "in an optimizer's update gradients reach all of its parameters", "methods:networks"),
+    Check("rectangles", METHOD, "it trains on images that are not square, or requires squares", "methods:rectangles"),
     Check("learns", METHOD, "each optimizer lowers its loss on scenes while the others are frozen", "methods:learns"),
     Check("scores", METRIC, "it scores image by image, the same each time, and names its protocol", "metrics:scores"),
     Check("direction", METRIC, "noise makes a score worse, in the direction that it names", "metrics:direction"),

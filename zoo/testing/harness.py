@@ -71,7 +71,7 @@ class NetworkHarness(Harness):
     @property
     def fixed_size(self) -> bool:
         """Whether the network is built for one image size, from which options follow."""
-        return callable(getattr(self.choice.config, "for_size", None))
+        return self.choice.fixed_size
 
     def sides(self, n: int = 2) -> list[int]:
         """Return the smallest sides in pixels that the contract allows; of two in sequence one is an odd multiple."""
@@ -81,7 +81,7 @@ class NetworkHarness(Harness):
             raise CheckError(
                 f"{n} sizes up to {LARGEST} px that it takes",
                 f"{found or 'none'}",
-                "Correct the contract's size_multiple and min_size, or for_size()",
+                "Correct the contract's size_multiple and min_size, or for_sides() or for_size()",
             )
         return found
 
@@ -96,8 +96,10 @@ class NetworkHarness(Harness):
             return False
         return True
 
-    def network(self, *, seed: int | None = 0, channels: Sequence[int] = (3, 1), side: int | None = None) -> nn.Module:
-        """Return the network for images of these channels in and out (or in alone) and this side."""
+    def network(
+        self, *, seed: int | None = 0, channels: Sequence[int] = (3, 1), side: int | Size | None = None
+    ) -> nn.Module:
+        """Return the network for images of these channels in and out (or in alone) and this size."""
         names = ("in_channels", "out_channels") if self.translates else ("in_channels",)
         missing = [name for name in names if not self.choice.has(name)]
         if missing:
@@ -132,7 +134,9 @@ class DiscriminatorHarness(Harness):
         built: Normalizer = build(self.choice)
         return built
 
-    def network(self, *, seed: int | None = 0, channels: Sequence[int] = (1,), side: int | None = None) -> nn.Module:
+    def network(
+        self, *, seed: int | None = 0, channels: Sequence[int] = (1,), side: int | Size | None = None
+    ) -> nn.Module:
         """Return the discriminator as the normalizer wraps it."""
         normalizer = self.normalizer()
         _seed(seed)
@@ -165,19 +169,21 @@ class MethodHarness(Harness):
         thermal_channels: int = 1,
         training: bool = True,
         rng: torch.Generator | None = None,
+        size: int | Size | None = None,
     ) -> Method:
         """Return the method, ready for training or only for translation; one without optimizers is fitted to two pairs.
 
-        `rng` is its `parts.rng`; by default a new stream.
+        `rng` is its `parts.rng`; by default a new stream. `size` is that of the images, by default the smallest square.
         """
-        parts = small_parts(self.size, thermal_channels)
+        size = size or self.size
+        parts = small_parts(size, thermal_channels)
         parts = parts if rng is None else replace(parts, rng=rng)
         _seed(seed)
-        method: Method = build(self.choice.for_size(self.size), parts)
+        method: Method = build(self.choice.for_size(size), parts)
         if training:
             method.prepare_training(parts)
             if not method.order:
-                method.fit([scenes_batch(self.size, thermal_channels=thermal_channels)])
+                method.fit([scenes_batch(size, thermal_channels=thermal_channels)])
         return method
 
     def build(self, seed: int | None = 0) -> Method:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 import torch
 from safetensors.torch import load
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from zoo.contracts import Method, OptimizerSpec
 from zoo.model_folder import inference_state
 from zoo.registry import Choice
+from zoo.sizes import size_text
 from zoo.testing.checks import CheckError
 from zoo.testing.harness import MethodHarness, backward_pass
 from zoo.testing.networks import encoded, perturbed
@@ -100,6 +103,29 @@ def networks(choice: Choice) -> str:
                     "Use it in a loss of this optimizer, or leave it out of networks()",
                 )
     return ", ".join(dict.fromkeys(method.order))
+
+
+def rectangles(choice: Choice) -> str:
+    """Build the method for images twice as wide as high, and compute each optimizer's loss and a translation."""
+    harness = MethodHarness(choice)
+    if choice.square_only:
+        return "requires squares"
+    size = (harness.size, 2 * harness.size)
+    try:
+        method, batch = harness.method(size=size), scenes_batch(size)
+        losses = [float(backward_pass(method, name, batch)[0].detach()) for name in dict.fromkeys(method.order)]
+        height, width = _translation(harness, method, batch).shape[-2:]
+        found = f"losses {losses} and a translation {height}x{width}"
+        failed = (height, width) != size or not all(map(isfinite, losses))
+    except (TypeError, ValueError, RuntimeError) as error:
+        failed, found = True, f"{type(error).__name__}: {error}".partition("\n")[0]
+    if failed:
+        raise CheckError(
+            f"finite losses and a translation of images of {size_text(size)} px",
+            found,
+            "Use zoo.sizes.height_width(parts.size), or define for_size() in the config if the method requires squares",
+        )
+    return size_text(size)
 
 
 def learns(choice: Choice) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from zoo.errors import UsageError
 from zoo.registry import Choice
+from zoo.sizes import size_of
 from zoo.testing.checks import CheckError
 from zoo.testing.harness import DiscriminatorHarness, NetworkHarness, Size, images
 
@@ -26,7 +27,7 @@ def shapes(choice: Choice) -> str:
     tries = [(first, size) for size in sizes] + [(channels, sizes[0]) for channels in others]
     taken = set()
     for (channels, size), training in product(tries, (True, False)):
-        network = harness.network(channels=channels, side=size[0]).train(training)
+        network = harness.network(channels=channels, side=_built_for(harness, size)).train(training)
         for n in (1, 2):
             y = _output(harness, network, images(n, channels[0], size))
             if y is not None:
@@ -69,14 +70,23 @@ def _channels(harness: NetworkHarness | DiscriminatorHarness) -> list[tuple[int,
 
 
 def _sizes(harness: NetworkHarness | DiscriminatorHarness) -> list[Size]:
-    """Return square sizes and, unless a discriminator is built for one size, others; each is built for its height."""
+    """Return square sizes and, unless a discriminator requires them, others."""
     if isinstance(harness, DiscriminatorHarness):
         return [(16, 16), (16, 20)]
     small, large = harness.sides()
     if harness.fixed_size:
         wider = small + harness.choice.for_size(small).contract.size_multiple
-        return [(small, small), (large, large), *([(small, wider)] if harness.translates else [])]
+        return [
+            (small, small),
+            (large, large),
+            *([(small, wider)] if harness.translates or not harness.choice.square_only else []),
+        ]
     return [(small, small), (large, large), (small, large), (large, small)]
+
+
+def _built_for(harness: NetworkHarness | DiscriminatorHarness, size: Size) -> int | Size:
+    """Return the size that a network for images of this size is built for: a square where it requires squares."""
+    return size[0] if harness.choice.square_only else size_of(*size)
 
 
 def _output(harness: NetworkHarness | DiscriminatorHarness, network: nn.Module, x: Tensor) -> Tensor | None:
@@ -85,7 +95,7 @@ def _output(harness: NetworkHarness | DiscriminatorHarness, network: nn.Module, 
         with torch.no_grad():
             y: Tensor = network(x)
     except UsageError:
-        if x.shape[-1] != x.shape[-2] and isinstance(harness, NetworkHarness) and harness.fixed_size:
+        if x.shape[-1] != x.shape[-2] and harness.choice.square_only:
             return None
         raise
     return y

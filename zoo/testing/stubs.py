@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from zoo.contracts import Batch, Discriminator, Generator, Normalizer
 from zoo.data.store import PairStore
+from zoo.sizes import Size
 from zoo.sources import DataSource, open_source
 
 WIDTH = 4
@@ -82,7 +83,7 @@ class SmallParts:
     """What a method is built from, on `scenes`; implements `zoo.contracts.Parts`."""
 
     source: DataSource
-    size: int
+    size: Size
     batch: int
     thermal_channels: int
     class_temperatures: tuple[float, ...]
@@ -110,7 +111,7 @@ class SmallParts:
         return self.normalizer.wrap(SmallDiscriminator(in_channels))
 
 
-def small_parts(size: int, thermal_channels: int = 1) -> SmallParts:
+def small_parts(size: Size, thermal_channels: int = 1) -> SmallParts:
     """Return the parts of a recipe with a newly seeded random stream."""
     store = scenes(size, thermal_channels)
     return SmallParts(
@@ -124,17 +125,17 @@ def small_parts(size: int, thermal_channels: int = 1) -> SmallParts:
     )
 
 
-def scenes_batch(size: int, *, thermal_channels: int = 1, n: int = 2) -> Batch:
+def scenes_batch(size: Size, *, thermal_channels: int = 1, n: int = 2) -> Batch:
     """Return the first `n` training pairs of `scenes`, uncropped, with all entries of the set."""
     return scenes(size, thermal_channels).whole(torch.arange(n))
 
 
 @cache
-def scenes(size: int, thermal_channels: int) -> PairStore:
+def scenes(size: Size, thermal_channels: int) -> PairStore:
     """Return a few rendered street scenes."""
     return PairStore.open(_source(size).root, "train", size=size, device="cpu", thermal_channels=thermal_channels)
 
 
 @cache
-def _source(size: int) -> DataSource:
+def _source(size: Size) -> DataSource:
     return open_source(f"scenes:train={PAIRS},test=2", size=size)

@@ -41,7 +41,7 @@ def check_numbers(recipe: Recipe) -> None:
     for name, value in values.items():
         if any(abs(number) > LARGEST for number in _numbers(value)):
             raise ZooError(f"its {name} has a number beyond {LARGEST:,}, which no network needs", CHANGED)
-        if name in fields and value < 1:
+        if name in fields and min(_numbers(value)) < 1:
             raise ZooError(f"its {name} is {value}; it must be 1 or more", CHANGED)
 
 

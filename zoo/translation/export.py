@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from zoo.errors import UsageError, ZooError
+from zoo.sizes import Size, height_width, size_of, size_text
 from zoo.translation.portable import Free, Inputs, Portable, least_side, metadata
 from zoo.translation.translator import Translator
 from zoo.version import DISTRIBUTION
@@ -52,7 +53,7 @@ class Exported:
     """Limitations, one line each."""
 
 
-def export(translator: Translator, *, kind: Format, name: str, size: int | None = None) -> Exported:
+def export(translator: Translator, *, kind: Format, name: str, size: Size | None = None) -> Exported:
     """Return a translator as an ONNX or `torch.export` file after comparing it with the original on random inputs.
 
     Batch size and image size are dynamic if the networks allow it, else the batch size, else nothing.
@@ -68,9 +69,11 @@ def export(translator: Translator, *, kind: Format, name: str, size: int | None 
         ZooError: the model cannot be exported, or the exported one differs from the original.
     """
     require(kind)
-    module, side = Portable(translator), size or translator.config.recipe.size
-    if translator.grid(side) != side:
-        raise UsageError(f"the networks do not take images of {side} px", f"Use `size`={translator.grid(side)}")
+    module, size = Portable(translator), size or translator.config.recipe.size
+    height, width = height_width(size)
+    fitting = size_of(translator.grid(height), translator.grid(width))
+    if fitting != size:
+        raise UsageError(f"the networks do not take images of {size_text(size)} px", f"Use `size`={size_text(fitting)}")
     weights = sum(tensor.nbytes for tensor in module.state_dict().values())
     if kind == "onnx" and weights > ONNX_BYTES:
         reason = f"an ONNX file has at most 2 GB, and these weights are {weights / 1e9:.1f} GB"
@@ -79,10 +82,11 @@ def export(translator: Translator, *, kind: Format, name: str, size: int | None 
     multiple = translator.size_multiple
     levels: tuple[Free, ...] = (("batch", "size"), ("batch",), ())
     for free in levels:
-        about = metadata(translator, module, name=name, side=side, free=free)
-        shapes = [(1, side, side)]
+        about = metadata(translator, module, name=name, size=size, free=free)
+        shapes = [(1, height, width)]
         if free:  # the model is traced at the last shape, and compared at both
-            shapes.append((2, side + multiple, side + 2 * multiple) if "size" in free else (2, side, side))
+            other = (height + multiple, width + 2 * multiple) if "size" in free else (height, width)
+            shapes.append((2, *other))
         try:
             with _quiet():
                 program = _traced(module, shapes[-1], (multiple, least_side(translator)), free)
@@ -103,7 +107,7 @@ def export(translator: Translator, *, kind: Format, name: str, size: int | None 
             sizes=about.get("sizes", ""),
             free=free,
             differences=differences,
-            notes=tuple(_notes(translator, free, side, refusals)),
+            notes=tuple(_notes(translator, free, size, refusals)),
         )
     raise ZooError(f"{translator.config.recipe.method.name} cannot be exported: {refusals[-1]}")
 
@@ -187,10 +191,11 @@ def _difference(module: Portable, exported: Model, count: int, height: int, widt
     return float((exported(inputs) - module(**inputs)).abs().max())
 
 
-def _notes(translator: Translator, free: Free, side: int, refusals: list[str]) -> Iterator[str]:
+def _notes(translator: Translator, free: Free, size: Size, refusals: list[str]) -> Iterator[str]:
     if "size" not in free:
+        height, width = height_width(size)
         what = "image size is" if "batch" in free else "batch size and the image size are"
-        yield f"the {what} fixed, at {side}x{side} px: {refusals[-1]}"
+        yield f"the {what} fixed, at {height}x{width} px: {refusals[-1]}"
     dropout = any(isinstance(module, nn.Dropout) and module.p for module in translator.method.modules())
     if translator.method.training and dropout:
         yield "this model translates with dropout, which the exported one leaves out"

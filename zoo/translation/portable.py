@@ -13,6 +13,7 @@ from zoo.composition import digest
 from zoo.contracts import Method
 from zoo.layers.pixels import grey
 from zoo.model_folder import inference_state
+from zoo.sizes import Size, height_width
 from zoo.translation.inputs import label_entries
 from zoo.translation.translator import Translator
 from zoo.version import __version__
@@ -85,11 +86,11 @@ def _deterministic(translator: Translator) -> Method:
     return method.eval().requires_grad_(False)
 
 
-def metadata(translator: Translator, module: Portable, *, name: str, side: int, free: Free) -> dict[str, str]:
+def metadata(translator: Translator, module: Portable, *, name: str, size: Size, free: Free) -> dict[str, str]:
     """Return the metadata of a file: names, value ranges, sizes and origin."""
     config = translator.config
     count = "N" if "batch" in free else "1"
-    height, width = ("H", "W") if "size" in free else (str(side), str(side))
+    height, width = ("H", "W") if "size" in free else map(str, height_width(size))
     classes = len(translator.classes)
     about = {
         "name": name,

@@ -145,9 +145,18 @@ def test_weights_that_cannot_be_had_are_a_readable_error(monkeypatch: pytest.Mon
         tiny(pretrained=True)
 
 
+def test_an_encoder_of_a_fixed_size_is_built_for_height_and_width():
+    config = TimmUNetConfig(encoder="test_maxvit", width=2).for_sides(64, 96)
+    network = TimmUNet(config)
+    assert network(images(64, 96)).shape[-2:] == (64, 96)
+    with pytest.raises(UsageError, match="built for images of 64x96 px, got 96x64"):
+        network(images(96, 64))
+
+
 def test_size_follows_the_recipe_unless_named() -> None:
-    assert TimmUNetConfig().for_size(96).size == 96
-    assert TimmUNetConfig(size=128).for_size(96).size == 128
+    assert TimmUNetConfig().for_sides(96, 96).size == 96
+    assert TimmUNetConfig().for_sides(64, 96).size == (64, 96)
+    assert TimmUNetConfig(size=128).for_sides(96, 96).size == 128
     assert network.DEFAULT_SIZE == 256
     assert TimmUNetConfig().contract().size_multiple == 32
 

@@ -10,6 +10,7 @@ from PIL import Image
 import zoo
 from zoo.demo import answers as answering
 from zoo.demo.answers import COUNT, Answers, can_be_made
+from zoo.demo.page import introduction
 from zoo.demo.picture import MAPS, coloured, legend, reading, scale_of
 from zoo.errors import ZooError
 
@@ -109,3 +110,8 @@ def test_photographs_are_translated_in_tiles(warm, monkeypatch):
 
 def test_other_data_has_no_examples(grey):
     assert not can_be_made(grey.config.recipe)
+
+
+def test_the_page_states_height_and_width_of_the_training(saved, pairs, tmp_path):
+    model = saved(tmp_path / "model", str(pairs), size=(32, 48), method="grey_copy")
+    assert "trained on blocks at 32x48 px." in introduction(zoo.load(model, device="cpu"), "grey")

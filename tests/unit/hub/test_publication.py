@@ -61,6 +61,18 @@ def test_eval_results_are_parsed_by_the_hubs_client_and_equal_the_record(run):
     assert ModelCard(readme(run)).data.eval_results is None and "Nothing was measured" in readme(run)
 
 
+def test_a_size_that_is_not_square_is_published_as_height_and_width(finished, pairs, tmp_path):
+    run = finished(tmp_path / "run", str(pairs), size=(32, 48), **TINY)
+    made = prepare(run, "acme/blocks")
+    text = made.files["README.md"].decode()
+    assert "at 32x48 px" in text and "(32, 48)" not in text
+    (result,) = ModelCard(text).data.eval_results
+    assert result.metric_name == "psnr (32x48 px)"
+    assert "32x48 px" in made.row.summary and all("32x48 px" in name for name in made.row.scores)
+    (entry,) = parse_eval_result_entries(yaml.safe_load(made.files[".eval_results/zoo.yaml"]))
+    assert entry.task_id == "psnr_32x48px"
+
+
 def test_a_dataset_on_the_hub_is_called_by_its_name_there(run):
     config = read_config(run)
     data = replace(config.dataset, source="https://huggingface.co/datasets/alice/streets")

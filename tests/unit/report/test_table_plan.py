@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 
 from zoo.errors import UsageError, ZooError
 from zoo.report.table_plan import choose_column_metrics, parse_data, plan_table, read_plan, write_plan
-from zoo.report.tables import load_table
+from zoo.report.tables import PaperBudget, load_table
 from zoo.run.grid import Axes
 
 
@@ -104,3 +107,14 @@ def test_requested_metrics_replace_those_of_the_table(table2):
     assert "resnet18" in measures[0].instead
     assert "inception" in measures[0].instead
     assert measures[1].instead == ""
+
+
+def test_a_table_may_state_height_and_width(table2, pairs, tmp_path):
+    budget = msgspec.toml.decode(b"size = [32, 64]\nepochs = 2", type=PaperBudget)
+    table = replace(table2, budget=budget)
+    runs, plan = plan_table(table, {"flir": str(pairs)}, Axes(preset="paper"), tmp_path)
+    assert {run.recipe.size for run in runs} == {(32, 64)} and not plan.refused
+    assert all("-32x64px-2e-" in run.folder.name for run in runs)
+    assert any("unet_auto at 32x64 px instead of unet_128" in cell.instead for cell in plan.cells)
+    runs, _ = plan_table(table, {"flir": str(pairs)}, Axes(preset="paper", size=(64, 96)), tmp_path)
+    assert {run.recipe.size for run in runs} == {(64, 96)}

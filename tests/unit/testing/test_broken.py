@@ -273,6 +273,14 @@ MORE = [
         ("none reaches spare.weight", "leave it out of networks()"),
     ),
     Broken(
+        "squares taken for granted",
+        "method",
+        "method.py",
+        {"        self.config = config\n": "        self.config = config\n        self.rows = range(parts.size)\n"},
+        "rectangles",
+        ("TypeError", "zoo.sizes.height_width(parts.size)"),
+    ),
+    Broken(
         "a loss that is raised",
         "method",
         "method.py",

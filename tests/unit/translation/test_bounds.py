@@ -56,6 +56,16 @@ def test_every_value_in_every_place_is_answered_at_once(model, monkeypatch):
             assert time.thread_time() - start < 10, (place, value)
 
 
+@pytest.mark.parametrize("size", [[0, 64], [64], [64, 64, 64], [2**21, 64], [64, "64"], [[64], 64]])
+def test_a_height_or_width_out_of_bounds_is_one_line(model, size):
+    config = json.loads((model / "config.json").read_text())
+    config["recipe"]["load_size"] = size
+    (model / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ZooError) as caught:
+        zoo.load(model, device="cpu")
+    assert "load_size" in str(caught.value) and "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "text", ['{"recipe": ' + '{"a": ' * 100_000, '{"recipe": [' + "9" * 10_000_000, "\x1b[2J" * 1000]
 )

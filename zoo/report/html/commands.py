@@ -14,6 +14,7 @@ from zoo.recipe import Recipe
 from zoo.registry import split_specs
 from zoo.run.grid import Axes, System
 from zoo.run.record import Record
+from zoo.sizes import Size
 
 AXES = {"--recipe": "recipe", "--method": "method", "--gen": "generator", "--disc": "discriminator"}
 """Options of `zoo bench` that accept several values, and the field of `System` for each."""
@@ -68,7 +69,7 @@ def _system(values: Mapping[str, str], recipe: Recipe) -> System | None:
 
 
 @lru_cache(maxsize=256)
-def _systems(axes: tuple[str, ...], preset: str, norm: str | None, size: int) -> dict[bytes, System]:
+def _systems(axes: tuple[str, ...], preset: str, norm: str | None, size: Size) -> dict[bytes, System]:
     """Return the combinations of a bench by their parts at a size; cached, since the runs of a grid share them."""
     recipes, methods, generators, discriminators = map(split_specs, axes)
     bench = Axes(

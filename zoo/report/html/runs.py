@@ -14,6 +14,7 @@ from zoo.report.finished_runs import find_results
 from zoo.report.naming import name_systems
 from zoo.run.integrity import find_faults
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure
+from zoo.sizes import Size, size_text
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a63d2", "#8c8c8c")
 """Okabe and Ito's colours for colour-blind readers, without those that are invisible on white or on black."""
@@ -112,14 +113,15 @@ def read_runs(results: Path) -> tuple[list[ReportedRun], list[str]]:
 
 def group_runs(runs: Sequence[ReportedRun]) -> list[DatasetRuns]:
     """Return the runs by dataset and size, in the order of their first runs."""
-    found: dict[tuple[str, str, int], list[ReportedRun]] = {}
+    found: dict[tuple[str, str, Size], list[ReportedRun]] = {}
     for run in runs:
         data = run.recipe.data
         found.setdefault((data.name, data.fingerprint, run.recipe.size), []).append(run)
     same_name = Counter((name, size) for name, _, size in found)
     return [
         DatasetRuns(
-            title=f"{name}, {size} px" + (f" ({fingerprint[:8]})" if same_name[name, size] > 1 else ""), runs=group
+            title=f"{name}, {size_text(size)} px" + (f" ({fingerprint[:8]})" if same_name[name, size] > 1 else ""),
+            runs=group,
         )
         for (name, fingerprint, size), group in found.items()
     ]
