@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from zoo.data.layout import INFO_FILE
 from zoo.evaluate.results import Score
 from zoo.report.data_health import health_line
 from zoo.report.naming import length_text, name_systems, part_name, shared_parts
@@ -23,7 +24,7 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     records = [outcome.record for outcome in outcomes if outcome.record]
     settings = {
         "data": [recipe.data.name for recipe in recipes],
-        "size": [f"{recipe.size} px" for recipe in recipes],
+        "size": [f"{recipe.size} px" if recipe.size else "own sizes" for recipe in recipes],
         "length": [length_text(recipe.budget) for recipe in recipes],
         "seed": [str(recipe.seed) for recipe in recipes],
     }
@@ -64,7 +65,9 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in inputs.items() if more]
     sources = {outcome.run.source.root: outcome.run.source for outcome in outcomes}.values()
     return lines + [
-        health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root)) for source in sources
+        health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root))
+        for source in sources
+        if (source.root / INFO_FILE).is_file()
     ]
 
 
