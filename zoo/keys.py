@@ -73,13 +73,15 @@ def key_of(
 def readable_name(recipe: Recipe, inference: Mapping[str, Any] = NO_VALUES) -> str:
     """Return a folder name that a person can read: method, parts, data, size, budget, seed, options of translation."""
     parts = [recipe.method, recipe.generator, recipe.discriminator]
-    names = [qualified(part) for part in parts if part]
+    names = [recipe.program] if recipe.program else [qualified(part) for part in parts if part]
     if recipe.normalizer and qualified(recipe.normalizer) != "none":
         names[-1] += f"_{qualified(recipe.normalizer)}"
     period = recipe.budget.period
+    size = f"{size_text(recipe.size)}px" if recipe.size else "own-size"
     length = f"{recipe.budget.steps // period}e" if period > 1 else f"{recipe.budget.steps}it"
     precision = [recipe.precision] if recipe.precision != "fp32" else []
-    text = "-".join([*names, recipe.data.name, f"{size_text(recipe.size)}px", length, *precision, f"s{recipe.seed}"])
+    trained = [length, *precision, f"s{recipe.seed}"] if recipe.budget.steps else []
+    text = "-".join([*names, recipe.data.name, size, *trained])
     options = "".join(f"-{place.partition('.')[2]}{_short(value)}" for place, value in inference.items())
     if len(options) > LONGEST_OPTIONS:
         options = f"-{digest(inference)[:8]}"

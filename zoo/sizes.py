@@ -33,6 +33,15 @@ def size_text(size: Size) -> str:
     return "x".join(str(side) for side in dict.fromkeys(height_width(size)))
 
 
+def pixels_text(size: Size) -> str:
+    """Return a size with its unit; 0 is the size of images that are scored at sizes of their own.
+
+    >>> pixels_text(64), pixels_text(0)
+    ('64 px', 'own sizes')
+    """
+    return f"{size_text(size)} px" if size else "own sizes"
+
+
 def read_size(value: Size | str | list[int], *, what: str = "`size`") -> Size:
     """Return the size that a number, its text or a pair of numbers states; `what` is its name in messages.
 

@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from zoo.recipe import Precision
 
+SCORED_IMAGES = "scored images"
+"""Entry of a protocol: how many images of another program were scored where some are missing, and their resize."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Score:

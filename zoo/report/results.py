@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from zoo.data.layout import INFO_FILE
 from zoo.evaluate.results import Score
 from zoo.report.data_health import health_line
 from zoo.report.naming import length_text, name_systems, part_name, shared_parts
 from zoo.run.outcome import Outcome
 from zoo.run.record import Record
-from zoo.sizes import size_text
+from zoo.sizes import pixels_text
 
 Texts = tuple[str, ...]
 
@@ -27,7 +28,7 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     records = [outcome.record for outcome in outcomes if outcome.record]
     settings = {
         "data": [recipe.data.name for recipe in recipes],
-        "size": [f"{size_text(recipe.size)} px" for recipe in recipes],
+        "size": [pixels_text(recipe.size) for recipe in recipes],
         "length": [length_text(recipe.budget) for recipe in recipes],
         "seed": [str(recipe.seed) for recipe in recipes],
     }
@@ -72,7 +73,9 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in inputs.items() if more]
     sources = {outcome.run.source.root: outcome.run.source for outcome in outcomes}.values()
     return lines + [
-        health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root)) for source in sources
+        health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root))
+        for source in sources
+        if (source.root / INFO_FILE).is_file()
     ]
 
 

@@ -14,7 +14,7 @@ from zoo.report.finished_runs import find_results
 from zoo.report.naming import name_systems
 from zoo.run.integrity import find_faults
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure
-from zoo.sizes import Size, size_text
+from zoo.sizes import Size, pixels_text
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a63d2", "#8c8c8c")
 """Okabe and Ito's colours for colour-blind readers, without those that are invisible on white or on black."""
@@ -87,11 +87,11 @@ def read_runs(results: Path) -> tuple[list[ReportedRun], list[str]]:
         runs = []
     else:
         runs, warnings = found.runs, found.unreadable
-    for run in runs:
-        faults = find_faults(run.folder, run.record, thorough=False)
-        warnings += [f"{fault}; its scores are shown. {repair(run.folder)}" for fault in faults]
+    for folder, record in {run.folder: run.record for run in runs}.items():
+        faults = find_faults(folder, record, thorough=False)
+        warnings += [f"{fault}; its scores are shown. {repair(folder)}" for fault in faults]
     ended: list[tuple[Path, Recipe, Record | None, Failure | None]] = [
-        *((run.folder, run.record.recipe, run.record, None) for run in runs),
+        *((run.folder, run.record.shown_recipe, run.record, None) for run in runs),
         *((folder, failure.recipe, None, failure) for folder, failure in failures),
     ]
     labels = name_systems([recipe for _, recipe, _, _ in ended])
@@ -120,7 +120,7 @@ def group_runs(runs: Sequence[ReportedRun]) -> list[DatasetRuns]:
     same_name = Counter((name, size) for name, _, size in found)
     return [
         DatasetRuns(
-            title=f"{name}, {size_text(size)} px" + (f" ({fingerprint[:8]})" if same_name[name, size] > 1 else ""),
+            title=f"{name}, {pixels_text(size)}" + (f" ({fingerprint[:8]})" if same_name[name, size] > 1 else ""),
             runs=group,
         )
         for (name, fingerprint, size), group in found.items()
