@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -15,7 +15,6 @@ from torchvision.transforms import v2
 from zoo.checkpoints.published import find, sha256_of
 from zoo.errors import UsageError, ZooError, did_you_mean
 
-from .config import ExtractorConfig
 from .networks import INCEPTION, INCEPTION_FILE, PACKAGED, PUBLISHED, RANDOM, network_label, packaged_path, weights_path
 
 SEED = 0
@@ -54,32 +53,6 @@ class Extractor:
         self.network.to(images.device)
         rgb = images.float().expand(-1, 3, -1, -1)
         return torch.cat([self.network(image[None]) for image in rgb]).double()
-
-
-class FeatureMetric:
-    """A distance between the features of two sets of images; a subclass has a `name`, `settings` and a `distance`."""
-
-    name: ClassVar[str]
-    higher_is_better: ClassVar[bool] = False
-    unit: ClassVar[str] = ""
-    settings: ClassVar[dict[str, Any]]
-    """What its protocol adds to the extractor's."""
-
-    def __init__(self, config: ExtractorConfig) -> None:
-        self.features = Extractor(config.extractor, config.weights)
-
-    @property
-    def extractor(self) -> str:
-        """Name of the network and its weights."""
-        return self.features.label
-
-    def protocol(self) -> dict[str, Any]:
-        """Return everything that changes the value without changing the model."""
-        return self.features.protocol() | self.settings
-
-    def notes(self, images: int, dimensions: int) -> list[str]:
-        """Return warnings about a distance of so many images with D features each; none by default."""
-        return []
 
 
 def load_state(path: Path) -> dict[str, Tensor]:

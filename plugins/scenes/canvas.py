@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+
+if TYPE_CHECKING:
+    from .climate import Climate
 
 Point = tuple[float, float, float]
 """x, y, z in metres."""
@@ -45,7 +48,7 @@ class Camera:
     column: float
     """Vanishing point of the street, fraction of the width."""
     horizon: float
-    """PaintedPolygon of the horizon, fraction of the height."""
+    """Row of the horizon, fraction of the height."""
     bend: float = 0.0
     """Sideways curve of the street in metres per square metre of depth."""
 
@@ -109,11 +112,11 @@ class PaintedPolygon(NamedTuple):
 class Canvas:
     """Square canvas of `pixels` a side, painted from far to near."""
 
-    def __init__(self, camera: Camera, sun: Point, pixels: int, sky: Surface) -> None:
-        self.camera, self.sun, self.pixels = camera, sun, pixels
+    def __init__(self, camera: Camera, climate: Climate, pixels: int) -> None:
+        self.camera, self.climate, self.sun, self.pixels = camera, climate, climate.sun, pixels
         self.labels: list[str] = ["sky", "road"]
         """Class name of each object, by its number."""
-        self.rows: list[PaintedPolygon] = [PaintedPolygon(sky, SKY, 0.0, 1.0, 1e4)]
+        self.rows = [PaintedPolygon(Surface(BLACK, climate.zenith), SKY, 0.0, 1.0, 1e4)]
         self._seen = Image.new("I", (pixels, pixels), 0)
         self._shade, self._cool = (Image.new("L", (pixels, pixels), 0) for _ in range(2))
         self._pen, self._shade_pen, self._cool_pen = (
@@ -127,21 +130,15 @@ class Canvas:
 
     def face(self, points: Sequence[Point], surface: Surface, thing: int) -> None:
         """Paint a flat polygon, lit by the sun according to its normal."""
-        spots = self._spots(points)
-        if spots:
-            self._fill(spots, PaintedPolygon(surface, thing, *self._exposure(points), _depth(points)))
+        self._paint(points, PaintedPolygon(surface, thing, *self._exposure(points), _depth(points)))
 
     def sprite(self, points: Sequence[Point], surface: Surface, thing: int, lit: float) -> None:
         """Paint a polygon that represents something round (leaves, clothes), with a given share of sunlight."""
-        spots = self._spots(points)
-        if spots:
-            self._fill(spots, PaintedPolygon(surface, thing, lit, 0.6, _depth(points)))
+        self._paint(points, PaintedPolygon(surface, thing, lit, 0.6, _depth(points)))
 
     def ground(self, points: Sequence[Point], surface: Surface) -> None:
         """Paint a polygon that lies on the ground, where shadows fall."""
-        spots = self._spots(points)
-        if spots:
-            self._fill(spots, PaintedPolygon(surface, ROAD, max(self.sun[1], 0.0), 1.0, 0.0))
+        self._paint(points, PaintedPolygon(surface, ROAD, max(self.sun[1], 0.0), 1.0, 0.0))
 
     def cast(self, points: Sequence[Point], *, standing: bool) -> None:
         """Cast the shadow of a solid onto the ground; a standing one has cooled the ground too."""
@@ -149,8 +146,7 @@ class Canvas:
             return
         slope_x, slope_z = self.sun[0] / self.sun[1], self.sun[2] / self.sun[1]
         fallen = _hull([(x - y * slope_x, z - y * slope_z) for x, y, z in points])
-        spots = self._spots([(x, 0.0, z) for x, z in fallen])
-        if spots:
+        if spots := self._spots([(x, 0.0, z) for x, z in fallen]):
             self._shade_pen.polygon(spots, fill=255)
             if standing:
                 self._cool_pen.polygon(spots, fill=255)
@@ -172,9 +168,10 @@ class Canvas:
         outside = max(columns) < 0 or min(columns) > size or max(rows) < 0 or min(rows) > size
         return [] if outside else spots
 
-    def _fill(self, spots: list[Spot], row: PaintedPolygon) -> None:
-        self._pen.polygon(spots, fill=len(self.rows))
-        self.rows.append(row)
+    def _paint(self, points: Sequence[Point], row: PaintedPolygon) -> None:
+        if spots := self._spots(points):
+            self._pen.polygon(spots, fill=len(self.rows))
+            self.rows.append(row)
 
     def _exposure(self, points: Sequence[Point]) -> tuple[float, float]:
         (ax, ay, az), (bx, by, bz), (cx, cy, cz) = points[:3]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import cos, pi, sin
 from typing import NamedTuple
 
@@ -36,45 +35,27 @@ GLASS = Matter(-5.0, -3.5, 3.0)
 """Glass mirrors part of the cold sky."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Climate:
-    """The conditions of one picture."""
+    """The sampled conditions of one picture."""
 
-    night: bool
-    air: float
-    """Air temperature in degrees Celsius."""
-    clear: float
-    """0 overcast, 1 cloudless."""
-    sun: Point
-    """Unit vector to the sun; below the horizon at night."""
-    zenith: float
-    """Apparent temperature of the sky overhead, degrees Celsius."""
-    autumn: float
-    """0 green leaves, 1 yellow and red ones."""
-
-    @property
-    def sunshine(self) -> float:
+    def __init__(self, rng: np.random.Generator, night_share: float) -> None:
+        self.night = bool(rng.random() < night_share)
+        self.clear, season = float(rng.beta(1.2, 0.8)), float(rng.random())
+        """0 overcast, 1 cloudless."""
+        self.air = 21.0 - 13.0 * season - 8.0 * self.night + float(np.clip(rng.normal(0.0, 2.0), -4, 4))
+        """Air temperature in degrees Celsius."""
+        height, side = float(rng.uniform(0.6, 1.1)) - 0.3 * season, float(rng.uniform(0, 2 * pi))
+        sun = (cos(height) * sin(side), sin(height), cos(height) * cos(side))
+        self.sun: Point = (0.0, -1.0, 0.0) if self.night else sun
+        """Unit vector to the sun; below the horizon at night."""
+        self.zenith = self.air - 10.0 - 16.0 * self.clear
+        """Apparent temperature of the sky overhead, degrees Celsius."""
+        self.autumn = season**1.5
+        """0 green leaves, 1 yellow and red ones."""
+        self.sunshine = 0.0 if self.night else self.clear
         """Direct sunlight, 0 to 1."""
-        return 0.0 if self.night else self.clear
 
     def surface(self, matter: Matter, colour: Colour, *, warmer: float = 0.0, glow: Colour = BLACK) -> Surface:
         """Return a surface of this matter and colour, `warmer` degrees above what the weather makes it."""
         offset = matter.night if self.night else matter.day
         return Surface(colour, self.air + offset + warmer, matter.heating * self.sunshine, glow, matter.grain)
-
-
-def sample_climate(rng: np.random.Generator, night_share: float) -> Climate:
-    """Sample the conditions of one picture."""
-    night = bool(rng.random() < night_share)
-    clear, season = float(rng.beta(1.2, 0.8)), float(rng.random())
-    air = 21.0 - 13.0 * season - 8.0 * night + float(np.clip(rng.normal(0.0, 2.0), -4, 4))
-    height, side = float(rng.uniform(0.6, 1.1)) - 0.3 * season, float(rng.uniform(0, 2 * pi))
-    sun = (cos(height) * sin(side), sin(height), cos(height) * cos(side))
-    return Climate(
-        night=night,
-        air=air,
-        clear=clear,
-        sun=(0.0, -1.0, 0.0) if night else sun,
-        zenith=air - 10.0 - 16.0 * clear,
-        autumn=season**1.5,
-    )
