@@ -16,7 +16,7 @@ from zoo.data.writer import materialize
 from zoo.errors import DataError
 from zoo.registry import Choice
 from zoo.testing.checks import CheckError
-from zoo.testing.global_state import reseed
+from zoo.testing.harness import reseed
 
 
 def layout(choice: Choice) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -53,12 +55,6 @@ class Harness:
         return [loss.detach(), *gradients, *([x.grad] if x.grad is not None else [])]
 
 
-def harness_of(choice: Choice) -> Harness:
-    """Return the harness of a generator, discriminator, normalizer or method."""
-    harnesses: dict[str, type[Harness]] = {"method": MethodHarness, "normalizer": DiscriminatorHarness}
-    return harnesses.get(choice.kind, NetworkHarness)(choice)
-
-
 @dataclass(frozen=True)
 class NetworkHarness(Harness):
     """A generator or discriminator."""
@@ -84,6 +80,14 @@ class NetworkHarness(Harness):
                 "Correct the contract's size_multiple and min_size, or for_size()",
             )
         return found
+
+    def sizes(self) -> list[Size]:
+        """Return square sizes and, unless a discriminator is built for one size, others; each is built for its height."""
+        small, large = self.sides()
+        if self.fixed_size:
+            wider = small + self.choice.for_size(small).contract.size_multiple
+            return [(small, small), (large, large), *([(small, wider)] if self.translates else [])]
+        return [(small, small), (large, large), (small, large), (large, small)]
 
     def takes(self, side: int) -> bool:
         """Whether the contract allows images of this side in pixels."""
@@ -122,15 +126,17 @@ class NetworkHarness(Harness):
 
 
 @dataclass(frozen=True)
-class DiscriminatorHarness(Harness):
+class DiscriminatorHarness(NetworkHarness):
     """A normalizer, around a small discriminator."""
-
-    side: int = 16
 
     def normalizer(self) -> Normalizer:
         """Return the normalizer itself."""
         built: Normalizer = build(self.choice)
         return built
+
+    def sizes(self) -> list[Size]:
+        """Return a square size and another."""
+        return [(16, 16), (16, 20)]
 
     def network(self, *, seed: int | None = 0, channels: Sequence[int] = (1,), side: int | None = None) -> nn.Module:
         """Return the discriminator as the normalizer wraps it."""
@@ -138,13 +144,9 @@ class DiscriminatorHarness(Harness):
         _seed(seed)
         return normalizer.wrap(SmallDiscriminator(channels[0]))
 
-    def build(self, seed: int | None = 0) -> nn.Module:
-        """Return the wrapped discriminator of thermal images."""
-        return self.network(seed=seed)
-
     def example(self, seed: int = 0) -> Tensor:
         """Return two images."""
-        return images(2, 1, (self.side, self.side), seed)
+        return images(2, 1, (16, 16), seed)
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,16 @@ class MethodHarness(Harness):
         return found
 
 
+def harness_of(choice: Choice) -> Harness:
+    """Return the harness of a generator, discriminator, normalizer or method."""
+    return MethodHarness(choice) if choice.kind == "method" else network_harness(choice)
+
+
+def network_harness(choice: Choice) -> NetworkHarness:
+    """Return the harness of a generator, discriminator or normalizer."""
+    return DiscriminatorHarness(choice) if choice.kind == "normalizer" else NetworkHarness(choice)
+
+
 def backward_pass(method: Method, name: str, batch: Batch) -> tuple[Tensor, dict[str, nn.Parameter]]:
     """Compute the gradients of one optimizer's update; return the sum of its losses and its parameters by name.
 
@@ -232,6 +244,13 @@ def backward_pass(method: Method, name: str, batch: Batch) -> tuple[Tensor, dict
 def _seed(seed: int | None) -> None:
     if seed is not None:
         torch.manual_seed(seed)
+
+
+def reseed(seed: int) -> None:
+    """Seed torch's, Python's and NumPy's streams."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)
 
 
 def images(n: int, channels: int, size: Size, seed: int = 0) -> Tensor:

@@ -14,6 +14,7 @@ from zoo.layers.pixels import TOP
 from zoo.registry import Choice
 from zoo.testing.checks import CheckError
 
+AnyMetric = Metric | SetMetric
 SAME = 1e-6
 """Relative tolerance between two computations of the same score."""
 NOISE = (0.0, 0.05, 0.25)
@@ -23,7 +24,7 @@ HOT = 40.0
 """Degrees Celsius of the brightest pixel."""
 
 
-def score(choice: Choice, metric: Metric | SetMetric, noise: float = NOISE[1]) -> Tensor:
+def score(choice: Choice, metric: AnyMetric, noise: float = NOISE[1]) -> Tensor:
     """Return the scores of noisy images against real ones: one each, or one for the set."""
     real = _real(choice, metric)
     return _scores(metric, _noisy(metric, real, noise), real)
@@ -31,7 +32,7 @@ def score(choice: Choice, metric: Metric | SetMetric, noise: float = NOISE[1]) -
 
 def scores(choice: Choice) -> str:
     """Score images twice, alone and together, and send the protocol to JSON; return a score."""
-    metric: Metric | SetMetric = build(choice)
+    metric: AnyMetric = build(choice)
     for name, kind in (("name", str), ("unit", str), ("higher_is_better", bool)):
         if not isinstance(getattr(metric, name), kind):
             raise CheckError(
@@ -69,7 +70,7 @@ def scores(choice: Choice) -> str:
 
 def direction(choice: Choice) -> str:
     """Score images with more and more noise; each must score worse than the one before. Return the scores."""
-    metric: Metric | SetMetric = build(choice)
+    metric: AnyMetric = build(choice)
     means = [float(score(choice, metric, noise).mean()) for noise in NOISE]
     falling = all(earlier > later for earlier, later in pairwise(means))
     rising = all(earlier < later for earlier, later in pairwise(means))
@@ -84,7 +85,7 @@ def direction(choice: Choice) -> str:
 
 def bounds(choice: Choice) -> str:
     """Score good and bad images, the best and the worst; return the lowest and the highest score."""
-    metric: Metric | SetMetric = build(choice)
+    metric: AnyMetric = build(choice)
     promised = dict(choice.contract.promises)
     unknown = promised.keys() - {"lowest", "highest", "best"}
     if unknown:
@@ -112,7 +113,7 @@ def bounds(choice: Choice) -> str:
 
 def symmetric(choice: Choice) -> str:
     """Score with translated and real images exchanged; return the score."""
-    metric: Metric | SetMetric = build(choice)
+    metric: AnyMetric = build(choice)
     real = _real(choice, metric)
     noisy = _noisy(metric, real, NOISE[-1])
     one, other = _scores(metric, noisy, real), _scores(metric, real, noisy)
@@ -125,7 +126,7 @@ def symmetric(choice: Choice) -> str:
     return f"{float(one[0]):.4g} both ways"
 
 
-def _real(choice: Choice, metric: Metric | SetMetric) -> Tensor:
+def _real(choice: Choice, metric: AnyMetric) -> Tensor:
     """Return smooth images with edges, as the metric compares them."""
     sets = isinstance(metric, SetMetric)
     n, side = (8 if sets else 3), max(SIDE, choice.contract.min_size)
@@ -137,24 +138,24 @@ def _real(choice: Choice, metric: Metric | SetMetric) -> Tensor:
     return _as_compared(metric, smooth)
 
 
-def _noisy(metric: Metric | SetMetric, real: Tensor, deviation: float) -> Tensor:
+def _noisy(metric: AnyMetric, real: Tensor, deviation: float) -> Tensor:
     degrees = _compares_degrees(metric)
     stream = torch.Generator().manual_seed(1)
     noise = torch.randn(real.shape, generator=stream, dtype=real.dtype) * deviation
     return _as_compared(metric, (real / HOT if degrees else real) + noise)
 
 
-def _as_compared(metric: Metric | SetMetric, images: Tensor) -> Tensor:
+def _as_compared(metric: AnyMetric, images: Tensor) -> Tensor:
     """Return images of 256 levels in [0, 1], or degrees."""
     levels = (images.clamp(0, 1) * TOP[8]).round() / TOP[8]
     return levels * HOT if _compares_degrees(metric) else levels
 
 
-def _compares_degrees(metric: Metric | SetMetric) -> bool:
+def _compares_degrees(metric: AnyMetric) -> bool:
     return not isinstance(metric, SetMetric) and metric.compares == "celsius"
 
 
-def _scores(metric: Metric | SetMetric, translated: Tensor, real: Tensor) -> Tensor:
+def _scores(metric: AnyMetric, translated: Tensor, real: Tensor) -> Tensor:
     if isinstance(metric, SetMetric):
         distance = metric.distance(metric.features(translated), metric.features(real))
         return torch.tensor([distance], dtype=torch.float64)

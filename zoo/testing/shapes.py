@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from zoo.errors import UsageError
 from zoo.registry import Choice
 from zoo.testing.checks import CheckError
-from zoo.testing.harness import DiscriminatorHarness, NetworkHarness, Size, images
+from zoo.testing.harness import NetworkHarness, Size, images, network_harness
 
 SLACK = 1e-6
 """Rounding by which an image may leave [-1, 1]."""
@@ -20,9 +20,9 @@ FACTORS = (1.0, 10.0, 100.0)
 
 def shapes(choice: Choice) -> str:
     """Run the network on 1 and 3 channels, batches of 1 and 2, square and not, odd multiples too; return the sizes."""
-    harness = _network(choice)
-    sizes = _sizes(harness)
-    first, *others = _channels(harness)
+    harness = network_harness(choice)
+    sizes = harness.sizes()
+    first, *others = [(3, 1), (1, 1), (3, 3), (1, 3)] if harness.translates else [(1,), (3,)]
     tries = [(first, size) for size in sizes] + [(channels, sizes[0]) for channels in others]
     taken = set()
     for (channels, size), training in product(tries, (True, False)):
@@ -58,36 +58,15 @@ def in_range(choice: Choice) -> str:
     return f"at most {largest:.3g}"
 
 
-def _network(choice: Choice) -> NetworkHarness | DiscriminatorHarness:
-    return DiscriminatorHarness(choice) if choice.kind == "normalizer" else NetworkHarness(choice)
-
-
-def _channels(harness: NetworkHarness | DiscriminatorHarness) -> list[tuple[int, ...]]:
-    if isinstance(harness, NetworkHarness) and harness.translates:
-        return [(3, 1), (1, 1), (3, 3), (1, 3)]
-    return [(1,), (3,)]
-
-
-def _sizes(harness: NetworkHarness | DiscriminatorHarness) -> list[Size]:
-    """Return square sizes and, unless a discriminator is built for one size, others; each is built for its height."""
-    if isinstance(harness, DiscriminatorHarness):
-        return [(16, 16), (16, 20)]
-    small, large = harness.sides()
-    if harness.fixed_size:
-        wider = small + harness.choice.for_size(small).contract.size_multiple
-        return [(small, small), (large, large), *([(small, wider)] if harness.translates else [])]
-    return [(small, small), (large, large), (small, large), (large, small)]
-
-
-def _output(harness: NetworkHarness | DiscriminatorHarness, network: nn.Module, x: Tensor) -> Tensor | None:
+def _output(harness: NetworkHarness, network: nn.Module, x: Tensor) -> Tensor | None:
     """Return the network's output; None where it was built for square images and refuses others."""
     try:
         with torch.no_grad():
             y: Tensor = network(x)
     except UsageError:
-        if x.shape[-1] != x.shape[-2] and isinstance(harness, NetworkHarness) and harness.fixed_size:
-            return None
-        raise
+        if x.shape[-1] == x.shape[-2] or not harness.fixed_size:
+            raise
+        return None
     return y
 
 
