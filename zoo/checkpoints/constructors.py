@@ -138,9 +138,8 @@ def _view(values: Any, dtype: str, offset: Any, shape: Any, stride: Any, *, read
     entry = TensorEntry(shape=sizes, dtype=dtype, view=view)
     last = first + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True))
     if entry.count and ((last + 1) * SAMPLES[dtype] > values.bytes or entry.bytes > values.bytes):
-        raise MalformedError(
-            f"a tensor of {SAMPLES[dtype]}-byte values reaches beyond its storage of {values.bytes} bytes"
-        )
+        what = f"a tensor of {SAMPLES[dtype]}-byte values"
+        raise MalformedError(f"{what} reaches beyond its storage of {values.bytes} bytes")
     return entry
 
 

@@ -11,9 +11,9 @@ from zoo.data.atomic_folder import AtomicFolder
 from zoo.errors import UsageError
 from zoo.hub.access import COMMIT, Access
 from zoo.hub.addresses import repository
+from zoo.hub.card_data import read_readme
 from zoo.hub.catalog import find_weights
-from zoo.hub.locating import Located, locate
-from zoo.hub.readme import read_readme
+from zoo.hub.download import Located, locate
 from zoo.model_folder import CARD_FILE, CONFIG_FILE, ModelConfig, read_card, read_config
 from zoo.plugins import installed
 from zoo.version import DISTRIBUTION, __version__

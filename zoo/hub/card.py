@@ -7,9 +7,8 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.evaluate.results import Score
-from zoo.hub.card_data import CardFacts, front_matter
+from zoo.hub.card_data import CardFacts, front_matter, write_readme
 from zoo.hub.model_names import known_system
-from zoo.hub.readme import write_readme
 from zoo.registry import get_registry
 from zoo.report.html.facts import paper, plain, protocol_text
 from zoo.report.naming import length_text, part_name

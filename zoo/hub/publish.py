@@ -15,8 +15,8 @@ import msgspec
 from zoo.checksums import sha256_of
 from zoo.errors import UsageError
 from zoo.hub.access import COMMIT, Access
+from zoo.hub.card_data import update_readme
 from zoo.hub.errors import LOG_IN, explained_upload, malformed
-from zoo.hub.readme import update_readme
 from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, ModelConfig
 from zoo.version import __version__
 
@@ -135,10 +135,8 @@ def _repository(api: HfApi, repo: str, private: bool, card: Path | bytes) -> Mod
         api.create_repo(repo, private=private or None, exist_ok=True)
         info = api.model_info(repo, files_metadata=True)
     if private and not info.private:
-        raise UsageError(
-            f"{repo} exists and is public, and `private` is true",
-            "Choose another name, or make it private in its settings on the Hub first",
-        )
+        fix = "Choose another name, or make it private in its settings on the Hub first"
+        raise UsageError(f"{repo} exists and is public, and `private` is true", fix)
     return info
 
 
@@ -154,9 +152,8 @@ def _refuse_others(
             raise ValueError("there is no config")
         other = msgspec.json.decode(_fetch(api, info, CONFIG_FILE), type=ModelConfig)
     except (ValueError, msgspec.MsgspecError):
-        raise UsageError(
-            f"{info.id} is taken: it has a {found} that zoo did not publish", "Choose another name"
-        ) from None
+        reason = f"{info.id} is taken: it has a {found} that zoo did not publish"
+        raise UsageError(reason, "Choose another name") from None
     own = msgspec.json.decode(_content(files[CONFIG_FILE]), type=ModelConfig)
     if not replace and other.recipe != own.recipe:
         fix = f"To replace them, run: zoo publish RUN --to {info.id}"

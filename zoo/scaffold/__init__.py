@@ -103,15 +103,11 @@ def _require_usable(name: str, kind: str) -> None:
     if not NAME.fullmatch(name) or not name.isidentifier() or keyword.iskeyword(name):
         words = "_".join(re.findall(r"[a-z0-9]+", name.lower())).lstrip("0123456789_")
         usable = words if words and not keyword.iskeyword(words) else "mynet"
-        raise UsageError(
-            f"{name!r} cannot name a package and its component",
-            f"Use lower-case letters, digits and `_`, a letter first, e.g. {usable}",
-        )
+        fix = f"Use lower-case letters, digits and `_`, a letter first, e.g. {usable}"
+        raise UsageError(f"{name!r} cannot name a package and its component", fix)
     if kind == "normalizer" and "_" in name:
-        raise UsageError(
-            f"a normalizer named {name!r} could not be a suffix: `patchgan_{name}` is split at its last `_`",
-            f"Use a name without `_`, e.g. {name.replace('_', '')}",
-        )
+        reason = f"a normalizer named {name!r} could not be a suffix: `patchgan_{name}` is split at its last `_`"
+        raise UsageError(reason, f"Use a name without `_`, e.g. {name.replace('_', '')}")
 
 
 def _require_free(name: str, kind: str) -> None:

@@ -40,17 +40,14 @@ def config(choice: Choice) -> str:
     fields = inspect.signature(kind).parameters
     positional = [name for name, field in fields.items() if field.kind is not inspect.Parameter.KEYWORD_ONLY]
     if positional:
-        raise CheckError(
-            "a config whose fields are given by name",
-            f"{', '.join(positional)} of {kind.__name__} may be given by position or are taken by no field",
-            f"Write @dataclass(frozen=True, kw_only=True) above class {kind.__name__}, without an __init__ of its own",
-        )
+        found = f"{', '.join(positional)} of {kind.__name__} may be given by position or are taken by no field"
+        fix = f"Write @dataclass(frozen=True, kw_only=True) above class {kind.__name__}, without an __init__ of its own"
+        raise CheckError("a config whose fields are given by name", found, fix)
     try:
         replace(choice.component.config, **choice.component.small)
     except Exception as error:  # of any type
-        raise CheckError(
-            "`small` to hold options that the config takes", " ".join(str(error).split()), "Correct `small` in the row"
-        ) from error
+        fix = "Correct `small` in the row"
+        raise CheckError("`small` to hold options that the config takes", " ".join(str(error).split()), fix) from error
     for one in (choice.component.config, choice.config):
         wanted = f"{kind.__name__} to be the same after JSON"
         try:
@@ -71,21 +68,17 @@ def options(choice: Choice) -> str:
     except Exception:  # of any type
         pass
     else:
-        raise CheckError(
-            "an unknown option to be refused, so that a typo is seen",
-            f"{kind.__name__}({UNKNOWN}=1) was accepted",
-            "Let the dataclass make its own __init__, without **kwargs",
-        )
+        expected = "an unknown option to be refused, so that a typo is seen"
+        fix = "Let the dataclass make its own __init__, without **kwargs"
+        raise CheckError(expected, f"{kind.__name__}({UNKNOWN}=1) was accepted", fix)
     module, _, name = choice.component.target.partition(":")
     target: Callable[..., Any] = getattr(import_module(module), name)
     parameters = inspect.signature(target).parameters.values()
     variadic = [f"**{each.name}" for each in parameters if each.kind is inspect.Parameter.VAR_KEYWORD]
     if variadic:
-        raise CheckError(
-            "a constructor without other named options than its config",
-            f"{name}(..., {variadic[0]}) accepts any option",
-            f"Replace {variadic[0]} by fields of {kind.__name__}",
-        )
+        expected = "a constructor without other named options than its config"
+        fix = f"Replace {variadic[0]} by fields of {kind.__name__}"
+        raise CheckError(expected, f"{name}(..., {variadic[0]}) accepts any option", fix)
     return "refused"
 
 
@@ -94,9 +87,8 @@ def _require_interface(part: Any, choice: Choice) -> None:
     kind, name = choice.kind, type(part).__name__
     base = BASES.get(kind)
     if base and not isinstance(part, base):
-        raise CheckError(
-            f"a zoo.contracts.{base.__name__}", name, f"Write: class {name}(zoo.contracts.{base.__name__})"
-        )
+        fix = f"Write: class {name}(zoo.contracts.{base.__name__})"
+        raise CheckError(f"a zoo.contracts.{base.__name__}", name, fix)
     if kind == "dataset" and not isinstance(part, Dataset):
         raise CheckError("a method write(writer, source)", f"{name} without it", "See zoo.contracts.Dataset")
     if kind == "metric":
@@ -104,11 +96,8 @@ def _require_interface(part: Any, choice: Choice) -> None:
         wanted = (*METRIC, *(sets if hasattr(part, "features") else single))
         missing = [each for each in wanted if not hasattr(part, each)]
         if missing:
-            raise CheckError(
-                f"a metric with {', '.join(wanted)}",
-                f"{name} without {', '.join(missing)}",
-                "See zoo.contracts.Metric and SetMetric",
-            )
+            fix = "See zoo.contracts.Metric and SetMetric"
+            raise CheckError(f"a metric with {', '.join(wanted)}", f"{name} without {', '.join(missing)}", fix)
 
 
 def _parameters_of_full(choice: Choice) -> int:

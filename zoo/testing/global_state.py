@@ -146,11 +146,9 @@ def _require_no_seeding(make: Callable[[], Any]) -> None:
         make()
         ends.append(torch.get_rng_state())
     if torch.equal(*ends):
-        raise CheckError(
-            f"building it to continue {TORCH_STREAM}",
-            "the same stream afterwards from different seeds",
-            "Leave torch.manual_seed out of the constructor; the caller seeds",
-        )
+        expected = f"building it to continue {TORCH_STREAM}"
+        fix = "Leave torch.manual_seed out of the constructor; the caller seeds"
+        raise CheckError(expected, "the same stream afterwards from different seeds", fix)
 
 
 def _same(one: Any, other: Any) -> bool:

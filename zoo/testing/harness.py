@@ -74,11 +74,8 @@ class NetworkHarness(Harness):
         multiple = self.choice.contract.size_multiple
         found = list(islice(filter(self.takes, range(multiple, LARGEST + 1, multiple)), n))
         if len(found) < n:
-            raise CheckError(
-                f"{n} sizes up to {LARGEST} px that it takes",
-                f"{found or 'none'}",
-                "Correct the contract's size_multiple and min_size, or for_size()",
-            )
+            fix = "Correct the contract's size_multiple and min_size, or for_size()"
+            raise CheckError(f"{n} sizes up to {LARGEST} px that it takes", f"{found or 'none'}", fix)
         return found
 
     def sizes(self) -> list[Size]:
@@ -105,11 +102,9 @@ class NetworkHarness(Harness):
         names = ("in_channels", "out_channels") if self.translates else ("in_channels",)
         missing = [name for name in names if not self.choice.has(name)]
         if missing:
-            raise CheckError(
-                f"a config with {' and '.join(names)}, which recipes set",
-                f"no field {' or '.join(missing)}",
-                f"Add the field {missing[0]}: int to the config, and build the network with it",
-            )
+            expected = f"a config with {' and '.join(names)}, which recipes set"
+            fix = f"Add the field {missing[0]}: int to the config, and build the network with it"
+            raise CheckError(expected, f"no field {' or '.join(missing)}", fix)
         sized = self.choice.for_size(side or self.sides(1)[0])
         _seed(seed)
         built: nn.Module = build(sized.with_options(dict(zip(names, channels, strict=False)), named=True))
@@ -222,11 +217,8 @@ def backward_pass(method: Method, name: str, batch: Batch) -> tuple[Tensor, dict
     """
     networks = method.networks()
     if name not in networks:
-        raise CheckError(
-            f"networks() to name every optimizer of `order`, {', '.join(method.order)}",
-            f"networks() names {', '.join(networks) or 'none'}",
-            "Give both the same names",
-        )
+        expected = f"networks() to name every optimizer of `order`, {', '.join(method.order)}"
+        raise CheckError(expected, f"networks() names {', '.join(networks) or 'none'}", "Give both the same names")
     own = {id(parameter) for network in networks[name] for parameter in network.parameters()}
     trained = {key: parameter for key, parameter in method.named_parameters() if parameter.requires_grad}
     for parameter in method.parameters():

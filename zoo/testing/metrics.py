@@ -35,24 +35,20 @@ def scores(choice: Choice) -> str:
     metric: AnyMetric = build(choice)
     for name, kind in (("name", str), ("unit", str), ("higher_is_better", bool)):
         if not isinstance(getattr(metric, name), kind):
-            raise CheckError(
-                f"a {name} of type {kind.__name__}", f"{getattr(metric, name)!r}", f"Set {name} in the class"
-            )
+            fix = f"Set {name} in the class"
+            raise CheckError(f"a {name} of type {kind.__name__}", f"{getattr(metric, name)!r}", fix)
     try:
         msgspec.json.encode(metric.protocol())
     except (TypeError, ValueError) as error:
-        raise CheckError(
-            "a protocol that JSON can hold", " ".join(str(error).split()), "Return numbers, strings, lists and dicts"
-        ) from error
+        fix = "Return numbers, strings, lists and dicts"
+        raise CheckError("a protocol that JSON can hold", " ".join(str(error).split()), fix) from error
     real = _real(choice, metric)
     noisy = _noisy(metric, real, NOISE[1])
     values = _scores(metric, noisy, real)
     if not isinstance(metric, SetMetric) and (values.shape != (len(real),) or values.dtype != torch.float64):
-        raise CheckError(
-            f"float64 scores [{len(real)}], one for each image",
-            f"{values.dtype} {list(values.shape)}",
-            "Average over channels and pixels only, after .double()",
-        )
+        expected = f"float64 scores [{len(real)}], one for each image"
+        fix = "Average over channels and pixels only, after .double()"
+        raise CheckError(expected, f"{values.dtype} {list(values.shape)}", fix)
     if not values.isfinite().all():
         raise CheckError("finite scores", "NaN or infinity", "Give the score a cap, or a constant in its denominator")
     if not torch.equal(values, _scores(metric, noisy, real)):
@@ -60,11 +56,9 @@ def scores(choice: Choice) -> str:
     if not isinstance(metric, SetMetric):
         alone = torch.cat([metric.per_image(noisy[i : i + 1], real[i : i + 1]) for i in range(len(real))])
         if not torch.allclose(alone, values, rtol=SAME, atol=SAME):
-            raise CheckError(
-                "an image's score to be independent of the rest of the batch",
-                f"one that moves by {float((alone - values).abs().max()):.3g}",
-                "Take the data range from the protocol, not from the images, and average each image by itself",
-            )
+            expected = "an image's score to be independent of the rest of the batch"
+            fix = "Take the data range from the protocol, not from the images, and average each image by itself"
+            raise CheckError(expected, f"one that moves by {float((alone - values).abs().max()):.3g}", fix)
     return f"{float(values[0]):.4g} {metric.unit}".rstrip()
 
 
@@ -75,11 +69,9 @@ def direction(choice: Choice) -> str:
     falling = all(earlier > later for earlier, later in pairwise(means))
     rising = all(earlier < later for earlier, later in pairwise(means))
     if not (falling if metric.higher_is_better else rising):
-        raise CheckError(
-            f"{'lower' if metric.higher_is_better else 'higher'} scores for noisier images",
-            ", ".join(f"{mean:.4g}" for mean in means),
-            "Correct higher_is_better, or the order of translated and real",
-        )
+        expected = f"{'lower' if metric.higher_is_better else 'higher'} scores for noisier images"
+        fix = "Correct higher_is_better, or the order of translated and real"
+        raise CheckError(expected, ", ".join(f"{mean:.4g}" for mean in means), fix)
     return ", ".join(f"{mean:.4g}" for mean in means)
 
 
@@ -89,9 +81,8 @@ def bounds(choice: Choice) -> str:
     promised = dict(choice.contract.promises)
     unknown = promised.keys() - {"lowest", "highest", "best"}
     if unknown:
-        raise CheckError(
-            "the promises lowest, highest and best", f"{', '.join(sorted(unknown))}", "Correct the contract"
-        )
+        expected = "the promises lowest, highest and best"
+        raise CheckError(expected, f"{', '.join(sorted(unknown))}", "Correct the contract")
     real = _real(choice, metric)
     bright = HOT if _compares_degrees(metric) else 1.0
     others = [real, bright - real, *(_noisy(metric, real, noise) for noise in NOISE[1:]), torch.zeros_like(real)]
@@ -105,9 +96,8 @@ def bounds(choice: Choice) -> str:
     if highest > promised.get("highest", highest) + slack:
         raise CheckError(f"scores up to {promised['highest']:g}, as its contract promises", f"{highest:.6g}", fix)
     if abs(best - promised.get("best", best)) > slack:
-        raise CheckError(
-            f"{promised['best']:g} for an image against itself, as its contract promises", f"{best:.6g}", fix
-        )
+        expected = f"{promised['best']:g} for an image against itself, as its contract promises"
+        raise CheckError(expected, f"{best:.6g}", fix)
     return f"{lowest:.4g} to {highest:.4g}, best {best:.4g}"
 
 
@@ -118,11 +108,9 @@ def symmetric(choice: Choice) -> str:
     noisy = _noisy(metric, real, NOISE[-1])
     one, other = _scores(metric, noisy, real), _scores(metric, real, noisy)
     if not torch.allclose(one, other, rtol=SAME, atol=SAME):
-        raise CheckError(
-            "the same score with translated and real exchanged, as its row offers",
-            f"{float(one[0]):.6g} and {float(other[0]):.6g}",
-            "Take `symmetric` out of the row's offers, or treat both alike",
-        )
+        expected = "the same score with translated and real exchanged, as its row offers"
+        fix = "Take `symmetric` out of the row's offers, or treat both alike"
+        raise CheckError(expected, f"{float(one[0]):.6g} and {float(other[0]):.6g}", fix)
     return f"{float(one[0]):.4g} both ways"
 
 

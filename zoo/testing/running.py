@@ -79,10 +79,8 @@ def cases_of(plugin: str | None = None, *, parts: Sequence[str] = (), fast: bool
     known = list(dict.fromkeys(case.part for case in cases))
     for part in parts:
         if part not in known:
-            raise UsageError(
-                f"{plugin or 'zoo'} has no part {part!r}",
-                did_you_mean(part, known) or f"Write KIND:NAME, e.g. {known[-1]}",
-            )
+            fix = did_you_mean(part, known) or f"Write KIND:NAME, e.g. {known[-1]}"
+            raise UsageError(f"{plugin or 'zoo'} has no part {part!r}", fix)
     return [case for case in cases if not parts or case.part in parts]
 
 

@@ -50,11 +50,8 @@ def in_range(choice: Choice) -> str:
             raise CheckError("finite images", "NaN or infinity", "Check for a division by zero, or a log of zero")
         largest = max(largest, float(y[y.isfinite()].abs().max()) if y.isfinite().any() else 0.0)
         if largest > 1 + SLACK:
-            raise CheckError(
-                "images in [-1, 1] whatever the weights",
-                f"{largest:.3g} with the weights times {factor:g}",
-                "End the network with torch.tanh",
-            )
+            found = f"{largest:.3g} with the weights times {factor:g}"
+            raise CheckError("images in [-1, 1] whatever the weights", found, "End the network with torch.tanh")
     return f"at most {largest:.3g}"
 
 
@@ -76,11 +73,8 @@ def _require_shape(choice: Choice, y: Tensor, n: int, channels: tuple[int, ...],
     if choice.kind == "generator":
         wanted = [n, channels[1], *size]
         if found != wanted:
-            raise CheckError(
-                f"{wanted} {of}",
-                f"{found}",
-                "Correct forward, or declare the sizes that it accepts in the contract's size_multiple and min_size",
-            )
+            fix = "Correct forward, or declare the sizes that it accepts in the contract's size_multiple and min_size"
+            raise CheckError(f"{wanted} {of}", f"{found}", fix)
     elif not isinstance(y, Tensor) or y.shape[0] != n or y.ndim not in (2, 4) or (y.ndim == 2 and y.shape[1] != 1):
         raise CheckError(f"logits [{n}, 1] or [{n}, scales, h, w] {of}", f"{found}", "Correct the last layer's shape")
     if not y.isfinite().all():

@@ -13,7 +13,7 @@ from zoo.compute.options import pick_device
 from zoo.contracts import Method
 from zoo.errors import UsageError, ZooError
 from zoo.hub.access import Access
-from zoo.hub.locating import Located, locate
+from zoo.hub.download import Located, locate
 from zoo.model_folder import CONFIG_FILE, ModelConfig, count_tensors, load_weights, read_card, read_config
 from zoo.registry import get_registry
 from zoo.translation.bounds import Bounded, check_numbers

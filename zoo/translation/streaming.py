@@ -74,10 +74,8 @@ def optimized(translator: Translator, options: ComputeOptions | None, precision:
     device = translator.device
     chosen = choose_translation(options, device)
     require_precision(precision, device)
-    with (
-        kernels(precision, chosen, same_shapes=False),
-        prepared(translator.method, chosen, precision, device, translating=True),
-    ):
+    networks = prepared(translator.method, chosen, precision, device, translating=True)
+    with kernels(precision, chosen, same_shapes=False), networks:
         yield
 
 
@@ -132,9 +130,8 @@ class BatchTranslator:
     def _shrink(self, images: list[InputImage]) -> None:
         height, width = images[0].visible.shape[:2]
         if len(images) == 1:
-            device = self.translator.device.type
-            fault = f"an image of {width}x{height} pixels does not fit into the memory of {device}"
-            raise DataError(fault, "Use `tile`=1024")
+            memory = f"the memory of {self.translator.device.type}"
+            raise DataError(f"an image of {width}x{height} pixels does not fit into {memory}", "Use `tile`=1024")
         half = len(images) // 2
         self._pixels = half * height * width
         fault = f"{len(images)} images of {width}x{height} pixels do not fit into memory"
@@ -143,10 +140,8 @@ class BatchTranslator:
     def _translate(self, images: list[InputImage]) -> list[NDArray[Any]]:
         pixels = torch.from_numpy(np.stack([image.visible for image in images])).to(self.translator.device)
         maps = [image.labels for image in images if image.labels is not None]
-        labels = torch.stack(maps) if maps else None
-        thermal = self.translator.translate(
-            pixels.permute(0, 3, 1, 2), labels, self.temperatures, tile=self.tile, depth=self.depth
-        )
+        visible, labels = pixels.permute(0, 3, 1, 2), torch.stack(maps) if maps else None
+        thermal = self.translator.translate(visible, labels, self.temperatures, tile=self.tile, depth=self.depth)
         return list(thermal[:, 0].cpu().numpy())
 
 
