@@ -39,18 +39,12 @@ class PairMetric:
             UsageError: the images differ in shape or are smaller than `min_size`.
         """
         if translated.ndim != 4 or translated.shape != real.shape:
-            raise UsageError(
-                f"{self.name} compares images [N, C, H, W] of one shape, and got {list(translated.shape)} against "
-                f"{list(real.shape)}",
-                "Resize both to the test size first",
-            )
-        height, width = real.shape[-2:]
-        if min(height, width) < self.min_size:
-            raise UsageError(
-                f"{self.name} requires images of at least {self.min_size}x{self.min_size} pixels, and these have "
-                f"{height}x{width}",
-                f"Use a test size of at least {self.min_size}",
-            )
+            found, fix = f"{list(translated.shape)} against {list(real.shape)}", "Resize both to the test size first"
+            raise UsageError(f"{self.name} compares images [N, C, H, W] of one shape, and got {found}", fix)
+        least, (height, width) = self.min_size, real.shape[-2:]
+        if min(height, width) < least:
+            reason = f"{self.name} requires images of at least {least}x{least} pixels, and these have {height}x{width}"
+            raise UsageError(reason, f"Use a test size of at least {least}")
         return self.values(translated.double(), real.double())
 
     def values(self, translated: Tensor, real: Tensor) -> Tensor:

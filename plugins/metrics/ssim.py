@@ -43,12 +43,8 @@ class SSIM(PairMetric):
     def protocol(self) -> dict[str, Any]:
         """Return everything that changes the value without changing the model."""
         window = "x".join([str(self.min_size)] * (3 if self.config.volume else 2))
-        return {
-            "data_range": DATA_RANGE,
-            "window": f"gaussian {window}",
-            **asdict(self.config),
-            "covariance": "population",
-        }
+        fixed = {"data_range": DATA_RANGE, "window": f"gaussian {window}"}
+        return {**fixed, **asdict(self.config), "covariance": "population"}
 
     def values(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return the SSIM of each image in [-1, 1]; in float64, because variances are small differences of large means."""
@@ -75,11 +71,9 @@ class MSSSIM(PairMetric):
     higher_is_better: ClassVar[bool] = True
 
     def __init__(self, config: MSSSIMConfig) -> None:
-        self.config = config
-        self.min_size = config.min_size
+        self.config, self.min_size = config, config.min_size
         window = SSIMConfig(border="valid")
-        self.terms = torchmetrics_ssim(window)
-        self.coarsest = SSIM(window)
+        self.terms, self.coarsest = torchmetrics_ssim(window), SSIM(window)
 
     def protocol(self) -> dict[str, Any]:
         """Return everything that changes the value without changing the model."""
@@ -98,14 +92,8 @@ class MSSSIM(PairMetric):
 
 def torchmetrics_ssim(config: SSIMConfig) -> Callable[..., Any]:
     """Return torchmetrics' SSIM of a batch with these options: a function of translated and real images, one value per image."""
-    return partial(
-        structural_similarity_index_measure,
-        sigma=config.sigma,
-        data_range=DATA_RANGE,
-        k1=config.k1,
-        k2=config.k2,
-        reduction="none",
-    )
+    options: Any = {"sigma": config.sigma, "k1": config.k1, "k2": config.k2}
+    return partial(structural_similarity_index_measure, data_range=DATA_RANGE, reduction="none", **options)
 
 
 def volume_similarity(x: Volume, y: Volume, config: SSIMConfig) -> float:

@@ -14,9 +14,8 @@ from zoo.errors import UsageError
 from . import ScenesConfig
 from .canvas import Canvas
 from .climate import Climate
-from .layout import paint_scene, sample_camera
-from .sensors import THERMAL_RANGE, expose, measure
-from .shading import CanvasArrays, shade, warm
+from .layout import Camera, paint_scene
+from .shading import THERMAL_RANGE, CanvasArrays, expose, measure, shade, warm
 from .street import Street
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def render(config: ScenesConfig, index: int, split: Split = "train") -> Scene:
     rng = np.random.default_rng(stream)
     climate, street = Climate(rng, config.night), Street(rng)
     samples = max(2, round(CANVAS / config.size))
-    canvas = Canvas(sample_camera(rng), climate, config.size * samples)
+    canvas = Canvas(Camera(rng), climate, config.size * samples)
     lanterns = paint_scene(canvas, street, rng)
 
     sensor = np.random.default_rng([*stream, 1])

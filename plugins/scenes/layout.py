@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 
 from .bodywork import paint_vehicle
 from .buildings import Building, paint_building
-from .canvas import Camera, Canvas, Point
+from .canvas import NEAR, Canvas, Point, Spot
 from .greenery import Tree, paint_hills, paint_tree
 from .people import Person, paint_person
 from .street import JUNCTION_WIDTH, LANE, Street, lantern, paint_ground, paint_lamp, paint_sign, paint_signal
@@ -22,16 +22,45 @@ Standing = list[tuple[float, Callable[[], None]]]
 """Things on the street: depth of their near end, and what paints them."""
 
 
-def sample_camera(rng: np.random.Generator) -> Camera:
-    """Sample a camera that sits in a vehicle in the right lane, looking down the street."""
-    return Camera(
-        x=LANE * 0.5 + float(rng.normal(0.0, 0.3)),
-        height=float(rng.uniform(1.45, 2.1)),
-        focal=float(rng.uniform(0.85, 1.15)),
-        column=0.5 + float(rng.uniform(-0.1, 0.1)),
-        horizon=float(rng.uniform(0.4, 0.5)),
-        bend=float(rng.normal(0.0, 0.0007)),
-    )
+class Camera:
+    """A sampled pinhole camera on a vehicle in the right lane, level, with a shifted sensor in place of pan and tilt."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.x = LANE * 0.5 + float(rng.normal(0.0, 0.3))
+        """Metres right of the street's middle."""
+        self.height = float(rng.uniform(1.45, 2.1))
+        """Metres above the ground."""
+        self.focal = float(rng.uniform(0.85, 1.15))
+        """Focal length in picture widths."""
+        self.column = 0.5 + float(rng.uniform(-0.1, 0.1))
+        """Vanishing point of the street, fraction of the width."""
+        self.horizon = float(rng.uniform(0.4, 0.5))
+        """Row of the horizon, fraction of the height."""
+        self.bend = float(rng.normal(0.0, 0.0007))
+        """Sideways curve of the street in metres per square metre of depth."""
+
+    def project(self, points: Sequence[Point]) -> list[Spot]:
+        """Return where a polygon's corners fall; parts nearer than `NEAR` are cut off, so the count may change."""
+        f, h = self.focal, self.height
+        return [
+            (self.column + f * (x - self.x + self.bend * z * z) / z, self.horizon - f * (y - h) / z)
+            for x, y, z in _clip(points)
+        ]
+
+
+def _clip(points: Sequence[Point]) -> Sequence[Point]:
+    if min([z for _, _, z in points]) >= NEAR:
+        return points
+    kept: list[Point] = []
+    before = points[-1]
+    for point in points:
+        if (point[2] >= NEAR) != (before[2] >= NEAR):
+            t = (NEAR - before[2]) / (point[2] - before[2])
+            kept.append((before[0] + t * (point[0] - before[0]), before[1] + t * (point[1] - before[1]), NEAR))
+        if point[2] >= NEAR:
+            kept.append(point)
+        before = point
+    return kept
 
 
 def paint_scene(canvas: Canvas, street: Street, rng: np.random.Generator) -> list[Point]:

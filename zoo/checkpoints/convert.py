@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,8 +58,8 @@ def convert(
     )
     tensors = read_tensors(weights, network)
     state = {renamed(key, match.format): tensor for key, tensor in tensors.items() if key not in match.dropped}
-    options, classes = settings or {}, tuple(classes)
-    return write(folder, state, match, source, settings=options, classes=classes, objects=weights.objects)
+    written = write(folder, state, match, source, settings or {}, tuple(classes))
+    return replace(written, objects=weights.objects)
 
 
 def choose(file: Path, found: Sequence[Network], part: str | None) -> tuple[Network, Match]:

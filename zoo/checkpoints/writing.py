@@ -42,21 +42,14 @@ class Conversion:
     """Number of the file's tensors in the network."""
     dropped: tuple[str, ...]
     """Keys of the file that the network does not use."""
-    objects: tuple[str, ...]
+    objects: tuple[str, ...] = ()
     """Classes and functions of the other objects in the file, which were not read."""
     checked: str
     """What was verified, in one line."""
 
 
 def write(
-    folder: Path,
-    state: State,
-    match: Match,
-    source: SourceFile,
-    *,
-    settings: Mapping[str, str],
-    classes: tuple[str, ...],
-    objects: tuple[str, ...],
+    folder: Path, state: State, match: Match, source: SourceFile, settings: Mapping[str, str], classes: tuple[str, ...]
 ) -> Conversion:
     """Build the network, load the tensors, write the folder, and compare the folder with the network.
 
@@ -92,7 +85,6 @@ def write(
         reads_labels=reads_labels,
         tensors=len(state),
         dropped=match.dropped,
-        objects=objects,
         checked=checked,
     )
 

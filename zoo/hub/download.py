@@ -9,7 +9,9 @@ import contextlib
 import errno
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.files import expand, temporary_folder, why_not_writable
@@ -163,22 +165,16 @@ def _with_space(pin: Pin, sizes: dict[str, int], access: Access) -> Access:
 
 def _download_file(pin: Pin, name: str, digest: str, access: Access) -> Path:
     """Return a verified file of a commit; a damaged one is downloaded once more."""
-    client = access.client()
-
-    def download(*, force: bool) -> Path:
-        path = client.hf_hub_download(
-            pin.repo, name, revision=pin.revision, cache_dir=access.cache, force_download=force
-        )
-        return Path(path)
-
-    path = send(lambda: download(force=False), pin, access)
+    download = access.client().hf_hub_download
+    request: Any = partial(download, pin.repo, name, revision=pin.revision, cache_dir=access.cache)
+    path = Path(send(request, pin, access))
     fault = cached.mismatch(path, digest)
     if fault:
         log(f"{name} of {pin} is damaged: {fault}; fetching it once more")
         if not path.is_symlink():  # the client leaves a plain file as it is
             with contextlib.suppress(OSError):
                 path.unlink()
-        path = send(lambda: download(force=True), pin, access)
+        path = Path(send(partial(request, force_download=True), pin, access))
         fault = cached.mismatch(path, digest)
     if fault:
         fix = "It is not used. Try again later, or write to its owner"

@@ -146,8 +146,6 @@ def explained_upload(repo: str) -> Iterator[None]:
     """
     try:
         yield
-    except ZooError:
-        raise
     except client_errors() as error:
         raise _explain_upload(error, repo) from error
     except (AttributeError, LookupError, TypeError) as error:  # from an answer that the client does not expect

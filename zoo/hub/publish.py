@@ -97,6 +97,8 @@ def publish(files: Files, repo: str, *, private: bool = False, replace: bool = T
         UsageError: no token, no right to write there, a bad name, or the repository is something else.
         ZooError: somebody else changed it in between, or the Hub does not answer.
     """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
     check_repo(repo)
     require_token()
     api = Access().client()
@@ -112,7 +114,13 @@ def publish(files: Files, repo: str, *, private: bool = False, replace: bool = T
             files[CARD_FILE] = update_readme(old, _content(files[CARD_FILE]).decode()).encode()
         changes = {path: content for path, content in files.items() if not _same(remote.get(path), content)}
         stale = [path for path in OPTIONAL if path in remote and path not in files]
-        revision = _commit(api, info, changes, stale) if changes or stale else str(info.sha)
+        revision = str(info.sha)
+        if changes or stale:
+            additions = [CommitOperationAdd(path, content) for path, content in changes.items()]
+            deletions = [CommitOperationDelete(path) for path in stale]
+            message = f"Publish {repo} with zoo {__version__}"
+            made = api.create_commit(repo, [*additions, *deletions], commit_message=message, parent_commit=info.sha)
+            revision = made.oid
     return Published(
         repo=repo,
         revision=revision,
@@ -158,16 +166,6 @@ def _refuse_others(
     if not replace and other.recipe != own.recipe:
         fix = f"To replace them, run: zoo publish RUN --to {info.id}"
         raise UsageError(f"{info.id} has the weights of another training", fix)
-
-
-def _commit(api: HfApi, info: ModelInfo, changes: Files, stale: list[str]) -> str:
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
-    additions = [CommitOperationAdd(path, content) for path, content in changes.items()]
-    deletions = [CommitOperationDelete(path) for path in stale]
-    message = f"Publish {info.id} with zoo {__version__}"
-    made = api.create_commit(info.id, [*additions, *deletions], commit_message=message, parent_commit=info.sha)
-    return made.oid
 
 
 def _fetch(api: HfApi, info: ModelInfo, file: str) -> bytes:

@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.backends import cudnn
 
 from zoo.build import build
 from zoo.registry import Choice
 from zoo.testing.checks import CheckError
 from zoo.testing.datasets import write
 from zoo.testing.harness import harness_of, reseed
-from zoo.testing.metrics import score
+from zoo.testing.metrics import MetricHarness
 
 TORCH_STREAM = "torch's random stream"
 _DRAWN = "Draw from torch's global stream when building and from parts.rng in training, and seed nothing"
-_SETTING = "Leave the process's settings alone; use a `with` block that restores them"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Watched:
     name: str
     read: Callable[[], Any]
     restore: Callable[[Any], Any]
-    fix: str
+    fix: str = "Leave the process's settings alone; use a `with` block that restores them"
 
 
 def _environment() -> dict[str, str]:
@@ -57,22 +57,13 @@ WATCHED = (
     Watched(TORCH_STREAM, torch.get_rng_state, torch.set_rng_state, _DRAWN),
     Watched("Python's random stream", random.getstate, random.setstate, _DRAWN),
     Watched("NumPy's random stream", lambda: np.random.get_state(legacy=False), np.random.set_state, _DRAWN),
-    Watched("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype, _SETTING),
-    Watched("torch's default device", torch.get_default_device, _set_device, _SETTING),
-    Watched("torch's grad mode", torch.is_grad_enabled, torch.set_grad_enabled, _SETTING),
-    Watched("torch's number of threads", torch.get_num_threads, torch.set_num_threads, _SETTING),
-    Watched(
-        "torch's deterministic mode", torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, _SETTING
-    ),
-    Watched(
-        "torch's float32 precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, _SETTING
-    ),
-    Watched(
-        "torch.backends.cudnn.benchmark",
-        lambda: torch.backends.cudnn.benchmark,
-        lambda value: setattr(torch.backends.cudnn, "benchmark", value),
-        _SETTING,
-    ),
+    Watched("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype),
+    Watched("torch's default device", torch.get_default_device, _set_device),
+    Watched("torch's grad mode", torch.is_grad_enabled, torch.set_grad_enabled),
+    Watched("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
+    Watched("torch's deterministic mode", torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
+    Watched("torch's float32 precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    Watched("torch.backends.cudnn.benchmark", lambda: cudnn.benchmark, lambda on: setattr(cudnn, "benchmark", on)),
     Watched("the environment", _environment, _set_environment, "Read the environment, and change nothing"),
     Watched("the working directory", os.getcwd, os.chdir, "Use whole paths, and do not change the directory"),
 )
@@ -110,7 +101,8 @@ def untouched(choice: Choice) -> str:
             part = build(choice)
         with unchanged("running it", torch_stream=True), tempfile.TemporaryDirectory() as folder:
             if choice.kind == "metric":
-                score(choice, part)
+                metric = MetricHarness(choice, part)
+                metric.score(metric.noisy(), metric.real)
             else:
                 write(choice, part, Path(folder) / "written")
         return "nothing changed"

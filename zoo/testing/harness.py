@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -168,7 +168,7 @@ class MethodHarness(Harness):
         `rng` is its `parts.rng`; by default a new stream.
         """
         parts = small_parts(self.size, thermal_channels)
-        parts = parts if rng is None else replace(parts, rng=rng)
+        parts.rng = rng or parts.rng
         _seed(seed)
         method: Method = build(self.choice.for_size(self.size), parts)
         if training:

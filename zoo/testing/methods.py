@@ -27,7 +27,8 @@ def translates(choice: Choice) -> str:
         method = harness.method(thermal_channels=channels)
         batch = scenes_batch(harness.size, thermal_channels=channels)
         for n, width in ((1, harness.size), (2, harness.size), (2, harness.size * 3 // 4)):
-            part = {name: _narrowed(tensor[:n], width, harness.size) for name, tensor in batch.items()}
+            images = {name for name, tensor in batch.items() if tensor.ndim >= 3 and tensor.shape[-1] == harness.size}
+            part = {name: value[:n, ..., :width] if name in images else value[:n] for name, value in batch.items()}
             try:
                 y = _translation(harness, method, part)
             except KeyError as error:
@@ -133,8 +134,3 @@ def _translation(harness: MethodHarness, method: Method, batch: dict[str, Tensor
     method.train(method.test_mode == "train")
     with torch.no_grad():
         return harness.output(method, batch)
-
-
-def _narrowed(tensor: Tensor, width: int, size: int) -> Tensor:
-    """Crop images to a width; other entries stay the same."""
-    return tensor[..., :width] if tensor.ndim >= 3 and tensor.shape[-1] == size else tensor

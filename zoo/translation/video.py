@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from zoo.errors import DataError, UsageError
 from zoo.files import beside, cannot_write
-from zoo.translation.prefetch import WriteQueue, prefetch
-from zoo.translation.streaming import BatchTranslator, InputImage
+from zoo.translation.streaming import BatchTranslator, InputImage, WriteQueue, prefetch
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame

@@ -16,7 +16,7 @@ from zoo.data.writer import materialize
 from zoo.errors import UsageError
 from zoo_plugins.scenes import ScenesConfig, zoo_components
 from zoo_plugins.scenes.dataset import CLASSES, Scenes, render
-from zoo_plugins.scenes.sensors import THERMAL_RANGE
+from zoo_plugins.scenes.shading import THERMAL_RANGE
 
 TINY = ScenesConfig(train=3, test=2, size=32)
 
