@@ -9,8 +9,11 @@ import numpy as np
 from .canvas import BLACK, Canvas, Colour, Point, Surface, tinted
 from .climate import ASPHALT, CONCRETE, GRASS, METAL, PAINT_LINE
 
+Span = tuple[float, float]
+"""Left and right height, or near and far depth, in metres."""
 CUTS = (0.4, 4.0, 7.0, 11.0, 16.0, 23.0, 32.0, 45.0, 62.0, 85.0, 120.0, 180.0, 300.0)
 """Depths at which long strips are cut, so that they follow the bend."""
+WHOLE: Span = (CUTS[0], CUTS[-1])
 KERB, LANE, JUNCTION_WIDTH = 0.14, 3.2, 8.0
 """Height of the kerb and widths, in metres."""
 
@@ -59,18 +62,18 @@ def paint_ground(canvas: Canvas, street: Street, rng: np.random.Generator) -> No
         middle = (lane + 0.5) * LANE + wheel
         strip(canvas, middle - 0.22, middle + 0.22, worn)
     for side in (-1, 1):
-        strip(canvas, side * street.half, side * street.edge, flags, y=KERB)
-        strip(canvas, side * street.half, side * (street.half + 0.18), kerb, y=KERB)
-        strip(canvas, side * street.half, side * street.half, tinted(kerb, 0.7), y=0.0, top=KERB)
+        strip(canvas, side * street.half, side * street.edge, flags, (KERB, KERB))
+        strip(canvas, side * street.half, side * (street.half + 0.18), kerb, (KERB, KERB))
+        strip(canvas, side * street.half, side * street.half, tinted(kerb, 0.7), (0.0, KERB))
     line = climate.surface(PAINT_LINE, (0.9, 0.9, 0.88))
     _paint_lines(canvas, street, line)
     if street.junction is not None:
         near, far = street.junction, street.junction + JUNCTION_WIDTH
         canvas.ground([(-90, 0.02, near), (90, 0.02, near), (90, 0.02, far), (-90, 0.02, far)], asphalt)
-        strip(canvas, 0.2, street.lanes * LANE, line, start=near - 0.9, stop=near - 0.45)
+        strip(canvas, 0.2, street.lanes * LANE, line, reach=(near - 0.9, near - 0.45))
     if street.zebra is not None:
         for x in np.arange(-street.half + 0.3, street.half - 0.4, 1.0):
-            strip(canvas, float(x), float(x) + 0.5, line, start=street.zebra, stop=street.zebra + 3.0)
+            strip(canvas, float(x), float(x) + 0.5, line, reach=(street.zebra, street.zebra + 3.0))
     for _ in range(int(rng.integers(0, 3))):
         x, z = float(rng.uniform(-0.8, 0.8)) * street.half, float(rng.uniform(3.5, 16))
         iron = climate.surface(METAL, (0.27, 0.26, 0.25), warmer=float(rng.uniform(1.0, 7.0)))
@@ -78,21 +81,12 @@ def paint_ground(canvas: Canvas, street: Street, rng: np.random.Generator) -> No
 
 
 def strip(
-    canvas: Canvas,
-    left: float,
-    right: float,
-    surface: Surface,
-    *,
-    y: float = 0.0,
-    top: float | None = None,
-    start: float = CUTS[0],
-    stop: float = CUTS[-1],
+    canvas: Canvas, left: float, right: float, surface: Surface, heights: Span = (0.0, 0.0), reach: Span = WHOLE
 ) -> None:
-    """Paint a ground strip between two distances from the middle, cut so that it follows the bend."""
-    cuts = [start, *(cut for cut in CUTS if start < cut < stop), stop]
-    for near, far in pairwise(cuts):
-        high = y if top is None else top
-        canvas.ground([(left, y, near), (right, high, near), (right, high, far), (left, y, far)], surface)
+    """Paint a ground strip between two distances from the middle, of these heights there, cut so that it follows the bend."""
+    (low, high), (start, stop) = heights, reach
+    for near, far in pairwise([start, *(cut for cut in CUTS if start < cut < stop), stop]):
+        canvas.ground([(left, low, near), (right, high, near), (right, high, far), (left, low, far)], surface)
 
 
 def lantern(x: float, z: float, side: int) -> Point:
@@ -145,7 +139,7 @@ def _paint_lines(canvas: Canvas, street: Street, white: Surface) -> None:
             strip(canvas, x, x + 0.11, yellow)
     dashed = [lane * LANE for lane in range(1 - street.lanes, street.lanes) if lane or not street.yellow]
     for x, start in product(dashed, range(1, 90, 6)):
-        strip(canvas, x - 0.08, x + 0.08, white, start=start, stop=start + 3.0)
+        strip(canvas, x - 0.08, x + 0.08, white, reach=(start, start + 3.0))
     if street.parking:
         for side in (-1, 1):
             edge = side * street.lanes * LANE

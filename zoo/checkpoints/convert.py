@@ -49,13 +49,8 @@ def convert(
     from zoo.checkpoints.tensors import read_tensors  # imports torch, for which a refusal does not wait
     from zoo.checkpoints.writing import write
 
-    source = SourceFile(
-        format=match.format.name,
-        title=match.title,
-        file=weights.path.name,
-        sha256=sha256_of(weights.path),
-        part=network.part,
-    )
+    name, digest = weights.path.name, sha256_of(weights.path)
+    source = SourceFile(format=match.format.name, title=match.title, file=name, sha256=digest, part=network.part)
     tensors = read_tensors(weights, network)
     state = {renamed(key, match.format): tensor for key, tensor in tensors.items() if key not in match.dropped}
     written = write(folder, state, match, source, settings or {}, tuple(classes))

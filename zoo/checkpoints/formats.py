@@ -151,14 +151,9 @@ class _Layout:
             if key in tensors and list(tensors[key].shape) != lengths:
                 named = ", ".join(str(length or size.name) for length, size in zip(lengths, shape, strict=True))
                 misshapen[key] = f"{list(tensors[key].shape)} instead of [{named}]"
-        return Match(
-            format=row,
-            sizes=sizes,
-            missing=tuple(key for key in self.shapes if key not in tensors and not matches_any(key, row.optional)),
-            extra=tuple(key for key in tensors if key not in self.shapes and key not in dropped),
-            misshapen=misshapen,
-            dropped=dropped,
-        )
+        missing = tuple(key for key in self.shapes if key not in tensors and not matches_any(key, row.optional))
+        extra = tuple(key for key in tensors if key not in self.shapes and key not in dropped)
+        return Match(format=row, sizes=sizes, missing=missing, extra=extra, misshapen=misshapen, dropped=dropped)
 
 
 def _search(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -136,7 +136,7 @@ def _or_cached(pin: Pin, access: Access) -> str:
     return f"; the last download loads as {pin.repo}@{commit}" if commit else ""
 
 
-@contextmanager
+@contextlib.contextmanager
 def explained_upload(repo: str) -> Iterator[None]:
     """Turn the client's errors into one; nothing is published then, since a commit is made completely or not at all.
 
@@ -163,8 +163,13 @@ def _explain_upload(error: BaseException, repo: str) -> ZooError:
     if isinstance(error, ValueError) and "JSON" in type(error).__name__:  # such as HTML in its place
         return malformed(repo, error)
     if isinstance(error, ValueError):
+        text = str(error)
+        with contextlib.suppress(
+            msgspec.DecodeError, KeyError, TypeError
+        ):  # JSON in one place, lines of text in another
+            text = "; ".join(fault["message"] for fault in msgspec.json.decode(text)["errors"])
         fix = "Correct the front matter of its README.md on the Hub, or the license"
-        return ZooError(f"{hub} refuses the model card of {repo}: {_card_faults(str(error))}", fix)
+        return ZooError(f"{hub} refuses the model card of {repo}: {' '.join(text.split())}", fix)
     if is_local(error):
         return cannot_write(getattr(error, "filename", None) or constants.HF_HOME, OSError(*error.args))
     fix = f"Check the connection, and HF_ENDPOINT if you set it. {AGAIN}"
@@ -182,14 +187,6 @@ def _explain_upload_status(status: int, message: str, repo: str) -> ZooError:
     if status == 412:
         return ZooError(f"somebody else changed {repo} in between; nothing was published", f"{AGAIN} to build on that")
     return ZooError(f"{repo} was not published: {hub} answers {status}{why}", f"{AGAIN} later")
-
-
-def _card_faults(text: str) -> str:
-    """Return the Hub's messages about a card; the client passes on its JSON in one place and lines of text in another."""
-    try:
-        return "; ".join(fault["message"] for fault in msgspec.json.decode(text)["errors"])
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return " ".join(text.split())
 
 
 def status_of(error: BaseException) -> int:

@@ -121,13 +121,8 @@ def publish(files: Files, repo: str, *, private: bool = False, replace: bool = T
             message = f"Publish {repo} with zoo {__version__}"
             made = api.create_commit(repo, [*additions, *deletions], commit_message=message, parent_commit=info.sha)
             revision = made.oid
-    return Published(
-        repo=repo,
-        revision=revision,
-        changed=bool(changes or stale),
-        private=bool(info.private),
-        url=f"{api.endpoint}/{repo}/tree/{revision}",
-    )
+    url = f"{api.endpoint}/{repo}/tree/{revision}"
+    return Published(repo=repo, revision=revision, changed=bool(changes or stale), private=bool(info.private), url=url)
 
 
 def _repository(api: HfApi, repo: str, private: bool, card: Path | bytes) -> ModelInfo:

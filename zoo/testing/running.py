@@ -116,14 +116,10 @@ def outcome(case: Case) -> Result:
     except BaseException as error:  # SystemExit too: a part must not end the command
         trace = traceback.format_exc()
         text = f"expected that {case.check.proves}; found {_raised(error, case)}. Use `trace` to see where"
+    plugin = case.plugin.name
+    seconds = round(time.perf_counter() - start, 3)
     return Result(
-        plugin=case.plugin.name,
-        part=case.part,
-        check=case.check.name,
-        status=status,
-        text=text,
-        seconds=round(time.perf_counter() - start, 3),
-        trace=trace,
+        plugin=plugin, part=case.part, check=case.check.name, status=status, text=text, seconds=seconds, trace=trace
     )
 
 
