@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import cos, sin, tau
 
-from .canvas import BLACK, Canvas, Colour, Point, Surface, tinted
-from .climate import ASPHALT, GLASS, METAL, RUBBER
+from .canvas import ASPHALT, BLACK, GLASS, METAL, RUBBER, Canvas, Colour, Point, Surface, tinted
 from .vehicles import Body, Pose, Vehicle
 
 TRIM: Colour = (0.08, 0.08, 0.09)

@@ -7,8 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from .canvas import NEAR, Canvas, Colour, Point, Surface, tinted
-from .climate import CONCRETE, GLASS, MASONRY, METAL, Climate
+from .canvas import CONCRETE, GLASS, MASONRY, METAL, NEAR, Canvas, Climate, Colour, Point, Surface, tinted
 
 WALLS: tuple[Colour, ...] = (
     (.82, .76, .64), (.72, .42, .32), (.6, .34, .27), (.78, .7, .55), (.66, .66, .64), (.85, .82, .78), (.7, .56, .44),

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from zoo.errors import UsageError
 
 from . import ScenesConfig
-from .canvas import Canvas
-from .climate import Climate
+from .canvas import Canvas, Climate
 from .layout import Camera, paint_scene
 from .shading import THERMAL_RANGE, CanvasArrays, expose, measure, shade, warm
 from .street import Street

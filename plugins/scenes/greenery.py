@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .canvas import Canvas, Colour, Point, tinted
-from .climate import BARK, LEAVES, Climate
+from .canvas import BARK, LEAVES, Canvas, Climate, Colour, Point, tinted
 
 GREENS: tuple[Colour, ...] = ((0.22, 0.4, 0.14), (0.3, 0.45, 0.16), (0.16, 0.33, 0.14), (0.36, 0.45, 0.2))
 AUTUMN: tuple[Colour, ...] = ((0.75, 0.5, 0.12), (0.65, 0.28, 0.1), (0.6, 0.45, 0.15))

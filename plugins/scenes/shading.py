@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .canvas import ROAD, SKY, Canvas, Floats, Point
-from .climate import Climate
+from .canvas import ROAD, SKY, Canvas, Climate, Floats, Point
 
 HAZE = 450.0
 """Depth in metres at which haze hides two thirds of a thing in visible light; in thermal 2.5 times that."""

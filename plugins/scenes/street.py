@@ -6,8 +6,7 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from .canvas import BLACK, Canvas, Colour, Point, Surface, tinted
-from .climate import ASPHALT, CONCRETE, GRASS, METAL, PAINT_LINE
+from .canvas import ASPHALT, BLACK, CONCRETE, GRASS, METAL, PAINT_LINE, Canvas, Colour, Point, Surface, tinted
 
 Span = tuple[float, float]
 """Left and right height, or near and far depth, in metres."""
