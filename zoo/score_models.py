@@ -21,7 +21,7 @@ from zoo.evaluate.trained import score_degrees, score_method
 from zoo.files import require_writable
 from zoo.hookspec import Kind
 from zoo.hub.access import Access
-from zoo.hub.locating import locate
+from zoo.hub.download import locate
 from zoo.keys import train_key
 from zoo.model_folder import ModelConfig, read_config
 from zoo.recipe import DataRef, Recipe, choice_of

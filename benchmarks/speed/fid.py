@@ -13,8 +13,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from zoo_plugins.metrics.fid import frechet_distance
-from zoo_plugins.metrics.kid import kernel_distance
+from zoo_plugins.metrics.sets import frechet_distance, kernel_distance
 
 DIMENSIONS = 2048
 

@@ -20,7 +20,7 @@ def zoo_components() -> Iterable[Component]:
     return [
         metric(
             name="psnr",
-            target="zoo_plugins.metrics.pixelwise:PSNR",
+            target="zoo_plugins.metrics.pairs:PSNR",
             config=config.PSNRConfig(),
             summary="Peak signal-to-noise ratio in dB, data range 1; identical images score the cap",
         ),
@@ -33,7 +33,7 @@ def zoo_components() -> Iterable[Component]:
         ),
         metric(
             name="ms_ssim",
-            target="zoo_plugins.metrics.ms_ssim:MSSSIM",
+            target="zoo_plugins.metrics.ssim:MSSSIM",
             config=config.MSSSIMConfig(),
             summary="Structural similarity over five scales; images of 161 px or more",
             paper="Wang et al., Multiscale structural similarity for image quality assessment, Asilomar 2003",
@@ -41,14 +41,14 @@ def zoo_components() -> Iterable[Component]:
         ),
         metric(
             name="mae",
-            target="zoo_plugins.metrics.pixelwise:MAE",
+            target="zoo_plugins.metrics.pairs:MAE",
             config=config.MAEConfig(),
             summary="Mean absolute error in 8-bit grey levels",
             contract=Contract(offers=SYMMETRIC, promises=DISTANCE | {"highest": 255.0}),
         ),
         metric(
             name="mae_celsius",
-            target="zoo_plugins.metrics.pixelwise:MAECelsius",
+            target="zoo_plugins.metrics.pairs:MAECelsius",
             config=config.MAEConfig(),
             summary="Mean absolute error in degrees Celsius; calibrated data only",
             contract=Contract(needs=frozenset({"celsius"}), offers=SYMMETRIC, promises=DISTANCE),
@@ -63,7 +63,7 @@ def zoo_components() -> Iterable[Component]:
         ),
         metric(
             name="fid",
-            target="zoo_plugins.metrics.fid:FID",
+            target="zoo_plugins.metrics.sets:FID",
             config=config.ExtractorConfig(),
             summary="Frechet distance of features: pytorch-fid's Inception, or any network of timm",
             paper="Heusel et al., GANs trained by a two time-scale update rule converge to a local Nash equilibrium, NIPS 2017",
@@ -72,7 +72,7 @@ def zoo_components() -> Iterable[Component]:
         ),
         metric(
             name="kid",
-            target="zoo_plugins.metrics.kid:KID",
+            target="zoo_plugins.metrics.sets:KID",
             config=config.ExtractorConfig(),
             summary="Kernel distance of features, unbiased at any number of images",
             paper="Binkowski et al., Demystifying MMD GANs, ICLR 2018",

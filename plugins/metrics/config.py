@@ -51,14 +51,11 @@ class SSIMConfig:
 
     def __post_init__(self) -> None:
         if self.radius < 1:
-            raise UsageError(
-                f"ssim has a window of sigma={self.sigma} pixels, less than one pixel wide", "Use ssim:sigma=1.5"
-            )
+            fix = "Use ssim:sigma=1.5"
+            raise UsageError(f"ssim has a window of sigma={self.sigma} pixels, less than one pixel wide", fix)
         if self.volume and self.border == "valid":
-            raise UsageError(
-                "ssim has volume=true and border=valid, and no window fits into its channels",
-                "Remove border=valid or volume=true",
-            )
+            fix = "Remove border=valid or volume=true"
+            raise UsageError("ssim has volume=true and border=valid, and no window fits into its channels", fix)
 
     @property
     def radius(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -15,7 +15,6 @@ from torchvision.transforms import v2
 from zoo.checkpoints.published import find, sha256_of
 from zoo.errors import UsageError, ZooError, did_you_mean
 
-from .config import ExtractorConfig
 from .networks import INCEPTION, INCEPTION_FILE, PACKAGED, PUBLISHED, RANDOM, network_label, packaged_path, weights_path
 
 SEED = 0
@@ -56,32 +55,6 @@ class Extractor:
         return torch.cat([self.network(image[None]) for image in rgb]).double()
 
 
-class FeatureMetric:
-    """A distance between the features of two sets of images; a subclass has a `name`, `settings` and a `distance`."""
-
-    name: ClassVar[str]
-    higher_is_better: ClassVar[bool] = False
-    unit: ClassVar[str] = ""
-    settings: ClassVar[dict[str, Any]]
-    """What its protocol adds to the extractor's."""
-
-    def __init__(self, config: ExtractorConfig) -> None:
-        self.features = Extractor(config.extractor, config.weights)
-
-    @property
-    def extractor(self) -> str:
-        """Name of the network and its weights."""
-        return self.features.label
-
-    def protocol(self) -> dict[str, Any]:
-        """Return everything that changes the value without changing the model."""
-        return self.features.protocol() | self.settings
-
-    def notes(self, images: int, dimensions: int) -> list[str]:
-        """Return warnings about a distance of so many images with D features each; none by default."""
-        return []
-
-
 def load_state(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a safetensors or PyTorch file without executing anything in it.
 
@@ -95,9 +68,8 @@ def load_state(path: Path) -> dict[str, Tensor]:
             return dict(load_file(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
-        raise UsageError(
-            f"`{path}` cannot be read as weights: {_reason(error)}", "Save a state dict of tensors"
-        ) from error
+        fix = "Save a state dict of tensors"
+        raise UsageError(f"`{path}` cannot be read as weights: {_reason(error)}", fix) from error
     if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise UsageError(f"`{path}` is not a state dict of tensors", "Save the network's state dict")
     return dict(state)
@@ -112,10 +84,8 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> No
     try:
         network.load_state_dict(dict(state))
     except RuntimeError as error:
-        raise UsageError(
-            f"`{path}` does not fit the network: {' '.join(str(error).split())[:200]}",
-            "Use weights of this network",
-        ) from error
+        fix = "Use weights of this network"
+        raise UsageError(f"`{path}` does not fit the network: {' '.join(str(error).split())[:200]}", fix) from error
 
 
 def build_seeded(build: Callable[[], nn.Module]) -> nn.Module:
@@ -169,17 +139,14 @@ def _from_timm(name: str) -> tuple[nn.Module, str]:
 
     published = timm.get_pretrained_cfg(name)
     if published is None or not timm.is_model_pretrained(name):
-        raise UsageError(
-            f"timm publishes no weights for {name}, and features of a random network are not informative",
-            f"Use weights=FILE, or weights={RANDOM} for random weights",
-        )
+        reason = f"timm publishes no weights for {name}, and features of a random network are not informative"
+        raise UsageError(reason, f"Use weights=FILE, or weights={RANDOM} for random weights")
     try:
         network = timm.create_model(name, pretrained=True, num_classes=0)
     except (OSError, RuntimeError) as error:
-        raise ZooError(
-            f"the published weights of {name} are not on this machine and cannot be downloaded: {_reason(error)}",
-            f"Connect to the network once, or use weights=FILE, or weights={RANDOM} for random weights",
-        ) from error
+        reason = f"the published weights of {name} are not on this machine and cannot be downloaded: {_reason(error)}"
+        fix = f"Connect to the network once, or use weights=FILE, or weights={RANDOM} for random weights"
+        raise ZooError(reason, fix) from error
     return network, f"timm {published.architecture}.{published.tag}"
 
 

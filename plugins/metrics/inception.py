@@ -6,15 +6,7 @@ from collections import OrderedDict
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch_fidelity.feature_extractor_inceptionv3 import (
-    BasicConv2d,
-    InceptionA,
-    InceptionB,
-    InceptionC,
-    InceptionD,
-    InceptionE_1,
-    InceptionE_2,
-)
+from torch_fidelity import feature_extractor_inceptionv3 as blocks
 
 SIDE = 299
 """Height and width to which images are resized."""
@@ -32,24 +24,24 @@ class Inception(nn.Sequential):
     def __init__(self) -> None:
         super().__init__(
             OrderedDict(
-                Conv2d_1a_3x3=BasicConv2d(3, 32, kernel_size=3, stride=2),
-                Conv2d_2a_3x3=BasicConv2d(32, 32, kernel_size=3),
-                Conv2d_2b_3x3=BasicConv2d(32, 64, kernel_size=3, padding=1),
+                Conv2d_1a_3x3=blocks.BasicConv2d(3, 32, kernel_size=3, stride=2),
+                Conv2d_2a_3x3=blocks.BasicConv2d(32, 32, kernel_size=3),
+                Conv2d_2b_3x3=blocks.BasicConv2d(32, 64, kernel_size=3, padding=1),
                 MaxPool_1=nn.MaxPool2d(3, stride=2),
-                Conv2d_3b_1x1=BasicConv2d(64, 80, kernel_size=1),
-                Conv2d_4a_3x3=BasicConv2d(80, 192, kernel_size=3),
+                Conv2d_3b_1x1=blocks.BasicConv2d(64, 80, kernel_size=1),
+                Conv2d_4a_3x3=blocks.BasicConv2d(80, 192, kernel_size=3),
                 MaxPool_2=nn.MaxPool2d(3, stride=2),
-                Mixed_5b=InceptionA(192, pool_features=32),
-                Mixed_5c=InceptionA(256, pool_features=64),
-                Mixed_5d=InceptionA(288, pool_features=64),
-                Mixed_6a=InceptionB(288),
-                Mixed_6b=InceptionC(768, channels_7x7=128),
-                Mixed_6c=InceptionC(768, channels_7x7=160),
-                Mixed_6d=InceptionC(768, channels_7x7=160),
-                Mixed_6e=InceptionC(768, channels_7x7=192),
-                Mixed_7a=InceptionD(768),
-                Mixed_7b=InceptionE_1(1280),
-                Mixed_7c=InceptionE_2(2048),
+                Mixed_5b=blocks.InceptionA(192, pool_features=32),
+                Mixed_5c=blocks.InceptionA(256, pool_features=64),
+                Mixed_5d=blocks.InceptionA(288, pool_features=64),
+                Mixed_6a=blocks.InceptionB(288),
+                Mixed_6b=blocks.InceptionC(768, channels_7x7=128),
+                Mixed_6c=blocks.InceptionC(768, channels_7x7=160),
+                Mixed_6d=blocks.InceptionC(768, channels_7x7=160),
+                Mixed_6e=blocks.InceptionC(768, channels_7x7=192),
+                Mixed_7a=blocks.InceptionD(768),
+                Mixed_7b=blocks.InceptionE_1(1280),
+                Mixed_7c=blocks.InceptionE_2(2048),
                 AvgPool=nn.AdaptiveAvgPool2d(1),
                 Flatten=nn.Flatten(),
             )

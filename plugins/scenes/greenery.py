@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from .canvas import Canvas, Colour, Point, tinted
-from .climate import BARK, LEAVES, Climate
+from .canvas import BARK, LEAVES, Canvas, Climate, Colour, Point, tinted
 
 GREENS: tuple[Colour, ...] = ((0.22, 0.4, 0.14), (0.3, 0.45, 0.16), (0.16, 0.33, 0.14), (0.36, 0.45, 0.2))
 AUTUMN: tuple[Colour, ...] = ((0.75, 0.5, 0.12), (0.65, 0.28, 0.1), (0.6, 0.45, 0.15))
@@ -15,39 +12,22 @@ CLUMPS, CORNERS = 16, 11
 """Clumps of leaves in a crown, corners of a clump."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Tree:
-    """A tree of one of three shapes."""
+    """A tree at (x, z), of one of three shapes."""
 
-    x: float
-    z: float
-    height: float
-    shape: str
-    """round, tall or fir."""
-    leaves: Colour
-    warmer: float
-    """Degrees above what the weather makes of leaves."""
-    seed: int
-
-
-def sample_tree(rng: np.random.Generator, climate: Climate, x: float, z: float) -> Tree:
-    """Sample a tree at (x, z)."""
-    tinted = bool(rng.random() < climate.autumn)
-    palette = AUTUMN if tinted else GREENS
-    return Tree(
-        x=x,
-        z=z,
-        height=float(rng.uniform(4.5, 9.5)),
-        shape=str(rng.choice(["round", "round", "round", "tall", "fir"])),
-        leaves=palette[int(rng.integers(len(palette)))],
-        warmer=float(rng.normal(0.0, 0.7)),
-        seed=int(rng.integers(2**31)),
-    )
+    def __init__(self, rng: np.random.Generator, climate: Climate, x: float, z: float) -> None:
+        palette = AUTUMN if rng.random() < climate.autumn else GREENS
+        self.x, self.z, self.height = x, z, float(rng.uniform(4.5, 9.5))
+        self.shape = str(rng.choice(["round", "round", "round", "tall", "fir"]))
+        self.leaves = palette[int(rng.integers(len(palette)))]
+        self.warmer = float(rng.normal(0.0, 0.7))
+        """Degrees above what the weather makes of leaves."""
+        self.seed = int(rng.integers(2**31))
 
 
-def paint_tree(canvas: Canvas, climate: Climate, tree: Tree) -> None:
+def paint_tree(canvas: Canvas, tree: Tree) -> None:
     """Paint trunk, crown and shadow."""
-    rng, thing = np.random.default_rng(tree.seed), canvas.add("tree")
+    rng, thing, climate = np.random.default_rng(tree.seed), canvas.add("tree"), canvas.climate
     h, wide = tree.height, 0.035 * tree.height
     bark = climate.surface(BARK, (0.3, 0.23, 0.17), warmer=tree.warmer)
     trunk: list[Point] = [(tree.x - wide, 0, tree.z), (tree.x - 0.6 * wide, 0.6 * h, tree.z),
@@ -61,14 +41,14 @@ def paint_tree(canvas: Canvas, climate: Climate, tree: Tree) -> None:
     ]
     canvas.cast(crown, standing=True)
     if tree.shape == "fir":
-        _fir(canvas, climate, tree, thing, radius)
-        return
-    _crown(canvas, climate, tree, thing, radius, rng)
+        _paint_fir(canvas, tree, thing, radius)
+    else:
+        _paint_crown(canvas, tree, thing, radius, rng)
 
 
-def _crown(canvas: Canvas, climate: Climate, tree: Tree, thing: int, radius: float, rng: np.random.Generator) -> None:
+def _paint_crown(canvas: Canvas, tree: Tree, thing: int, radius: float, rng: np.random.Generator) -> None:
     """Paint ragged clumps of leaves; where in the crown a clump sits decides how the sun meets it."""
-    slim = tree.shape == "tall"
+    climate, slim = canvas.climate, tree.shape == "tall"
     high, fat = (0.4 if slim else 0.34) * tree.height, radius * (1.5 if slim else 1.0)
     angle, far = rng.uniform(0, 6.28, CLUMPS), np.sqrt(rng.uniform(0.0, 0.62, CLUMPS))
     size, tone, heat = rng.uniform(0.32, 0.5, CLUMPS), rng.uniform(-0.08, 0.08, CLUMPS), rng.normal(0, 0.3, CLUMPS)
@@ -89,9 +69,9 @@ def _crown(canvas: Canvas, climate: Climate, tree: Tree, thing: int, radius: flo
         canvas.sprite(points, tinted(leaves, float(shade[i]), float(heat[i])), thing, float(lit[i]))
 
 
-def paint_hills(canvas: Canvas, climate: Climate, rng: np.random.Generator) -> None:
+def paint_hills(canvas: Canvas, rng: np.random.Generator) -> None:
     """Paint the wooded ridge that closes the view."""
-    thing = canvas.add("tree")
+    climate, thing = canvas.climate, canvas.add("tree")
     for depth, height, tone in ((420.0, 26.0, 0.8), (260.0, 11.0, 1.0)):
         steps = np.linspace(-1.3 * depth, 1.3 * depth, 60)
         rise = height * (0.55 + 0.3 * np.sin(steps * 0.012 + rng.uniform(0, 6)) + rng.uniform(0, 0.25, steps.size))
@@ -101,14 +81,14 @@ def paint_hills(canvas: Canvas, climate: Climate, rng: np.random.Generator) -> N
         canvas.sprite([*ridge, *base], leaves, thing, 0.35 * (not climate.night))
 
 
-def _fir(canvas: Canvas, climate: Climate, tree: Tree, thing: int, radius: float) -> None:
+def _paint_fir(canvas: Canvas, tree: Tree, thing: int, radius: float) -> None:
+    climate = canvas.climate
     lit = (0.35 + 0.4 * max(-climate.sun[2], 0.0)) * (not climate.night)
     for tier in range(5):
         low = tree.height * (0.14 + 0.16 * tier)
         high, half = low + 0.3 * tree.height, radius * (1.0 - 0.17 * tier)
         for left, right, side in ((-half, 0.0, -1), (0.0, half, 1)):
             tone = 0.62 + 0.05 * tier + 0.1 * (side * climate.sun[0] > 0)
-            r, g, b = (0.2, 0.36, 0.2)
-            leaves = climate.surface(LEAVES, (tone * r, tone * g, tone * b), warmer=tree.warmer)
+            leaves = climate.surface(LEAVES, (tone * 0.2, tone * 0.36, tone * 0.2), warmer=tree.warmer)
             corners = [(left, low), (0.0, high), (right, low)] if side < 0 else [(0.0, high), (right, low), (left, low)]
             canvas.sprite([(tree.x + a, y, tree.z) for a, y in corners], leaves, thing, lit)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import copysign, cos, sin, tau
 
 import numpy as np
 
 from .canvas import Canvas, Colour, Point, Surface, tinted
-from .climate import Climate
 
 SKIN: tuple[Colour, ...] = ((0.92, 0.75, 0.62), (0.78, 0.58, 0.44), (0.55, 0.38, 0.28), (0.36, 0.24, 0.18))
 HAIR: tuple[Colour, ...] = ((0.08, 0.06, 0.05), (0.28, 0.18, 0.1), (0.6, 0.45, 0.22), (0.65, 0.65, 0.65))
@@ -19,51 +17,28 @@ CLOTHES: tuple[Colour, ...] = (
 ROUND = tuple((cos(tau * i / 12), sin(tau * i / 12)) for i in range(12))
 
 
-@dataclass(frozen=True, kw_only=True)
 class Person:
-    """A pedestrian in the street."""
+    """A pedestrian at (x, z), with a sampled figure, clothes and temperatures."""
 
-    x: float
-    z: float
-    height: float
-    stride: float
-    """Half the distance between the feet, as a share of the height; signed by the direction of walking."""
-    girth: float
-    skin: Colour
-    hair: Colour
-    coat: Colour
-    trousers: Colour
-    skin_celsius: float
-    coat_share: float
-    """How far the coat's temperature lies from the air's to the skin's."""
-    legs_share: float
+    def __init__(self, rng: np.random.Generator, x: float, z: float) -> None:
+        def pick(colours: tuple[Colour, ...]) -> Colour:
+            return colours[int(rng.integers(len(colours)))]
 
-
-def sample_person(rng: np.random.Generator, x: float, z: float) -> Person:
-    """Sample a pedestrian standing at (x, z)."""
-
-    def pick(colours: tuple[Colour, ...]) -> Colour:
-        return colours[int(rng.integers(len(colours)))]
-
-    return Person(
-        x=x,
-        z=z,
-        height=float(rng.uniform(1.15, 1.3) if rng.random() < 0.12 else rng.normal(1.73, 0.08)),
-        stride=float(rng.uniform(0.04, 0.16) * rng.choice([-1, 1])),
-        girth=float(rng.uniform(0.9, 1.25)),
-        skin=pick(SKIN),
-        hair=pick(HAIR),
-        coat=pick(CLOTHES),
-        trousers=pick(CLOTHES),
-        skin_celsius=float(rng.uniform(31.5, 34.5)),
-        coat_share=float(rng.uniform(0.68, 0.9)),
-        legs_share=float(rng.uniform(0.6, 0.8)),
-    )
+        self.x, self.z = x, z
+        self.height = float(rng.uniform(1.15, 1.3) if rng.random() < 0.12 else rng.normal(1.73, 0.08))
+        # Half the distance between the feet, as a share of the height; signed by the direction of walking.
+        self.stride = float(rng.uniform(0.04, 0.16) * rng.choice([-1, 1]))
+        self.girth = float(rng.uniform(0.9, 1.25))
+        self.skin, self.hair, self.coat, self.trousers = pick(SKIN), pick(HAIR), pick(CLOTHES), pick(CLOTHES)
+        self.skin_celsius = float(rng.uniform(31.5, 34.5))
+        # How far the temperature of coat and trousers lies from the air's to the skin's.
+        self.coat_share, self.legs_share = float(rng.uniform(0.68, 0.9)), float(rng.uniform(0.6, 0.8))
 
 
-def paint_person(canvas: Canvas, climate: Climate, person: Person) -> None:
+def paint_person(canvas: Canvas, person: Person) -> None:
     """Paint the figure and its shadow."""
-    thing, h, w = canvas.add("person"), person.height, person.height * person.girth
+    climate, thing, h = canvas.climate, canvas.add("person"), person.height
+    w = h * person.girth
     lit = (max(-climate.sun[2], 0.0) * 0.7 + 0.25) * (not climate.night)
     canvas.cast([(person.x + s, y * h, person.z) for s in (-0.14 * h, 0.14 * h) for y in (0.0, 0.95)], standing=False)
 

@@ -93,23 +93,25 @@ PAINTS: tuple[Colour, ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
 class Vehicle:
-    """A vehicle and how warm its parts are; neither shows in its paint."""
+    """A sampled vehicle of a class, and how warm its parts are, which its paint does not show."""
 
-    model: Model
-    paint: Colour
-    second: Colour
-    """Colour of the cargo box."""
-    running: bool
-    engine: float
-    """Degrees that the hood and grille have above the bodywork."""
-    tyres: float
-    """Degrees that the tyres have above the air."""
-    cabin: float
-    """Degrees that the glass has gained from the heated cabin."""
-    cargo: float
-    """Degrees of the cargo box above the bodywork; below zero for a refrigerated one."""
+    def __init__(self, rng: np.random.Generator, label: str, *, parked: bool) -> None:
+        models = MODELS[label]
+        lingering = rng.uniform(0.0, 0.6) * (rng.random() < 0.35)  # a parked one may still be warm from its trip
+        warmth = float(lingering if parked else rng.uniform(0.6, 1.0))
+        self.model = models[int(rng.integers(len(models)))]
+        self.paint, self.second = (PAINTS[int(rng.integers(len(PAINTS)))] for _ in range(2))
+        """Colours of the body and of the cargo box."""
+        self.running = not parked
+        self.engine = warmth * float(rng.uniform(14, 28))
+        """Degrees that the hood and grille have above the bodywork."""
+        self.tyres = warmth * float(rng.uniform(9, 18))
+        """Degrees that the tyres have above the air."""
+        self.cabin = warmth * float(rng.uniform(3, 9))
+        """Degrees that the glass has gained from the heated cabin."""
+        self.cargo = float(rng.choice([0.0, 1.5, -7.0]))
+        """Degrees of the cargo box above the bodywork; below zero for a refrigerated one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,20 +130,3 @@ class Pose:
         forward = along - self.length / 2
         fx, fz = self.heading
         return (self.x + forward * fx + across * fz, y, self.z + forward * fz - across * fx)
-
-
-def sample_vehicle(rng: np.random.Generator, label: str, *, parked: bool) -> Vehicle:
-    """Sample a vehicle of class `label`; a parked one may still be warm from its trip."""
-    models = MODELS[label]
-    lingering = rng.uniform(0.0, 0.6) * (rng.random() < 0.35)
-    warmth = float(lingering if parked else rng.uniform(0.6, 1.0))
-    return Vehicle(
-        model=models[int(rng.integers(len(models)))],
-        paint=PAINTS[int(rng.integers(len(PAINTS)))],
-        second=PAINTS[int(rng.integers(len(PAINTS)))],
-        running=not parked,
-        engine=warmth * float(rng.uniform(14, 28)),
-        tyres=warmth * float(rng.uniform(9, 18)),
-        cabin=warmth * float(rng.uniform(3, 9)),
-        cargo=float(rng.choice([0.0, 1.5, -7.0])),
-    )

@@ -283,7 +283,7 @@ def test_a_video_without_labels_refuses_them(warm, tmp_path):
 
 
 def test_one_image_in_tiles_shows_its_progress(warm, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "TELL_EVERY", 0.0)
+    monkeypatch.setattr(cli, "LOG_EVERY", 0.0)
     words = ["translate", photos / "a.png", "--model", warm, "-o", tmp_path / "out.png", "--tile", 64]
     done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
     assert "zoo: 0 of 1 images; tile 1 of 5 of the next" in done.stderr

@@ -7,16 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from zoo.checkpoints.entries import (
-    LARGEST,
-    MOST_DIMENSIONS,
-    SAMPLES,
-    MalformedError,
-    StorageView,
-    TensorEntry,
-    UnsafeError,
-    shown,
-)
+from zoo.checkpoints import entries
+from zoo.checkpoints.entries import SAMPLES, MalformedError, StorageView, TensorEntry, UnsafeError, shown
 
 LARGEST_KEY = 2**60
 """Larger whole numbers can be chosen to have the same hash."""
@@ -131,16 +123,15 @@ def _view(values: Any, dtype: str, offset: Any, shape: Any, stride: Any, *, read
         raise MalformedError("a tensor has no storage or no known type")
     if not isinstance(shape, tuple) or not isinstance(stride, tuple) or len(shape) != len(stride):
         raise MalformedError("a tensor's shape and strides are not tuples of one length")
-    if len(shape) > MOST_DIMENSIONS:
+    if len(shape) > entries.MOST_DIMENSIONS:
         raise MalformedError(f"a tensor has {len(shape)} dimensions")
     sizes, steps, first = tuple(map(_size, shape)), tuple(map(_size, stride)), _size(offset)
     view = StorageView(key=values.key, offset=first, stride=steps) if readable and not values.is_view else None
     entry = TensorEntry(shape=sizes, dtype=dtype, view=view)
     last = first + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True))
     if entry.count and ((last + 1) * SAMPLES[dtype] > values.bytes or entry.bytes > values.bytes):
-        raise MalformedError(
-            f"a tensor of {SAMPLES[dtype]}-byte values reaches beyond its storage of {values.bytes} bytes"
-        )
+        what = f"a tensor of {SAMPLES[dtype]}-byte values"
+        raise MalformedError(f"{what} reaches beyond its storage of {values.bytes} bytes")
     return entry
 
 
@@ -169,7 +160,7 @@ def _by_default(_factory: Any = None, pairs: Any = ()) -> Any:
 
 
 def _size(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < LARGEST:
+    if type(value) is not int or not 0 <= value < entries.LARGEST:
         raise MalformedError("a size, stride or offset is not a whole number from 0")
     return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,32 +42,19 @@ def convert(
     """
     weights = peek(file)
     if "zoo_version" in weights.metadata:
-        raise UsageError(
-            f"`{file}` is a model of zoo, and needs no conversion", f'Load it: zoo.load("{weights.path.parent}")'
-        )
+        fix = f'Load it: zoo.load("{weights.path.parent}")'
+        raise UsageError(f"`{file}` is a model of zoo, and needs no conversion", fix)
     found = networks(weights, [row for plugin in installed() for row in plugin.rows.checkpoints])
     network, match = choose(file, found, part)
     from zoo.checkpoints.tensors import read_tensors  # imports torch, for which a refusal does not wait
     from zoo.checkpoints.writing import write
 
-    source = SourceFile(
-        format=match.format.name,
-        title=match.title,
-        file=weights.path.name,
-        sha256=sha256_of(weights.path),
-        part=network.part,
-    )
+    name, digest = weights.path.name, sha256_of(weights.path)
+    source = SourceFile(format=match.format.name, title=match.title, file=name, sha256=digest, part=network.part)
     tensors = read_tensors(weights, network)
     state = {renamed(key, match.format): tensor for key, tensor in tensors.items() if key not in match.dropped}
-    return write(
-        folder,
-        state,
-        match,
-        source,
-        settings=settings or {},
-        classes=tuple(classes),
-        objects=weights.objects,
-    )
+    written = write(folder, state, match, source, settings or {}, tuple(classes))
+    return replace(written, objects=weights.objects)
 
 
 def choose(file: Path, found: Sequence[Network], part: str | None) -> tuple[Network, Match]:
@@ -78,24 +66,20 @@ def choose(file: Path, found: Sequence[Network], part: str | None) -> tuple[Netw
     """
     known = [(network, network.match) for network in found if network.match]
     if not known:
-        near = found[0].nearest[:1]
-        how = "".join(
-            f"; nearest is {match.format.name}, and the file {'; '.join(match.describe_differences())}"
-            for match in near
-        )
+        how = ""
+        for match in found[0].nearest[:1]:
+            how = f"; nearest is {match.format.name}, and the file {'; '.join(match.describe_differences())}"
         raise ZooError(f"`{file}` does not match a known format{how}", f"Run: zoo inspect {file}")
     if part is not None:
         known = [pair for pair in known if pair[0].part == part]
         if not known:
             names = [network.part for network in found]
-            raise UsageError(
-                f"`{file}` has no part {part!r}", did_you_mean(part, names) or f"Use one of: {', '.join(names)}"
-            )
+            fix = did_you_mean(part, names) or f"Use one of: {', '.join(names)}"
+            raise UsageError(f"`{file}` has no part {part!r}", fix)
     generators = [pair for pair in known if pair[1].format.component.startswith("generator ")]
     chosen = known if len(known) == 1 else generators
     if len(chosen) == 1:
         return chosen[0]
     several = ", ".join(f"{shown(network.part)} ({match.format.name})" for network, match in known)
-    raise UsageError(
-        f"`{file}` holds {len(known)} networks: {several}", f"Run: zoo convert {file} --part {known[0][0].part}"
-    )
+    fix = f"Run: zoo convert {file} --part {known[0][0].part}"
+    raise UsageError(f"`{file}` holds {len(known)} networks: {several}", fix)

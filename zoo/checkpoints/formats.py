@@ -95,13 +95,14 @@ class Network:
 
 def networks(weights: WeightsFile, formats: Sequence[CheckpointFormat]) -> list[Network]:
     """Return the networks of a file: those of a known format, or else the part with most tensors."""
-    known = _Formats(formats)
-    found = [network for part, group in weights.groups.items() for network in known.search(part, join(part, ""), group)]
+    layouts = [_Layout(row) for row in formats]
+    groups = weights.groups.items()
+    found = [network for part, group in groups for network in _search(layouts, part, join(part, ""), group)]
     if found:
         return found
-    part, group = max(weights.groups.items(), key=lambda item: len(item[1]))
+    part, group = max(groups, key=lambda item: len(item[1]))
     prefix, tensors = _unwrapped(join(part, ""), group)
-    return [Network(part=part, prefix=prefix, tensors=tensors, nearest=known.nearest(tensors))]
+    return [Network(part=part, prefix=prefix, tensors=tensors, nearest=_nearest(layouts, tensors))]
 
 
 def renamed(key: str, row: CheckpointFormat) -> str:
@@ -144,50 +145,43 @@ class _Layout:
         row = self.row
         dropped = tuple(key for key in tensors if key not in self.shapes and matches_any(key, row.dropped))
         sizes = _sizes(self.shapes, tensors)
-        misshapen = {
-            key: f"{list(tensors[key].shape)} instead of {_written(shape, sizes)}"
-            for key, shape in self.shapes.items()
-            if key in tensors and list(tensors[key].shape) != [_length(size, sizes) for size in shape]
-        }
-        return Match(
-            format=row,
-            sizes=sizes,
-            missing=tuple(key for key in self.shapes if key not in tensors and not matches_any(key, row.optional)),
-            extra=tuple(key for key in tensors if key not in self.shapes and key not in dropped),
-            misshapen=misshapen,
-            dropped=dropped,
-        )
+        misshapen = {}
+        for key, shape in self.shapes.items():
+            lengths = [_length(size, sizes) for size in shape]
+            if key in tensors and list(tensors[key].shape) != lengths:
+                named = ", ".join(str(length or size.name) for length, size in zip(lengths, shape, strict=True))
+                misshapen[key] = f"{list(tensors[key].shape)} instead of [{named}]"
+        missing = tuple(key for key in self.shapes if key not in tensors and not matches_any(key, row.optional))
+        extra = tuple(key for key in tensors if key not in self.shapes and key not in dropped)
+        return Match(format=row, sizes=sizes, missing=missing, extra=extra, misshapen=misshapen, dropped=dropped)
 
 
-class _Formats:
-    """All formats; the first key of each excludes most of them at once."""
+def _search(
+    layouts: Sequence[_Layout], part: str, prefix: str, group: Mapping[str, TensorEntry], depth: int = 0
+) -> Iterator[Network]:
+    """Yield the networks of known formats in a dict of tensors, or in its groups of keys with the same first word."""
+    prefix, tensors = _unwrapped(prefix, group)
+    for layout in layouts:
+        if layout.first_key in tensors and len(tensors) >= layout.required:  # which excludes most at once
+            match = layout.match(tensors)
+            if match.fits:
+                yield Network(part=part, prefix=prefix, tensors=tensors, nearest=[match])
+                return
+    words: dict[str, dict[str, TensorEntry]] = {}
+    for key, entry in tensors.items() if depth < _DEEPEST else ():
+        word, dot, rest = key.partition(".")
+        if dot:
+            words.setdefault(word, {})[rest] = entry
+    for word, inner in words.items():
+        yield from _search(layouts, join(part, word), f"{prefix}{word}.", inner, depth + 1)
 
-    def __init__(self, formats: Sequence[CheckpointFormat]) -> None:
-        self.layouts = [_Layout(row) for row in formats]
 
-    def search(self, part: str, prefix: str, group: Mapping[str, TensorEntry], depth: int = 0) -> Iterator[Network]:
-        """Yield the networks of known formats in a dict of tensors, or in its groups of keys with the same first word."""
-        prefix, tensors = _unwrapped(prefix, group)
-        for layout in self.layouts:
-            if layout.first_key in tensors and len(tensors) >= layout.required:
-                match = layout.match(tensors)
-                if match.fits:
-                    yield Network(part=part, prefix=prefix, tensors=tensors, nearest=[match])
-                    return
-        words: dict[str, dict[str, TensorEntry]] = {}
-        for key, entry in tensors.items() if depth < _DEEPEST else ():
-            word, dot, rest = key.partition(".")
-            if dot:
-                words.setdefault(word, {})[rest] = entry
-        for word, inner in words.items():
-            yield from self.search(join(part, word), f"{prefix}{word}.", inner, depth + 1)
-
-    def nearest(self, tensors: Mapping[str, TensorEntry]) -> list[Match]:
-        """Return the formats with the fewest differences, of those that share a key with the file."""
-        alike = [layout for layout in self.layouts if layout.shapes.keys() & tensors.keys()]
-        alike.sort(key=lambda layout: len(layout.shapes.keys() ^ tensors.keys()))
-        matches = [layout.match(tensors) for layout in alike[: 4 * NEAREST]]
-        return sorted(matches, key=lambda match: match.differences)[:NEAREST]
+def _nearest(layouts: Sequence[_Layout], tensors: Mapping[str, TensorEntry]) -> list[Match]:
+    """Return the formats with the fewest differences, of those that share a key with the file."""
+    alike = [layout for layout in layouts if layout.shapes.keys() & tensors.keys()]
+    alike.sort(key=lambda layout: len(layout.shapes.keys() ^ tensors.keys()))
+    matches = [layout.match(tensors) for layout in alike[: 4 * NEAREST]]
+    return sorted(matches, key=lambda match: match.differences)[:NEAREST]
 
 
 def _unwrapped(prefix: str, group: Mapping[str, TensorEntry]) -> tuple[str, Mapping[str, TensorEntry]]:
@@ -211,8 +205,3 @@ def _sizes(layout: Mapping[str, Shape], tensors: Mapping[str, TensorEntry]) -> d
 
 def _length(size: Size, sizes: Mapping[str, int]) -> int | None:
     return size.factor * sizes[size.name] if size.name in sizes else None if size.name else size.factor
-
-
-def _written(shape: Shape, sizes: Mapping[str, int]) -> str:
-    """Return a shape as text, with the names of sizes that the file does not determine."""
-    return f"[{', '.join(str(_length(size, sizes) or size.name) for size in shape)}]"

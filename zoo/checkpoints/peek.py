@@ -44,7 +44,10 @@ def peek(path: Path) -> WeightsFile:
             "Do not load it; its author can save the weights alone: safetensors, or torch.save(network.state_dict(), FILE)",
         ) from error
     except MalformedError as error:
-        found, fix = _mistaken(path) or (str(error), "Fetch it again, or name another file")
+        with path.open("rb") as file:
+            start = file.read(64).lstrip()
+        mistakes = [(f"it is {what}", fix) for mark, (what, fix) in _MISTAKES.items() if start.startswith(mark)]
+        found, fix = next(iter(mistakes), (str(error), "Fetch it again, or name another file"))
         raise ZooError(f"`{path}` cannot be read as weights: {found}", fix) from error
     except OSError as error:
         raise ZooError(f"`{path}` cannot be read: {error.strerror or error}") from error
@@ -62,10 +65,3 @@ def _peek(path: Path, file: IO[bytes]) -> WeightsFile:
     if not found.groups:
         raise MalformedError("it holds no tensors")
     return found
-
-
-def _mistaken(path: Path) -> tuple[str, str] | None:
-    """Return what a file is that is often mistaken for weights, and the fix; None for others."""
-    with path.open("rb") as file:
-        start = file.read(64).lstrip()
-    return next(((f"it is {what}", fix) for mark, (what, fix) in _MISTAKES.items() if start.startswith(mark)), None)

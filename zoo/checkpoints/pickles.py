@@ -165,10 +165,6 @@ class _Reader(pickle._Unpickler):
         self.append({})
         self.update(items)
 
-    def set_item(self) -> None:
-        value, key = self.stack.pop(), self.stack.pop()
-        self.update([key, value])
-
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         **pickle._Unpickler.dispatch,
         pickle.FRAME[0]: lambda reader: reader.read(8),  # a frame would be read at once, uncounted
@@ -181,7 +177,7 @@ class _Reader(pickle._Unpickler):
         pickle.EMPTY_SET[0]: lambda reader: reader.append([]),  # nothing is hashed
         pickle.FROZENSET[0]: lambda reader: reader.append(tuple(reader.pop_mark())),
         pickle.DICT[0]: push_dict,
-        pickle.SETITEM[0]: set_item,
+        pickle.SETITEM[0]: lambda reader: reader.update([reader.stack.pop(-2), reader.stack.pop()]),
         pickle.SETITEMS[0]: lambda reader: reader.update(reader.pop_mark()),
         pickle.BUILD[0]: lambda reader: reader.build(reader.stack.pop()),
         # No memory is taken before the bytes are there.

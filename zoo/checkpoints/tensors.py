@@ -28,15 +28,11 @@ def read_tensors(weights: WeightsFile, network: Network) -> dict[str, Tensor]:
     for key, entry in network.tensors.items():
         tensor = found.get(network.prefix + key)
         if tensor is None or tuple(tensor.shape) != entry.shape or tensor.dtype != getattr(torch, entry.dtype):
-            raise ZooError(
-                f"`{path}` is refused: {shown(key)} is not what was inspected",
-                "The file changed after its inspection; run the same command again",
-            )
+            fix = "The file changed after its inspection; run the same command again"
+            raise ZooError(f"`{path}` is refused: {shown(key)} is not what was inspected", fix)
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise ZooError(
-                f"`{path}` is unusable: {shown(key)} holds values that are not finite",
-                "Use the file of an earlier epoch",
-            )
+            reason = f"`{path}` is unusable: {shown(key)} holds values that are not finite"
+            raise ZooError(reason, "Use the file of an earlier epoch")
         tensors[key] = tensor
     return tensors
 

@@ -41,9 +41,8 @@ def check_translation(folder: Path, method: Method, config: ModelConfig) -> str:
     in_range = bool(torch.isfinite(raw).all()) and float(raw.abs().max()) <= 1 + _TOLERANCE
     if raw.shape[-2:] != images.shape[-2:] or not in_range:
         raise _failed(folder, "the network does not give images in [-1, 1] of the size of its input")
-    return (
-        f"an image of {side}x{side} pixels has the same output as with the file, in [-1, 1], and every tensor is used"
-    )
+    same = f"an image of {side}x{side} pixels has the same output as with the file"
+    return f"{same}, in [-1, 1], and every tensor is used"
 
 
 def check_network(folder: Path, network: nn.Module, channels: int, side: int) -> str:
@@ -70,11 +69,8 @@ def check_network(folder: Path, network: nn.Module, channels: int, side: int) ->
 def _watched(folder: Path, network: nn.Module, run: Callable[[], Any]) -> tuple[Tensor, Any]:
     """Return a network's own output and the result of `run`."""
     outputs: list[Tensor] = []
-    unused = {
-        name
-        for name, module in network.named_modules()
-        if any(True for _ in module.parameters(recurse=False)) or any(True for _ in module.buffers(recurse=False))
-    }
+    tensors = [*network.named_parameters(), *network.named_buffers()]
+    unused = {name.rpartition(".")[0] for name, _ in tensors}
     hooks = [network.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))]
     for name, module in network.named_modules():
         hooks.append(module.register_forward_hook(lambda _module, _inputs, _output, name=name: unused.discard(name)))
@@ -93,6 +89,5 @@ def _noise(channels: int, side: int) -> Tensor:
 
 
 def _failed(folder: Path, reason: str) -> ZooError:
-    return ZooError(
-        f"the conversion to `{folder}` failed: {reason}", "No file was kept; please report the file's format"
-    )
+    fix = "No file was kept; please report the file's format"
+    return ZooError(f"the conversion to `{folder}` failed: {reason}", fix)

@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from zoo.build import build, build_method
 from zoo.checkpoints import verify
 from zoo.checkpoints.formats import Match, matches_any
+from zoo.composition import as_part
 from zoo.data.layout import DatasetInfo
 from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Kind
 from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig, NetworkConfig, SourceFile, save_model, save_network
-from zoo.recipe import Budget, DataRef, Part, Recipe
+from zoo.recipe import Budget, DataRef, Recipe
 from zoo.registry import Choice, get_registry, option_names
 
 State = Mapping[str, Tensor]
@@ -41,21 +42,14 @@ class Conversion:
     """Number of the file's tensors in the network."""
     dropped: tuple[str, ...]
     """Keys of the file that the network does not use."""
-    objects: tuple[str, ...]
+    objects: tuple[str, ...] = ()
     """Classes and functions of the other objects in the file, which were not read."""
     checked: str
     """What was verified, in one line."""
 
 
 def write(
-    folder: Path,
-    state: State,
-    match: Match,
-    source: SourceFile,
-    *,
-    settings: Mapping[str, str],
-    classes: tuple[str, ...],
-    objects: tuple[str, ...],
+    folder: Path, state: State, match: Match, source: SourceFile, settings: Mapping[str, str], classes: tuple[str, ...]
 ) -> Conversion:
     """Build the network, load the tensors, write the folder, and compare the folder with the network.
 
@@ -91,7 +85,6 @@ def write(
         reads_labels=reads_labels,
         tensors=len(state),
         dropped=match.dropped,
-        objects=objects,
         checked=checked,
     )
 
@@ -107,10 +100,8 @@ def _with_settings(
             method = method.with_options({key: value}, named=True)
         else:
             free = [*match.format.undetermined, *(option_names(method.config) if method else ())]
-            raise UsageError(
-                f"{key!r} is not an option of {match.format.name} that its file leaves open",
-                f"Those are: {', '.join(free)}" if free else "There is none",
-            )
+            fix = f"Those are: {', '.join(free)}" if free else "There is none"
+            raise UsageError(f"{key!r} is not an option of {match.format.name} that its file leaves open", fix)
     return choice, method
 
 
@@ -138,8 +129,8 @@ def _write_translator(
     contract, visible_only = choice.contract, method.contract.reads == ("visible",)
     size = -(-256 // contract.size_multiple) * contract.size_multiple  # 256, or the next size that the network takes
     recipe = Recipe(
-        method=_part(method),
-        generator=_part(choice),
+        method=as_part(method),
+        generator=as_part(choice),
         data=DataRef(name="unknown", fingerprint=""),
         size=size,
         load_size=size,
@@ -162,12 +153,8 @@ def _write_translator(
 def _write_network(
     folder: Path, state: State, match: Match, source: SourceFile, choice: Choice | None, reason: str
 ) -> str:
-    config = NetworkConfig(
-        network=_spec(choice),
-        purpose=reason,
-        converted=source,
-        plugins=_plugins(**{choice.kind: choice}) if choice else {},
-    )
+    plugins = _plugins(**{choice.kind: choice}) if choice else {}
+    config = NetworkConfig(network=_spec(choice), purpose=reason, converted=source, plugins=plugins)
     if choice is None:
         save_network(folder, state, config)
         return "every tensor is finite"
@@ -202,18 +189,11 @@ def _spec(choice: Choice | None) -> str:
     return f"{choice.kind} {choice.full_name}:{','.join(values)}"
 
 
-def _part(choice: Choice) -> Part:
-    return Part(name=choice.full_name, config=msgspec.to_builtins(choice.config))
-
-
 def _plugins(**choices: Choice) -> dict[str, dict[str, str]]:
+    plugins = {kind: choice.plugin for kind, choice in choices.items()}
     return {
-        kind: {
-            "plugin": choice.plugin.name,
-            "distribution": choice.plugin.distribution,
-            "version": choice.plugin.version,
-        }
-        for kind, choice in choices.items()
+        kind: {"plugin": plugin.name, "distribution": plugin.distribution, "version": plugin.version}
+        for kind, plugin in plugins.items()
     }
 
 

@@ -191,8 +191,7 @@ def _images(
 ) -> None:
     """Translate images to files, print each when it is written, and fail at the end if one failed."""
     from zoo.translation.outputs import write_pixels
-    from zoo.translation.prefetch import WriteQueue
-    from zoo.translation.streaming import read_input, translate_stream
+    from zoo.translation.streaming import WriteQueue, read_input, translate_stream
 
     translator, faults, done, log = draw.translator, 0, set[int](), _progress()
     label_folder = labels if labels and labels.is_dir() else None

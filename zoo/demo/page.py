@@ -78,13 +78,8 @@ def _inputs(translator: Translator) -> tuple[list[Any], Any, Any]:
     reads = translator.reads_labels
     usual = translator.config.dataset.class_temperatures if translator.reads_temperatures else {}
     image = gr.Image(type="pil", label="Visible image", height=HEIGHT, elem_id="visible")
-    labels = gr.File(
-        label="Class of every pixel (8-bit PNG of the same size)",
-        file_types=[".png"],
-        visible=reads,
-        height=110,
-        elem_id="labels",
-    )
+    label = "Class of every pixel (8-bit PNG of the same size)"
+    labels = gr.File(label=label, file_types=[".png"], visible=reads, height=110, elem_id="labels")
     with gr.Row():
         another = gr.Button("Show me an example", visible=can_be_made(translator.config.recipe))
         run = gr.Button("Translate", variant="primary")
@@ -107,14 +102,8 @@ def _inputs(translator: Translator) -> tuple[list[Any], Any, Any]:
 def _outputs(translator: Translator) -> tuple[list[Any], list[Any]]:
     """Add the outputs; return them in the order of `View`, and the controls of the colors."""
     gr = require_gradio()
-    picture = gr.Image(
-        label="Thermal image",
-        height=HEIGHT,
-        interactive=False,
-        format="png",
-        buttons=["download", "fullscreen"],
-        elem_id="thermal",
-    )
+    shown: dict[str, Any] = {"interactive": False, "format": "png", "buttons": ["download", "fullscreen"]}
+    picture = gr.Image(label="Thermal image", height=HEIGHT, elem_id="thermal", **shown)
     scale = gr.HTML()
     value = gr.HTML(reading(translator, None, None), elem_id="reading")
     colours = gr.Dropdown(list(MAPS), value=next(iter(MAPS)), label="Colors", elem_id="colours")

@@ -11,10 +11,10 @@ from zoo.data.atomic_folder import AtomicFolder
 from zoo.errors import UsageError
 from zoo.hub.access import COMMIT, Access
 from zoo.hub.addresses import repository
+from zoo.hub.card_data import read_readme
 from zoo.hub.catalog import find_weights
-from zoo.hub.locating import Located, locate
-from zoo.hub.readme import read_readme
-from zoo.model_folder import CARD_FILE, CONFIG_FILE, ModelConfig, read_card, read_config
+from zoo.hub.download import Located, locate
+from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, ModelConfig, read_card, read_config
 from zoo.plugins import installed
 from zoo.version import DISTRIBUTION, __version__
 
@@ -38,8 +38,8 @@ class Source:
     """Argument of `zoo.load` in the Space."""
     repo: str = ""
     """The repository from which they are downloaded."""
-    copied: Located | None = None
-    """The folder that is copied into the Space if they are in no repository."""
+    copied: bool = False
+    """Whether they are copied into the Space, because they are in no repository."""
     distribution: str = DISTRIBUTION
     version: str = __version__
     """The distribution that `load` needs."""
@@ -74,7 +74,11 @@ def write_space(folder: Path, source: str, name: str, access: Access) -> list[Pa
             front = front_matter(title, name, gradio_version, found, license_name)
             (building / CARD_FILE).write_text(front + _text(name, found))
             if found.copied:
-                _copy(found.copied, building / WEIGHTS_DIR)
+                (building / WEIGHTS_DIR).mkdir()
+                for file in (WEIGHTS_FILE, CONFIG_FILE, CARD_FILE):
+                    path = located.folder / (located.file if file == WEIGHTS_FILE else file)
+                    if path.is_file():
+                        shutil.copyfile(path, building / WEIGHTS_DIR / file)
                 (building / ".gitattributes").write_text("*.safetensors filter=lfs diff=lfs merge=lfs -text\n")
         new.publish()
     finally:
@@ -92,7 +96,7 @@ def pinned(source: str, located: Located) -> Source:
     commit = located.folder.name
     if repo and COMMIT.fullmatch(commit):  # a snapshot in the cache, which is named by its commit
         return Source(load=f"{repo}@{commit}", repo=repo)
-    return Source(load=WEIGHTS_DIR, copied=located)
+    return Source(load=WEIGHTS_DIR, copied=True)
 
 
 def requirements(config: ModelConfig, source: Source) -> list[str]:
@@ -143,14 +147,6 @@ def _text(name: str, source: Source) -> str:
         "Drop a photograph: the page predicts how it looks to a thermal camera, and shows the value of any pixel. "
         f"The values are predictions, not measurements.\n\n{origin}\n"
     )
-
-
-def _copy(located: Located, target: Path) -> None:
-    target.mkdir()
-    shutil.copyfile(located.folder / located.file, target / "model.safetensors")
-    for name in (CONFIG_FILE, CARD_FILE):
-        if (located.folder / name).is_file():
-            shutil.copyfile(located.folder / name, target / name)
 
 
 def _gradio_version() -> str:

@@ -7,11 +7,11 @@ from typing import Any
 
 from zoo.errors import ZooError
 from zoo.evaluate.results import Score
-from zoo.hub.card_data import CardFacts, front_matter
+from zoo.hub.card_data import CardFacts, front_matter, write_readme
 from zoo.hub.model_names import known_system
-from zoo.hub.readme import write_readme
 from zoo.registry import get_registry
 from zoo.report.html.facts import paper, plain, protocol_text
+from zoo.report.html.table import duration_text
 from zoo.report.naming import length_text, part_name
 from zoo.report.results import decimals
 from zoo.run.record import Record
@@ -86,7 +86,7 @@ def _template_values(facts: CardFacts) -> dict[str, Any]:
             "fingerprint": recipe.data.fingerprint,
         },
         "length": "Fitted in closed form" if fitted else f"{length_text(recipe.budget)}, batch {recipe.batch}",
-        "duration": _duration(record.timing.train_seconds),
+        "duration": duration_text(record.timing.train_seconds),
         "epochs": None if fitted else recipe.budget.steps * recipe.batch / max(1, images),
         "environment": _environment(record),
         "parts": [_part_row(record, kind, part) for kind, part in recipe.parts.items()],
@@ -127,10 +127,3 @@ def _environment(record: Record) -> dict[str, str]:
         "software": ", ".join(f"{name} {version}" for name, version in packages.items() if version),
         "peak memory": plain(memory),
     }
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

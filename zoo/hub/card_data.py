@@ -1,4 +1,7 @@
-"""The model card for programs: the front matter of README.md, and `.eval_results`. Imports no torch."""
+"""The model card for programs: the front matter of README.md, and `.eval_results`. Imports no torch.
+
+A card is YAML front matter, zoo's text between two markers, and the publisher's own words around it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.data.layout import DatasetInfo
-from zoo.evaluate.results import Score
 from zoo.hub.model_names import known_system, slug
 from zoo.report.html.facts import paper, plain
 from zoo.report.naming import part_name
@@ -21,6 +23,10 @@ OPEN_LICENSE = re.compile(
 )
 """Licenses of data that have the same name on the Hub."""
 HUB_DATASET = re.compile(r"huggingface\.co/datasets/([\w.-]+/[\w.-]+)")
+BEGIN = "<!-- zoo: begin. zoo publish rewrites all from here to the end marker; text outside stays as it is. -->"
+END = "<!-- zoo: end -->"
+_FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)(?<=\n)---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_LICENSE = ("license", "license_name", "license_link")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,18 +80,13 @@ def front_matter(facts: CardFacts) -> dict[str, Any]:
         )
         for score in record.scores
     ]
-    parts = record.recipe.parts
+    parts, method = record.recipe.parts, part_name("method", record.recipe.method)
     metadata = ModelCardData(
         license=facts.license or "other",
         license_name=None if facts.license else "terms-of-the-training-data",
         library_name="zoo",
         pipeline_tag=PIPELINE,
-        tags=[
-            *TAGS,
-            *({slug(known[0])} if known else ()),
-            slug(part_name("method", record.recipe.method)),
-            slug(data.name),
-        ],
+        tags=[*TAGS, *map(slug, [known[0]] if known else []), *map(slug, (method, data.name))],
         datasets=[dataset],
         metrics=list(dict.fromkeys(score.metric.partition("[")[0] for score in record.scores)) or None,
         model_name=facts.name,
@@ -106,25 +107,69 @@ def eval_results(facts: CardFacts) -> str | None:
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
     record = facts.record
+    intervals = [
+        "" if score.low is None or score.high is None else f", {score.level:.0%} [{score.low:.6g}, {score.high:.6g}]"
+        for score in record.scores
+    ]
     entries = [
         EvalResultEntry(
             dataset_id=_hub_dataset(facts.data) or f"{facts.repo.partition('/')[0]}/{slug(facts.data.name)}",
             task_id=f"{slug(score.metric)}_{size_text(record.recipe.size)}px",
             value=score.value,
             date=record.finished,
-            notes=f"{_interval(score)}; {plain(score.protocol)}; data {record.recipe.data.fingerprint[:16]}",
+            notes=f"n {score.n}{ends}; {plain(score.protocol)}; data {record.recipe.data.fingerprint[:16]}",
         )
-        for score in record.scores
+        for score, ends in zip(record.scores, intervals, strict=True)
     ]
     return yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False, width=1000) if entries else None
-
-
-def _interval(score: Score) -> str:
-    if score.low is None or score.high is None:
-        return f"n {score.n}"
-    return f"n {score.n}, {score.level:.0%} [{score.low:.6g}, {score.high:.6g}]"
 
 
 def _hub_dataset(data: DatasetInfo) -> str:
     found = HUB_DATASET.search(data.source)
     return found[1] if found else ""
+
+
+def write_readme(metadata: dict[str, Any], text: str, before: str = "\n", after: str = "\n") -> str:
+    """Return a card of front matter and the generated text between markers, with the text before and after them."""
+    import yaml
+
+    front = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True, width=1000)
+    return f"---\n{front}---\n{before}{BEGIN}\n{text}{END}{after}"
+
+
+def read_readme(card: str) -> tuple[dict[str, Any], str]:
+    """Return a card's front matter and the rest; front matter that is not a YAML mapping counts as empty."""
+    import yaml
+
+    front = _FRONT.match(card)
+    if front is None:
+        return {}, card
+    try:
+        metadata = yaml.safe_load(front[1])
+    except (yaml.YAMLError, ValueError, RecursionError):  # also an impossible date
+        metadata = None
+    return metadata if isinstance(metadata, dict) else {}, card[front.end() :]
+
+
+def update_readme(old: str, new: str) -> str:
+    """Return a new card that keeps the publisher's own content of an old one.
+
+    That is all text outside the markers (the whole text of a card without markers, which then follows zoo's text), the keys of
+    the front matter that zoo does not write, further tags, and the license where zoo has none. Updating twice changes nothing.
+    """
+    own, body = read_readme(old)
+    metadata, generated = read_readme(new)
+    text = generated.partition(f"{BEGIN}\n")[2].partition(END)[0]
+    before, begin, rest = body.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        before, after = "\n", f"\n\n{body.strip()}\n" if body.strip() else "\n"
+    differs = own.get("license_name") != metadata.get("license_name")
+    if metadata.get("license") == "other" and "license" in own and differs:
+        metadata = {key: value for key, value in metadata.items() if key not in _LICENSE}
+    tags = [tag for data in (metadata, own) if isinstance(data.get("tags"), list) for tag in data["tags"]]
+    tags = [tag for tag in tags if isinstance(tag, str)]
+    merged = own | metadata | ({"tags": list(dict.fromkeys(tags))} if tags else {})
+    # zoo's keys first and in its order: the same content must give the same file.
+    ordered = {key: merged[key] for key in [*metadata, *(key for key in own if key not in metadata)]}
+    return write_readme(ordered, text, before, after)

@@ -68,8 +68,6 @@ def bundled_folder(row: CatalogEntry) -> Path:
     for place in (spec.submodule_search_locations or []) if spec else []:
         if (Path(place) / folder).is_dir():
             return Path(place) / folder
-    raise ZooError(
-        f"the weights {row.name} belong to {row.plugin.distribution} {row.plugin.version}, in {row.weights.folder}, "
-        "and are missing",
-        f"Run: pip install --force-reinstall {row.plugin.distribution}",
-    )
+    where = f"{row.plugin.distribution} {row.plugin.version}, in {row.weights.folder}"
+    fix = f"Run: pip install --force-reinstall {row.plugin.distribution}"
+    raise ZooError(f"the weights {row.name} belong to {where}, and are missing", fix)

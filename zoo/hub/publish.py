@@ -15,8 +15,8 @@ import msgspec
 from zoo.checksums import sha256_of
 from zoo.errors import UsageError
 from zoo.hub.access import COMMIT, Access
+from zoo.hub.card_data import update_readme
 from zoo.hub.errors import LOG_IN, explained_upload, malformed
-from zoo.hub.readme import update_readme
 from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, ModelConfig
 from zoo.version import __version__
 
@@ -97,6 +97,8 @@ def publish(files: Files, repo: str, *, private: bool = False, replace: bool = T
         UsageError: no token, no right to write there, a bad name, or the repository is something else.
         ZooError: somebody else changed it in between, or the Hub does not answer.
     """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
     check_repo(repo)
     require_token()
     api = Access().client()
@@ -112,14 +114,15 @@ def publish(files: Files, repo: str, *, private: bool = False, replace: bool = T
             files[CARD_FILE] = update_readme(old, _content(files[CARD_FILE]).decode()).encode()
         changes = {path: content for path, content in files.items() if not _same(remote.get(path), content)}
         stale = [path for path in OPTIONAL if path in remote and path not in files]
-        revision = _commit(api, info, changes, stale) if changes or stale else str(info.sha)
-    return Published(
-        repo=repo,
-        revision=revision,
-        changed=bool(changes or stale),
-        private=bool(info.private),
-        url=f"{api.endpoint}/{repo}/tree/{revision}",
-    )
+        revision = str(info.sha)
+        if changes or stale:
+            additions = [CommitOperationAdd(path, content) for path, content in changes.items()]
+            deletions = [CommitOperationDelete(path) for path in stale]
+            message = f"Publish {repo} with zoo {__version__}"
+            made = api.create_commit(repo, [*additions, *deletions], commit_message=message, parent_commit=info.sha)
+            revision = made.oid
+    url = f"{api.endpoint}/{repo}/tree/{revision}"
+    return Published(repo=repo, revision=revision, changed=bool(changes or stale), private=bool(info.private), url=url)
 
 
 def _repository(api: HfApi, repo: str, private: bool, card: Path | bytes) -> ModelInfo:
@@ -135,10 +138,8 @@ def _repository(api: HfApi, repo: str, private: bool, card: Path | bytes) -> Mod
         api.create_repo(repo, private=private or None, exist_ok=True)
         info = api.model_info(repo, files_metadata=True)
     if private and not info.private:
-        raise UsageError(
-            f"{repo} exists and is public, and `private` is true",
-            "Choose another name, or make it private in its settings on the Hub first",
-        )
+        fix = "Choose another name, or make it private in its settings on the Hub first"
+        raise UsageError(f"{repo} exists and is public, and `private` is true", fix)
     return info
 
 
@@ -154,23 +155,12 @@ def _refuse_others(
             raise ValueError("there is no config")
         other = msgspec.json.decode(_fetch(api, info, CONFIG_FILE), type=ModelConfig)
     except (ValueError, msgspec.MsgspecError):
-        raise UsageError(
-            f"{info.id} is taken: it has a {found} that zoo did not publish", "Choose another name"
-        ) from None
+        reason = f"{info.id} is taken: it has a {found} that zoo did not publish"
+        raise UsageError(reason, "Choose another name") from None
     own = msgspec.json.decode(_content(files[CONFIG_FILE]), type=ModelConfig)
     if not replace and other.recipe != own.recipe:
         fix = f"To replace them, run: zoo publish RUN --to {info.id}"
         raise UsageError(f"{info.id} has the weights of another training", fix)
-
-
-def _commit(api: HfApi, info: ModelInfo, changes: Files, stale: list[str]) -> str:
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
-    additions = [CommitOperationAdd(path, content) for path, content in changes.items()]
-    deletions = [CommitOperationDelete(path) for path in stale]
-    message = f"Publish {info.id} with zoo {__version__}"
-    made = api.create_commit(info.id, [*additions, *deletions], commit_message=message, parent_commit=info.sha)
-    return made.oid
 
 
 def _fetch(api: HfApi, info: ModelInfo, file: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from zoo.errors import UsageError
@@ -54,13 +55,9 @@ def describe(pin: Pin, access: Access) -> RemoteModel:
     if pin.file not in files:
         raise UsageError(f"{pin} has no {pin.file}; it holds {listing.contents}")
     client, no_weights = access.client(), (NotASafetensorsRepoError, SafetensorsParsingError)
+    request = partial(client.parse_safetensors_file_metadata, pin.repo, pin.file, revision=pin.revision)
     try:
-        header = send(
-            lambda: client.parse_safetensors_file_metadata(pin.repo, pin.file, revision=pin.revision),
-            pin,
-            access,
-            passed=no_weights,
-        )
+        header = send(request, pin, access, passed=no_weights)
     except no_weights as error:
         raise UsageError(f"{pin.file} of {pin} is not a safetensors file") from error
     card: dict[str, Any] = vars(info.card_data) if info.card_data else {}

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from zoo.errors import UsageError, ZooError
@@ -59,9 +60,8 @@ def look_up(pin: Pin, access: Access) -> Listing:
 
     client, timeout = access.client(), constants.HF_HUB_ETAG_TIMEOUT
     log(f"looking up {pin} at {endpoint()}")
-    info = send(
-        lambda: client.model_info(pin.repo, revision=pin.revision, files_metadata=True, timeout=timeout), pin, access
-    )
+    request = partial(client.model_info, pin.repo, revision=pin.revision, files_metadata=True, timeout=timeout)
+    info = send(request, pin, access)
     commit = info.sha if isinstance(info.sha, str) else ""
     if not COMMIT.fullmatch(commit):
         raise ZooError(f"{endpoint()} does not list the commit of {pin}", "Set HF_ENDPOINT to another Hub")
@@ -93,7 +93,11 @@ def send(
         UsageError: there is no such repository, revision or file, or it is closed to this user.
         ZooError: the Hub does not answer, or the cache cannot be written.
     """
-    patience, started, wait = _patience(), time.monotonic(), 1.0
+    text, started, wait = os.environ.get(PATIENCE, "20"), time.monotonic(), 1.0
+    try:
+        patience = float(text)
+    except ValueError:
+        raise UsageError(f"{PATIENCE} is {text!r}, not a number of seconds", f"Use e.g. {PATIENCE}=20") from None
     while True:
         try:
             return request()
@@ -108,14 +112,6 @@ def send(
             raise malformed(pin.repo, error) from error
         time.sleep(wait)
         wait *= 2
-
-
-def _patience() -> float:
-    text = os.environ.get(PATIENCE, "20")
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"{PATIENCE} is {text!r}, not a number of seconds", f"Use e.g. {PATIENCE}=20") from None
 
 
 def log(message: str) -> None:

@@ -6,10 +6,10 @@ import keyword
 import re
 import shutil
 import sys
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
 from zoo.errors import UsageError
 from zoo.files import cannot_write
@@ -21,15 +21,12 @@ _SUFFIX = ".txt"
 """Ending of every template, so that no tool reads one as code."""
 
 
-@dataclass(frozen=True)
-class _Text:
-    """Words of a kind for the README."""
+class _Text(NamedTuple):
+    """Words of a kind for the README: the module with the part, what that has, and a command with `$name` that uses it."""
 
     module: str
-    """Name of the module with the part."""
     part_of: str
     use: str
-    """A command that uses the part, with `$name` in it."""
 
 
 _TEXTS: dict[str, _Text] = {
@@ -66,15 +63,13 @@ def new_plugin(name: str, kind: str, folder: Path) -> list[Path]:
     if folder.exists():
         raise UsageError(f"`{folder}` exists already", "Use another `out`")
     _require_free(name, kind)
-    text = _TEXTS[kind]
     values = {
         "name": name,
         "cls": "".join(word.capitalize() for word in name.split("_")),
         "kind": kind,
         "title": f"{'An' if kind[0] in 'aeiou' else 'A'} {kind}",
-        "module": text.module,
-        "part_of": text.part_of,
-        "use": Template(text.use).substitute(name=name),
+        **_TEXTS[kind]._asdict(),
+        "use": use_of(kind, name),
         "distribution": DISTRIBUTION,
         "version": __version__,
     }
@@ -103,15 +98,11 @@ def _require_usable(name: str, kind: str) -> None:
     if not NAME.fullmatch(name) or not name.isidentifier() or keyword.iskeyword(name):
         words = "_".join(re.findall(r"[a-z0-9]+", name.lower())).lstrip("0123456789_")
         usable = words if words and not keyword.iskeyword(words) else "mynet"
-        raise UsageError(
-            f"{name!r} cannot name a package and its component",
-            f"Use lower-case letters, digits and `_`, a letter first, e.g. {usable}",
-        )
+        fix = f"Use lower-case letters, digits and `_`, a letter first, e.g. {usable}"
+        raise UsageError(f"{name!r} cannot name a package and its component", fix)
     if kind == "normalizer" and "_" in name:
-        raise UsageError(
-            f"a normalizer named {name!r} could not be a suffix: `patchgan_{name}` is split at its last `_`",
-            f"Use a name without `_`, e.g. {name.replace('_', '')}",
-        )
+        reason = f"a normalizer named {name!r} could not be a suffix: `patchgan_{name}` is split at its last `_`"
+        raise UsageError(reason, f"Use a name without `_`, e.g. {name.replace('_', '')}")
 
 
 def _require_free(name: str, kind: str) -> None:

@@ -28,9 +28,8 @@ def promises(choice: Choice) -> str:
     results = []
     for name, bound in choice.contract.promises.items():
         if name not in MEASURES:
-            raise CheckError(
-                f"a promise that can be measured: {', '.join(MEASURES)}", f"{name!r}", "Correct it in the contract"
-            )
+            fix = "Correct it in the contract"
+            raise CheckError(f"a promise that can be measured: {', '.join(MEASURES)}", f"{name!r}", fix)
         results.append(f"{name} {MEASURES[name](DiscriminatorHarness(choice), bound):.3g} of {bound:g}")
     return ", ".join(results)
 
@@ -91,23 +90,17 @@ def _penalty_free(harness: DiscriminatorHarness, bound: float) -> float:
         penalty = normalizer.penalty(discriminator, real, fake)
         if penalty is None or penalty.ndim or not penalty.isfinite():
             found = "None" if penalty is None else f"{penalty}"
-            raise CheckError(
-                "a penalty that is a finite scalar", found, "Return it from penalty(), or do not promise it"
-            )
+            fix = "Return it from penalty(), or do not promise it"
+            raise CheckError("a penalty that is a finite scalar", found, fix)
         if not penalty.requires_grad:
-            raise CheckError(
-                "a penalty that reaches the weights",
-                "one without a graph",
-                "Take the gradient by the image with create_graph=True, or with torch.func.grad",
-            )
+            fix = "Take the gradient by the image with create_graph=True, or with torch.func.grad"
+            raise CheckError("a penalty that reaches the weights", "one without a graph", fix)
         penalties[slope] = penalty.detach()
     free, other = penalties.values()
     if float(free) > ROUNDING or float(other) <= float(free):
-        raise CheckError(
-            f"no penalty where the gradient's norm is {bound:g}, and one where it is {2 * bound + 1:g}",
-            f"{float(free):.3g} and {float(other):.3g}",
-            "Penalize the distance of each sample's gradient norm from the promised one",
-        )
+        expected = f"no penalty where the gradient's norm is {bound:g}, and one where it is {2 * bound + 1:g}"
+        fix = "Penalize the distance of each sample's gradient norm from the promised one"
+        raise CheckError(expected, f"{float(free):.3g} and {float(other):.3g}", fix)
     return float(free)
 
 

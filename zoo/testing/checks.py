@@ -80,7 +80,7 @@ CHECKS: tuple[Check, ...] = (
     Check("config", KINDS, "its config goes to JSON and back", "general:config"),
     Check("options", BUILT, "an unknown option is refused", "general:options"),
     Check("globals", BUILT, "building and running it changes no random stream, torch setting or environment variable",
-          "globals:untouched"),
+          "global_state:untouched"),
     Check("shapes", WRAPPED, "it takes 1 and 3 channels, batches of 1 and 2, and every size that its contract allows",
           "shapes:shapes"),
     Check("range", GENERATOR, "its images are in [-1, 1]", "shapes:in_range"),

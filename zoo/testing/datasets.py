@@ -16,7 +16,7 @@ from zoo.data.writer import materialize
 from zoo.errors import DataError
 from zoo.registry import Choice
 from zoo.testing.checks import CheckError
-from zoo.testing.global_state import reseed
+from zoo.testing.harness import reseed
 
 
 def layout(choice: Choice) -> str:
@@ -25,21 +25,17 @@ def layout(choice: Choice) -> str:
         faults = [problem for problem in check(root) if problem.severity == "error"]
         if faults:
             place = faults[0].path.relative_to(root) if faults[0].path.is_relative_to(root) else faults[0].path.name
-            raise CheckError(
-                "pairs of one size with labels in range, as zoo data check requires",
-                f"{len(faults)} fault{'s' * (len(faults) > 1)}, the first: {place} {faults[0].what}",
-                "Correct what write() adds",
-            )
+            found = f"{len(faults)} fault{'s' * (len(faults) > 1)}, the first: {place} {faults[0].what}"
+            fix = "Correct what write() adds"
+            raise CheckError("pairs of one size with labels in range, as zoo data check requires", found, fix)
     empty = [split for split in ("train", "test") if not info.splits.get(split)]
     if empty:
         raise CheckError("images in both splits", f"none in {empty[0]}", "Write both splits, or widen `small`")
     lacking = choice.contract.offers - info.offers
     if lacking:
-        raise CheckError(
-            f"{', '.join(sorted(choice.contract.offers))}, as its row offers",
-            f"no {', '.join(sorted(lacking))} in what it wrote",
-            "Write them, or take them out of the row's offers",
-        )
+        expected = f"{', '.join(sorted(choice.contract.offers))}, as its row offers"
+        fix = "Write them, or take them out of the row's offers"
+        raise CheckError(expected, f"no {', '.join(sorted(lacking))} in what it wrote", fix)
     return ", ".join(f"{count} {split}" for split, count in info.splits.items())
 
 
@@ -53,11 +49,8 @@ def epochs(choice: Choice) -> str:
     which = ["a second pass over the same instance", "another instance with the same config"]
     for again, what in zip(found[1:], which, strict=True):
         if again != found[0]:
-            raise CheckError(
-                "the same images every time",
-                f"others at {what}",
-                "Draw from a stream seeded by the config and the image's index; never from a global one or the clock",
-            )
+            fix = "Draw from a stream seeded by the config and the image's index; never from a global one or the clock"
+            raise CheckError("the same images every time", f"others at {what}", fix)
     return f"fingerprint {found[0][:12]}"
 
 
@@ -77,15 +70,11 @@ def refuses(choice: Choice) -> str:
             except DataError as error:
                 message = error.message.replace(f"{folder}/", "")
             except Exception as error:
-                raise CheckError(
-                    f"a DataError on {what}",
-                    f"{type(error).__name__}: {error}",
-                    "Check for the published folders first, and raise zoo.errors.DataError with what was found",
-                ) from error
+                fix = "Check for the published folders first, and raise zoo.errors.DataError with what was found"
+                raise CheckError(f"a DataError on {what}", f"{type(error).__name__}: {error}", fix) from error
             else:
-                raise CheckError(
-                    f"a DataError on {what}", "a dataset", "Raise zoo.errors.DataError where the folders are missing"
-                )
+                fix = "Raise zoo.errors.DataError where the folders are missing"
+                raise CheckError(f"a DataError on {what}", "a dataset", fix)
     return message
 
 

@@ -25,16 +25,12 @@ def taps(choice: Choice) -> str:
         raise CheckError("tap_layers to name layers", "none", "Set tap_layers, or take `taps` out of the row's offers")
     features, reversed_features = network.eval().taps(x, layers), network.taps(x, layers[::-1])
     if len(features) != len(layers) or not all(map(torch.equal, features, reversed_features[::-1])):
-        raise CheckError(
-            "one tensor for each layer, in the order of `layers`",
-            f"{len(features)} in another",
-            "Index them by the layer",
-        )
+        fix = "Index them by the layer"
+        raise CheckError("one tensor for each layer, in the order of `layers`", f"{len(features)} in another", fix)
     for layer, feature in zip(layers, features, strict=True):
         if feature.ndim != 4 or len(feature) != len(x):
-            raise CheckError(
-                f"features [{len(x)}, C, h, w] at layer {layer}", f"{list(feature.shape)}", "Return feature maps"
-            )
+            fix = "Return feature maps"
+            raise CheckError(f"features [{len(x)}, C, h, w] at layer {layer}", f"{list(feature.shape)}", fix)
     deepest = features[-1]
     if not deepest.requires_grad:
         raise CheckError("features with their graph", "none at the last layer", "Leave detach() and no_grad out")
@@ -69,9 +65,8 @@ def double_backward(choice: Choice) -> str:
     measured = (ends[0] - ends[1]) / (2 * STEP)
     error = abs(exact - measured) / max(abs(exact), abs(measured), 1e-12 * float(value))
     if error > 1e-3:
-        raise CheckError(
-            f"a derivative of |grad D|^2 of {measured:.6g}, as finite differences give", f"{exact:.6g}", fix
-        )
+        expected = f"a derivative of |grad D|^2 of {measured:.6g}, as finite differences give"
+        raise CheckError(expected, f"{exact:.6g}", fix)
     return f"off by {error:.0e} of finite differences"
 
 
@@ -141,11 +136,9 @@ def _move(parameters: list[nn.Parameter], ways: list[Tensor], length: float) -> 
 
 def _require_close(one: Tensor, other: Tensor, what: str, scale: float) -> None:
     if one.shape != other.shape or float((one - other).norm()) > 1e-3 * float(one.norm()) + 1e-4 * scale:
-        raise CheckError(
-            f"{what} to compute what the network does",
-            f"{list(other.shape)} in place of {list(one.shape)}, or values that differ by more than rounding",
-            "Keep what forward does the same from call to call",
-        )
+        found = f"{list(other.shape)} in place of {list(one.shape)}, or values that differ by more than rounding"
+        fix = "Keep what forward does the same from call to call"
+        raise CheckError(f"{what} to compute what the network does", found, fix)
 
 
 def _first_line(error: Exception) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -53,12 +55,6 @@ class Harness:
         return [loss.detach(), *gradients, *([x.grad] if x.grad is not None else [])]
 
 
-def harness_of(choice: Choice) -> Harness:
-    """Return the harness of a generator, discriminator, normalizer or method."""
-    harnesses: dict[str, type[Harness]] = {"method": MethodHarness, "normalizer": DiscriminatorHarness}
-    return harnesses.get(choice.kind, NetworkHarness)(choice)
-
-
 @dataclass(frozen=True)
 class NetworkHarness(Harness):
     """A generator or discriminator."""
@@ -78,12 +74,21 @@ class NetworkHarness(Harness):
         multiple = self.choice.contract.size_multiple
         found = list(islice(filter(self.takes, range(multiple, LARGEST + 1, multiple)), n))
         if len(found) < n:
-            raise CheckError(
-                f"{n} sizes up to {LARGEST} px that it takes",
-                f"{found or 'none'}",
-                "Correct the contract's size_multiple and min_size, or for_sides() or for_size()",
-            )
+            fix = "Correct the contract's size_multiple and min_size, or for_sides() or for_size()"
+            raise CheckError(f"{n} sizes up to {LARGEST} px that it takes", f"{found or 'none'}", fix)
         return found
+
+    def sizes(self) -> list[Size]:
+        """Return square sizes and, unless a discriminator requires them, others."""
+        small, large = self.sides()
+        if self.fixed_size:
+            wider = small + self.choice.for_size(small).contract.size_multiple
+            return [
+                (small, small),
+                (large, large),
+                *([(small, wider)] if self.translates or not self.choice.square_only else []),
+            ]
+        return [(small, small), (large, large), (small, large), (large, small)]
 
     def takes(self, side: int) -> bool:
         """Whether the contract allows images of this side in pixels."""
@@ -103,11 +108,9 @@ class NetworkHarness(Harness):
         names = ("in_channels", "out_channels") if self.translates else ("in_channels",)
         missing = [name for name in names if not self.choice.has(name)]
         if missing:
-            raise CheckError(
-                f"a config with {' and '.join(names)}, which recipes set",
-                f"no field {' or '.join(missing)}",
-                f"Add the field {missing[0]}: int to the config, and build the network with it",
-            )
+            expected = f"a config with {' and '.join(names)}, which recipes set"
+            fix = f"Add the field {missing[0]}: int to the config, and build the network with it"
+            raise CheckError(expected, f"no field {' or '.join(missing)}", fix)
         sized = self.choice.for_size(side or self.sides(1)[0])
         _seed(seed)
         built: nn.Module = build(sized.with_options(dict(zip(names, channels, strict=False)), named=True))
@@ -124,15 +127,17 @@ class NetworkHarness(Harness):
 
 
 @dataclass(frozen=True)
-class DiscriminatorHarness(Harness):
+class DiscriminatorHarness(NetworkHarness):
     """A normalizer, around a small discriminator."""
-
-    side: int = 16
 
     def normalizer(self) -> Normalizer:
         """Return the normalizer itself."""
         built: Normalizer = build(self.choice)
         return built
+
+    def sizes(self) -> list[Size]:
+        """Return a square size and another."""
+        return [(16, 16), (16, 20)]
 
     def network(
         self, *, seed: int | None = 0, channels: Sequence[int] = (1,), side: int | Size | None = None
@@ -142,13 +147,9 @@ class DiscriminatorHarness(Harness):
         _seed(seed)
         return normalizer.wrap(SmallDiscriminator(channels[0]))
 
-    def build(self, seed: int | None = 0) -> nn.Module:
-        """Return the wrapped discriminator of thermal images."""
-        return self.network(seed=seed)
-
     def example(self, seed: int = 0) -> Tensor:
         """Return two images."""
-        return images(2, 1, (self.side, self.side), seed)
+        return images(2, 1, (16, 16), seed)
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ class MethodHarness(Harness):
         """
         size = size or self.size
         parts = small_parts(size, thermal_channels)
-        parts = parts if rng is None else replace(parts, rng=rng)
+        parts.rng = rng or parts.rng
         _seed(seed)
         method: Method = build(self.choice.for_size(size), parts)
         if training:
@@ -209,6 +210,16 @@ class MethodHarness(Harness):
         return found
 
 
+def harness_of(choice: Choice) -> Harness:
+    """Return the harness of a generator, discriminator, normalizer or method."""
+    return MethodHarness(choice) if choice.kind == "method" else network_harness(choice)
+
+
+def network_harness(choice: Choice) -> NetworkHarness:
+    """Return the harness of a generator, discriminator or normalizer."""
+    return DiscriminatorHarness(choice) if choice.kind == "normalizer" else NetworkHarness(choice)
+
+
 def backward_pass(method: Method, name: str, batch: Batch) -> tuple[Tensor, dict[str, nn.Parameter]]:
     """Compute the gradients of one optimizer's update; return the sum of its losses and its parameters by name.
 
@@ -216,11 +227,8 @@ def backward_pass(method: Method, name: str, batch: Batch) -> tuple[Tensor, dict
     """
     networks = method.networks()
     if name not in networks:
-        raise CheckError(
-            f"networks() to name every optimizer of `order`, {', '.join(method.order)}",
-            f"networks() names {', '.join(networks) or 'none'}",
-            "Give both the same names",
-        )
+        expected = f"networks() to name every optimizer of `order`, {', '.join(method.order)}"
+        raise CheckError(expected, f"networks() names {', '.join(networks) or 'none'}", "Give both the same names")
     own = {id(parameter) for network in networks[name] for parameter in network.parameters()}
     trained = {key: parameter for key, parameter in method.named_parameters() if parameter.requires_grad}
     for parameter in method.parameters():
@@ -238,6 +246,13 @@ def backward_pass(method: Method, name: str, batch: Batch) -> tuple[Tensor, dict
 def _seed(seed: int | None) -> None:
     if seed is not None:
         torch.manual_seed(seed)
+
+
+def reseed(seed: int) -> None:
+    """Seed torch's, Python's and NumPy's streams."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)
 
 
 def images(n: int, channels: int, size: Size, seed: int = 0) -> Tensor:

@@ -30,27 +30,23 @@ def translates(choice: Choice) -> str:
         method = harness.method(thermal_channels=channels)
         batch = scenes_batch(harness.size, thermal_channels=channels)
         for n, width in ((1, harness.size), (2, harness.size), (2, harness.size * 3 // 4)):
-            part = {name: _narrowed(tensor[:n], width, harness.size) for name, tensor in batch.items()}
+            images = {name for name, tensor in batch.items() if tensor.ndim >= 3 and tensor.shape[-1] == harness.size}
+            part = {name: value[:n, ..., :width] if name in images else value[:n] for name, value in batch.items()}
             try:
                 y = _translation(harness, method, part)
             except KeyError as error:
-                raise CheckError(
-                    f"a translation from {', '.join(choice.contract.reads)}, which its contract reads",
-                    f"it also reads {error}",
-                    "Name every entry that translate() needs in the contract's `reads`",
-                ) from error
+                expected = f"a translation from {', '.join(choice.contract.reads)}, which its contract reads"
+                fix = "Name every entry that translate() needs in the contract's `reads`"
+                raise CheckError(expected, f"it also reads {error}", fix) from error
             wanted = [n, channels, harness.size, width]
             if list(y.shape) != wanted:
-                raise CheckError(
-                    f"{wanted} for {n} visible image{'s' * (n > 1)} {harness.size}x{width}",
-                    f"{list(y.shape)}",
-                    "Build the output with parts.thermal_channels, at the size of batch['visible']",
-                )
+                expected = f"{wanted} for {n} visible image{'s' * (n > 1)} {harness.size}x{width}"
+                fix = "Build the output with parts.thermal_channels, at the size of batch['visible']"
+                raise CheckError(expected, f"{list(y.shape)}", fix)
             largest = max(largest, float(y.abs().max()))
             if not y.isfinite().all() or largest > 1 + SLACK:
-                raise CheckError(
-                    "finite thermal images in [-1, 1]", f"{largest:.3g}", "End translate() with tanh or clamp(-1, 1)"
-                )
+                fix = "End translate() with tanh or clamp(-1, 1)"
+                raise CheckError("finite thermal images in [-1, 1]", f"{largest:.3g}", fix)
     return f"at most {largest:.3g}"
 
 
@@ -70,11 +66,8 @@ def inference(choice: Choice) -> str:
     batch = scenes_batch(harness.size)
     one, two = (_translation(harness, method, batch) for method in (trained, loaded))
     if not torch.equal(one, two):
-        raise CheckError(
-            "the same translations after the weights that `inference` names were saved and loaded",
-            f"ones that differ by {float((one - two).abs().max()):.3g}",
-            fix,
-        )
+        expected = "the same translations after the weights that `inference` names were saved and loaded"
+        raise CheckError(expected, f"ones that differ by {float((one - two).abs().max()):.3g}", fix)
     return f"{len(content):,} bytes"
 
 
@@ -92,16 +85,13 @@ def networks(choice: Choice) -> str:
         if not parameters:
             raise CheckError(f"optimizer {name} to have parameters", "none", "Return its modules from networks()")
         if not loss.isfinite():
-            raise CheckError(
-                f"finite losses of optimizer {name}", f"{float(loss):g}", "Check for a log or root of zero"
-            )
+            fix = "Check for a log or root of zero"
+            raise CheckError(f"finite losses of optimizer {name}", f"{float(loss):g}", fix)
         for key, parameter in parameters.items():
             if parameter.grad is None:
-                raise CheckError(
-                    f"a gradient for every parameter of optimizer {name} in its update",
-                    f"none reaches {key}",
-                    "Use it in a loss of this optimizer, or leave it out of networks()",
-                )
+                expected = f"a gradient for every parameter of optimizer {name} in its update"
+                fix = "Use it in a loss of this optimizer, or leave it out of networks()"
+                raise CheckError(expected, f"none reaches {key}", fix)
     return ", ".join(dict.fromkeys(method.order))
 
 
@@ -138,11 +128,9 @@ def learns(choice: Choice) -> str:
         method, batch = harness.method(rng=rng).train(), harness.example()
         losses = _descent(method, name, batch, rng)
         if not losses[-1] < losses[0]:
-            raise CheckError(
-                f"optimizer {name} to lower its loss on one batch in {STEPS} steps, the others frozen",
-                f"{losses[0]:.5g}, then {losses[-1]:.5g}",
-                "Check the sign of its terms, detach(), and the learning rate of optimizer()",
-            )
+            expected = f"optimizer {name} to lower its loss on one batch in {STEPS} steps, the others frozen"
+            fix = "Check the sign of its terms, detach(), and the learning rate of optimizer()"
+            raise CheckError(expected, f"{losses[0]:.5g}, then {losses[-1]:.5g}", fix)
         results.append(f"{name} {losses[0]:.4g} to {losses[-1]:.4g}")
     return ", ".join(results) or "nothing is trained"
 
@@ -172,8 +160,3 @@ def _translation(harness: MethodHarness, method: Method, batch: dict[str, Tensor
     method.train(method.test_mode == "train")
     with torch.no_grad():
         return harness.output(method, batch)
-
-
-def _narrowed(tensor: Tensor, width: int, size: int) -> Tensor:
-    """Crop images to a width; other entries stay the same."""
-    return tensor[..., :width] if tensor.ndim >= 3 and tensor.shape[-1] == size else tensor

@@ -21,21 +21,15 @@ def backward(choice: Choice) -> str:
         harness.step(part.train(), harness.example(seed))
         for name, parameter in part.named_parameters():
             if parameter.requires_grad and parameter.grad is None:
-                raise CheckError(
-                    "a gradient for every parameter",
-                    f"none reaches {name} {list(parameter.shape)}",
-                    "Use it in forward, or leave it out of the network; check for detach() and torch.no_grad()",
-                )
+                fix = "Use it in forward, or leave it out of the network; check for detach() and torch.no_grad()"
+                raise CheckError("a gradient for every parameter", f"none reaches {name} {list(parameter.shape)}", fix)
             # A bias before a normalization has no effect: its gradient is zero but for rounding.
             if parameter.grad is not None and (parameter.ndim < 2 or bool(parameter.grad.any())):
                 reached.add(name)
     dead = [name for name, parameter in part.named_parameters() if parameter.requires_grad and name not in reached]
     if dead:
-        raise CheckError(
-            "gradients that change every weight",
-            f"those of {dead[0]} are zero",
-            "Check for a factor of zero, a comparison or a rounding between it and the output",
-        )
+        fix = "Check for a factor of zero, a comparison or a rounding between it and the output"
+        raise CheckError("gradients that change every weight", f"those of {dead[0]} are zero", fix)
     return f"{len(reached)} parameters"
 
 
@@ -49,11 +43,9 @@ def weights(choice: Choice) -> str:
     with torch.no_grad():
         one, two = harness.output(part, example), harness.output(other, example)
     if not torch.equal(one, two):
-        raise CheckError(
-            "the same output after its weights were saved and loaded",
-            f"outputs that differ by {float((one - two).abs().max()):.3g}",
-            "Keep whatever is drawn or learned in parameters or persistent buffers (register_buffer)",
-        )
+        expected = "the same output after its weights were saved and loaded"
+        fix = "Keep whatever is drawn or learned in parameters or persistent buffers (register_buffer)"
+        raise CheckError(expected, f"outputs that differ by {float((one - two).abs().max()):.3g}", fix)
     return f"{len(content):,} bytes"
 
 
@@ -67,11 +59,9 @@ def evaluation(choice: Choice) -> str:
         with torch.no_grad():
             outputs.append(harness.output(part, example))
     if not torch.equal(*outputs):
-        raise CheckError(
-            "the same output each time in eval mode",
-            f"outputs that differ by {float((outputs[0] - outputs[1]).abs().max()):.3g}",
-            "Draw noise and drop features only where self.training holds",
-        )
+        expected = "the same output each time in eval mode"
+        fix = "Draw noise and drop features only where self.training holds"
+        raise CheckError(expected, f"outputs that differ by {float((outputs[0] - outputs[1]).abs().max()):.3g}", fix)
     return "the same twice"
 
 
@@ -81,17 +71,11 @@ def seeds(choice: Choice) -> str:
     one, same, other = (dict(harness.build(seed).named_parameters()) for seed in (0, 0, 1))
     for name, parameter in one.items():
         if not torch.equal(parameter, same[name]):
-            raise CheckError(
-                "the same weights from the same seed",
-                f"{name} differs",
-                "Draw every weight from torch's global stream, and from no other",
-            )
+            fix = "Draw every weight from torch's global stream, and from no other"
+            raise CheckError("the same weights from the same seed", f"{name} differs", fix)
     if one and all(torch.equal(parameter, other[name]) for name, parameter in one.items()):
-        raise CheckError(
-            "other weights from another seed",
-            "the same in every parameter",
-            "Leave torch.manual_seed and generators of your own out of the constructor",
-        )
+        fix = "Leave torch.manual_seed and generators of your own out of the constructor"
+        raise CheckError("other weights from another seed", "the same in every parameter", fix)
     return f"{len(one)} parameters"
 
 
@@ -105,11 +89,8 @@ def repeats(choice: Choice) -> str:
         torch.manual_seed(0)
         runs.append(harness.step(part, example))
     if len(runs[0]) != len(runs[1]) or not all(map(torch.equal, *runs)):
-        raise CheckError(
-            "the same losses and gradients from the same seed, on the CPU",
-            "others the second time",
-            "Draw from torch's global stream or from parts.rng alone, and keep no state outside of the instance",
-        )
+        fix = "Draw from torch's global stream or from parts.rng alone, and keep no state outside of the instance"
+        raise CheckError("the same losses and gradients from the same seed, on the CPU", "others the second time", fix)
     return f"{len(runs[0])} losses and gradients"
 
 
@@ -128,11 +109,8 @@ def instances(choice: Choice) -> str:
     _output(choice, one, harness.example(1))
     after = _output(choice, other, example)
     if not torch.equal(before, after):
-        raise CheckError(
-            "an instance that does not change while another one is trained",
-            f"its output moved by {float((before - after).abs().max()):.3g}",
-            fix,
-        )
+        expected = "an instance that does not change while another one is trained"
+        raise CheckError(expected, f"its output moved by {float((before - after).abs().max()):.3g}", fix)
     return "nothing shared"
 
 
@@ -154,11 +132,8 @@ def encoded(state: dict[str, Tensor]) -> bytes:
     try:
         return save({name: tensor.contiguous() for name, tensor in state.items()})
     except (RuntimeError, ValueError) as error:  # tensors that share memory
-        raise CheckError(
-            "a state dict that safetensors can hold",
-            " ".join(str(error).split())[:200],
-            "Let no two entries of it share memory; tie weights in forward instead",
-        ) from error
+        fix = "Let no two entries of it share memory; tie weights in forward instead"
+        raise CheckError("a state dict that safetensors can hold", " ".join(str(error).split())[:200], fix) from error
 
 
 def _tensors(part: nn.Module) -> dict[str, Tensor]:

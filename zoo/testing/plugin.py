@@ -58,11 +58,8 @@ def composes(choice: Choice) -> str:
     """Compose the recipe on `scenes` as each preset does; return its parts."""
     system = choice.config
     if not isinstance(system, RecipeConfig):
-        raise CheckError(
-            "a config that is a zoo.hookspec.RecipeConfig",
-            type(system).__name__,
-            "Write config=RecipeConfig(method=...)",
-        )
+        fix = "Write config=RecipeConfig(method=...)"
+        raise CheckError("a config that is a zoo.hookspec.RecipeConfig", type(system).__name__, fix)
     source = open_source("scenes:train=4,test=2", size=64)
     names = ""
     presets: tuple[PresetName, ...] = get_args(PresetName)

@@ -79,10 +79,8 @@ def cases_of(plugin: str | None = None, *, parts: Sequence[str] = (), fast: bool
     known = list(dict.fromkeys(case.part for case in cases))
     for part in parts:
         if part not in known:
-            raise UsageError(
-                f"{plugin or 'zoo'} has no part {part!r}",
-                did_you_mean(part, known) or f"Write KIND:NAME, e.g. {known[-1]}",
-            )
+            fix = did_you_mean(part, known) or f"Write KIND:NAME, e.g. {known[-1]}"
+            raise UsageError(f"{plugin or 'zoo'} has no part {part!r}", fix)
     return [case for case in cases if not parts or case.part in parts]
 
 
@@ -118,14 +116,10 @@ def outcome(case: Case) -> Result:
     except BaseException as error:  # SystemExit too: a part must not end the command
         trace = traceback.format_exc()
         text = f"expected that {case.check.proves}; found {_raised(error, case)}. Use `trace` to see where"
+    plugin = case.plugin.name
+    seconds = round(time.perf_counter() - start, 3)
     return Result(
-        plugin=case.plugin.name,
-        part=case.part,
-        check=case.check.name,
-        status=status,
-        text=text,
-        seconds=round(time.perf_counter() - start, 3),
-        trace=trace,
+        plugin=plugin, part=case.part, check=case.check.name, status=status, text=text, seconds=seconds, trace=trace
     )
 
 

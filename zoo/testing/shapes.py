@@ -11,7 +11,7 @@ from zoo.errors import UsageError
 from zoo.registry import Choice
 from zoo.sizes import size_of
 from zoo.testing.checks import CheckError
-from zoo.testing.harness import DiscriminatorHarness, NetworkHarness, Size, images
+from zoo.testing.harness import NetworkHarness, Size, images, network_harness
 
 SLACK = 1e-6
 """Rounding by which an image may leave [-1, 1]."""
@@ -21,9 +21,9 @@ FACTORS = (1.0, 10.0, 100.0)
 
 def shapes(choice: Choice) -> str:
     """Run the network on 1 and 3 channels, batches of 1 and 2, square and not, odd multiples too; return the sizes."""
-    harness = _network(choice)
-    sizes = _sizes(harness)
-    first, *others = _channels(harness)
+    harness = network_harness(choice)
+    sizes = harness.sizes()
+    first, *others = [(3, 1), (1, 1), (3, 3), (1, 3)] if harness.translates else [(1,), (3,)]
     tries = [(first, size) for size in sizes] + [(channels, sizes[0]) for channels in others]
     taken = set()
     for (channels, size), training in product(tries, (True, False)):
@@ -51,45 +51,17 @@ def in_range(choice: Choice) -> str:
             raise CheckError("finite images", "NaN or infinity", "Check for a division by zero, or a log of zero")
         largest = max(largest, float(y[y.isfinite()].abs().max()) if y.isfinite().any() else 0.0)
         if largest > 1 + SLACK:
-            raise CheckError(
-                "images in [-1, 1] whatever the weights",
-                f"{largest:.3g} with the weights times {factor:g}",
-                "End the network with torch.tanh",
-            )
+            found = f"{largest:.3g} with the weights times {factor:g}"
+            raise CheckError("images in [-1, 1] whatever the weights", found, "End the network with torch.tanh")
     return f"at most {largest:.3g}"
 
 
-def _network(choice: Choice) -> NetworkHarness | DiscriminatorHarness:
-    return DiscriminatorHarness(choice) if choice.kind == "normalizer" else NetworkHarness(choice)
-
-
-def _channels(harness: NetworkHarness | DiscriminatorHarness) -> list[tuple[int, ...]]:
-    if isinstance(harness, NetworkHarness) and harness.translates:
-        return [(3, 1), (1, 1), (3, 3), (1, 3)]
-    return [(1,), (3,)]
-
-
-def _sizes(harness: NetworkHarness | DiscriminatorHarness) -> list[Size]:
-    """Return square sizes and, unless a discriminator requires them, others."""
-    if isinstance(harness, DiscriminatorHarness):
-        return [(16, 16), (16, 20)]
-    small, large = harness.sides()
-    if harness.fixed_size:
-        wider = small + harness.choice.for_size(small).contract.size_multiple
-        return [
-            (small, small),
-            (large, large),
-            *([(small, wider)] if harness.translates or not harness.choice.square_only else []),
-        ]
-    return [(small, small), (large, large), (small, large), (large, small)]
-
-
-def _built_for(harness: NetworkHarness | DiscriminatorHarness, size: Size) -> int | Size:
+def _built_for(harness: NetworkHarness, size: Size) -> int | Size:
     """Return the size that a network for images of this size is built for: a square where it requires squares."""
     return size[0] if harness.choice.square_only else size_of(*size)
 
 
-def _output(harness: NetworkHarness | DiscriminatorHarness, network: nn.Module, x: Tensor) -> Tensor | None:
+def _output(harness: NetworkHarness, network: nn.Module, x: Tensor) -> Tensor | None:
     """Return the network's output; None where it was built for square images and refuses others."""
     try:
         with torch.no_grad():
@@ -107,11 +79,8 @@ def _require_shape(choice: Choice, y: Tensor, n: int, channels: tuple[int, ...],
     if choice.kind == "generator":
         wanted = [n, channels[1], *size]
         if found != wanted:
-            raise CheckError(
-                f"{wanted} {of}",
-                f"{found}",
-                "Correct forward, or declare the sizes that it accepts in the contract's size_multiple and min_size",
-            )
+            fix = "Correct forward, or declare the sizes that it accepts in the contract's size_multiple and min_size"
+            raise CheckError(f"{wanted} {of}", f"{found}", fix)
     elif not isinstance(y, Tensor) or y.shape[0] != n or y.ndim not in (2, 4) or (y.ndim == 2 and y.shape[1] != 1):
         raise CheckError(f"logits [{n}, 1] or [{n}, scales, h, w] {of}", f"{found}", "Correct the last layer's shape")
     if not y.isfinite().all():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import torch
@@ -78,19 +77,16 @@ class LinearDiscriminator(Discriminator):
         return (x.flatten(1) @ self.weight)[:, None]
 
 
-@dataclass(frozen=True, kw_only=True)
 class SmallParts:
-    """What a method is built from, on `scenes`; implements `zoo.contracts.Parts`."""
+    """What a method is built from, on `scenes`, with a newly seeded random stream; implements `zoo.contracts.Parts`."""
 
-    source: DataSource
-    size: Size
-    batch: int
-    thermal_channels: int
-    class_temperatures: tuple[float, ...]
-    rng: torch.Generator
-    visible_channels: int = 3
-    reads: tuple[str, ...] = ("visible",)
-    normalizer: Normalizer
+    batch, visible_channels, reads = 2, 3, ("visible",)
+
+    def __init__(self, size: Size, thermal_channels: int) -> None:
+        self.size, self.thermal_channels, self.source = size, thermal_channels, _source(size)
+        self.class_temperatures = scenes(size, thermal_channels).class_temperatures
+        self.rng = torch.Generator().manual_seed(0)
+        self.normalizer = Normalizer()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -113,16 +109,7 @@ class SmallParts:
 
 def small_parts(size: Size, thermal_channels: int = 1) -> SmallParts:
     """Return the parts of a recipe with a newly seeded random stream."""
-    store = scenes(size, thermal_channels)
-    return SmallParts(
-        source=_source(size),
-        size=size,
-        batch=2,
-        thermal_channels=thermal_channels,
-        class_temperatures=store.class_temperatures,
-        rng=torch.Generator().manual_seed(0),
-        normalizer=Normalizer(),
-    )
+    return SmallParts(size, thermal_channels)
 
 
 def scenes_batch(size: Size, *, thermal_channels: int = 1, n: int = 2) -> Batch:

@@ -90,7 +90,7 @@ def export(translator: Translator, *, kind: Format, name: str, size: Size | None
         try:
             with _quiet():
                 program = _traced(module, shapes[-1], (multiple, least_side(translator)), free)
-                content, exported = _FORMATS[kind](program, about)
+                content, exported = (_as_onnx if kind == "onnx" else _as_pt2)(program, about)
                 differences = {"x".join(map(str, shape)): _difference(module, exported, *shape) for shape in shapes}
         except Exception as error:  # exporters and runtimes raise errors of any type
             refusals.append(_reason(error))
@@ -127,11 +127,9 @@ def require(kind: Format) -> None:
 
 
 def _traced(module: Portable, shape: tuple[int, int, int], grid: tuple[int, int], free: Free) -> ExportedProgram:
-    """Return the graph of `torch.export` of a module for example inputs of a shape, with dynamic dimensions.
+    """Return the graph of `torch.export` for example inputs of a shape; `grid`: the factor of sides, and the smallest side."""
+    from torch.fx.experimental import _config
 
-    Args:
-        grid: of which sides are multiples, and the smallest side.
-    """
     multiple, least = grid
     batch, height, width = (
         {0: Dim("N")} if "batch" in free else {},
@@ -143,8 +141,10 @@ def _traced(module: Portable, shape: tuple[int, int, int], grid: tuple[int, int]
         "temperatures": batch,
     }
     inputs = module.example(*shape)
-    with torch.no_grad(), _any_size():
-        shapes = {name: dynamic[name] for name in inputs} if free else None
+    shapes = {name: dynamic[name] for name in inputs} if free else None
+    # Graphs that also work for features of a single pixel, not only of two and more; since torch 2.8.
+    patch = {"backed_size_oblivious": True} if hasattr(_config, "backed_size_oblivious") else {}
+    with torch.no_grad(), _config.patch(patch):  # type: ignore[attr-defined]
         return torch.export.export(module, (), inputs, dynamic_shapes=shapes)
 
 
@@ -178,12 +178,6 @@ def _as_pt2(program: ExportedProgram, about: Mapping[str, str]) -> tuple[bytes, 
     return buffer.getvalue(), lambda inputs: loaded(**inputs)
 
 
-_FORMATS: dict[Format, Callable[[ExportedProgram, Mapping[str, str]], tuple[bytes, Model]]] = {
-    "onnx": _as_onnx,
-    "pt2": _as_pt2,
-}
-
-
 @torch.no_grad()
 def _difference(module: Portable, exported: Model, count: int, height: int, width: int) -> float:
     """Return the largest difference of an exported model from the original on random inputs that it was not traced with."""
@@ -199,16 +193,6 @@ def _notes(translator: Translator, free: Free, size: Size, refusals: list[str]) 
     dropout = any(isinstance(module, nn.Dropout) and module.p for module in translator.method.modules())
     if translator.method.training and dropout:
         yield "this model translates with dropout, which the exported one leaves out"
-
-
-@contextmanager
-def _any_size() -> Iterator[None]:
-    """Trace graphs that also work for features of a single pixel, not only of two and more."""
-    from torch.fx.experimental import _config
-
-    patch = {"backed_size_oblivious": True} if hasattr(_config, "backed_size_oblivious") else {}  # torch 2.8
-    with _config.patch(patch):  # type: ignore[attr-defined]
-        yield
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from zoo.environment import inference_options
 from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Kind
 from zoo.hub.access import Access
-from zoo.hub.locating import Located, locate
+from zoo.hub.download import Located, locate
 from zoo.model_folder import CONFIG_FILE, ModelConfig, count_tensors, load_weights, read_card, read_config
 from zoo.recipe import Recipe, choice_of
 from zoo.registry import get_registry

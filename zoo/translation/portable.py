@@ -105,9 +105,8 @@ def metadata(translator: Translator, module: Portable, *, name: str, size: Size,
         about["labels"] = f"int64 [{count}, {height}, {width}], class indices 0 to {classes - 1}"
         about["classes"] = json.dumps(translator.classes)
     if "temperatures" in module.reads:
-        about["temperatures"] = (
-            f"float32 [{count}, {classes}], degrees Celsius of each class; NaN is its mean over the training set"
-        )
+        each = "degrees Celsius of each class; NaN is its mean over the training set"
+        about["temperatures"] = f"float32 [{count}, {classes}], {each}"
     if translator.thermal_range:
         about["thermal_range_celsius"] = json.dumps(translator.thermal_range)
     return about

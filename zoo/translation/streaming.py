@@ -1,14 +1,16 @@
-"""Many images through one model: they are prefetched, grouped by size and translated in batches."""
+"""Many images through one model: they are prefetched, grouped by size and translated in batches; outputs wait in a queue."""
 
 from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -22,7 +24,6 @@ from zoo.errors import DataError
 from zoo.recipe import Precision
 from zoo.translation.inputs import labels_tensor
 from zoo.translation.outputs import Depth
-from zoo.translation.prefetch import prefetch
 from zoo.translation.translator import Translator
 
 READERS = 4
@@ -32,6 +33,10 @@ BATCH = {"cuda": 32, "cpu": 4}
 WINDOW = 4
 """Batches of images that wait for others of their size."""
 
+PENDING = 4
+"""Pending tasks per thread; a larger number needs more memory for their images."""
+
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -74,10 +79,8 @@ def optimized(translator: Translator, options: ComputeOptions | None, precision:
     device = translator.device
     chosen = choose_translation(options, device)
     require_precision(precision, device)
-    with (
-        kernels(precision, chosen, same_shapes=False),
-        prepared(translator.method, chosen, precision, device, translating=True),
-    ):
+    networks = prepared(translator.method, chosen, precision, device, translating=True)
+    with kernels(precision, chosen, same_shapes=False), networks:
         yield
 
 
@@ -132,9 +135,8 @@ class BatchTranslator:
     def _shrink(self, images: list[InputImage]) -> None:
         height, width = images[0].visible.shape[:2]
         if len(images) == 1:
-            device = self.translator.device.type
-            fault = f"an image of {width}x{height} pixels does not fit into the memory of {device}"
-            raise DataError(fault, "Use `tile`=1024")
+            memory = f"the memory of {self.translator.device.type}"
+            raise DataError(f"an image of {width}x{height} pixels does not fit into {memory}", "Use `tile`=1024")
         half = len(images) // 2
         self._pixels = half * height * width
         fault = f"{len(images)} images of {width}x{height} pixels do not fit into memory"
@@ -143,10 +145,8 @@ class BatchTranslator:
     def _translate(self, images: list[InputImage]) -> list[NDArray[Any]]:
         pixels = torch.from_numpy(np.stack([image.visible for image in images])).to(self.translator.device)
         maps = [image.labels for image in images if image.labels is not None]
-        labels = torch.stack(maps) if maps else None
-        thermal = self.translator.translate(
-            pixels.permute(0, 3, 1, 2), labels, self.temperatures, tile=self.tile, depth=self.depth
-        )
+        visible, labels = pixels.permute(0, 3, 1, 2), torch.stack(maps) if maps else None
+        thermal = self.translator.translate(visible, labels, self.temperatures, tile=self.tile, depth=self.depth)
         return list(thermal[:, 0].cpu().numpy())
 
 
@@ -182,3 +182,50 @@ def _translated(
         yield from zip(numbers, translate(list(images)), strict=True)
     except DataError as error:
         yield from ((number, error) for number in numbers)
+
+
+def prefetch(tasks: Iterable[Callable[[], T]], threads: int) -> Iterator[Future[T]]:
+    """Yield the futures of tasks in their order; later tasks run meanwhile."""
+    pool = ThreadPoolExecutor(threads)
+    pending: deque[Future[T]] = deque()
+    try:
+        for task in tasks:
+            pending.append(pool.submit(task))
+            if len(pending) > PENDING * threads:
+                yield pending.popleft()
+        while pending:
+            yield pending.popleft()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class WriteQueue(Generic[T]):
+    """Runs tasks in the order in which they are put; a context manager, which after an error cancels those not started."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool, self._limit = ThreadPoolExecutor(threads), PENDING * threads
+        self._pending: deque[Future[T]] = deque()
+
+    def put(self, task: Callable[[], T]) -> Iterator[T]:
+        """Add a task and yield the results of finished ones; waits while the queue is full. Raises the errors of tasks."""
+        self._pending.append(self._pool.submit(task))
+        while len(self._pending) > self._limit or (self._pending and self._pending[0].done()):
+            yield self._pending.popleft().result()
+
+    def join(self) -> Iterator[T]:
+        """Wait for all remaining tasks and yield their results. Raises their errors."""
+        while self._pending:
+            yield self._pending.popleft().result()
+
+    def completed(self) -> Iterator[T]:
+        """Yield the results of tasks that succeeded before an error or an interruption, and forget the others."""
+        pending, self._pending = self._pending, deque()
+        for future in pending:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                yield future.result()
+
+    def __enter__(self) -> WriteQueue[T]:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown(cancel_futures=True)

@@ -46,9 +46,8 @@ def in_tiles(
     total = weights = torch.zeros(())
     for number, (top, left) in enumerate(corners):
         rows, columns = slice(top, top + tile[0]), slice(left, left + tile[1])
-        thermal = translate(
-            {name: entry[..., rows, columns] if entry.dim() > 2 else entry for name, entry in batch.items()}
-        )
+        part = {name: entry[..., rows, columns] if entry.dim() > 2 else entry for name, entry in batch.items()}
+        thermal = translate(part)
         window = (ramp(height, tile[0], top)[:, None] * ramp(width, tile[1], left)).to(thermal.device)
         if number == 0:
             total, weights = thermal.new_zeros(*thermal.shape[:2], height, width), window.new_zeros(height, width)

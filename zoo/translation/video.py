@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from zoo.errors import DataError, UsageError
 from zoo.files import beside, cannot_write
-from zoo.translation.prefetch import WriteQueue, prefetch
-from zoo.translation.streaming import BatchTranslator, InputImage
+from zoo.translation.streaming import BatchTranslator, InputImage, WriteQueue, prefetch
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -99,6 +98,7 @@ class VideoReader:
             self._container = av.open(path)
         except av.FFmpegError as error:
             raise DataError(f"`{path}` is no readable video: {error.strerror}") from error
+        self.close = self._container.close
         if not self._container.streams.video:
             self.close()
             raise DataError(f"`{path}` has no video stream")
@@ -139,10 +139,6 @@ class VideoReader:
         found = self._end - float((self.stream.start_time or 0) * self.base)
         if duration - found > max(SLACK, 3 / float(self.rate)):
             raise DataError(f"video `{self.path}` breaks off: it holds {found:.1f} of {duration:.1f} seconds")
-
-    def close(self) -> None:
-        """Close the file."""
-        self._container.close()
 
 
 class VideoWriter:
@@ -211,18 +207,16 @@ def _batches(video: VideoReader, translate: BatchTranslator) -> Iterator[list[tu
     """Yield the frames in batches; those before an error are yielded before it is raised."""
     batch: list[tuple[VideoFrame, InputImage]] = []
     fault = None
-    for future in prefetch(repeat(video.read), 1):
-        try:
-            frame = future.result()
-        except DataError as error:
-            fault = error
-            break
-        if frame is None:
-            break
-        batch.append(frame)
-        if len(batch) >= translate.batch_size(frame[1]):
-            yield batch
-            batch = []
+    try:
+        for future in prefetch(repeat(video.read), 1):
+            if (frame := future.result()) is None:
+                break
+            batch.append(frame)
+            if len(batch) >= translate.batch_size(frame[1]):
+                yield batch
+                batch = []
+    except DataError as error:
+        fault = error
     if batch:
         yield batch
     if fault:

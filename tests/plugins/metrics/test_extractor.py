@@ -12,10 +12,9 @@ from zoo.errors import UsageError, ZooError
 from zoo_plugins.metrics import networks
 from zoo_plugins.metrics.config import ExtractorConfig
 from zoo_plugins.metrics.extractor import Extractor
-from zoo_plugins.metrics.fid import frechet_distance
 from zoo_plugins.metrics.inception import Inception
-from zoo_plugins.metrics.kid import kernel_distance
 from zoo_plugins.metrics.networks import PublishedFile, network_label
+from zoo_plugins.metrics.sets import frechet_distance, kernel_distance
 
 ORDER = [
     *("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "MaxPool_1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "MaxPool_2"),

@@ -14,7 +14,7 @@ from zoo.contracts import SetMetric
 from zoo.errors import UsageError
 from zoo_plugins.metrics import zoo_components
 from zoo_plugins.metrics.config import MAEConfig, PSNRConfig, SSIMConfig
-from zoo_plugins.metrics.pixelwise import MAE, PSNR
+from zoo_plugins.metrics.pairs import MAE, PSNR
 from zoo_plugins.metrics.ssim import SSIM
 
 METRICS = [PSNR(PSNRConfig()), SSIM(SSIMConfig()), SSIM(SSIMConfig(border="valid")), SSIM(SSIMConfig(volume=True))]

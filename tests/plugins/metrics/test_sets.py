@@ -8,8 +8,7 @@ from scipy.stats import t
 
 from zoo.evaluate.intervals import jackknife_interval
 from zoo_plugins.metrics.config import ExtractorConfig
-from zoo_plugins.metrics.fid import FID, frechet_distance
-from zoo_plugins.metrics.kid import KID, kernel_distance
+from zoo_plugins.metrics.sets import FID, KID, frechet_distance, kernel_distance
 
 
 def features(n, d, seed, shift=0.0):

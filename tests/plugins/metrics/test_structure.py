@@ -8,8 +8,7 @@ from skimage.metrics import structural_similarity
 
 from zoo.errors import UsageError
 from zoo_plugins.metrics.config import MSSSIMConfig, SSIMConfig
-from zoo_plugins.metrics.ms_ssim import MSSSIM
-from zoo_plugins.metrics.ssim import SSIM
+from zoo_plugins.metrics.ssim import MSSSIM, SSIM
 
 
 def pair(shape, seed=0, noise=0.1):

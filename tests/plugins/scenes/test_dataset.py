@@ -15,9 +15,8 @@ from zoo.contracts import Dataset
 from zoo.data.writer import materialize
 from zoo.errors import UsageError
 from zoo_plugins.scenes import ScenesConfig, zoo_components
-from zoo_plugins.scenes.dataset import Scenes
-from zoo_plugins.scenes.render import CLASSES, render
-from zoo_plugins.scenes.sensors import THERMAL_RANGE
+from zoo_plugins.scenes.dataset import CLASSES, Scenes, render
+from zoo_plugins.scenes.shading import THERMAL_RANGE
 
 TINY = ScenesConfig(train=3, test=2, size=32)
 

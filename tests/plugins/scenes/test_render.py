@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from zoo_plugins.scenes import ScenesConfig
-from zoo_plugins.scenes.render import CLASSES, Scene, render
-from zoo_plugins.scenes.sensors import FIXED_PATTERN, NETD, THERMAL_RANGE
+from zoo_plugins.scenes.dataset import CLASSES, Scene, render
+from zoo_plugins.scenes.shading import FIXED_PATTERN, NETD, THERMAL_RANGE
 
 SKY, ROAD, PERSON = (CLASSES.index(name) for name in ("sky", "road", "person"))
 

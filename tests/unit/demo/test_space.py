@@ -13,8 +13,8 @@ from zoo.demo import space as spaces
 from zoo.demo.space import APP, Source, pinned, requirements, write_space
 from zoo.errors import DataError, UsageError
 from zoo.hub.access import Access
-from zoo.hub.locating import Located
-from zoo.hub.readme import read_readme
+from zoo.hub.card_data import read_readme
+from zoo.hub.download import Located
 from zoo.model_folder import read_config
 from zoo.version import DISTRIBUTION, __version__
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from zoo.hub.readme import BEGIN, END, read_readme, update_readme, write_readme
+from zoo.hub.card_data import BEGIN, END, read_readme, update_readme, write_readme
 
 NEW = write_readme({"license": "other", "license_name": "terms", "tags": ["thermal"], "metrics": ["psnr"]}, "# new\n")
 

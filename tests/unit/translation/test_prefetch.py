@@ -8,7 +8,7 @@ from itertools import repeat
 
 import pytest
 
-from zoo.translation.prefetch import PENDING, WriteQueue, prefetch
+from zoo.translation.streaming import PENDING, WriteQueue, prefetch
 
 
 def test_prefetched_results_come_in_order_and_few_tasks_are_pending():
