@@ -150,7 +150,7 @@ def test_optimized_networks_translate_the_same_and_are_restored(resnet, pictures
     assert np.array_equal(resnet.translate(pictures[0], depth="float"), before)
     with pytest.raises(UsageError, match="is only for training"), optimized(resnet, ComputeOptions(graph=True), "fp32"):
         pass
-    with pytest.raises(UsageError, match="this is a cpu"), optimized(resnet, None, "tf32"):
+    with pytest.raises(UsageError, match="the device is cpu"), optimized(resnet, None, "tf32"):
         pass
 
 
