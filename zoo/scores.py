@@ -89,7 +89,8 @@ def score(
                 retry=retry,
             )
         )
-    from zoo.run.predictions import choose_metrics, find_tests, plain_tests, plan_scoring
+    from zoo.run.predictions import choose_metrics, plan_scoring
+    from zoo.run.real_images import find_tests, plain_tests
 
     require_writable(out)
     folder = Path(predictions)
