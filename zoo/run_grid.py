@@ -51,6 +51,7 @@ def read_axes(
     thermal_channels: int = 1,
     precision: Precision = "fp32",
     processes: int = 1,
+    baselines: bool = False,
 ) -> Axes:
     """Return the axes of a grid that names describe; several names are a sequence, or one text with commas.
 
@@ -78,6 +79,7 @@ def read_axes(
         thermal_channels=thermal_channels,
         precision=precision,
         processes=processes,
+        baselines=baselines,
     )
 
 
@@ -194,9 +196,9 @@ def spell_command(verb: str, given: Mapping[str, Any], function: Callable[..., o
     for name, value in given.items():
         if value == defaults[name]:
             continue
-        flag = f"--{FLAGS.get(name, name).replace('_', '-')}"
+        flag = FLAGS.get(name, name).replace("_", "-")
         text = value if isinstance(value, str) or not isinstance(value, Sequence) else ",".join(value)
-        words += ([flag] if value else []) if isinstance(value, bool) else [flag, str(text)]
+        words += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(text)]
     return shlex.join(words)
 
 

@@ -74,11 +74,16 @@ def bench(
             metavar="KEY=VALUE,...", help="Options of sbatch with --launcher slurm: partition=gpu,time=12:00:00."
         ),
     ] = "",
+    baselines: Annotated[
+        bool, typer.Option(help="Run the null baselines that the data suits beside networks.")
+    ] = True,
     out: options.Out = Path("results"),
     retry: options.Retry = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
 ) -> None:
     """Train and score every combination of the parts named, and print one table.
+
+    Recipes run beside the combinations of the parts named. Null baselines run too, and stand under the table.
 
     Examples:
     zoo bench --gen resnet9_cbam --disc patchgan_gn ·
@@ -105,6 +110,7 @@ def bench(
         seeds=seeds,
         thermal_channels=thermal_channels,
         processes=processes,
+        baselines=baselines,
     )
     command = spelled_out(context)
     try:
