@@ -40,7 +40,7 @@ def template_environment(*, autoescape: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["tex"] = lambda text: text.translate(str.maketrans(_LATEX))
+    environment.filters["tex"] = lambda text: " ".join(text.split()).translate(str.maketrans(_LATEX))
     return environment
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zoo.evaluate.results import Score
+from zoo.registry import get_registry
 from zoo.report.data_health import health_line
+from zoo.report.finished_runs import FinishedRun
 from zoo.report.naming import length_text, name_systems, part_name, shared_parts
+from zoo.report.ranking import rank, verdict_lines
 from zoo.run.outcome import Outcome
 from zoo.run.record import Record
 
@@ -17,7 +20,7 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     """Return columns, rows, title and the numeric columns.
 
     Settings that are equal for all runs are in the title instead of a column, so that the table fits a terminal of 80
-    columns. The last column is the state, if a run has no record.
+    columns. The last column is the state, if a run has no record. Null baselines stand last, below a blank line.
     """
     recipes = [outcome.run.recipe for outcome in outcomes]
     records = [outcome.record for outcome in outcomes if outcome.record]
@@ -35,11 +38,17 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     columns = {"system": name_systems(recipes), **differing, **numbers, **state}
     common = [settings[name][0] for name in shared if name != "seed"]
     title = ", ".join(filter(None, [" ".join(shared_parts(recipes)), *common, _basis(records)]))
-    return tuple(columns), list(zip(*columns.values(), strict=True)), title, tuple(numbers)
+    nulls = get_registry().null_baselines()
+    lines: dict[bool, list[Texts]] = {False: [], True: []}
+    for recipe, texts in zip(recipes, zip(*columns.values(), strict=True), strict=True):
+        lines[recipe.method.name in nulls].append(texts)
+    blank = [("",) * len(columns)] if lines[False] and lines[True] else []
+    return tuple(columns), [*lines[False], *blank, *lines[True]], title, tuple(numbers)
 
 
 def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return errors in degrees, limitations of the scores, additional inputs of methods, and the quality of the datasets."""
+    """Return errors in degrees, limitations of the scores, additional inputs of methods, the quality of the datasets, and last
+    whether each network beats the best null baseline."""
     inputs: dict[str, list[str]] = {}
     lines = []
     names = name_systems([outcome.run.recipe for outcome in outcomes])
@@ -63,9 +72,11 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     lines += dict.fromkeys(f"{score.metric}: {note}." for score in scores for note in score.notes)
     lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in inputs.items() if more]
     sources = {outcome.run.source.root: outcome.run.source for outcome in outcomes}.values()
-    return lines + [
+    lines += [
         health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root)) for source in sources
     ]
+    finished = [FinishedRun(folder=outcome.run.folder, record=outcome.record) for outcome in outcomes if outcome.record]
+    return lines + verdict_lines(rank(finished))
 
 
 def score_text(score: Score) -> str:

@@ -1,0 +1,256 @@
+"""A results folder as one table: systems by their first metric, datasets as groups of columns, the best marked. No torch."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import msgspec
+
+from zoo.evaluate.results import Score
+from zoo.recipe import Budget, Recipe
+from zoo.registry import get_registry
+from zoo.report.aggregate import (
+    Difference,
+    SeedAggregate,
+    aggregate_seeds,
+    compare_aggregates,
+    measurement_protocol,
+    protocol_difference,
+)
+from zoo.report.finished_runs import FinishedRun
+from zoo.report.naming import name_systems
+from zoo.report.tables import dataset_title
+
+Mark = Literal["best", "not distinguishable", ""]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedCell:
+    """A system's metric on a dataset."""
+
+    measured: SeedAggregate
+    mark: Mark = ""
+    """Whether it is the best of its column, null baselines included, or not distinguishable from the best."""
+    apart: str = ""
+    """Why it cannot be compared with the rest of its column; empty if it can."""
+    against: Difference | None = None
+    """A network's difference to the best null baseline; None without values per image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedColumn:
+    """A metric on a dataset."""
+
+    dataset: str
+    """Title of the dataset, with the image size where the folder has several."""
+    metric: str
+    unit: str
+    higher_is_better: bool
+    n: int
+    """Number of test images."""
+    level: float
+    """Confidence of the intervals."""
+    resize: str
+    """How test images were resized."""
+    best_baseline: str
+    """Name of the best null baseline; empty if there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedRow:
+    """A system, over its seeds."""
+
+    name: str
+    baseline: bool
+    cells: tuple[RankedCell | None, ...]
+    """One per column; None where it was not measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """A results folder as one table."""
+
+    columns: tuple[RankedColumn, ...]
+    """Dataset by dataset, metrics in the order of the records."""
+    rows: tuple[RankedRow, ...]
+    """Networks by their value in the first column that has one, then null baselines likewise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """A finished run with its row and group of columns."""
+
+    row: str
+    group: str
+    baseline: bool
+    run: FinishedRun
+
+
+_Values = dict[str, SeedAggregate]
+"""A column's aggregates by row."""
+
+
+def rank(runs: Sequence[FinishedRun]) -> Ranking:
+    """Return the finished runs of a results folder as one table.
+
+    A system is the runs that differ only in seed, data and image size. A null baseline, which has no budget, is one system. Each
+    column is one family of paired tests against its best row (Holm), and another against its best null baseline.
+    """
+    found = _assigned(runs)
+    columns: list[RankedColumn] = []
+    cells: dict[str, list[RankedCell | None]] = {one.row: [] for one in found}
+    nulls = {one.row for one in found if one.baseline}
+    for group in dict.fromkeys(one.group for one in found):
+        members = [one for one in found if one.group == group]
+        for metric in dict.fromkeys(score.metric for one in members for score in one.run.record.scores):
+            column, values = _column(group, metric, members, nulls)
+            columns.append(column)
+            for row, filled in cells.items():
+                filled.append(values.get(row))
+    rows = [RankedRow(name=row, baseline=row in nulls, cells=tuple(filled)) for row, filled in cells.items()]
+    rows = [row for row in rows if any(row.cells)]
+    return Ranking(columns=tuple(columns), rows=tuple(sorted(rows, key=lambda row: _place(row, columns))))
+
+
+def verdict_lines(ranking: Ranking) -> list[str]:
+    """Return in words, for each dataset, whether each network beats the best null baseline in the first metric."""
+    lines = []
+    datasets = list(dict.fromkeys(column.dataset for column in ranking.columns))
+    for dataset in datasets:
+        place, column = next(each for each in enumerate(ranking.columns) if each[1].dataset == dataset)
+        cells = {row.name: cell for row in ranking.rows if (cell := row.cells[place])}
+        against = {name: cell.against.verdict for name, cell in cells.items() if cell.against}
+        if not against or column.n < 2:
+            continue
+        words = [
+            f"{verdict}: {', '.join(names)}"
+            for verdict in ("better", "not distinguishable", "worse")
+            if (names := [name for name, found in against.items() if found == verdict])
+        ]
+        where = f" on {dataset}" if len(datasets) > 1 else ""
+        best = f"the best null baseline, {column.best_baseline}"
+        lines.append(f"Networks against {best}, in {column.metric}{where}: {'; '.join(words)}.")
+    return lines
+
+
+def _assigned(runs: Sequence[FinishedRun]) -> list[_Run]:
+    """Return the runs with the names of their rows and groups; of a null baseline's runs on the same images the newest."""
+    nulls = get_registry().null_baselines()
+    recipes = [_stripped(run.record.recipe, nulls) for run in runs]
+    names = name_systems(recipes)
+    sizes: dict[str, set[int]] = defaultdict(set)
+    contents: dict[str, list[str]] = defaultdict(list)
+    for recipe in recipes:
+        title = dataset_title(recipe.data.name)
+        sizes[title].add(recipe.size)
+        if recipe.data.fingerprint not in contents[title]:
+            contents[title].append(recipe.data.fingerprint)
+    found: dict[tuple[Any, ...], _Run] = {}
+    for run, recipe, name in zip(runs, recipes, names, strict=True):
+        group = title = dataset_title(recipe.data.name)
+        if len(contents[title]) > 1:  # other contents of the same name
+            group += f" ({contents[title].index(recipe.data.fingerprint) + 1})"
+        if len(sizes[title]) > 1:
+            group += f", {recipe.size} px"
+        baseline = recipe.method.name in nulls
+        one = _Run(row=name.partition(" (")[0] if baseline else name, group=group, baseline=baseline, run=run)
+        key = (one.row, group, recipe.seed)
+        if key not in found or run.record.finished > found[key].run.record.finished:
+            found[key] = one
+    return list(found.values())
+
+
+def _stripped(recipe: Recipe, nulls: frozenset[str]) -> Recipe:
+    """Return a null baseline's recipe without what does not change it: length, batch size, seed and precision."""
+    if recipe.method.name not in nulls:
+        return recipe
+    return replace(recipe, budget=Budget(steps=0, constant=0), batch=1, seed=0, precision="fp32")
+
+
+def _column(
+    group: str, metric: str, members: Sequence[_Run], nulls: set[str]
+) -> tuple[RankedColumn, dict[str, RankedCell]]:
+    scores: dict[str, dict[int, Score]] = defaultdict(dict)
+    for one in members:
+        for score in one.run.record.scores:
+            if score.metric == metric:
+                scores[one.row][one.run.record.recipe.seed] = score
+    apart = _apart(scores)
+    values = {row: aggregate_seeds(by_seed) for row, by_seed in scores.items()}
+    compared = {row: value for row, value in values.items() if row not in apart}
+    first = next(iter(compared.values()))
+    best = _best(compared)
+    marks: dict[str, Mark] = dict.fromkeys(_tied(best, compared), "not distinguishable")
+    if first.n > 1 and len(compared) > 1:
+        marks |= {row: "best" for row, value in compared.items() if value.value == compared[best].value}
+    null = _best({row: value for row, value in compared.items() if row in nulls})
+    against = _differences(null, {row: value for row, value in compared.items() if row not in nulls}, compared)
+    column = RankedColumn(
+        dataset=group,
+        metric=metric,
+        unit=first.unit,
+        higher_is_better=first.higher_is_better,
+        n=first.n,
+        level=first.level,
+        resize=str(first.protocol.get("resize", "")),
+        best_baseline=null,
+    )
+    return column, {
+        row: RankedCell(
+            measured=value, mark=marks.get(row, ""), apart=apart.get(row, ""), against=against.get(row)
+        )
+        for row, value in values.items()
+    }
+
+
+def _apart(scores: Mapping[str, Mapping[int, Score]]) -> dict[str, str]:
+    """Return the rows whose protocol or images are not those of most rows, and how they differ."""
+    every = [score for by_seed in scores.values() for score in by_seed.values()]
+    protocols = Counter(msgspec.json.encode(measurement_protocol(score), order="deterministic") for score in every)
+    usual = msgspec.json.decode(protocols.most_common(1)[0][0])
+    alike = [score for score in every if not protocol_difference(measurement_protocol(score), usual)]
+    images = Counter((score.n, frozenset(score.per_image)) for score in alike).most_common(1)[0][0]
+    found = {}
+    for row, by_seed in scores.items():
+        for score in by_seed.values():
+            if differing := protocol_difference(measurement_protocol(score), usual):
+                found[row] = f"measured with {differing} as most rows"
+            elif (score.n, frozenset(score.per_image)) != images:
+                found[row] = f"scored on {score.n} images, which are not those of most rows"
+    return found
+
+
+def _best(values: Mapping[str, SeedAggregate]) -> str:
+    """Return the row with the best value; empty if there is none."""
+    if not values:
+        return ""
+    sign = 1 if next(iter(values.values())).higher_is_better else -1
+    return max(values, key=lambda row: sign * values[row].value)
+
+
+def _differences(reference: str, rows: Mapping[str, SeedAggregate], values: _Values) -> dict[str, Difference]:
+    """Return the rows' differences to a reference, as one family of tests; none without values per image."""
+    if not reference or not values[reference].per_image:
+        return {}
+    pairs = [(value, values[reference]) for value in rows.values()]
+    return dict(zip(rows, compare_aggregates(pairs), strict=True))
+
+
+def _tied(best: str, values: _Values) -> list[str]:
+    """Return the rows that are not distinguishable from the best; none of a single image."""
+    if values[best].n < 2:
+        return []
+    others = {row: value for row, value in values.items() if row != best}
+    differences = _differences(best, others, values)
+    return [row for row, found in differences.items() if found.verdict == "not distinguishable"]
+
+
+def _place(row: RankedRow, columns: Sequence[RankedColumn]) -> tuple[bool, int, float]:
+    """Return what rows are sorted by: networks first, then by the first column with a value."""
+    place = next(index for index, cell in enumerate(row.cells) if cell)
+    cell = row.cells[place]
+    assert cell is not None
+    return row.baseline, place, -cell.measured.value if columns[place].higher_is_better else cell.measured.value
