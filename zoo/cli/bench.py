@@ -74,9 +74,7 @@ def bench(
             metavar="KEY=VALUE,...", help="Options of sbatch with --launcher slurm: partition=gpu,time=12:00:00."
         ),
     ] = "",
-    baselines: Annotated[
-        bool, typer.Option(help="Run the null baselines that the data suits beside networks.")
-    ] = True,
+    baselines: Annotated[bool, typer.Option(help="Run the null baselines that the data suits beside networks.")] = True,
     out: options.Out = Path("results"),
     retry: options.Retry = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,

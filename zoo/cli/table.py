@@ -93,7 +93,9 @@ def _show_ranking(folder: Path, form: str, *, as_json: bool) -> None:
         note(line)
     ranking = rank(found.runs)
     if not ranking.rows:
-        raise UsageError(f"the runs in `{folder}` have no scores", "Score them on a paired test split, or with set metrics")
+        raise UsageError(
+            f"the runs in `{folder}` have no scores", "Score them on a paired test split, or with set metrics"
+        )
     if as_json:
         return print_json(ranking)
     if form != "terminal":

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
+from zoo.evaluate.compare import Verdict
 from zoo.evaluate.results import Score
 from zoo.recipe import Budget, Recipe
 from zoo.registry import get_registry
@@ -36,8 +37,10 @@ class RankedCell:
     """Whether it is the best of its column, null baselines included, or not distinguishable from the best."""
     apart: str = ""
     """Why it cannot be compared with the rest of its column; empty if it can."""
+    baseline: str = ""
+    """The best null baseline among those that read no more than this network."""
     against: Difference | None = None
-    """A network's difference to the best null baseline; None without values per image."""
+    """Difference to that baseline; None without values per image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +58,6 @@ class RankedColumn:
     """Confidence of the intervals."""
     resize: str
     """How test images were resized."""
-    best_baseline: str
-    """Name of the best null baseline; empty if there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +112,20 @@ def rank(runs: Sequence[FinishedRun]) -> Ranking:
             for row, filled in cells.items():
                 filled.append(values.get(row))
     rows = [RankedRow(name=row, baseline=row in nulls, cells=tuple(filled)) for row, filled in cells.items()]
-    rows = [row for row in rows if any(row.cells)]
-    return Ranking(columns=tuple(columns), rows=tuple(sorted(rows, key=lambda row: _place(row, columns))))
+    places = range(len(columns))
+    return Ranking(
+        columns=tuple(columns), rows=tuple(sort_rows([row for row in rows if any(row.cells)], columns, places))
+    )
+
+
+def sort_rows(rows: Sequence[RankedRow], columns: Sequence[RankedColumn], places: Sequence[int]) -> list[RankedRow]:
+    """Return the rows that have a value in some of these columns: networks, then null baselines, by the first such column."""
+
+    def order(row: RankedRow) -> tuple[bool, int, float]:
+        place, cell = next((place, cell) for place in places if (cell := row.cells[place]))
+        return row.baseline, place, -cell.measured.value if columns[place].higher_is_better else cell.measured.value
+
+    return sorted((row for row in rows if any(row.cells[place] for place in places)), key=order)
 
 
 def verdict_lines(ranking: Ranking) -> list[str]:
@@ -121,46 +134,68 @@ def verdict_lines(ranking: Ranking) -> list[str]:
     datasets = list(dict.fromkeys(column.dataset for column in ranking.columns))
     for dataset in datasets:
         place, column = next(each for each in enumerate(ranking.columns) if each[1].dataset == dataset)
-        cells = {row.name: cell for row in ranking.rows if (cell := row.cells[place])}
-        against = {name: cell.against.verdict for name, cell in cells.items() if cell.against}
-        if not against or column.n < 2:
-            continue
-        words = [
-            f"{verdict}: {', '.join(names)}"
-            for verdict in ("better", "not distinguishable", "worse")
-            if (names := [name for name, found in against.items() if found == verdict])
-        ]
-        where = f" on {dataset}" if len(datasets) > 1 else ""
-        best = f"the best null baseline, {column.best_baseline}"
-        lines.append(f"Networks against {best}, in {column.metric}{where}: {'; '.join(words)}.")
+        found: dict[str, dict[Verdict, list[str]]] = {}
+        for row in ranking.rows:
+            cell = row.cells[place]
+            if cell and cell.against and column.n > 1:
+                found.setdefault(cell.baseline, {}).setdefault(cell.against.verdict, []).append(row.name)
+        where = f"in {column.metric}{f' on {dataset}' if len(datasets) > 1 else ''}"
+        lines += [_in_words(verdicts, baseline, where) for baseline, verdicts in found.items()]
     return lines
+
+
+def _in_words(verdicts: Mapping[Verdict, Sequence[str]], baseline: str, where: str) -> str:
+    best = f"the best null baseline, {baseline}, {where}"
+    if sum(map(len, verdicts.values())) == 1:
+        ((verdict, (name,)),) = verdicts.items()
+        return f"{name} is {verdict} {'from' if verdict == 'not distinguishable' else 'than'} {best}."
+    every: tuple[Verdict, ...] = ("better", "not distinguishable", "worse")
+    words = (f"{verdict}: {'; '.join(verdicts.get(verdict, ['none']))}." for verdict in every)
+    return f"Networks against {best}: {' '.join(words)}"
 
 
 def _assigned(runs: Sequence[FinishedRun]) -> list[_Run]:
     """Return the runs with the names of their rows and groups; of a null baseline's runs on the same images the newest."""
     nulls = get_registry().null_baselines()
-    recipes = [_stripped(run.record.recipe, nulls) for run in runs]
-    names = name_systems(recipes)
+    names = _row_names(runs, nulls)
+    shown = [run.record.shown_recipe for run in runs]
     sizes: dict[str, set[int]] = defaultdict(set)
     contents: dict[str, list[str]] = defaultdict(list)
-    for recipe in recipes:
+    for recipe in shown:
         title = dataset_title(recipe.data.name)
         sizes[title].add(recipe.size)
         if recipe.data.fingerprint not in contents[title]:
             contents[title].append(recipe.data.fingerprint)
-    found: dict[tuple[Any, ...], _Run] = {}
-    for run, recipe, name in zip(runs, recipes, names, strict=True):
+    found: dict[tuple[str, str, int], _Run] = {}
+    for run, recipe, name in zip(runs, shown, names, strict=True):
         group = title = dataset_title(recipe.data.name)
         if len(contents[title]) > 1:  # other contents of the same name
             group += f" ({contents[title].index(recipe.data.fingerprint) + 1})"
         if len(sizes[title]) > 1:
             group += f", {recipe.size} px"
-        baseline = recipe.method.name in nulls
-        one = _Run(row=name.partition(" (")[0] if baseline else name, group=group, baseline=baseline, run=run)
-        key = (one.row, group, recipe.seed)
+        one = _Run(row=name, group=group, baseline=recipe.method.name in nulls, run=run)
+        key = (name, group, 0 if one.baseline else recipe.seed)
         if key not in found or run.record.finished > found[key].run.record.finished:
             found[key] = one
     return list(found.values())
+
+
+def _row_names(runs: Sequence[FinishedRun], nulls: frozenset[str]) -> list[str]:
+    """Return the names of the runs' rows; of systems that were scored on other data than their own, with the training data."""
+    shown = []
+    for run in runs:  # what was trained on other data and scored on this is another system, not a twin
+        recipe = _stripped(run.record.shown_recipe, nulls)
+        both = recipe.data.fingerprint + run.record.recipe.data.fingerprint
+        shown.append(replace(recipe, data=replace(recipe.data, fingerprint=both)))
+    names = [
+        name.partition(" (")[0] if run.record.recipe.method.name in nulls else name
+        for run, name in zip(runs, name_systems(shown), strict=True)
+    ]
+    crossing = {name for run, name in zip(runs, names, strict=True) if run.record.data != run.record.recipe.data}
+    return [
+        f"{name}, trained on {run.record.recipe.data.name}" if name in crossing else name
+        for run, name in zip(runs, names, strict=True)
+    ]
 
 
 def _stripped(recipe: Recipe, nulls: frozenset[str]) -> Recipe:
@@ -186,8 +221,6 @@ def _column(
     marks: dict[str, Mark] = dict.fromkeys(_tied(best, compared), "not distinguishable")
     if first.n > 1 and len(compared) > 1:
         marks |= {row: "best" for row, value in compared.items() if value.value == compared[best].value}
-    null = _best({row: value for row, value in compared.items() if row in nulls})
-    against = _differences(null, {row: value for row, value in compared.items() if row not in nulls}, compared)
     column = RankedColumn(
         dataset=group,
         metric=metric,
@@ -196,14 +229,33 @@ def _column(
         n=first.n,
         level=first.level,
         resize=str(first.protocol.get("resize", "")),
-        best_baseline=null,
     )
+    baselines = _baselines_of(scores, compared, nulls)
+    pairs = [(compared[row], compared[null]) for row, null in baselines.items() if compared[null].per_image]
+    against = dict(zip(baselines, compare_aggregates(pairs), strict=False)) if pairs else {}
     return column, {
         row: RankedCell(
-            measured=value, mark=marks.get(row, ""), apart=apart.get(row, ""), against=against.get(row)
+            measured=value,
+            mark=marks.get(row, ""),
+            apart=apart.get(row, ""),
+            baseline=baselines.get(row, ""),
+            against=against.get(row),
         )
         for row, value in values.items()
     }
+
+
+def _baselines_of(scores: Mapping[str, Mapping[int, Score]], compared: _Values, nulls: set[str]) -> dict[str, str]:
+    """Return for each network the best null baseline among those that read no more of each test image than it does."""
+    reads = {
+        row: {"visible"}.union(*(score.protocol.get("reads", ()) for score in scores[row].values())) for row in compared
+    }
+    found = {}
+    for row in compared:
+        allowed = {null: compared[null] for null in compared if null in nulls and reads[null] <= reads[row]}
+        if row not in nulls and allowed:
+            found[row] = _best(allowed)
+    return found
 
 
 def _apart(scores: Mapping[str, Mapping[int, Score]]) -> dict[str, str]:
@@ -231,26 +283,10 @@ def _best(values: Mapping[str, SeedAggregate]) -> str:
     return max(values, key=lambda row: sign * values[row].value)
 
 
-def _differences(reference: str, rows: Mapping[str, SeedAggregate], values: _Values) -> dict[str, Difference]:
-    """Return the rows' differences to a reference, as one family of tests; none without values per image."""
-    if not reference or not values[reference].per_image:
-        return {}
-    pairs = [(value, values[reference]) for value in rows.values()]
-    return dict(zip(rows, compare_aggregates(pairs), strict=True))
-
-
 def _tied(best: str, values: _Values) -> list[str]:
     """Return the rows that are not distinguishable from the best; none of a single image."""
-    if values[best].n < 2:
+    if values[best].n < 2 or not values[best].per_image:
         return []
-    others = {row: value for row, value in values.items() if row != best}
-    differences = _differences(best, others, values)
-    return [row for row, found in differences.items() if found.verdict == "not distinguishable"]
-
-
-def _place(row: RankedRow, columns: Sequence[RankedColumn]) -> tuple[bool, int, float]:
-    """Return what rows are sorted by: networks first, then by the first column with a value."""
-    place = next(index for index, cell in enumerate(row.cells) if cell)
-    cell = row.cells[place]
-    assert cell is not None
-    return row.baseline, place, -cell.measured.value if columns[place].higher_is_better else cell.measured.value
+    others = [row for row in values if row != best]
+    differences = compare_aggregates([(values[row], values[best]) for row in others])
+    return [row for row, found in zip(others, differences, strict=True) if found.verdict == "not distinguishable"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
-from zoo.report.ranking import RankedCell, RankedColumn, RankedRow, Ranking, verdict_lines
+from zoo.report.ranking import RankedCell, RankedColumn, RankedRow, Ranking, sort_rows, verdict_lines
 from zoo.report.render import template_environment
 from zoo.report.results import decimals
 from zoo.terminal import plain_table
@@ -62,7 +62,9 @@ def caption(ranking: Ranking, dataset: str) -> str:
     columns = [column for column in ranking.columns if column.dataset == dataset]
     counts = " or ".join(str(n) for n in sorted({column.n for column in columns}))
     resize = " or ".join(filter(None, dict.fromkeys(column.resize for column in columns)))
-    interval = f"mean [{columns[0].level:.0%} interval]" if columns[0].n > 1 else "no interval from one image, and no test"
+    interval = (
+        f"mean [{columns[0].level:.0%} interval]" if columns[0].n > 1 else "no interval from one image, and no test"
+    )
     images = f"n = {counts} test image{'s' * (counts != '1')}"
     return f"{dataset}: {', '.join(filter(None, (images, resize)))}; {interval}"
 
@@ -83,9 +85,13 @@ def legend(ranking: Ranking, form: str = "terminal") -> list[str]:
         if cell
     ]
     sets = {column.metric for _, column, cell in measured if not cell.measured.per_image}
-    lines += [f"{metric}: a distance between sets of images, for which there is no paired test." for metric in sorted(sets)]
+    lines += [
+        f"{metric}: a distance between sets of images, for which there is no paired test." for metric in sorted(sets)
+    ]
     lines += dict.fromkeys(
-        f"{NOT_COMPARED} {row.name}, {column.metric}: not compared, {cell.apart}." for row, column, cell in measured if cell.apart
+        f"{NOT_COMPARED} {row.name}, {column.metric}: not compared, {cell.apart}."
+        for row, column, cell in measured
+        if cell.apart
     )
     lines += dict.fromkeys(f"{column.metric}: {note}." for _, column, cell in measured for note in cell.measured.notes)
     return lines + verdict_lines(ranking)
@@ -120,7 +126,7 @@ def _text_table(ranking: Ranking, places: range) -> TextTable:
     columns = [ranking.columns[place] for place in places]
     datasets = list(dict.fromkeys(column.dataset for column in columns))
     heads = [f"{column.dataset} {heading(column)}" if len(datasets) > 1 else heading(column) for column in columns]
-    rows = [row for row in ranking.rows if any(row.cells[place] for place in places)]
+    rows = sort_rows(ranking.rows, ranking.columns, places)
     texts = [(row_name(row), *(cell_text(row.cells[place], "terminal") for place in places)) for row in rows]
     first = sum(not row.baseline for row in rows)
     if 0 < first < len(texts):  # a blank line above the null baselines
@@ -141,10 +147,16 @@ def comma_separated(ranking: Ranking) -> str:
                 continue
             found = cell.measured
             line: dict[str, object] = {"dataset": column.dataset, "metric": column.metric, "unit": column.unit}
-            line |= {"row": row.name, "baseline": row.baseline, "value": found.value, "low": found.low, "high": found.high}
+            line |= {
+                "row": row.name,
+                "baseline": row.baseline,
+                "value": found.value,
+                "low": found.low,
+                "high": found.high,
+            }
             line |= {"n": found.n, "seeds": len(found.by_seed), "mark": cell.mark, "not_compared": cell.apart}
             if test := cell.against:
-                line |= {"against": column.best_baseline, "effect": test.comparison.effect, "p": test.corrected}
+                line |= {"against": cell.baseline, "effect": test.comparison.effect, "p": test.corrected}
                 line["verdict_against"] = test.verdict
             writer.writerow(line)
     return text.getvalue()
@@ -152,7 +164,11 @@ def comma_separated(ranking: Ranking) -> str:
 
 def _from_template(form: str, suffix: str, ranking: Ranking) -> str:
     environment = template_environment(autoescape=form == "html")
-    environment.filters |= {"cell": partial(cell_text, form=form), "heading": heading, "caption": partial(caption, ranking)}
+    environment.filters |= {
+        "cell": partial(cell_text, form=form),
+        "heading": heading,
+        "caption": partial(caption, ranking),
+    }
     return environment.get_template(f"ranking.{suffix}.j2").render(
         ranking=ranking,
         groups=group_columns(ranking),

@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 COLUMNS = ("row", "paper", "measured", "interval", "difference", "verdict", "against the best baseline")
 NUMERIC = COLUMNS[1:5]
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    **{character: f"\\{character}" for character in "{}&%$#_"},
-}
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        **{character: f"\\{character}" for character in "{}&%$#_"},
+    }
+)
 
 
 def template_environment(*, autoescape: bool) -> Environment:
@@ -40,7 +42,7 @@ def template_environment(*, autoescape: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["tex"] = lambda text: " ".join(text.split()).translate(str.maketrans(_LATEX))
+    environment.filters["tex"] = lambda text: " ".join(text.split()).translate(_LATEX)
     return environment
 
 
