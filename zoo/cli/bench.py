@@ -33,8 +33,8 @@ def bench(
         str,
         typer.Option(
             autocompletion=tables,
-            metavar="NAME",
-            help="A paper's table: train what its rows and null baselines need; zoo table.",
+            metavar="NAME|FILE.toml",
+            help="A paper's table or a table file of your own: train what its rows and null baselines need; zoo table.",
         ),
     ] = "",
     data: Annotated[
@@ -122,7 +122,7 @@ def bench(
             command=command,
             retry=retry,
             table=table,
-            table_data=data,
+            table_data=data if _is_given(context, "data") else "",
         )
     except InterruptedBenchError as interrupted:
         show(interrupted.outcomes, table, out, as_json=as_json)
@@ -136,6 +136,11 @@ def bench(
         note(f"Records, pictures and weights are in {out}.")
     if records.failures:
         raise typer.Exit(1)
+
+
+def _is_given(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _choose_launcher(name: str, device: str, jobs: str, processes: int, slurm: str, out: Path) -> Launcher:

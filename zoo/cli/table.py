@@ -111,7 +111,7 @@ def _show_ranking(folder: Path, form: str, *, as_json: bool) -> None:
 
 def show_table(found: TableResults) -> None:
     """Print a table on the terminal."""
-    from zoo.report.render import COLUMNS, NUMERIC, caption, heading, legend, row_texts
+    from zoo.report.render import NUMERIC, caption, heading, legend, shown_columns, shown_texts
 
     numbers = [column for column in NUMERIC if column != "interval"]  # an interval may be folded between its ends
     typer.echo(found.title)
@@ -119,8 +119,8 @@ def show_table(found: TableResults) -> None:
         typer.echo()
         reasons: dict[str, str] = {}
         lines = [_shortened(line, reasons) for line in (*section.lines, *section.baselines)]
-        rows = [row_texts(line, section) for line in lines]
-        print_table(COLUMNS, rows, title=heading(section), right=numbers)
+        rows = [shown_texts(found, line, section) for line in lines]
+        print_table(shown_columns(found), rows, title=heading(section), right=numbers)
         typer.echo()
         for others, number in reasons.items():
             typer.echo(f"{number} {others}")
@@ -129,8 +129,9 @@ def show_table(found: TableResults) -> None:
     typer.echo()
     for line in legend(found):
         typer.echo(line)
-    typer.echo()
-    print_table(("protocol", "the paper", "zoo"), [(one.what, one.paper, one.ours) for one in found.protocol])
+    if found.protocol:
+        typer.echo()
+        print_table(("protocol", "the paper", "zoo"), [(one.what, one.paper, one.ours) for one in found.protocol])
 
 
 def _shortened(line: RowResult, reasons: dict[str, str]) -> RowResult:

@@ -72,6 +72,17 @@ def row_texts(line: RowResult, section: ColumnResults) -> tuple[str, ...]:
     )
 
 
+def shown_columns(table: TableResults) -> list[str]:
+    """Return the columns that a table has: without published values there are none of the paper and no differences."""
+    return [column for column in COLUMNS if table.published or column not in ("paper", "difference")]
+
+
+def shown_texts(table: TableResults, line: RowResult, section: ColumnResults) -> list[str]:
+    """Return a row's texts in the order of `shown_columns`."""
+    texts = dict(zip(COLUMNS, row_texts(line, section), strict=True))
+    return [texts[column] for column in shown_columns(table)]
+
+
 def caption(section: ColumnResults) -> str:
     """Return how a column was measured, in one line; empty if nothing was."""
     best = f"best baseline: {section.best_baseline}" if section.best_baseline else ""
@@ -80,10 +91,12 @@ def caption(section: ColumnResults) -> str:
 
 def legend(table: TableResults) -> list[str]:
     """Return the lines under a table: how to read it, the quality of the datasets, and notes on the paper."""
-    lines = [
-        "match: the paper's value lies within the measured interval; difference: measured minus the paper's value; "
-        "baselines have no network."
-    ]
+    lines = ["baselines have no network."]
+    if table.published:
+        lines = [
+            "match: the paper's value lies within the measured interval; difference: measured minus the paper's value; "
+            "baselines have no network."
+        ]
     if any(line.against for section in table.sections for line in section.lines):
         lines.append(
             "against the best baseline: paired test over the images, Cohen's d_z, two-sided sign-flip permutation p after "
@@ -126,10 +139,10 @@ def _from_template(name: str, table: TableResults) -> str:
     environment = template_environment(autoescape=name.endswith(".html.j2"))
     return environment.get_template(name).render(
         table=table,
-        columns=COLUMNS,
+        columns=shown_columns(table),
         numeric=NUMERIC,
         heading=heading,
-        texts=row_texts,
+        texts=partial(shown_texts, table),
         caption=caption,
         legend=legend(table),
     )
