@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+Pooling = Literal["mean", "mse"]
+"""How the value of a set of images follows from theirs: `mean` is their mean; `mse` is the PSNR of their mean squared error."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
@@ -13,7 +16,7 @@ class Score:
     metric: str
     """The metric's name; options or a feature extractor that change its values follow in brackets."""
     value: float
-    """Mean over the images, or distance between the two sets of images."""
+    """Value of all images together (see `pooling`), or distance between the two sets of images."""
     n: int
     """Number of translated images."""
     low: float | None
@@ -34,6 +37,8 @@ class Score:
     """How `low` and `high` were computed: `bootstrap` for a mean over images, `jackknife` for a distance between sets."""
     notes: list[str] = field(default_factory=list)
     """Limitations that a reader must know to interpret the value."""
+    pooling: Pooling = "mean"
+    """How `value` follows from `per_image`: `mean`, or `mse`, the PSNR of the images' mean squared error."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from zoo.evaluate.compare import Comparison, Verdict, holm, paired_test, verdict_of
-from zoo.evaluate.intervals import bootstrap_interval
+from zoo.evaluate.intervals import bootstrap_interval, pool
 from zoo.evaluate.results import Score
 
 METHOD_ENTRIES = ("mode", "reads")
@@ -45,15 +44,18 @@ def aggregate_seeds(scores: Mapping[int, Score]) -> SeedAggregate:
     """Return the aggregate of one or more scores by seed, all of one metric and protocol on the same images."""
     first = next(iter(scores.values()))
     values = {seed: score.value for seed, score in scores.items()}
-    per_image = {stem: statistics.fmean(score.per_image[stem] for score in scores.values()) for stem in first.per_image}
+    per_image = {
+        stem: float(pool([score.per_image[stem] for score in scores.values()], first.pooling))
+        for stem in first.per_image
+    }
     low, high = first.low, first.high
     if len(scores) > 1 and per_image:
-        low, high = bootstrap_interval(list(per_image.values()), level=first.level)
+        low, high = bootstrap_interval(list(per_image.values()), level=first.level, pooling=first.pooling)
     elif len(scores) > 1:
         low = min((score.low for score in scores.values() if score.low is not None), default=None)
         high = max((score.high for score in scores.values() if score.high is not None), default=None)
     changed = {
-        "value": statistics.fmean(values.values()),
+        "value": float(pool(list(values.values()), first.pooling)),
         "low": low,
         "high": high,
         "protocol": measurement_protocol(first),
@@ -82,7 +84,9 @@ def compare_aggregates(pairs: Sequence[tuple[SeedAggregate, SeedAggregate]], alp
     Raises:
         UsageError: two systems of a pair were scored on different images.
     """
-    comparisons = [paired_test(a.per_image, b.per_image, higher_is_better=a.higher_is_better) for a, b in pairs]
+    comparisons = [
+        paired_test(a.per_image, b.per_image, higher_is_better=a.higher_is_better, pooling=a.pooling) for a, b in pairs
+    ]
     corrected = holm([comparison.p for comparison in comparisons])
     differences = []
     for (a, b), comparison, p in zip(pairs, comparisons, corrected, strict=True):
