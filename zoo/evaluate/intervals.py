@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 GROUPS = 20
 """Number of groups of images; the jackknife leaves out one at a time."""
+_TIE = 1e-12
+"""Values that differ by less than this fraction are equal up to rounding."""
 _BATCH_VALUES = 4_000_000
 """Most resampled values in memory at a time (32 MB)."""
 
@@ -81,7 +83,7 @@ def bootstrap_interval(
     sample = samples[0] - samples[-1] if other is not None else samples[0]
     if sample.size < 2:
         return Interval(None, None)
-    if np.ptp(sample) == 0:  # the acceleration would divide by zero
+    if np.ptp(sample) <= _TIE * np.abs(sample).max():  # the acceleration would divide by zero
         return Interval(float(sample[0]), float(sample[0]))
 
     def value(*drawn: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:

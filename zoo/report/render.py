@@ -31,7 +31,7 @@ _LATEX = str.maketrans(
 
 
 def template_environment(*, autoescape: bool) -> Environment:
-    """Return a Jinja environment of the report's templates, with a filter `tex` that escapes LaTeX."""
+    """Return a Jinja environment of the report's templates, with filters `tex` and `md` that escape LaTeX and cells of Markdown."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -42,6 +42,7 @@ def template_environment(*, autoescape: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["md"] = lambda text: " ".join(text.split()).replace("|", "\\|")
     environment.filters["tex"] = lambda text: " ".join(text.split()).translate(_LATEX)
     return environment
 
