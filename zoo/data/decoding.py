@@ -74,7 +74,7 @@ class SplitFiles:
         bicubic, nearest = Image.Resampling.BICUBIC, Image.Resampling.NEAREST
         found = {
             "visible": _array_files((e.visible for e in visible), read_visible, bicubic, (size, size, 3), np.uint8),
-            "thermal": _array_files(thermal, partial(_read_thermal, info), bicubic, (size, size), thermal_type),
+            "thermal": _array_files(thermal, partial(read_thermal_of, info), bicubic, (size, size), thermal_type),
             "labels": _array_files((e.labels for e in visible), read_labels, nearest, (size, size), np.uint8),
             "celsius": _array_files((e.celsius for e in visible), read_celsius, bicubic, (size, size), np.float32),
         }
@@ -178,7 +178,8 @@ def _read_resized(files: ArrayFiles, path: Path, size: int) -> Array:
     return np.array(Image.fromarray(pixels).resize((size, size), files.method))
 
 
-def _read_thermal(info: DatasetInfo, path: Path) -> Array:
+def read_thermal_of(info: DatasetInfo, path: Path) -> Array:
+    """Return a thermal image of a dataset, [H, W]; files of another depth than the dataset's are refused."""
     pixels = read_thermal(path)
     if 8 * pixels.dtype.itemsize != info.thermal_bits:  # else 8-bit and 16-bit values would share one scale
         found = f"`{path}` has {8 * pixels.dtype.itemsize} bits, but dataset.json states {info.thermal_bits}"

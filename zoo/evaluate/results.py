@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 Pooling = Literal["mean", "mse"]
 """How the value of a set of images follows from theirs: `mean` is their mean; `mse` is the PSNR of their mean squared error."""
+SCORED_IMAGES = "scored images"
+"""Entry of a protocol: how many images of another program were scored where some are missing, and their resize."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from zoo.report.aggregate import (
     protocol_difference,
 )
 from zoo.report.finished_runs import FinishedRun
-from zoo.report.naming import name_systems
+from zoo.report.naming import name_systems, size_text
 from zoo.report.tables import dataset_title
 from zoo.run.record import Record
 
@@ -120,7 +120,7 @@ def compare_results(runs: Sequence[FinishedRun], reference: str = "") -> tuple[l
     for systems in found.values():
         shown = [system.records[0].shown_recipe for system in systems]
         names = _short_names(systems)
-        where = f"{dataset_title(shown[0].data.name)}, {shown[0].size} px"
+        where = f"{dataset_title(shown[0].data.name)}, {size_text(shown[0])}"
         known += names.values()
         if len(systems) < 2:
             left_out.append(f"left out: {systems[0].label}: it is the only system on {where}")

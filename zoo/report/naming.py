@@ -75,6 +75,8 @@ def part_text(recipe: Recipe, kind: Kind, varied: Varied) -> str:
     part = recipe.parts.get(kind)
     if part is None:
         return "-"
+    if kind == "method" and recipe.program:
+        return recipe.program
     place = _place(recipe, kind)
     options = [f"{option}={_word(value)}" for option, value in part.config.items() if (place, option) in varied]
     name = part_name(kind, part)
@@ -89,8 +91,15 @@ def part_name(kind: str, part: Part) -> str:
     return get_registry().short_name(kind, part.name)
 
 
+def size_text(recipe: Recipe) -> str:
+    """Return the size at which a run is scored, e.g. `256 px`."""
+    return f"{recipe.size} px" if recipe.size else "own sizes"
+
+
 def length_text(budget: Budget) -> str:
-    """Return how long a training was in the words of its request: `200 epochs` or `60 steps`."""
+    """Return how long a training was in the words of its request: `200 epochs`, `60 steps` or `not trained`."""
+    if not budget.steps:
+        return "not trained"
     return f"{budget.steps // budget.period} epochs" if budget.period > 1 else f"{budget.steps} steps"
 
 

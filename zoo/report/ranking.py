@@ -22,7 +22,7 @@ from zoo.report.aggregate import (
     protocol_difference,
 )
 from zoo.report.finished_runs import FinishedRun
-from zoo.report.naming import name_systems
+from zoo.report.naming import name_systems, size_text
 from zoo.report.tables import dataset_title
 
 Mark = Literal["best", "not distinguishable", ""]
@@ -172,7 +172,7 @@ def _assigned(runs: Sequence[FinishedRun]) -> list[_Run]:
         if len(contents[title]) > 1:  # other contents of the same name
             group += f" ({contents[title].index(recipe.data.fingerprint) + 1})"
         if len(sizes[title]) > 1:
-            group += f", {recipe.size} px"
+            group += f", {size_text(recipe)}"
         one = _Run(row=name, group=group, baseline=recipe.method.name in nulls, run=run)
         key = (name, group, 0 if one.baseline else recipe.seed)
         if key not in found or run.record.finished > found[key].run.record.finished:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from zoo.data.layout import INFO_FILE
 from zoo.evaluate.results import Score
 from zoo.registry import get_registry
 from zoo.report.data_health import health_line
 from zoo.report.finished_runs import FinishedRun
-from zoo.report.naming import length_text, name_systems, part_name, shared_parts
+from zoo.report.naming import length_text, name_systems, part_name, shared_parts, size_text
 from zoo.report.ranking import rank, verdict_lines
 from zoo.run.outcome import Outcome
 from zoo.run.record import Record
@@ -26,7 +27,7 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     records = [outcome.record for outcome in outcomes if outcome.record]
     settings = {
         "data": [recipe.data.name for recipe in recipes],
-        "size": [f"{recipe.size} px" for recipe in recipes],
+        "size": [size_text(recipe) for recipe in recipes],
         "length": [length_text(recipe.budget) for recipe in recipes],
         "seed": [str(recipe.seed) for recipe in recipes],
     }
@@ -73,7 +74,9 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in inputs.items() if more]
     sources = {outcome.run.source.root: outcome.run.source for outcome in outcomes}.values()
     lines += [
-        health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root)) for source in sources
+        health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root))
+        for source in sources
+        if (source.root / INFO_FILE).is_file()
     ]
     finished = [FinishedRun(folder=outcome.run.folder, record=outcome.record) for outcome in outcomes if outcome.record]
     return lines + verdict_lines(rank(finished))

@@ -17,9 +17,6 @@ from zoo.report.table_plan import TablePlan, TableRun
 from zoo.report.table_schema import Table, TableRow
 from zoo.report.tables import dataset_title
 
-PREDICTIONS = "predictions"
-"""Method of runs that are another program's images; its option `name` says whose."""
-
 
 def match_runs(table: Table, plan: TablePlan, results: Path) -> list[tuple[TableRun, FinishedRun]]:
     """Return the runs of rows that a plan does not assign: images of other programs by their name, others by their parts.
@@ -58,8 +55,8 @@ def _dataset_key(table: Table, plan: TablePlan, run: FinishedRun) -> str:
 def _rows_of(table: Table, recipe: Recipe) -> Iterator[str]:
     """Yield the rows and null baselines that a recipe is a run of."""
     own = recipe.method.name.rpartition("/")[2]
-    if own == PREDICTIONS:
-        scored_as = _plain(str(recipe.method.config.get("name", "")))
+    if recipe.program:
+        scored_as = _plain(recipe.program)
         yield from (
             row.name for row in table.rows if row.score_only and scored_as in map(_plain, (row.name, row.title))
         )

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
 from zoo.build import build
 from zoo.checksums import find_damage
@@ -18,7 +21,7 @@ from zoo.composition import digest
 from zoo.contracts import Method
 from zoo.data.layout import DatasetInfo
 from zoo.environment import environment, option_files, provenance
-from zoo.evaluate.pictures import TILES_FOLDER, loss_curves, sample_sheet, sample_tiles
+from zoo.evaluate.pictures import COLUMNS, TILES_FOLDER, loss_curves, sample_sheet, sample_tiles
 from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.evaluate.score import AnyMetric, Sample
 from zoo.evaluate.trained import score_degrees, score_method
@@ -29,6 +32,8 @@ from zoo.run.job import Event, Job, Scoring, Trained
 from zoo.run.record import HEALTH, RECORD_FILE, Record, Timing, write_json
 from zoo.training.log import LOG, read_log
 
+Measured = tuple[list[Score], dict[str, Sample]]
+"""Scores, and samples by stem."""
 UNPAIRED = (
     "The test split is unpaired: there is nothing to compare an image with, and no metric of single images applies."
 )
@@ -67,44 +72,83 @@ def score_run(
     Raises:
         ZooError: the method's translations are not finite, or a file cannot be written.
     """
+
+    def measure(chosen: Mapping[str, AnyMetric]) -> Measured:
+        return score_method(method, job.recipe, info, Path(job.root), chosen, device)
+
+    def celsius() -> CelsiusErrors | None:
+        return score_degrees(method, job.recipe, info, Path(job.root), device)
+
+    record_scores(folder, job, info, trained, device, metrics, record, begun, on_event, measure, celsius)
+
+
+def record_scores(
+    folder: Path,
+    job: Job,
+    info: DatasetInfo,
+    trained: Trained,
+    device: torch.device,
+    metrics: Mapping[str, AnyMetric],
+    record: Record | None,
+    begun: float,
+    on_event: Callable[[Event], None],
+    measure: Callable[[Mapping[str, AnyMetric]], Measured],
+    measure_celsius: Callable[[], CelsiusErrors | None],
+    notes: Sequence[str] = (),
+) -> Record:
+    """Measure images, write pictures, `scores.csv` and the record, and return the record.
+
+    Arguments and errors are those of `score_run`, which measures a method; `measure` returns scores and samples of some metrics,
+    `measure_celsius` errors in degrees, and `notes` stand in a first record.
+    """
     redraw = record is None or bool(find_damage(folder, SHOWN, expected=record.sha256))
     start = time.perf_counter()
     scores: list[Score] = []
     samples: dict[str, Sample] = {}
     if metrics or redraw:
         on_event(Event(what="stage", text="scoring"))
-        scores, samples = score_method(method, job.recipe, info, Path(job.root), metrics, device)
-    celsius = record.celsius if record else score_degrees(method, job.recipe, info, Path(job.root), device)
+        scores, samples = measure(metrics)
+    celsius = record.celsius if record else measure_celsius()
     seconds = time.perf_counter() - start
     if record:
         scores = [score for score in record.scores if score.metric not in metrics] + scores
-    write_atomically(folder / SCORES_FILE, _csv(scores))
-    if redraw:
-        _picture(folder, samples)
+    write_pictures(folder, scores, samples if redraw else {})
     scored = (record.scored if record else {}) | {name: job.metrics[name].key for name in metrics}
     if record:
         health = record.dataset.get(HEALTH) or info.health_summary(job.recipe.data.fingerprint)
         notes = [*record.notes, _rescored(job, metrics, device)] if metrics else record.notes
         record = replace(record, notes=notes, dataset={**record.dataset, HEALTH: health} if metrics else record.dataset)
     else:
-        record = _first_record(folder, job, info, trained, device, celsius, seconds)
+        record = first_record(folder, job, info, trained, device, celsius, seconds)
         timing = replace(record.timing, cell_seconds=round(time.perf_counter() - begun, 3))
-        record = replace(record, timing=timing)
+        record = replace(record, timing=timing, notes=[*record.notes, *notes])
     # An early record that does not say how it was scored keeps its key.
     key = digest(scored) if scored else record.score_key
     record = replace(record, scores=scores, scored=scored, score_key=key, sha256=run_digests(folder))
     write_json(folder / RECORD_FILE, record)
+    return record
 
 
-def _picture(folder: Path, samples: Mapping[str, Sample]) -> None:
-    sample_sheet(list(samples.values()), folder / SAMPLES_FILE)
+def write_pictures(folder: Path, scores: list[Score], samples: Mapping[str, Sample]) -> None:
+    """Write `scores.csv` and, where there are samples, the pictures of a run.
+
+    Raises:
+        ZooError: a file cannot be written.
+    """
+    write_atomically(folder / SCORES_FILE, _csv(scores))
+    if not samples:
+        return
+    rows = [[image for image in sample if image is not None] for sample in samples.values()]
+    height, width = rows[0][0].shape[:2]  # of the first; those of other sizes are shown at it
+    shown = [[np.asarray(Image.fromarray(image).resize((width, height))) for image in row] for row in rows]
+    sample_sheet(shown, folder / SAMPLES_FILE, COLUMNS[-len(rows[0]) :])
     sample_tiles(samples, folder / TILES_FOLDER)
     log = read_log(folder / LOG)
     if log:
         loss_curves([{"step": reading.step, "losses": reading.losses} for reading in log], folder / LOSSES_FILE)
 
 
-def _first_record(
+def first_record(
     folder: Path,
     job: Job,
     info: DatasetInfo,
@@ -127,7 +171,7 @@ def _first_record(
         train_key=job.train_key,
         score_key="",
         command=job.command,
-        finished=_now(),
+        finished=utc_now(),
         scores=[],
         celsius=celsius,
         losses=trained.losses,
@@ -138,25 +182,31 @@ def _first_record(
         plugins=provenance(job.recipe),
         option_files=option_files(job.recipe),
         processes=job.processes,
-        dataset={
-            "name": info.name,
-            "fingerprint": job.recipe.data.fingerprint,
-            "license": info.license,
-            "splits": info.splits,
-            "left_out": len(info.left_out),
-            HEALTH: info.health_summary(job.recipe.data.fingerprint),
-        },
+        dataset=dataset_facts(info, job.recipe.data.fingerprint),
         notes=[] if info.pairs else [UNPAIRED],
     )
+
+
+def dataset_facts(info: DatasetInfo, fingerprint: str) -> dict[str, Any]:
+    """Return what a record says of a dataset with this fingerprint."""
+    return {
+        "name": info.name,
+        "fingerprint": fingerprint,
+        "license": info.license,
+        "splits": info.splits,
+        "left_out": len(info.left_out),
+        HEALTH: info.health_summary(fingerprint),
+    }
 
 
 def _rescored(job: Job, metrics: Mapping[str, AnyMetric], device: torch.device) -> str:
     """Return how scores came into a record that an earlier command made; the rest of it is about the training."""
     software = environment(str(device))
-    return f"{', '.join(metrics)}: scored {_now()} by `{job.command}`, zoo {software['zoo']}, on {device}."
+    return f"{', '.join(metrics)}: scored {utc_now()} by `{job.command}`, zoo {software['zoo']}, on {device}."
 
 
-def _now() -> str:
+def utc_now() -> str:
+    """Return the time in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

@@ -119,7 +119,9 @@ def group_runs(runs: Sequence[ReportedRun]) -> list[DatasetRuns]:
     same_name = Counter((name, size) for name, _, size in found)
     return [
         DatasetRuns(
-            title=f"{name}, {size} px" + (f" ({fingerprint[:8]})" if same_name[name, size] > 1 else ""), runs=group
+            title=f"{name}, {f'{size} px' if size else 'own sizes'}"
+            + (f" ({fingerprint[:8]})" if same_name[name, size] > 1 else ""),
+            runs=group,
         )
         for (name, fingerprint, size), group in found.items()
     ]
