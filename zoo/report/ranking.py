@@ -151,7 +151,7 @@ def _in_words(verdicts: Mapping[Verdict, Sequence[str]], baseline: str, where: s
         return f"{name} is {verdict} {'from' if verdict == 'not distinguishable' else 'than'} {best}."
     every: tuple[Verdict, ...] = ("better", "not distinguishable", "worse")
     words = (f"{verdict}: {'; '.join(verdicts.get(verdict, ['none']))}." for verdict in every)
-    return f"Networks against {best}: {' '.join(words)}"
+    return f"Systems against {best}: {' '.join(words)}"
 
 
 def _assigned(runs: Sequence[FinishedRun]) -> list[_Run]:

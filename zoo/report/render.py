@@ -31,7 +31,7 @@ _LATEX = str.maketrans(
 
 
 def template_environment(*, autoescape: bool) -> Environment:
-    """Return a Jinja environment of the report's templates, with filters `tex` and `md` that escape LaTeX and cells of Markdown."""
+    """Return a Jinja environment of the report's templates; the filters `tex` and `md` escape LaTeX and cells of Markdown."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +43,38 @@ def read_table_file(path: Path, taken: list[str]) -> Table:
     if "baselines" not in data:
         data["baselines"] = usual_baselines()
     try:
-        table = msgspec.convert({**data, "name": path.stem}, Table)
+        table = _convert(data, path.stem)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
-        place = where.strip(".`")
+        place = _named_key(data, where.strip(".`"))
         raise UsageError(f"`{path}`: {f'key `{place}`: ' if place else ''}{what}", GUIDE) from error
-    for key, known in _unknown(data, msgspec.to_builtins(table), ""):
+    for key, known in _unknown(data, asdict(table), ""):
         raise UsageError(f"`{path}`: key `{key}` is unknown", did_you_mean(key.rpartition(".")[2], known) or GUIDE)
     _check(table, path)
     return table
+
+
+def _convert(data: dict[str, Any], name: str) -> Table:
+    return msgspec.convert({**data, "name": name}, Table)
+
+
+def _named_key(data: dict[str, Any], place: str) -> str:
+    """Return where a value is wrong with the key in place of `[...]`, which msgspec writes for any key of a table."""
+    before, wildcard, after = place.partition("[...]")
+    if not wildcard:
+        return place
+    alone = deepcopy(data)
+    inside: Any = alone
+    for word in re.findall(r"[^.\[\]]+", before):
+        inside = inside[int(word) if word.isdigit() else word]
+    for key, value in list(inside.items()):
+        inside.clear()
+        inside[key] = value
+        try:
+            _convert(alone, "")
+        except msgspec.ValidationError:
+            return _named_key(alone, f"{before}.{key}{after}")
+    return place
 
 
 def usual_baselines() -> list[str]:

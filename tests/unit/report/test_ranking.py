@@ -165,7 +165,7 @@ def test_a_line_says_whether_each_network_beats_the_best_baseline_that_reads_no_
         rank([*runs, a_run("cyclegan", 14), a_run("pix2pix", values=12 - SPREAD), a_run("cut", 10)])
     )
     assert several == [
-        "Networks against the best null baseline, mean_image, in psnr: better: cyclegan. not distinguishable: pix2pix. worse: cut."
+        "Systems against the best null baseline, mean_image, in psnr: better: cyclegan. not distinguishable: pix2pix. worse: cut."
     ]
     labels = make_score(25 + SPREAD)
     labels = replace(labels, protocol={**labels.protocol, "reads": ["visible", "labels"]})
