@@ -1,4 +1,4 @@
-"""`python docs/tables.py` rewrites what stands between marks: kept records in `docs/tables.md`, the keys of table files in the guide."""
+"""`python docs/tables.py` rewrites what stands between marks: records in `docs/tables.md`, keys of table files in the guide."""
 
 from __future__ import annotations
 

@@ -53,12 +53,15 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     inputs: dict[str, list[str]] = {}
     lines = []
     names = name_systems([outcome.run.recipe for outcome in outcomes])
+    nulls = get_registry().null_baselines()
+    alone = all(outcome.run.recipe.method.name in nulls for outcome in outcomes)
     many_seeds = len({outcome.run.recipe.seed for outcome in outcomes}) > 1
     for outcome, name in zip(outcomes, names, strict=True):
         errors = outcome.record.celsius if outcome.record else None
         if errors:
             classes = ", ".join(f"{label} {value:.2f}" for label, value in errors.classes.items())
-            by_class = f" ({classes})" if classes else ""
+            short = outcome.run.recipe.method.name in nulls and not alone  # beside networks the total is enough
+            by_class = f" ({classes})" if classes and not short else ""
             seed = f", seed {outcome.run.recipe.seed}" if many_seeds else ""
             lines.append(f"{name}{seed}: mean error {errors.all:.2f} C{by_class}")
         if outcome.record and outcome.record.scores:
