@@ -196,9 +196,10 @@ def spell_command(verb: str, given: Mapping[str, Any], function: Callable[..., o
     for name, value in given.items():
         if value == defaults[name]:
             continue
-        flag = FLAGS.get(name, name).replace("_", "-")
+        word = FLAGS.get(name, name).replace("_", "-")
+        flag = f"--no-{word}" if value is False else f"--{word}"
         text = value if isinstance(value, str) or not isinstance(value, Sequence) else ",".join(value)
-        words += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(text)]
+        words += [flag] if isinstance(value, bool) else [flag, str(text)]
     return shlex.join(words)
 
 
