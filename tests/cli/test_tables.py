@@ -145,7 +145,7 @@ def test_a_table_file_of_ones_own_is_benched_and_shown(pairs, zoo, tmp_path):
     (copy,) = (tmp_path / "results").glob("grey_copy-*")
     errors = [10 ** (-float(row["psnr[pooled=true]"]) / 10) for row in csv.DictReader((copy / "scores.csv").open())]
     assert float(rows["copy"]["measured"]) == pytest.approx(-10 * np.log10(np.mean(errors)))
-    assert rows["PID"]["why"] == "score only: zoo score IMAGES --name PID"
+    assert rows["PID"]["why"] == "score only"
     (tmp_path / "mine.toml").write_text("[datasets.x]\n[[columns]]\nmetric = 3\n[[rows]]\nname = 'a'")
     wrong = zoo("table", "mine.toml")
     assert (wrong.returncode, "key `columns[0].metric`: Expected `str`, got `int`" in wrong.stderr) == (2, True)

@@ -204,7 +204,7 @@ class _Reader:
         if any(files.record for files in runs):
             return "not scored with this metric"
         score_only = [row.name for row in self.table.rows if row.score_only]
-        return f"score only: zoo score IMAGES --name {name}" if name in score_only else ""
+        return "score only" if name in score_only else ""
 
     def differences_from_paper(self, name: str, key: str, metric: ColumnMetric) -> list[str]:
         """Return how a row's runs on a dataset, and their metric, differ from the paper's."""
@@ -222,6 +222,13 @@ class _Reader:
             if finished:
                 lines[self.title(key)] = health_line(dataset_title(self.data[key]), known_health(finished))
         return lines
+
+    def unscored(self) -> list[str]:
+        """Return how to fill the rows that nothing is trained for, if one is empty."""
+        rows = [row.name for row in self.table.rows if row.score_only]
+        empty = [row for row in rows if not any((row, key) in self.runs for key in self.table.datasets)]
+        fill = "score only: images of that program fill the row: zoo score IMAGES --data DATASET --name"
+        return [f"{fill} {empty[0]}"] if empty else []
 
     def shared_runs(self) -> list[str]:
         """Return a note for rows that are one run, e.g. U-Nets of two depths at a size that fits neither."""
