@@ -141,6 +141,7 @@ class _Reader:
                 *table.notes,
                 *check_paper_arithmetic(table),
                 *self.shared_runs(),
+                *self.unscored(),
             ),
             protocol=table.protocol,
             published=table.published,
