@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from zoo.evaluate.compare import Comparison, Verdict, holm, paired_test, verdict_of
 from zoo.evaluate.intervals import bootstrap_interval, pool
@@ -74,6 +77,34 @@ def protocol_difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
     """Return how two protocols differ, e.g. `resize 64x64 bicubic instead of 128x128 bicubic`; empty if they are equal."""
     names = [name for name in dict.fromkeys((*a, *b)) if a.get(name) != b.get(name)]
     return ", ".join(f"{name} {a.get(name)} instead of {b.get(name)}" for name in names)
+
+
+def differing_protocols(scores: Mapping[str, Mapping[int, Score]]) -> dict[str, str]:
+    """Return the rows whose protocol is not that of most rows, and how it differs: a column has one protocol.
+
+    Args:
+        scores: of one metric, by row and seed.
+    """
+    protocols = Counter(
+        msgspec.json.encode(measurement_protocol(score), order="deterministic")
+        for by_seed in scores.values()
+        for score in by_seed.values()
+    )
+    usual = msgspec.json.decode(protocols.most_common(1)[0][0]) if protocols else {}
+    return {
+        row: f"measured with {difference} as most rows"
+        for row, by_seed in scores.items()
+        for score in by_seed.values()
+        if (difference := protocol_difference(measurement_protocol(score), usual))
+    }
+
+
+def best_of(values: Mapping[str, SeedAggregate]) -> str:
+    """Return the row with the best value; empty if there is none."""
+    if not values:
+        return ""
+    sign = 1 if next(iter(values.values())).higher_is_better else -1
+    return max(values, key=lambda row: sign * values[row].value)
 
 
 def compare_aggregates(pairs: Sequence[tuple[SeedAggregate, SeedAggregate]], alpha: float = 0.05) -> list[Difference]:

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import msgspec
-
 from zoo.evaluate.compare import Verdict
 from zoo.evaluate.results import Score
 from zoo.recipe import Budget, Recipe
@@ -17,9 +15,9 @@ from zoo.report.aggregate import (
     Difference,
     SeedAggregate,
     aggregate_seeds,
+    best_of,
     compare_aggregates,
-    measurement_protocol,
-    protocol_difference,
+    differing_protocols,
 )
 from zoo.report.finished_runs import FinishedRun
 from zoo.report.naming import name_systems, size_text
@@ -217,7 +215,7 @@ def _column(
     values = {row: aggregate_seeds(by_seed) for row, by_seed in scores.items()}
     compared = {row: value for row, value in values.items() if row not in apart}
     first = next(iter(compared.values()))
-    best = _best(compared)
+    best = best_of(compared)
     marks: dict[str, Mark] = dict.fromkeys(_tied(best, compared), "not distinguishable")
     if first.n > 1 and len(compared) > 1:
         marks |= {row: "best" for row, value in compared.items() if value.value == compared[best].value}
@@ -254,33 +252,23 @@ def _baselines_of(scores: Mapping[str, Mapping[int, Score]], compared: _Values, 
     for row in compared:
         allowed = {null: compared[null] for null in compared if null in nulls and reads[null] <= reads[row]}
         if row not in nulls and allowed:
-            found[row] = _best(allowed)
+            found[row] = best_of(allowed)
     return found
 
 
 def _apart(scores: Mapping[str, Mapping[int, Score]]) -> dict[str, str]:
     """Return the rows whose protocol or images are not those of most rows, and how they differ."""
-    every = [score for by_seed in scores.values() for score in by_seed.values()]
-    protocols = Counter(msgspec.json.encode(measurement_protocol(score), order="deterministic") for score in every)
-    usual = msgspec.json.decode(protocols.most_common(1)[0][0])
-    alike = [score for score in every if not protocol_difference(measurement_protocol(score), usual)]
-    images = Counter((score.n, frozenset(score.per_image)) for score in alike).most_common(1)[0][0]
-    found = {}
-    for row, by_seed in scores.items():
-        for score in by_seed.values():
-            if differing := protocol_difference(measurement_protocol(score), usual):
-                found[row] = f"measured with {differing} as most rows"
-            elif (score.n, frozenset(score.per_image)) != images:
-                found[row] = f"scored on {score.n} images, which are not those of most rows"
-    return found
-
-
-def _best(values: Mapping[str, SeedAggregate]) -> str:
-    """Return the row with the best value; empty if there is none."""
-    if not values:
-        return ""
-    sign = 1 if next(iter(values.values())).higher_is_better else -1
-    return max(values, key=lambda row: sign * values[row].value)
+    apart = differing_protocols(scores)
+    images = {
+        row: {(score.n, frozenset(score.per_image)) for score in by_seed.values()}
+        for row, by_seed in scores.items()
+        if row not in apart
+    }
+    usual = Counter(each for found in images.values() for each in found).most_common(1)[0][0]
+    for row, found in images.items():
+        for n, _ in found - {usual}:
+            apart[row] = f"scored on {n} images, which are not those of most rows"
+    return apart
 
 
 def _tied(best: str, values: _Values) -> list[str]:

@@ -13,9 +13,9 @@ from zoo.report.aggregate import (
     Difference,
     SeedAggregate,
     aggregate_seeds,
+    best_of,
     compare_aggregates,
-    measurement_protocol,
-    protocol_difference,
+    differing_protocols,
 )
 from zoo.report.data_health import health_line, known_health
 from zoo.report.naming import length_text
@@ -151,12 +151,12 @@ class _Reader:
         table, column = self.table, self.table.column(metric.column)
         names = [*(row.name for row in table.rows), *table.baselines]
         scores = {name: found for name in names if (found := self.scores(name, key, metric.score))}
-        differing = _differing_protocols(scores)
+        differing = differing_protocols(scores)
         measured = {name: aggregate_seeds(found) for name, found in scores.items() if name not in differing}
         if measured:  # scores bring their own unit and direction
             first = next(iter(measured.values()))
             column = replace(column, unit=first.unit or column.unit, higher_is_better=first.higher_is_better)
-        best = _best([name for name in table.baselines if name in measured], measured)
+        best = best_of({name: measured[name] for name in table.baselines if name in measured})
         against = _compare_with_baseline(best, [row.name for row in table.rows], measured)
 
         def result(name: str, row: TableRow | None) -> RowResult:
@@ -272,26 +272,6 @@ def _run_differences(table: Table, key: str, files: _RunFiles, *, substituted: b
         if stated is not None
     }
     return [f"{ours} instead of {stated}" for stated, ours in found.items() if ours != stated] + [*files.run.instead]
-
-
-def _differing_protocols(scores: Mapping[str, Mapping[int, Score]]) -> dict[str, str]:
-    """Return the rows whose protocol is not that of most rows, and how it differs: a column has one protocol."""
-    protocols = [measurement_protocol(score) for found in scores.values() for score in found.values()]
-    usual = max(protocols, key=protocols.count, default={})
-    return {
-        name: f"measured with {difference} as most rows"
-        for name, found in scores.items()
-        for score in found.values()
-        if (difference := protocol_difference(measurement_protocol(score), usual))
-    }
-
-
-def _best(baselines: Sequence[str], measured: Mapping[str, SeedAggregate]) -> str:
-    """Return the baseline with the best value; empty if there is none."""
-    if not baselines:
-        return ""
-    choose = max if measured[baselines[0]].higher_is_better else min
-    return choose(baselines, key=lambda name: measured[name].value)
 
 
 def _compare_with_baseline(
