@@ -212,11 +212,11 @@ def _column(
             if score.metric == metric:
                 scores[one.row][one.run.record.recipe.seed] = score
     apart = _apart(scores)
-    values = {row: aggregate_seeds(by_seed) for row, by_seed in scores.items()}
+    values = {row: aggregate_seeds(_alike(by_seed)) for row, by_seed in scores.items()}
     compared = {row: value for row, value in values.items() if row not in apart}
-    first = next(iter(compared.values()))
+    first = next(iter((compared or values).values()))
     best = best_of(compared)
-    marks: dict[str, Mark] = dict.fromkeys(_tied(best, compared), "not distinguishable")
+    marks: dict[str, Mark] = dict.fromkeys(_tied(best, compared) if compared else [], "not distinguishable")
     if first.n > 1 and len(compared) > 1:
         marks |= {row: "best" for row, value in compared.items() if value.value == compared[best].value}
     column = RankedColumn(
@@ -256,6 +256,12 @@ def _baselines_of(scores: Mapping[str, Mapping[int, Score]], compared: _Values, 
     return found
 
 
+def _alike(by_seed: Mapping[int, Score]) -> dict[int, Score]:
+    """Return a row's scores on the images of its first seed: others have no mean with it."""
+    first = next(iter(by_seed.values()))
+    return {seed: score for seed, score in by_seed.items() if score.per_image.keys() == first.per_image.keys()}
+
+
 def _apart(scores: Mapping[str, Mapping[int, Score]]) -> dict[str, str]:
     """Return the rows whose protocol or images are not those of most rows, and how they differ."""
     apart = differing_protocols(scores)
@@ -264,7 +270,7 @@ def _apart(scores: Mapping[str, Mapping[int, Score]]) -> dict[str, str]:
         for row, by_seed in scores.items()
         if row not in apart
     }
-    usual = Counter(each for found in images.values() for each in found).most_common(1)[0][0]
+    usual = next((each for each, _ in Counter(one for found in images.values() for one in found).most_common(1)), None)
     for row, found in images.items():
         for n, _ in found - {usual}:
             apart[row] = f"scored on {n} images, which are not those of most rows"

@@ -60,21 +60,29 @@ def _convert(data: dict[str, Any], name: str) -> Table:
 
 def _named_key(data: dict[str, Any], place: str) -> str:
     """Return where a value is wrong with the key in place of `[...]`, which msgspec writes for any key of a table."""
-    before, wildcard, after = place.partition("[...]")
-    if not wildcard:
-        return place
-    alone = deepcopy(data)
-    inside: Any = alone
-    for word in re.findall(r"[^.\[\]]+", before):
-        inside = inside[int(word) if word.isdigit() else word]
+    whole = deepcopy(data)
+    while "[...]" in place:
+        before, _, after = place.partition("[...]")
+        inside: Any = whole
+        for word in re.findall(r"[^.\[\]]+", before):
+            inside = inside[int(word)] if isinstance(inside, list) else inside.get(word, {})
+        key = _wrong_key(whole, inside)
+        if key is None:  # a key with a dot or a bracket
+            return place
+        place = f"{before}.{key}{after}"
+    return place
+
+
+def _wrong_key(whole: dict[str, Any], inside: dict[str, Any]) -> str | None:
+    """Return the key of a table inside of the data whose value is wrong, and leave it alone there."""
     for key, value in list(inside.items()):
         inside.clear()
         inside[key] = value
         try:
-            _convert(alone, "")
+            _convert(whole, "")
         except msgspec.ValidationError:
-            return _named_key(alone, f"{before}.{key}{after}")
-    return place
+            return key
+    return None
 
 
 def usual_baselines() -> list[str]:

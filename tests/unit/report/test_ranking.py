@@ -156,6 +156,16 @@ def test_other_protocols_and_other_images_are_shown_and_not_compared(a_run, make
     assert "~ thermalgan, psnr: not compared, scored on 7 images, which are not those of most rows." in notes
 
 
+def test_seeds_of_one_system_that_were_scored_on_other_images_are_no_mean(a_run, make_score):
+    other = make_score(20 + SPREAD, per_image={f"x{index}": 20.0 for index in range(20)})
+    runs = [a_run("cyclegan"), a_run("cyclegan", scores=[other], seed=1)]
+    (row,) = rank(runs).rows
+    assert (row.cells[0].mark, round(row.cells[0].measured.value)) == ("", 13)
+    assert "which are not those of most rows" in row.cells[0].apart
+    odd = replace(make_score(20 + SPREAD), protocol={"resize": "64x64 bicubic"})
+    assert rank([a_run("cyclegan"), a_run("cyclegan", scores=[odd], seed=1)]).rows[0].cells[0].apart
+
+
 def test_a_line_says_whether_each_network_beats_the_best_baseline_that_reads_no_more(a_run, make_score):
     runs = [a_run("mean_image", 12), a_run("grey_copy", 9)]
     assert verdict_lines(rank([*runs, a_run("cyclegan", 14)])) == [

@@ -93,6 +93,12 @@ def test_what_a_file_leaves_out_has_a_default(write):
             'name = "PID"\npaper.blocks = { psnr = "x" }',
             "key `rows[1].paper.blocks.psnr`: Expected `float`",
         ),
+        (
+            'name = "PID"',
+            'name = "PID"\npaper.2024 = { psnr = 1, ssim = "x" }',
+            "key `rows[1].paper.2024.ssim`: Expected `float`",
+        ),
+        ('name = "PID"', 'name = "PID"\npaper."a.b" = { ssim = "x" }', "key `rows[1].paper"),
         ("[datasets.blocks]", "[datasets]", "key `datasets.data`: Expected `object`, got `str`"),
     ],
 )
