@@ -197,7 +197,7 @@ def spell_command(verb: str, given: Mapping[str, Any], function: Callable[..., o
         if value == defaults[name]:
             continue
         word = FLAGS.get(name, name).replace("_", "-")
-        flag = f"--{'no-' if value is False else ''}{word}"
+        flag = f"--{'no-' * (value is False)}{word}"
         text = value if isinstance(value, str) or not isinstance(value, Sequence) else ",".join(value)
         words += [flag] if isinstance(value, bool) else [flag, str(text)]
     return shlex.join(words)
