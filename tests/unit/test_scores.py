@@ -289,7 +289,8 @@ def test_degrees_are_compared_where_the_files_hold_them(tmp_path):
 
 def test_a_scored_folder_is_no_model_and_names_no_advice_in_a_circle(pairs, tmp_path):
     records = score(images(tmp_path / "PID"), pairs, tmp_path / "out")
-    for ask in (lambda: zoo.load(records.folders[0]), lambda: zoo.score(records.folders[0], data=str(pairs))):
+    folder = records.folders[0]
+    for ask in (lambda: zoo.load(folder), lambda: zoo.score(folder, data=str(pairs)), lambda: zoo.score(folder)):
         with pytest.raises(UsageError, match="scores"):
             ask()
 
