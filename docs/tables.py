@@ -1,4 +1,4 @@
-"""Kept records as a table: `python docs/tables.py` rewrites what stands between the marks in `docs/tables.md`."""
+"""`python docs/tables.py` rewrites what stands between marks: records in `docs/tables.md`, keys of table files in the guide."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from zoo.keys import qualified
 from zoo.report.comparing import compare_systems, group_seeds
 from zoo.report.finished_runs import read_results
 from zoo.report.naming import length_text
+from zoo.report.records.schema import TABLE_FILE, fields_text
 from zoo.report.results import score_text
 from zoo.run.record import Record
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "tables.md"
+GUIDE = ROOT / "docs" / "guides" / "table.md"
+SCHEMA = re.compile(r"<!-- schema -->\n.*?<!-- end -->", re.DOTALL)
 MARK = re.compile(r"<!-- records: (\S+) -->\n.*?<!-- end -->", re.DOTALL)
 METRIC = "psnr"
 """What rows are ordered by and tested in."""
@@ -23,6 +26,11 @@ METRIC = "psnr"
 def rendered(page: str) -> str:
     """Return the page with every marked table rewritten from its records."""
     return MARK.sub(lambda found: f"<!-- records: {found[1]} -->\n{table(ROOT / found[1])}\n<!-- end -->", page)
+
+
+def with_schema(guide: str) -> str:
+    """Return the guide with the keys of a table file from the dataclasses."""
+    return SCHEMA.sub(lambda _: f"<!-- schema -->\n{fields_text(TABLE_FILE)}<!-- end -->", guide)
 
 
 def table(folder: Path) -> str:
@@ -80,3 +88,4 @@ def _score(record: Record) -> Score:
 
 if __name__ == "__main__":
     PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    GUIDE.write_text(with_schema(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -52,6 +52,7 @@ def bench(
     precision: str = "auto",
     compute: str = "auto",
     gpus_per_run: int = 1,
+    baselines: bool = True,
     retry: bool = False,
 ) -> Records:
     """Train and score every combination of the named parts, as `zoo bench` does, and return the records.
@@ -65,7 +66,7 @@ def bench(
     >>> zoo.load(records.folders[0]).translate("street.jpg")  # doctest: +SKIP
 
     Args:
-        recipe: complete systems by name, in place of their parts.
+        recipe: complete systems by name, beside the combinations of the parts that are named.
         generator, discriminator, method: components with options, e.g. `["resnet9", "unet_128:width=32"]`; by default `resnet9`,
             `patchgan` and `cyclegan`.
         normalizer: of every discriminator whose name does not say it (`patchgan_gn` does).
@@ -79,6 +80,7 @@ def bench(
         precision: `fp32`, `tf32`, `bf16`, or `auto` for bf16 on GPUs that support it.
         compute: how steps are computed: `auto`, `plain`, or any of `channels-last,fused,compile,graph`.
         gpus_per_run: GPUs (processes on a CPU) that train one run together and divide its batch.
+        baselines: run null baselines beside networks: those that the data suits and that read no more than the networks.
         retry: repeat runs that failed before, and repair lost or damaged files of finished ones.
 
     Raises:
@@ -103,6 +105,7 @@ def bench(
         seeds=seeds,
         thermal_channels=thermal_channels,
         processes=gpus_per_run,
+        baselines=baselines,
     )
     launcher = local_launcher(Path(out), device, None if jobs is None else str(jobs), gpus_per_run)
     try:

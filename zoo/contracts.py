@@ -202,7 +202,11 @@ or `celsius` [N, 1, H, W] in degrees."""
 
 
 class Metric(Protocol):
-    """A score of translated against real thermal images, image by image, with its protocol."""
+    """A score of translated against real thermal images, image by image, with its protocol.
+
+    The score of a test set is the mean over its images; an optional attribute `pooling = "mse"` makes it the PSNR of their mean
+    squared error, for metrics that are a PSNR in dB of images in [0, 1].
+    """
 
     name: ClassVar[str]
     higher_is_better: ClassVar[bool]

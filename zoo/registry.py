@@ -137,6 +137,11 @@ class Registry:
         ]
         return sorted(found, key=lambda choice: (KINDS.index(choice.kind), natural(choice.name), choice.full_name))
 
+    def null_baselines(self) -> frozenset[str]:
+        """Return the full names of the null baselines: methods without a network, which a trained one has to beat."""
+        methods = (choice for choice in self.choices if choice.kind == "method")
+        return frozenset(choice.full_name for choice in methods if "baseline" in choice.component.contract.offers)
+
     def find(self, kind: Kind, spec: str) -> Choice:
         """Return the component that a spec names, with its options applied.
 

@@ -52,6 +52,7 @@ def read_axes(
     thermal_channels: int = 1,
     precision: Precision = "fp32",
     processes: int = 1,
+    baselines: bool = False,
 ) -> Axes:
     """Return the axes of a grid that names describe; several names are a sequence, or one text with commas.
 
@@ -79,6 +80,7 @@ def read_axes(
         thermal_channels=thermal_channels,
         precision=precision,
         processes=processes,
+        baselines=baselines,
     )
 
 
@@ -113,7 +115,7 @@ def run_grid(
         metrics: names with options; without any, PSNR and SSIM, or the table's.
         precision, compute, retry: as of `bench`.
         command: the command line that does the same, for the records.
-        table: name of a paper's table.
+        table: name of a paper's table, or a user's table file.
         table_data: its datasets, as `osu=DIR,flir=DIR`.
 
     Raises:
@@ -214,6 +216,12 @@ def _plan_table(
     if axes.recipes or axes.generators or axes.discriminators or axes.methods or axes.norm:
         raise UsageError("`table` and parts of a recipe were both given", "Leave the parts out: the table names them")
     paper = load_table(name)
+    if not axes.baselines:
+        paper = replace(paper, baselines=())
+    if not paper.baselines and all(row.score_only for row in paper.rows):
+        raise UsageError(
+            f"table {paper.name} has no row that is trained", "Fill its rows with: zoo score IMAGES --name ROW"
+        )
     chosen = parse_data(data, paper)
     runs, plan = plan_table(paper, chosen, axes, out, metrics=metrics, progress=_show_reading)
     if runs:

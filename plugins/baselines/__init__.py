@@ -8,11 +8,13 @@ from zoo.hookspec import Component, Contract, hookimpl
 
 from .config import BaselineConfig, GreyConfig
 
+BASELINE = frozenset({"baseline"})
+
 
 @hookimpl
 def zoo_components() -> list[Component]:
     """Return the baselines, from those that read the least to those that read the most."""
-    method = partial(Component, kind="method")
+    method = partial(Component, kind="method", contract=Contract(offers=BASELINE))
     return [
         method(
             name="mean_image",
@@ -44,13 +46,13 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.baselines.fitted:PixelRegression",
             config=BaselineConfig(),
             summary="the least-squares linear map from a pixel's colour to its thermal value",
-            contract=Contract(needs=frozenset({"pairs"})),
+            contract=Contract(offers=BASELINE, needs=frozenset({"pairs"})),
         ),
         method(
             name="object_means",
             target="zoo_plugins.baselines.unfitted:ObjectMeans",
             config=BaselineConfig(),
             summary="every object at its mean temperature: the additional input of methods that read a thermal segmentation",
-            contract=Contract(reads=("visible", "labels", "thermal_segmentation")),
+            contract=Contract(offers=BASELINE, reads=("visible", "labels", "thermal_segmentation")),
         ),
     ]

@@ -26,6 +26,9 @@ class PSNRConfig:
     cap_db: float = 100.0
     """Highest score of one image in dB, since the PSNR of identical images is infinite. An error of one grey level in one
     pixel of a 256x256 image has 96.3 dB."""
+    pooled: bool = False
+    """Score the test set by its mean squared error over all images together instead of the mean of the images' scores, as
+    torchmetrics does where it is updated image by image."""
 
     def contract(self) -> Contract:
         """Return the bounds: black against white has an error of 1."""

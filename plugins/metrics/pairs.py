@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
@@ -61,10 +61,12 @@ class PSNR(PairMetric):
 
     def __init__(self, config: PSNRConfig) -> None:
         self.config = config
+        self.pooling: Literal["mean", "mse"] = "mse" if config.pooled else "mean"
 
     def protocol(self) -> dict[str, Any]:
         """Return everything that changes the value without changing the model."""
-        return {"data_range": DATA_RANGE, "cap_db": self.config.cap_db}
+        pooled = {"pooled": "squared error over all images"} if self.config.pooled else {}
+        return {"data_range": DATA_RANGE, "cap_db": self.config.cap_db, **pooled}
 
     def values(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return the PSNR of each image, at most the cap."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -52,6 +53,7 @@ def test_tables_are_listed_and_shown_without_results(zoo):
         "gn_cyclegan_table2",
         "gn_cyclegan_table3",
         "layergan_table1",
+        "thermalgen_table",
     ]
     shown = zoo("table", "layergan_table1")
     assert "117.082" in shown.stdout
@@ -59,6 +61,95 @@ def test_tables_are_listed_and_shown_without_results(zoo):
     rows = list(csv.DictReader(io.StringIO(zoo("table", "gn_cyclegan_table2", "--format", "csv").stdout)))
     assert {row["verdict"] for row in rows} == {"not run"}
     assert len(rows) == 4 * 11
+
+
+def test_a_results_folder_is_a_table_in_every_format(baselines, zoo):
+    shown = zoo("table", "results")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("blocks: n = 3 test images, 32x32 bicubic; mean [95% interval]")
+    assert {line.split()[0] for line in shown.stdout.splitlines() if line} >= set(BASELINES)
+    for form, start in (
+        ("markdown", "blocks: n = 3"),
+        ("latex", "% needs"),
+        ("html", "<section"),
+        ("csv", "dataset,metric"),
+    ):
+        done = zoo("table", "results", "--format", form)
+        assert (done.returncode, done.stdout.startswith(start)) == (0, True)
+    found = json.loads(zoo("table", "results", "--json").stdout)
+    assert [row["baseline"] for row in found["rows"]] == [True] * 3
+    missing = zoo("table", "nowhere")
+    assert (missing.returncode, "no table is named 'nowhere'" in missing.stderr) == (2, True)
+
+
+def test_compare_goes_dataset_by_dataset_and_passes_over_what_has_not_finished(baselines, pairs, zoo, tmp_path):
+    zoo("bench", "--method", "grey_copy,mean_image", "--data", "scenes:train=4,test=3", "--size", "32")
+    (tmp_path / "results" / "open").mkdir()
+    (tmp_path / "results" / "open" / "run.json").write_bytes((baselines[0] / "run.json").read_bytes())
+    done = zoo("compare", "results", "--reference", "mean_image")
+    assert done.returncode == 0, done.stderr
+    assert "left out: `results/open`: it has not finished" in done.stderr
+    heads = [line for line in done.stdout.splitlines() if line.endswith("n = 3 images")]
+    assert heads == [
+        f"{data}, 32 px: {metric}, n = 3 images" for data in ("blocks", "scenes") for metric in ("psnr [dB]", "ssim")
+    ]
+    assert done.stdout.count("Against mean_image") == 4
+    assert max(map(len, done.stdout.splitlines())) <= 90
+    wrong = zoo("compare", "results", "--reference", "mean_imag")
+    assert (wrong.returncode, "Did you mean mean_image" in wrong.stderr) == (2, True)
+    given = zoo("compare", str(baselines[0]), str(tmp_path / "results" / "open"), str(baselines[2]))
+    assert (given.returncode, "it has not finished" in given.stderr) == (0, True)
+
+
+def test_null_baselines_stand_under_a_bench_and_a_line_says_what_beats_them(pairs, zoo):
+    words = [
+        "bench",
+        "--gen",
+        "resnet6:width=2,blocks=1",
+        "--disc",
+        "patchgan:width=2,layers=1",
+        "--size",
+        "32",
+        "--steps",
+        "1",
+    ]
+    done = zoo(*words, "--data", str(pairs), "--baselines")
+    assert done.returncode == 0, done.stderr
+    table, last = done.stdout.splitlines(), done.stdout.splitlines()[-1]
+    names = [line.split()[0] for line in table[2:] if line][:7]
+    assert names[1] == "cyclegan" and set(names[2:]) == {*BASELINES, "histogram_matching", "pixel_regression"}
+    assert re.fullmatch(r"cyclegan \S+ \S+ is not distinguishable from the best null baseline, \w+, in psnr\.", last)
+    assert "Skipped" in zoo(*words, "--data", str(pairs), "--no-baselines").stderr
+
+
+def test_a_table_file_of_ones_own_is_benched_and_shown(pairs, zoo, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        f"""
+        baselines = ["mean_image"]
+        [datasets.blocks]
+        data = "{pairs}"
+        [[columns]]
+        metric = "psnr:pooled=true"
+        [[rows]]
+        name = "copy"
+        method = "grey_copy"
+        [[rows]]
+        name = "PID"
+        """
+    )
+    done = zoo("bench", "--table", "mine.toml", "--size", "32", "--baselines")
+    assert done.returncode == 0, done.stderr
+    shown = zoo("table", "mine.toml")
+    assert shown.stdout == done.stdout
+    rows = {row["row"]: row for row in csv.DictReader(io.StringIO(zoo("table", "mine.toml", "--format", "csv").stdout))}
+    (copy,) = (tmp_path / "results").glob("grey_copy-*")
+    errors = [10 ** (-float(row["psnr[pooled=true]"]) / 10) for row in csv.DictReader((copy / "scores.csv").open())]
+    assert float(rows["copy"]["measured"]) == pytest.approx(-10 * np.log10(np.mean(errors)))
+    assert rows["PID"]["why"] == "score only"
+    (tmp_path / "mine.toml").write_text("[datasets.x]\n[[columns]]\nmetric = 3\n[[rows]]\nname = 'a'")
+    wrong = zoo("table", "mine.toml")
+    assert (wrong.returncode, "key `columns[0].metric`: Expected `str`, got `int`" in wrong.stderr) == (2, True)
+    assert len(wrong.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ def bench(
         str,
         typer.Option(
             autocompletion=tables,
-            metavar="NAME",
-            help="A paper's table: train what its rows and null baselines need; zoo table.",
+            metavar="NAME|FILE.toml",
+            help="A paper's table or a table file of your own: train what its rows and null baselines need; zoo table.",
         ),
     ] = "",
     data: Annotated[
@@ -74,11 +74,14 @@ def bench(
             metavar="KEY=VALUE,...", help="Options of sbatch with --launcher slurm: partition=gpu,time=12:00:00."
         ),
     ] = "",
+    baselines: Annotated[bool, typer.Option(help="Run the null baselines that the data suits beside networks.")] = True,
     out: options.Out = Path("results"),
     retry: options.Retry = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
 ) -> None:
     """Train and score every combination of the parts named, and print one table.
+
+    Recipes run beside the combinations of the parts named. Null baselines run too, and stand under the table.
 
     Examples:
     zoo bench --gen resnet9_cbam --disc patchgan_gn ·
@@ -105,6 +108,7 @@ def bench(
         seeds=seeds,
         thermal_channels=thermal_channels,
         processes=processes,
+        baselines=baselines,
     )
     command = spelled_out(context)
     try:
@@ -118,7 +122,7 @@ def bench(
             command=command,
             retry=retry,
             table=table,
-            table_data=data,
+            table_data=data if _is_given(context, "data") else "",
         )
     except InterruptedBenchError as interrupted:
         show(interrupted.outcomes, table, out, as_json=as_json)
@@ -132,6 +136,11 @@ def bench(
         note(f"Records, pictures and weights are in {out}.")
     if records.failures:
         raise typer.Exit(1)
+
+
+def _is_given(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _choose_launcher(name: str, device: str, jobs: str, processes: int, slurm: str, out: Path) -> Launcher:

@@ -1,4 +1,4 @@
-"""`zoo compare`: paired tests of runs against the first of them, on the same images."""
+"""`zoo compare`: paired tests of runs against a reference, on the same images, dataset by dataset."""
 
 from __future__ import annotations
 
@@ -8,66 +8,102 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo.cli.output import note, print_json, print_table
+from zoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoo.report.comparing import ComparedScore
+    from zoo.report.comparing import ComparedGroup, ComparedScore
+    from zoo.report.finished_runs import FinishedRun
 
-COLUMNS = ("run", "metric", "mean", "difference", "effect", "p", "images", "seeds", "verdict")
+COLUMNS = ("run", "mean", "difference", "d", "p", "verdict")
 
 
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folders of finished runs, the reference first.")
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Folders of finished runs or results folders, the reference first."),
     ],
+    reference: Annotated[
+        str, typer.Option(metavar="NAME", help="System to compare with, as the table names it. [default: the first]")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparisons as JSON.")] = False,
 ) -> None:
-    """Compare runs with the first of them, image by image.
+    """Compare runs with the first of them, image by image, on each dataset.
 
-    Runs that differ only in their seed are one system. A results folder stands for all its runs.
+    Runs that differ only in their seed are one system. A results folder stands for all its finished runs.
 
-    Example:
-    zoo compare results/A results/B results/C
+    Examples:
+    zoo compare results/A results/B results/C ·
+    zoo compare results --reference mean_image
     """
-    from zoo.report.comparing import compare_systems, group_seeds
-    from zoo.report.finished_runs import find_results
+    from zoo.report.comparing import compare_results
 
-    found = [find_results(folder) for folder in runs]
-    for results in found:
-        for line in results.unreadable:
-            note(line)
-    systems = group_seeds([run for results in found for run in results.runs])
-    lines = compare_systems(systems)
+    groups, left_out = compare_results(_finished(runs), reference)
+    for line in left_out:
+        note(line)
     if as_json:
-        return print_json(lines)
-    print_table(COLUMNS, [_row(line) for line in lines], title=f"Against {systems[0].label}", right=COLUMNS[2:8])
+        return print_json([line for group in groups for line in group.lines])
+    for group in groups:
+        _show(group)
     typer.echo(
-        "\ndifference: mean [95 % bootstrap interval] over the images; effect: Cohen's d_z; p: two-sided sign-flip permutation "
-        f"test, corrected for {sum(line.difference is not None for line in lines)} comparisons (Holm); seeds: number of runs "
-        "whose difference has that sign. better and worse require p < 0.05 and the same sign in all runs."
+        "difference: mean [95 % bootstrap interval] over the images. d: Cohen's d_z.\n"
+        "p: two-sided sign-flip permutation test, corrected for all tests on the dataset\n"
+        "(Holm). better and worse require p < 0.05 and the same sign in all runs."
     )
     return None
 
 
-def _row(line: ComparedScore) -> tuple[str, ...]:
+def _finished(folders: list[Path]) -> list[FinishedRun]:
+    """Return the finished runs of folders; those that have not finished are left out with a note."""
+    from zoo.report.finished_runs import find_results, unfinished
+
+    runs = []
+    for folder in folders:
+        if len(folders) > 1 and (reason := unfinished(folder)):
+            note(reason)
+            continue
+        found = find_results(folder)
+        for line in (*found.unreadable, *found.unfinished):
+            note(line)
+        runs += found.runs
+    if not runs:
+        raise UsageError("none of these runs has finished", "Run their zoo bench command again")
+    return runs
+
+
+def _show(group: ComparedGroup) -> None:
+    """Print the comparisons on a dataset, one table per metric."""
+    for metric in dict.fromkeys(line.metric for line in group.lines):
+        lines = [line for line in group.lines if line.metric == metric]
+        found = lines[0].pooled
+        unit = f" [{found.unit}]" if found.unit else ""
+        images = f"n = {found.n} image{'s' * (found.n != 1)}"
+        title = f"{group.dataset}: {metric}{unit}, {images}\nAgainst {group.names[lines[0].system]}"
+        print_table(COLUMNS, [_row(line, group.names) for line in lines], title=title, right=COLUMNS[1:5])
+        typer.echo()
+
+
+def _row(line: ComparedScore, names: dict[str, str]) -> tuple[str, ...]:
     from zoo.report.aggregate import format_p
     from zoo.report.results import decimals
 
     digits = decimals(line.pooled.unit)
-    metric = f"{line.metric} [{line.pooled.unit}]" if line.pooled.unit else line.metric
-    start = (line.system, metric, f"{line.pooled.value:.{digits}f}")
     seeds = len(line.pooled.by_seed)
+    name = f"{names[line.system]} ({seeds} seeds)" if seeds > 1 else names[line.system]
+    start = (name, f"{line.pooled.value:.{digits}f}")
     if line.difference is None:
         verdict = "reference" if line.pooled.per_image else "no test: no values per image"
-        return (*start, "", "", "", str(line.pooled.n), str(seeds), verdict)
+        return (*start, "", "", "", verdict)
     found = line.difference.comparison
+    if found.n < 2:
+        return (*start, f"{found.difference:+.{digits}f}", "", "", "no test of one image")
     interval = f" [{found.low:+.{digits}f}, {found.high:+.{digits}f}]" if found.low is not None else ""
     effect = "-" if found.effect is None else f"{found.effect:+.2f}"
+    split = line.difference.agreeing < line.difference.trainings
+    agreeing = f" (sign in {line.difference.agreeing} of {line.difference.trainings})" if split else ""
     return (
         *start,
         f"{found.difference:+.{digits}f}{interval}",
         effect,
         format_p(line.difference.corrected),
-        str(found.n),
-        f"{line.difference.agreeing}/{line.difference.trainings}",
-        line.difference.verdict,
+        f"{line.difference.verdict}{agreeing}",
     )

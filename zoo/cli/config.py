@@ -111,7 +111,8 @@ def spelled_out(context: typer.Context) -> str:
     for option in context.command.params:
         source = context.get_parameter_source(option.name or "")
         if option.param_type_name == "option" and source and source.name in ("DEFAULT_MAP", "ENVIRONMENT"):
-            words += _words(max(option.opts, key=len), context.params[option.name or ""])
+            value, no = context.params[option.name or ""], option.secondary_opts
+            words += no[:1] if no and value is False else _words(max(option.opts, key=len), value)
     return shlex.join(words)
 
 

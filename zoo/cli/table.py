@@ -1,7 +1,8 @@
-"""`zoo table`: a paper's table with the measured values."""
+"""`zoo table`: a results folder, a paper or a table file of one's own as one table."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo.cli.completion import tables
-from zoo.cli.output import print_json, print_table
+from zoo.cli.output import note, print_json, print_table
 from zoo.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -20,21 +21,29 @@ if TYPE_CHECKING:
 def table(
     name: Annotated[
         str,
-        typer.Argument(autocompletion=tables, metavar="[NAME]", help="A paper's table; without it, list all."),
+        typer.Argument(
+            autocompletion=tables,
+            metavar="[RESULTS|NAME|FILE.toml]",
+            help="A results folder, a paper's table, or a table file of your own; without it, list the papers' tables.",
+        ),
     ] = "",
-    results: Annotated[Path, typer.Option("--from", metavar="RESULTS", help="Results folder.")] = Path("results"),
+    results: Annotated[
+        Path, typer.Option("--from", metavar="RESULTS", help="Results folder of a paper's table or a table file.")
+    ] = Path("results"),
     form: Annotated[str, typer.Option("--format", help="terminal, markdown, csv, latex or html.")] = "terminal",
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
-    """Print a paper's table with the measured values: paper, measured, interval, difference, verdict.
+    """Print a results folder as one table, or a paper's table with the measured values.
+
+    A results folder: systems by their first metric, the best and those not distinguishable from it marked, null baselines last.
+    A paper's table or a file of your own: paper, measured, interval, difference, verdict.
 
     Examples:
-    zoo table gn_cyclegan_table2 ·
-    zoo table gn_cyclegan_table2 --from results --format markdown
+    zoo table results --format latex ·
+    zoo table gn_cyclegan_table2 --from results --format markdown ·
+    zoo table mine.toml --from results
     """
     from zoo.report.render import FORMATS
-    from zoo.report.table_results import read_table_results
-    from zoo.report.tables import load_table, table_names
 
     formats = ["terminal", *FORMATS]
     if form not in formats:
@@ -42,23 +51,67 @@ def table(
             f"{form!r} is not a format", did_you_mean(form, formats) or f"Use one of: {', '.join(formats)}"
         )
     if not name:
-        tables = [load_table(known) for known in table_names()]
-        if as_json:
-            return print_json(tables)
-        return print_table(("table", "title"), [(known.name, known.title) for known in tables])
+        return _list_tables(as_json=as_json)
+    if _is_results(name):
+        return _show_ranking(Path(name), form, as_json=as_json)
+    from zoo.report.table_results import read_table_results
+    from zoo.report.tables import load_table
+
     found = read_table_results(load_table(name), results)
     if as_json:
-        print_json(found)
-    elif form == "terminal":
-        show_table(found)
-    else:
-        sys.stdout.write(FORMATS[form](found))
+        return print_json(found)
+    if form == "terminal":
+        return show_table(found)
+    sys.stdout.write(FORMATS[form](found))
+    return None
+
+
+def _is_results(name: str) -> bool:
+    """Whether a name means a results folder; a paper's table has priority."""
+    from zoo.report.tables import table_names
+
+    return name not in table_names() and Path(name).is_dir()
+
+
+def _list_tables(*, as_json: bool) -> None:
+    from zoo.report.tables import load_table, table_names
+
+    tables = [load_table(known) for known in table_names()]
+    if as_json:
+        return print_json(tables)
+    return print_table(("table", "title"), [(known.name, known.title) for known in tables])
+
+
+def _show_ranking(folder: Path, form: str, *, as_json: bool) -> None:
+    """Print a results folder as one table."""
+    from zoo.report.finished_runs import find_results
+    from zoo.report.ranking import rank
+    from zoo.report.ranking_text import FORMATS, legend, text_tables
+
+    found = find_results(folder)
+    for line in found.unreadable:
+        note(line)
+    ranking = rank(found.runs)
+    if not ranking.rows:
+        raise UsageError(
+            f"the runs in `{folder}` have no scores", "Score them on a paired test split, or with set metrics"
+        )
+    if as_json:
+        return print_json(ranking)
+    if form != "terminal":
+        sys.stdout.write(FORMATS[form](ranking))
+        return None
+    for one in text_tables(ranking, shutil.get_terminal_size().columns):
+        print_table(one.columns, one.rows, title=one.title, right=one.columns[1:])
+        typer.echo()
+    for line in legend(ranking):
+        typer.echo(line)
     return None
 
 
 def show_table(found: TableResults) -> None:
     """Print a table on the terminal."""
-    from zoo.report.render import COLUMNS, NUMERIC, caption, heading, legend, row_texts
+    from zoo.report.render import NUMERIC, caption, heading, legend, shown_columns, shown_texts
 
     numbers = [column for column in NUMERIC if column != "interval"]  # an interval may be folded between its ends
     typer.echo(found.title)
@@ -66,8 +119,8 @@ def show_table(found: TableResults) -> None:
         typer.echo()
         reasons: dict[str, str] = {}
         lines = [_shortened(line, reasons) for line in (*section.lines, *section.baselines)]
-        rows = [row_texts(line, section) for line in lines]
-        print_table(COLUMNS, rows, title=heading(section), right=numbers)
+        rows = [shown_texts(found, line, section) for line in lines]
+        print_table(shown_columns(found), rows, title=heading(section), right=numbers)
         typer.echo()
         for others, number in reasons.items():
             typer.echo(f"{number} {others}")
@@ -76,8 +129,9 @@ def show_table(found: TableResults) -> None:
     typer.echo()
     for line in legend(found):
         typer.echo(line)
-    typer.echo()
-    print_table(("protocol", "the paper", "zoo"), [(one.what, one.paper, one.ours) for one in found.protocol])
+    if found.protocol:
+        typer.echo()
+        print_table(("protocol", "the paper", "zoo"), [(one.what, one.paper, one.ours) for one in found.protocol])
 
 
 def _shortened(line: RowResult, reasons: dict[str, str]) -> RowResult:

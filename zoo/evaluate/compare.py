@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.errors import UsageError
 
-from .intervals import bootstrap_interval
+from .intervals import bootstrap_interval, pool, squared_error
+from .results import Pooling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,9 +28,9 @@ class Comparison:
     """A paired comparison of two systems on the same images."""
 
     difference: float
-    """Mean over the images of the first system's value minus the second's."""
+    """The first system's value minus the second's, over all images."""
     low: float | None
-    """Lower end of the mean difference's interval (`bootstrap_interval`); None for a single image."""
+    """Lower end of the difference's interval (`bootstrap_interval`); None for a single image."""
     high: float | None
     """Upper end; None for a single image."""
     level: float
@@ -51,6 +52,7 @@ def paired_test(
     level: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
+    pooling: Pooling = "mean",
 ) -> Comparison:
     """Compare two systems by their values on the same images.
 
@@ -65,6 +67,7 @@ def paired_test(
         level: confidence of the interval, in (0, 1).
         resamples: number of random sign patterns and of bootstrap samples.
         seed: of both; the same values and seed give the same result.
+        pooling: how a system's value follows from those of the images; with `mse` the squared errors are tested.
 
     Raises:
         UsageError: the images are not the same, or there are none.
@@ -76,12 +79,20 @@ def paired_test(
             f"a paired test needs the same images in both runs, and {len(a.keys() & b.keys())} of {len({*a, *b})} are in both",
             "Compare runs that were scored on the same test split",
         )
-    differences = np.array([a[stem] - b[stem] for stem in sorted(a)], dtype=np.float64)
-    low, high = bootstrap_interval(differences.tolist(), level=level, resamples=resamples, seed=seed)
+    first, second = (np.array([one[stem] for stem in sorted(a)], dtype=np.float64) for one in (a, b))
+    settings: dict[str, Any] = {"level": level, "resamples": resamples, "seed": seed}
+    if pooling == "mean":
+        differences = first - second
+        low, high = bootstrap_interval(differences.tolist(), **settings)
+        value = float(differences.mean())
+    else:
+        differences = squared_error(second) - squared_error(first)  # a lower error is a higher PSNR
+        low, high = bootstrap_interval(first.tolist(), **settings, pooling=pooling, other=second.tolist())
+        value = float(pool(first, pooling) - pool(second, pooling))
     spread = float(differences.std(ddof=1)) if differences.size > 1 else 0.0
     mean = float(differences.mean())
     return Comparison(
-        difference=mean,
+        difference=value,
         low=low,
         high=high,
         level=level,

@@ -6,10 +6,18 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import sqrt
 from statistics import fmean
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from zoo.evaluate.results import Pooling
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 GROUPS = 20
 """Number of groups of images; the jackknife leaves out one at a time."""
+_TIE = 1e-12
+"""Values that differ by less than this fraction are equal up to rounding."""
 _BATCH_VALUES = 4_000_000
 """Most resampled values in memory at a time (32 MB)."""
 
@@ -21,12 +29,37 @@ class Interval(NamedTuple):
     high: float | None
 
 
-def bootstrap_interval(
-    values: Sequence[float], level: float = 0.95, resamples: int = 10_000, seed: int = 0
-) -> Interval:
-    """Return the bootstrap interval of the mean, bias-corrected and accelerated (Efron, JASA 1987).
+def pool(values: ArrayLike, pooling: Pooling = "mean", axis: int = -1) -> NDArray[np.float64]:
+    """Return the value of images together from their own values, along an axis.
 
-    It measures how much the mean varies with other test images of the same kind, not with another training. The same values
+    >>> round(float(pool([10.0, 20.0], "mse")), 4)  # squared errors of 0.1 and 0.01
+    12.5964
+    """
+    import numpy as np
+
+    array = np.asarray(values, dtype=np.float64)
+    if pooling == "mean":
+        return np.asarray(array.mean(axis=axis))
+    return np.asarray(-10 * np.log10(squared_error(array).mean(axis=axis)))
+
+
+def squared_error(psnr: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean squared errors of images in [0, 1] with these values of PSNR in dB."""
+    errors: NDArray[np.float64] = 10 ** (-psnr / 10)
+    return errors
+
+
+def bootstrap_interval(
+    values: Sequence[float],
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
+    pooling: Pooling = "mean",
+    other: Sequence[float] | None = None,
+) -> Interval:
+    """Return the bootstrap interval of the pooled value, bias-corrected and accelerated (Efron, JASA 1987).
+
+    It measures how much the value varies with other test images of the same kind, not with another training. The same values
     and seed give the same interval.
 
     >>> interval = bootstrap_interval([20.0, 22.0, 23.0, 23.0, 24.0, 26.0])
@@ -40,18 +73,28 @@ def bootstrap_interval(
         level: confidence in (0, 1).
         resamples: number of bootstrap samples.
         seed: of the resampling.
+        pooling: how the value follows from those of the images.
+        other: values of another system on the same images; then the interval is that of the difference of the two.
     """
     import numpy as np
     from scipy.stats import bootstrap
 
-    sample = np.asarray(values, dtype=np.float64)
+    samples = [np.asarray(one, dtype=np.float64) for one in (values, other) if one is not None]
+    sample = samples[0] - samples[-1] if other is not None else samples[0]
     if sample.size < 2:
         return Interval(None, None)
-    if np.ptp(sample) == 0:  # the acceleration would divide by zero
+    if np.ptp(sample) <= _TIE * np.abs(sample).max():  # the acceleration would divide by zero
         return Interval(float(sample[0]), float(sample[0]))
+
+    def value(*drawn: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+        pooled = [pool(one, pooling, axis) for one in drawn]
+        return pooled[0] - pooled[1] if len(pooled) > 1 else pooled[0]
+
     result = bootstrap(
-        (sample,),
-        np.mean,
+        samples,
+        value,
+        paired=len(samples) > 1,
+        vectorized=True,
         n_resamples=resamples,
         batch=max(1, _BATCH_VALUES // sample.size),
         confidence_level=level,

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from zoo.recipe import Precision
 
+Pooling = Literal["mean", "mse"]
+"""How the value of a set of images follows from theirs: `mean` is their mean; `mse` is the PSNR of their mean squared error."""
 SCORED_IMAGES = "scored images"
 """Entry of a protocol: how many images of another program were scored where some are missing, and their resize."""
 
@@ -18,7 +20,7 @@ class Score:
     metric: str
     """The metric's name; options or a feature extractor that change its values follow in brackets."""
     value: float
-    """Mean over the images, or distance between the two sets of images."""
+    """Value of all images together (see `pooling`), or distance between the two sets of images."""
     n: int
     """Number of translated images."""
     low: float | None
@@ -39,6 +41,8 @@ class Score:
     """How `low` and `high` were computed: `bootstrap` for a mean over images, `jackknife` for a distance between sets."""
     notes: list[str] = field(default_factory=list)
     """Limitations that a reader must know to interpret the value."""
+    pooling: Pooling = "mean"
+    """How `value` follows from `per_image`: `mean`, or `mse`, the PSNR of the images' mean squared error."""
 
 
 @dataclass(frozen=True, kw_only=True)

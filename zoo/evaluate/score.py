@@ -17,8 +17,8 @@ from zoo.data.streaming import StreamedStore
 from zoo.errors import DataError, UsageError, ZooError
 from zoo.layers.pixels import as_saved, to_levels, to_unit
 
-from .intervals import bootstrap_interval
-from .results import Score
+from .intervals import bootstrap_interval, pool
+from .results import Pooling, Score
 from .sets import FeatureSets
 
 LEVEL = 0.95
@@ -194,10 +194,11 @@ def _score(name: str, metric: Metric, per_image: dict[str, float], shared: dict[
     if not np.isfinite(values).all():
         bad = ", ".join(stem for stem, value in per_image.items() if not np.isfinite(value))
         raise ZooError(f"Metric {name} gave no finite value for {bad}", "Remove the metric, or limit its values")
-    low, high = bootstrap_interval(values, level=LEVEL)
+    pooling: Pooling = getattr(metric, "pooling", "mean")
+    low, high = bootstrap_interval(values, level=LEVEL, pooling=pooling)
     return Score(
         metric=name,
-        value=float(np.mean(values)),
+        value=float(pool(values, pooling)),
         n=len(values),
         low=low,
         high=high,
@@ -207,6 +208,7 @@ def _score(name: str, metric: Metric, per_image: dict[str, float], shared: dict[
         protocol={**shared, "images": _IMAGES[metric.compares], **metric.protocol()},
         per_image=per_image,
         notes=["no interval from one image"] if len(values) == 1 else [],
+        pooling=pooling,
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from zoo.evaluate.compare import Comparison, Verdict, holm, paired_test, verdict_of
-from zoo.evaluate.intervals import bootstrap_interval
+from zoo.evaluate.intervals import bootstrap_interval, pool
 from zoo.evaluate.results import SCORED_IMAGES, Score
 
 METHOD_ENTRIES = ("mode", "reads", SCORED_IMAGES)
@@ -45,15 +47,18 @@ def aggregate_seeds(scores: Mapping[int, Score]) -> SeedAggregate:
     """Return the aggregate of one or more scores by seed, all of one metric and protocol on the same images."""
     first = next(iter(scores.values()))
     values = {seed: score.value for seed, score in scores.items()}
-    per_image = {stem: statistics.fmean(score.per_image[stem] for score in scores.values()) for stem in first.per_image}
+    per_image = {
+        stem: float(pool([score.per_image[stem] for score in scores.values()], first.pooling))
+        for stem in first.per_image
+    }
     low, high = first.low, first.high
     if len(scores) > 1 and per_image:
-        low, high = bootstrap_interval(list(per_image.values()), level=first.level)
+        low, high = bootstrap_interval(list(per_image.values()), level=first.level, pooling=first.pooling)
     elif len(scores) > 1:
         low = min((score.low for score in scores.values() if score.low is not None), default=None)
         high = max((score.high for score in scores.values() if score.high is not None), default=None)
     changed = {
-        "value": statistics.fmean(values.values()),
+        "value": float(pool(list(values.values()), first.pooling)),
         "low": low,
         "high": high,
         "protocol": measurement_protocol(first),
@@ -74,6 +79,34 @@ def protocol_difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {a.get(name)} instead of {b.get(name)}" for name in names)
 
 
+def differing_protocols(scores: Mapping[str, Mapping[int, Score]]) -> dict[str, str]:
+    """Return the rows whose protocol is not that of most rows, and how it differs: a column has one protocol.
+
+    Args:
+        scores: of one metric, by row and seed.
+    """
+    protocols = Counter(
+        msgspec.json.encode(measurement_protocol(score), order="deterministic")
+        for by_seed in scores.values()
+        for score in by_seed.values()
+    )
+    usual = msgspec.json.decode(protocols.most_common(1)[0][0]) if protocols else {}
+    return {
+        row: f"measured with {difference} as most rows"
+        for row, by_seed in scores.items()
+        for score in by_seed.values()
+        if (difference := protocol_difference(measurement_protocol(score), usual))
+    }
+
+
+def best_of(values: Mapping[str, SeedAggregate]) -> str:
+    """Return the row with the best value; empty if there is none."""
+    if not values:
+        return ""
+    sign = 1 if next(iter(values.values())).higher_is_better else -1
+    return max(values, key=lambda row: sign * values[row].value)
+
+
 def compare_aggregates(pairs: Sequence[tuple[SeedAggregate, SeedAggregate]], alpha: float = 0.05) -> list[Difference]:
     """Test each first system against its second, image by image, as one family (Holm).
 
@@ -82,7 +115,9 @@ def compare_aggregates(pairs: Sequence[tuple[SeedAggregate, SeedAggregate]], alp
     Raises:
         UsageError: two systems of a pair were scored on different images.
     """
-    comparisons = [paired_test(a.per_image, b.per_image, higher_is_better=a.higher_is_better) for a, b in pairs]
+    comparisons = [
+        paired_test(a.per_image, b.per_image, higher_is_better=a.higher_is_better, pooling=a.pooling) for a, b in pairs
+    ]
     corrected = holm([comparison.p for comparison in comparisons])
     differences = []
     for (a, b), comparison, p in zip(pairs, comparisons, corrected, strict=True):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from zoo.composition import digest
-from zoo.errors import RefusedError, UsageError
+from zoo.errors import RefusedError, UsageError, did_you_mean
 from zoo.evaluate.results import Score
 from zoo.report.aggregate import (
     Difference,
@@ -18,7 +18,10 @@ from zoo.report.aggregate import (
     protocol_difference,
 )
 from zoo.report.finished_runs import FinishedRun
+from zoo.report.naming import name_systems
+from zoo.report.tables import dataset_title
 from zoo.run.record import Record
+from zoo.sizes import pixels_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,8 @@ def group_seeds(runs: Sequence[FinishedRun]) -> list[SeedGroup]:
     for run in runs:
         # Other source under the same version, or another file under the same name, is another system.
         sources = {kind: origin.get("source", "") for kind, origin in run.record.plugins.items()}
-        key = digest([replace(run.record.shown_recipe, seed=0), sources, run.record.option_files])
+        trained_on = run.record.recipe.data.fingerprint
+        key = digest([replace(run.record.shown_recipe, seed=0), trained_on, sources, run.record.option_files])
         if key not in labels:
             short = run.folder.name.rpartition("-")[0] or run.folder.name
             there = [short, run.folder.name, str(run.folder.resolve())]
@@ -75,6 +79,88 @@ def group_seeds(runs: Sequence[FinishedRun]) -> list[SeedGroup]:
         SeedGroup(label=label, records=tuple(sorted((run.record for run in group), key=lambda each: each.recipe.seed)))
         for label, group in groups.items()
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedGroup:
+    """The comparisons on one dataset."""
+
+    dataset: str
+    """Title of the dataset, with the image size."""
+    names: dict[str, str]
+    """Short names of the systems by their labels."""
+    lines: tuple[ComparedScore, ...]
+
+
+def compare_results(runs: Sequence[FinishedRun], reference: str = "") -> tuple[list[ComparedGroup], list[str]]:
+    """Compare runs dataset by dataset with a reference, and return the comparisons and one line for each group left out.
+
+    Args:
+        runs: finished runs; those of one dataset and image size are compared.
+        reference: label or short name of a system; by default the first of each dataset.
+
+    Raises:
+        UsageError: there is nothing to compare, or no system is the reference.
+        RefusedError: protocols or test images differ.
+    """
+    groups: dict[tuple[str, object], list[FinishedRun]] = {}
+    compared: list[ComparedGroup] = []
+    left_out: list[str] = []
+    known: list[str] = []
+    seen: dict[tuple[str, str, object], FinishedRun] = {}
+    for run in runs:
+        recipe = run.record.shown_recipe
+        first = seen.setdefault((run.record.train_key, recipe.data.fingerprint, recipe.size), run)
+        if first is run:
+            groups.setdefault((recipe.data.fingerprint, recipe.size), []).append(run)
+        else:
+            left_out.append(f"left out: `{run.folder}`: the same run as `{first.folder}`")
+    found = {key: group_seeds(members) for key, members in groups.items()}
+    if all(len(systems) < 2 for systems in found.values()):
+        compare_systems(group_seeds(list(seen.values())))  # raises what keeps them apart
+    for systems in found.values():
+        shown = [system.records[0].shown_recipe for system in systems]
+        names = _short_names(systems)
+        where = f"{dataset_title(shown[0].data.name)}, {pixels_text(shown[0].size)}"
+        known += names.values()
+        if len(systems) < 2:
+            left_out.append(f"left out: {systems[0].label}: it is the only system on {where}")
+            continue
+        one = _reference(systems, names, reference)
+        if one is None:
+            left_out.append(f"left out: {where}: it has no run of {reference}")
+            continue
+        ordered = [one, *(system for system in systems if system is not one)]
+        try:
+            lines = tuple(compare_systems(ordered))
+        except RefusedError as error:
+            if len(found) == 1:
+                raise
+            left_out.append(f"left out: {where}: {error}")
+            continue
+        compared.append(ComparedGroup(dataset=where, names=names, lines=lines))
+    if not compared and not reference:
+        raise RefusedError("none of the runs can be compared", left_out[0])
+    if not compared:
+        fix = did_you_mean(reference, known) or f"Use one of: {', '.join(dict.fromkeys(known))}"
+        raise UsageError(f"no system of these runs is named {reference!r}", fix)
+    return compared, left_out
+
+
+def _short_names(systems: Sequence[SeedGroup]) -> dict[str, str]:
+    """Return the systems' short names by label; their labels, where two would have the same."""
+    names = name_systems([system.records[0].shown_recipe for system in systems])
+    return {
+        system.label: name if names.count(name) == 1 else system.label
+        for system, name in zip(systems, names, strict=True)
+    }
+
+
+def _reference(systems: Sequence[SeedGroup], names: Mapping[str, str], wanted: str) -> SeedGroup | None:
+    """Return the system that a name means, e.g. `pix2pix` where it begins one short name only; without a name the first."""
+    exact = [one for one in systems if wanted in ("", one.label, names[one.label])]
+    begun = [one for one in systems if names[one.label].split()[0].rstrip(",") == wanted]
+    return next(iter(exact), begun[0] if len(begun) == 1 else None)
 
 
 def compare_systems(systems: Sequence[SeedGroup]) -> list[ComparedScore]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import UsageError, ZooError
-from zoo.run.record import RECORD_FILE, Record, read_record, views
+from zoo.run.job import RUN_FILE
+from zoo.run.record import RECORD_FILE, Record, read_failure, read_record, views
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,8 @@ class Results:
     """By folder name."""
     unreadable: list[str]
     """Of each record that cannot be read, in one line: which, why, and what to do."""
+    unfinished: list[str]
+    """Of each run without a record, in one line: which, and why it failed, if it did."""
 
 
 def read_results(folder: Path) -> list[FinishedRun]:
@@ -63,4 +66,17 @@ def find_results(folder: Path) -> Results:
         for fault in faults:
             raise fault
         raise UsageError(f"`{folder}` holds no finished run", "Run zoo bench first, or again if it was interrupted")
-    return Results(runs=runs, unreadable=[f"left out: {fault}" for fault in faults])
+    planned = [] if alone else sorted(path.parent for path in folder.rglob(RUN_FILE))
+    return Results(
+        runs=runs,
+        unreadable=[f"left out: {fault}" for fault in faults],
+        unfinished=[line for line in map(unfinished, planned) if line],
+    )
+
+
+def unfinished(folder: Path) -> str:
+    """Return why a planned run is left out; empty if it has a record, or was not planned."""
+    if (folder / RECORD_FILE).exists() or not (folder / RUN_FILE).exists():
+        return ""
+    failure = read_failure(folder)
+    return f"left out: `{folder}`: {f'it failed: {failure.reason}' if failure else 'it has not finished'}"

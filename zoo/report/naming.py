@@ -21,8 +21,26 @@ KINDS: tuple[Kind, ...] = ("method", "generator", "discriminator")
 def name_systems(recipes: Sequence[Recipe]) -> list[str]:
     """Return a short name for each recipe, of the parts in which they differ; alike only for seeds of one system.
 
-    Recipes on other data or at another size may share a name, since they stand in tables of their own.
+    Recipes on other data or at another size may share a name, since they stand in tables of their own. Null baselines are named
+    among themselves, so that they do not lengthen the names of networks.
     """
+    names = [""] * len(recipes)
+    for places in _networks_and_baselines(recipes):
+        for place, name in zip(places, _names([recipes[place] for place in places]), strict=True):
+            names[place] = name
+    return names
+
+
+def _networks_and_baselines(recipes: Sequence[Recipe]) -> list[list[int]]:
+    """Return the places of networks and those of null baselines; the first list is empty only where there are no networks."""
+    nulls = get_registry().null_baselines()
+    return [
+        [place for place, recipe in enumerate(recipes) if (recipe.method.name in nulls) == baseline]
+        for baseline in (False, True)
+    ]
+
+
+def _names(recipes: Sequence[Recipe]) -> list[str]:
     texts = _part_texts(recipes)
     kinds = _telling(texts)
     names = [" ".join(text[kind] for kind in kinds if text[kind] != "-") for text in texts]
@@ -32,8 +50,9 @@ def name_systems(recipes: Sequence[Recipe]) -> list[str]:
 
 
 def shared_parts(recipes: Sequence[Recipe]) -> list[str]:
-    """Return the names of the parts that all recipes share and `name_systems` leaves out."""
-    texts = _part_texts(recipes)
+    """Return the names of the parts that all recipes with a network share and `name_systems` leaves out."""
+    networks, baselines = _networks_and_baselines(recipes)
+    texts = _part_texts([recipes[place] for place in networks or baselines])
     telling = _telling(texts)
     return [texts[0][kind] for kind in KINDS if kind not in telling and texts[0][kind] != "-"]
 

@@ -17,19 +17,21 @@ if TYPE_CHECKING:
 COLUMNS = ("row", "paper", "measured", "interval", "difference", "verdict", "against the best baseline")
 NUMERIC = COLUMNS[1:5]
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    **{character: f"\\{character}" for character in "{}&%$#_"},
-}
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        **{character: f"\\{character}" for character in "{}&%$#_"},
+    }
+)
 
 
 def template_environment(*, autoescape: bool) -> Environment:
-    """Return a Jinja environment of the report's templates, with a filter `tex` that escapes LaTeX."""
+    """Return a Jinja environment of the report's templates; the filters `tex` and `md` escape LaTeX and cells of Markdown."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -40,7 +42,8 @@ def template_environment(*, autoescape: bool) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["tex"] = lambda text: text.translate(str.maketrans(_LATEX))
+    environment.filters["md"] = lambda text: " ".join(text.split()).replace("|", "\\|")
+    environment.filters["tex"] = lambda text: " ".join(text.split()).translate(_LATEX)
     return environment
 
 
@@ -70,6 +73,17 @@ def row_texts(line: RowResult, section: ColumnResults) -> tuple[str, ...]:
     )
 
 
+def shown_columns(table: TableResults) -> list[str]:
+    """Return the columns that a table has: without published values there are none of the paper and no differences."""
+    return [column for column in COLUMNS if table.published or column not in ("paper", "difference")]
+
+
+def shown_texts(table: TableResults, line: RowResult, section: ColumnResults) -> list[str]:
+    """Return a row's texts in the order of `shown_columns`."""
+    texts = dict(zip(COLUMNS, row_texts(line, section), strict=True))
+    return [texts[column] for column in shown_columns(table)]
+
+
 def caption(section: ColumnResults) -> str:
     """Return how a column was measured, in one line; empty if nothing was."""
     best = f"best baseline: {section.best_baseline}" if section.best_baseline else ""
@@ -78,10 +92,12 @@ def caption(section: ColumnResults) -> str:
 
 def legend(table: TableResults) -> list[str]:
     """Return the lines under a table: how to read it, the quality of the datasets, and notes on the paper."""
-    lines = [
-        "match: the paper's value lies within the measured interval; difference: measured minus the paper's value; "
-        "baselines have no network."
-    ]
+    lines = ["baselines have no network."]
+    if table.published:
+        lines = [
+            "match: the paper's value lies within the measured interval; difference: measured minus the paper's value; "
+            "baselines have no network."
+        ]
     if any(line.against for section in table.sections for line in section.lines):
         lines.append(
             "against the best baseline: paired test over the images, Cohen's d_z, two-sided sign-flip permutation p after "
@@ -124,10 +140,10 @@ def _from_template(name: str, table: TableResults) -> str:
     environment = template_environment(autoescape=name.endswith(".html.j2"))
     return environment.get_template(name).render(
         table=table,
-        columns=COLUMNS,
+        columns=shown_columns(table),
         numeric=NUMERIC,
         heading=heading,
-        texts=row_texts,
+        texts=partial(shown_texts, table),
         caption=caption,
         legend=legend(table),
     )

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from zoo.data.layout import INFO_FILE
 from zoo.evaluate.results import Score
+from zoo.registry import get_registry
 from zoo.report.data_health import health_line
+from zoo.report.finished_runs import FinishedRun
 from zoo.report.naming import length_text, name_systems, part_name, shared_parts
+from zoo.report.ranking import rank, verdict_lines
 from zoo.run.outcome import Outcome
 from zoo.run.record import Record
 from zoo.sizes import pixels_text
@@ -22,7 +25,7 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     """Return columns, rows, title and the numeric columns.
 
     Settings that are equal for all runs are in the title instead of a column, so that the table fits a terminal of 80
-    columns. The last column is the state, if a run has no record.
+    columns. The last column is the state, if a run has no record. Null baselines stand last, below a blank line.
     """
     recipes = [outcome.run.recipe for outcome in outcomes]
     records = [outcome.record for outcome in outcomes if outcome.record]
@@ -44,20 +47,29 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     columns = {**systems, **differing, **numbers, **state}
     common = [settings[name][0] for name in shared if name != "seed"]
     title = ", ".join(filter(None, [" ".join(shared_parts(recipes)), *common, _basis(records)]))
-    return tuple(columns), list(zip(*columns.values(), strict=True)), title, tuple(numbers)
+    nulls = get_registry().null_baselines()
+    lines: dict[bool, list[Texts]] = {False: [], True: []}
+    for recipe, texts in zip(recipes, zip(*columns.values(), strict=True), strict=True):
+        lines[recipe.method.name in nulls].append(texts)
+    blank = [("",) * len(columns)] if lines[False] and lines[True] else []
+    return tuple(columns), [*lines[False], *blank, *lines[True]], title, tuple(numbers)
 
 
 def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return errors in degrees, limitations of the scores, additional inputs of methods, and the quality of the datasets."""
+    """Return errors in degrees, limitations of the scores, additional inputs of methods, the quality of the datasets, and last
+    whether each network beats the best null baseline."""
     inputs: dict[str, list[str]] = {}
     lines = []
     names = name_systems([outcome.run.recipe for outcome in outcomes])
+    nulls = get_registry().null_baselines()
+    alone = all(outcome.run.recipe.method.name in nulls for outcome in outcomes)
     many_seeds = len({outcome.run.recipe.seed for outcome in outcomes}) > 1
     for outcome, name in zip(outcomes, names, strict=True):
         errors = outcome.record.celsius if outcome.record else None
         if errors:
             classes = ", ".join(f"{label} {value:.2f}" for label, value in errors.classes.items())
-            by_class = f" ({classes})" if classes else ""
+            short = outcome.run.recipe.method.name in nulls and not alone  # beside networks the total is enough
+            by_class = f" ({classes})" if classes and not short else ""
             seed = f", seed {outcome.run.recipe.seed}" if many_seeds else ""
             lines.append(f"{name}{seed}: mean error {errors.all:.2f} C{by_class}")
         if outcome.record and outcome.record.scores:
@@ -72,11 +84,13 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     lines += dict.fromkeys(f"{score.metric}: {note}." for score in scores for note in score.notes)
     lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in inputs.items() if more]
     sources = {outcome.run.source.root: outcome.run.source for outcome in outcomes}.values()
-    return lines + [
+    lines += [
         health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root))
         for source in sources
         if (source.root / INFO_FILE).is_file()
     ]
+    finished = [FinishedRun(folder=outcome.run.folder, record=outcome.record) for outcome in outcomes if outcome.record]
+    return lines + verdict_lines(rank(finished))
 
 
 def score_text(score: Score) -> str:

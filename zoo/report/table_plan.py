@@ -11,7 +11,7 @@ from typing import Literal
 from zoo.composition import PRESETS, choose_system
 from zoo.errors import DamagedError, RefusedError, UsageError
 from zoo.registry import get_registry, parse
-from zoo.report.tables import Table, TableRow
+from zoo.report.table_schema import Table, TableRow
 from zoo.run.grid import Axes, PlannedRun, System, plan_runs
 from zoo.run.integrity import set_aside
 from zoo.run.job import score_name
@@ -86,10 +86,16 @@ class TablePlan:
 def parse_data(text: str, table: Table) -> dict[str, str]:
     """Return the dataset's name or folder for each key in `osu=DIR,flir=DIR`; a table of one dataset requires no key.
 
+    Without a text it is what the table's file names, or else `scenes`.
+
     Raises:
         UsageError: the table lacks a dataset, or a key is missing.
     """
     keys = list(table.datasets)
+    own = {key: dataset.data for key, dataset in table.datasets.items() if dataset.data}
+    if own and not text:
+        return own
+    text = text or "scenes"
     named = re.split(rf"(?:^|,)\s*({'|'.join(map(re.escape, keys))})=", text.strip())
     found = dict(zip(named[1::2], (spec.strip() for spec in named[2::2]), strict=True))
     if len(keys) == 1 and named[0]:
@@ -145,7 +151,7 @@ def plan_table(
     """
     if axes.preset not in PRESETS:
         raise UsageError(f"no preset is named {axes.preset!r}", f"Use one of: {', '.join(PRESETS)}")
-    if axes.preset == "paper":
+    if axes.preset == "paper" and table.budget:
         epochs = axes.epochs if axes.epochs or axes.steps else table.budget.epochs
         axes = replace(axes, size=axes.size or table.budget.size, epochs=epochs, batch=axes.batch or table.budget.batch)
     size = axes.size or PRESETS[axes.preset].size
@@ -214,7 +220,7 @@ def _score_name(spec: str) -> str:
 
 def _systems(table: Table, axes: Axes, size: Size) -> list[tuple[str, System, tuple[str, ...], int]]:
     """Return name, system, substitutes and number of seeds of each row and baseline; baselines are deterministic."""
-    rows = [(row.name, *_fitted(row, axes, size), axes.seeds) for row in table.rows]
+    rows = [(row.name, *_fitted(row, axes, size), axes.seeds) for row in table.rows if not row.score_only]
     return rows + [(name, System(method=name), (), 1) for name in table.baselines]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -13,18 +13,21 @@ from zoo.report.aggregate import (
     Difference,
     SeedAggregate,
     aggregate_seeds,
+    best_of,
     compare_aggregates,
-    measurement_protocol,
-    protocol_difference,
+    differing_protocols,
 )
 from zoo.report.data_health import health_line, known_health
 from zoo.report.naming import length_text
-from zoo.report.table_plan import ColumnMetric, TablePlan, TableRun, read_plan
-from zoo.report.tables import Column, ProtocolEntry, Table, TableRow, check_paper_arithmetic, dataset_title
+from zoo.report.table_match import match_runs
+from zoo.report.table_plan import ColumnMetric, TablePlan, TableRun, choose_column_metrics, read_plan
+from zoo.report.table_schema import Column, ProtocolEntry, Table, TableRow
+from zoo.report.tables import check_paper_arithmetic, dataset_title
 from zoo.run.record import Record, read_failure, read_record
-from zoo.sizes import size_text
+from zoo.sizes import pixels_text
 
-PaperVerdict = Literal["match", "differs", "not comparable", "not run", "not in the paper"]
+PaperVerdict = Literal["match", "differs", "not comparable", "not run", "not in the paper", "measured"]
+"""`measured`: the table has no published values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,7 @@ class RowResult:
     name: str
     title: str
     paper: float | None
-    """None for a null baseline."""
+    """None for a null baseline, and where the paper has no value."""
     measured: SeedAggregate | None
     verdict: PaperVerdict
     why: str = ""
@@ -76,6 +79,8 @@ class TableResults:
     """Line about the quality of the measured data, by the paper's dataset."""
     notes: tuple[str, ...]
     protocol: tuple[ProtocolEntry, ...]
+    published: bool = True
+    """Whether the table has published values."""
 
 
 class _RunFiles(NamedTuple):
@@ -84,6 +89,7 @@ class _RunFiles(NamedTuple):
     run: TableRun
     record: Record | None
     failure: str
+    folder: Path
 
 
 def read_table_results(table: Table, results: Path) -> TableResults:
@@ -107,17 +113,21 @@ class _Reader:
     """Reads the plan and the runs of one table from a results folder."""
 
     def __init__(self, table: Table, results: Path) -> None:
-        own = tuple(ColumnMetric(column=each.name, spec=each.metric, score=each.name) for each in table.columns)
-        no_plan = TablePlan(table=table.name, measures=own, data={}, cells=(), refused=())
+        no_plan = TablePlan(table=table.name, measures=choose_column_metrics(table), data={}, cells=(), refused=())
         self.table, self.results = table, results
         self.plan = read_plan(results, table.name) or no_plan
         self.runs: dict[tuple[str, str], list[_RunFiles]] = {}
         for run in self.plan.cells:
             self.runs.setdefault((run.row, run.dataset), []).append(_read_run(run, results))
+        self.data = dict(self.plan.data)
+        for run, finished in match_runs(table, self.plan, results):
+            self.data.setdefault(run.dataset, finished.record.data.name)
+            files = _RunFiles(run, finished.record, "", finished.folder)
+            self.runs.setdefault((run.row, run.dataset), []).append(files)
         self.substitutes = {
-            key: f"{dataset_title(self.plan.data[key])} instead of {paper.title}"
+            key: f"{dataset_title(self.data[key])} instead of {paper.title}"
             for key, paper in table.datasets.items()
-            if key in self.plan.data and dataset_title(self.plan.data[key]) != paper.title
+            if paper.title and key in self.data and dataset_title(self.data[key]) != paper.title
         }
 
     def table_results(self) -> TableResults:
@@ -127,23 +137,33 @@ class _Reader:
             title=f"{table.title}: not comparable: {others}" if others else table.title,
             sections=tuple(self.column(key, metric) for key in table.datasets for metric in self.plan.measures),
             health=self.health(),
-            notes=(table.provenance, *table.notes, *check_paper_arithmetic(table), *self.shared_runs()),
+            notes=(
+                *filter(None, (table.provenance,)),
+                *table.notes,
+                *check_paper_arithmetic(table),
+                *self.shared_runs(),
+                *self.unscored(),
+            ),
             protocol=table.protocol,
+            published=table.published,
         )
 
     def column(self, key: str, metric: ColumnMetric) -> ColumnResults:
         table, column = self.table, self.table.column(metric.column)
         names = [*(row.name for row in table.rows), *table.baselines]
         scores = {name: found for name in names if (found := self.scores(name, key, metric.score))}
-        differing = _differing_protocols(scores)
+        differing = differing_protocols(scores)
         measured = {name: aggregate_seeds(found) for name, found in scores.items() if name not in differing}
-        best = _best([name for name in table.baselines if name in measured], measured)
+        if measured:  # scores bring their own unit and direction
+            first = next(iter(measured.values()))
+            column = replace(column, unit=first.unit or column.unit, higher_is_better=first.higher_is_better)
+        best = best_of({name: measured[name] for name in table.baselines if name in measured})
         against = _compare_with_baseline(best, [row.name for row in table.rows], measured)
 
         def result(name: str, row: TableRow | None) -> RowResult:
-            paper = row.paper[key][column.name] if row else None
+            paper = row.value(key, column.name) if row else None
             value = measured.get(name)
-            verdict: PaperVerdict = "not in the paper"
+            verdict: PaperVerdict = "not in the paper" if table.published else "measured"
             why = ""
             if name in differing:
                 verdict, why = "not comparable", differing[name]
@@ -158,7 +178,7 @@ class _Reader:
             )
 
         return ColumnResults(
-            dataset=table.datasets[key].title,
+            dataset=self.title(key),
             column=column,
             metric=f"{column.title} ({metric.score})" if metric.instead else column.title,
             lines=tuple(result(row.name, row) for row in table.rows),
@@ -167,17 +187,26 @@ class _Reader:
             caption=_caption([self.runs.get((row.name, key), []) for row in table.rows], measured),
         )
 
+    def title(self, key: str) -> str:
+        """Return a dataset's title: the table's, or that of the measured data."""
+        return self.table.datasets[key].title or dataset_title(self.data.get(key, key))
+
     def scores(self, name: str, key: str, metric: str) -> dict[int, Score]:
         """Return a metric of a row's finished runs, by seed."""
-        runs = [(run.seed, record) for run, record, _ in self.runs.get((name, key), []) if record]
+        runs = [(files.run.seed, files.record) for files in self.runs.get((name, key), []) if files.record]
         return {seed: score for seed, record in runs for score in record.scores if score.metric == metric}
 
     def why_not_run(self, name: str, key: str) -> str:
         """Return why a row has no value on a dataset: refused, failed, or not scored; empty if unknown."""
         runs = self.runs.get((name, key), [])
         refused = next((one.reason for one in self.plan.refused if (one.row, one.dataset) == (name, key)), "")
-        failed = next((failure for _, _, failure in runs if failure), "")
-        return refused or failed or ("not scored with this metric" if any(record for _, record, _ in runs) else "")
+        failed = next((files.failure for files in runs if files.failure), "")
+        if refused or failed:
+            return refused or failed
+        if any(files.record for files in runs):
+            return "not scored with this metric"
+        score_only = [row.name for row in self.table.rows if row.score_only]
+        return "score only" if name in score_only else ""
 
     def differences_from_paper(self, name: str, key: str, metric: ColumnMetric) -> list[str]:
         """Return how a row's runs on a dataset, and their metric, differ from the paper's."""
@@ -189,12 +218,19 @@ class _Reader:
 
     def health(self) -> dict[str, str]:
         lines = {}
-        for key, paper in self.table.datasets.items():
+        for key in self.table.datasets:
             runs = [files for (_, dataset), found in self.runs.items() if dataset == key for files in found]
-            finished = [(self.results / run.folder, record) for run, record, _ in runs if record]
+            finished = [(files.folder, files.record) for files in runs if files.record]
             if finished:
-                lines[paper.title] = health_line(dataset_title(self.plan.data[key]), known_health(finished))
+                lines[self.title(key)] = health_line(dataset_title(self.data[key]), known_health(finished))
         return lines
+
+    def unscored(self) -> list[str]:
+        """Return how to fill the rows that nothing is trained for, if one is empty."""
+        rows = [row.name for row in self.table.rows if row.score_only]
+        empty = [row for row in rows if not any((row, key) in self.runs for key in self.table.datasets)]
+        fill = "score only: images of that program fill the row: zoo score IMAGES --data DATASET --name"
+        return [f"{fill} {empty[0]}"] if empty else []
 
     def shared_runs(self) -> list[str]:
         """Return a note for rows that are one run, e.g. U-Nets of two depths at a size that fits neither."""
@@ -211,49 +247,32 @@ def _read_run(run: TableRun, results: Path) -> _RunFiles:
     try:
         record = read_record(folder)
     except ZooError as error:
-        return _RunFiles(run, None, str(error))
+        return _RunFiles(run, None, str(error), folder)
     failure = None if record else read_failure(folder)
-    return _RunFiles(run, record, failure.reason if failure else "")
+    return _RunFiles(run, record, failure.reason if failure else "", folder)
 
 
 def _run_differences(table: Table, key: str, files: _RunFiles, *, substituted: bool) -> list[str]:
     if files.record is None:
         return [f"seed {files.run.seed} is missing"]
-    recipe, paper, data = files.record.recipe, table.budget, table.datasets[key]
+    recipe, paper, data = files.record.shown_recipe, table.budget, table.datasets[key]
     splits = files.record.dataset["splits"]
     pairs = {} if substituted else {"train": data.train, "test": data.test}  # the substitute is named already
-    found = {
-        f"{size_text(paper.size)} px": f"{size_text(recipe.size)} px",
-        f"{paper.epochs} epochs": length_text(recipe.budget),
-        f"batch {paper.batch}": f"batch {recipe.batch}",
-        "fp32": recipe.precision,  # as in the papers' programs
-        **{
-            f"{stated} {split} pairs": f"{splits.get(split)} {split} pairs"
-            for split, stated in pairs.items()
-            if stated is not None
-        },
+    found = {}
+    if paper:
+        found[pixels_text(paper.size)] = pixels_text(recipe.size)
+    if paper and not table.row(files.run.row).score_only:  # another program's training is not known
+        found |= {
+            f"{paper.epochs} epochs": length_text(recipe.budget),
+            f"batch {paper.batch}": f"batch {recipe.batch}",
+            "fp32": recipe.precision,  # as in the papers' programs
+        }
+    found |= {
+        f"{stated} {split} pairs": f"{splits.get(split)} {split} pairs"
+        for split, stated in pairs.items()
+        if stated is not None
     }
     return [f"{ours} instead of {stated}" for stated, ours in found.items() if ours != stated] + [*files.run.instead]
-
-
-def _differing_protocols(scores: Mapping[str, Mapping[int, Score]]) -> dict[str, str]:
-    """Return the rows whose protocol is not that of most rows, and how it differs: a column has one protocol."""
-    protocols = [measurement_protocol(score) for found in scores.values() for score in found.values()]
-    usual = max(protocols, key=protocols.count, default={})
-    return {
-        name: f"measured with {difference} as most rows"
-        for name, found in scores.items()
-        for score in found.values()
-        if (difference := protocol_difference(measurement_protocol(score), usual))
-    }
-
-
-def _best(baselines: Sequence[str], measured: Mapping[str, SeedAggregate]) -> str:
-    """Return the baseline with the best value; empty if there is none."""
-    if not baselines:
-        return ""
-    choose = max if measured[baselines[0]].higher_is_better else min
-    return choose(baselines, key=lambda name: measured[name].value)
 
 
 def _compare_with_baseline(
@@ -272,7 +291,7 @@ def _caption(rows: Sequence[Sequence[_RunFiles]], measured: Mapping[str, SeedAgg
     if not measured:
         return ""
     first = next(iter(measured.values()))
-    seeds = max(sum(record is not None for _, record, _ in row) for row in rows)
+    seeds = max(sum(files.record is not None for files in row) for row in rows)
     runs = "one run per row" if seeds <= 1 else f"mean of up to {seeds} runs per row"
     basis = f"{first.n} test images, {first.protocol.get('resize', '')}, {runs}; {first.level:.0%} intervals"
     return "; ".join(dict.fromkeys([basis, *(note for each in measured.values() for note in each.notes)]))

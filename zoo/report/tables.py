@@ -1,133 +1,21 @@
-"""The papers' tables: TOML data of the package `zoo_tables`. Imports no torch."""
+"""Tables as TOML data: the papers', of the package `zoo_tables`, and files of users. Imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 
 from zoo.errors import UsageError, did_you_mean
-from zoo.registry import parse
-from zoo.run.grid import System
+from zoo.report.table_file import read_table_file
+from zoo.report.table_schema import Table
 
 PACKAGE = "zoo_tables"
 DATASETS = "datasets.toml"
 """File of the datasets' titles, by the name in their `dataset.json`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PaperBudget:
-    """Settings of comparable runs; the table's preset `paper`."""
-
-    size: int | tuple[int, int]
-    """Image size in pixels: a square's side, or `[height, width]`."""
-    epochs: int
-    batch: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class PaperData:
-    """A dataset of the paper."""
-
-    title: str
-    train: int | None = None
-    """Number of training pairs; None where the paper does not state it."""
-    test: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """A metric; every dataset of the table has every column."""
-
-    metric: str
-    """Name of the metric, with options."""
-    title: str
-    unit: str = ""
-    decimals: int
-    """Decimals that the paper prints."""
-    higher_is_better: bool = True
-
-    @property
-    def name(self) -> str:
-        """The metric's name without options, the key of the paper's values."""
-        return parse(self.metric)[1]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableRow:
-    """A system of the paper: the name of a recipe, or parts."""
-
-    name: str
-    title: str
-    recipe: str | None = None
-    method: str | None = None
-    generator: str | None = None
-    discriminator: str | None = None
-    smaller: str | None = None
-    """Substitute for `generator` at image sizes that it does not support."""
-    paper: dict[str, dict[str, float]]
-    """The paper's value by dataset and metric."""
-
-    @property
-    def system(self) -> System:
-        """The system that `zoo bench` trains."""
-        return System(
-            recipe=self.recipe, method=self.method, generator=self.generator, discriminator=self.discriminator
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportedGain:
-    """A gain over the table's reference row, as the paper's text reports it."""
-
-    row: str
-    dataset: str
-    metric: str
-    percent: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProtocolEntry:
-    """One condition on which the values depend."""
-
-    what: str
-    paper: str
-    """The paper's statement, or `not stated`."""
-    ours: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """A paper's table."""
-
-    name: str
-    title: str
-    provenance: str
-    """Source of the values."""
-    proposed: str
-    """The row that the paper proposes."""
-    reference: str
-    """The row that the paper's gains are relative to."""
-    baselines: tuple[str, ...]
-    """Null baselines under the table."""
-    budget: PaperBudget
-    datasets: dict[str, PaperData]
-    columns: tuple[Column, ...]
-    rows: tuple[TableRow, ...]
-    claims: tuple[ReportedGain, ...] = ()
-    protocol: tuple[ProtocolEntry, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def row(self, name: str) -> TableRow:
-        """Return a row by name."""
-        return next(row for row in self.rows if row.name == name)
-
-    def column(self, name: str) -> Column:
-        """Return a column by the name of its metric."""
-        return next(column for column in self.columns if column.name == name)
 
 
 def table_names() -> list[str]:
@@ -137,15 +25,18 @@ def table_names() -> list[str]:
 
 
 def load_table(name: str) -> Table:
-    """Return a paper's table.
+    """Return a paper's table by name, or a user's by the path of its file.
 
     Raises:
-        UsageError: there is no such table.
+        UsageError: there is no such table, or its file has a fault.
     """
-    if name not in table_names():
-        raise UsageError(f"no table is named {name!r}", did_you_mean(name, table_names()) or "Run: zoo table")
-    data = msgspec.toml.decode(files(PACKAGE).joinpath(f"{name}.toml").read_bytes())
-    return msgspec.convert({"name": name, **data}, Table)
+    if name in table_names():
+        data = msgspec.toml.decode(files(PACKAGE).joinpath(f"{name}.toml").read_bytes())
+        return msgspec.convert({"name": name, **data}, Table)
+    if name.endswith(".toml") or Path(name).is_file():
+        return read_table_file(Path(name), table_names())
+    fix = did_you_mean(name, table_names()) or "Run zoo table for the names, or name a results folder or a FILE.toml"
+    raise UsageError(f"no table is named {name!r}", fix)
 
 
 @cache
@@ -172,13 +63,17 @@ def check_paper_arithmetic(table: Table) -> list[str]:
             notes.append(f"The paper states a gain of {reported.percent} % in {what}; its values give {gain:.2f} %.")
     for dataset, data in table.datasets.items():
         for column in table.columns:
+            found = ((row.name, row.value(dataset, column.name)) for row in table.rows)
+            values = {name: printed for name, printed in found if printed is not None}
+            ours = values.get(table.proposed)
+            if ours is None:
+                continue
             choose = max if column.higher_is_better else min
-            best = choose(table.rows, key=lambda row: row.paper[dataset][column.name])
-            if best.name != table.proposed:
-                ours = table.row(table.proposed)
+            best = choose(values, key=lambda name: values[name])
+            if best != table.proposed:
                 notes.append(
-                    f"In {column.title} on {data.title} the paper's best value is {best.title}'s "
-                    f"{best.paper[dataset][column.name]:.{column.decimals}f}, not the "
-                    f"{ours.paper[dataset][column.name]:.{column.decimals}f} of the proposed {ours.title}."
+                    f"In {column.title} on {data.title} the paper's best value is {table.row(best).title}'s "
+                    f"{values[best]:.{column.decimals}f}, not the {ours:.{column.decimals}f} of the proposed "
+                    f"{table.row(table.proposed).title}."
                 )
     return notes

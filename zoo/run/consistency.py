@@ -6,17 +6,19 @@ import math
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import msgspec
 
 from zoo.composition import digest
+from zoo.evaluate.intervals import pool
 from zoo.evaluate.results import SCORED_IMAGES, Score
 from zoo.keys import key_of
 from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import Recipe
 from zoo.run.record import RECORD_FILE, Record, View, views
+
+_POOLED = {"mean": "mean", "mse": "pooled PSNR"}
 
 
 def contradictions(path: Path, record: Record) -> list[str]:
@@ -81,9 +83,9 @@ def _scores(record: Record) -> Iterator[str]:
 
 def _score(score: Score, tested: int | None) -> Iterator[str]:
     if score.per_image:
-        mean = fmean(score.per_image.values())
+        mean = float(pool(list(score.per_image.values()), score.pooling))
         if not math.isclose(score.value, mean, rel_tol=1e-9, abs_tol=1e-9):
-            yield f"value {score.value:g} is not the mean of its images, {mean:g}"
+            yield f"value {score.value:g} is not the {_POOLED[score.pooling]} of its images, {mean:g}"
         if score.n != len(score.per_image):
             yield f"n is {score.n}, and it has values of {len(score.per_image)} images"
     if tested is not None and score.n != tested:

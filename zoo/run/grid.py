@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,7 @@ class Axes:
     """What `zoo bench` was asked for."""
 
     recipes: Sequence[str] = ()
-    """Complete systems by name, in place of the three axes that follow."""
+    """Complete systems by name, beside the combinations of the three axes that follow."""
     generators: Sequence[str] = ()
     discriminators: Sequence[str] = ()
     methods: Sequence[str] = ()
@@ -42,22 +43,18 @@ class Axes:
     precision: Precision = "fp32"
     processes: int = 1
     """That train one run together."""
+    baselines: bool = False
+    """Whether null baselines run beside networks."""
 
     def systems(self) -> list[System]:
-        """Return the recipes, or every combination of method, generator and discriminator."""
-        if self.recipes:
-            parts = (self.generators, self.discriminators, self.methods)
-            if any(parts):
-                raise UsageError(
-                    "`recipe` and `generator`, `discriminator` or `method` were both given", "Give one of them"
-                )
-            return [System(recipe=recipe) for recipe in self.recipes]
+        """Return the recipes, and every combination of method, generator and discriminator where one is named or no recipe is."""
+        named = [System(recipe=recipe) for recipe in self.recipes]
+        if named and not (self.generators or self.discriminators or self.methods):
+            return named
         unnamed: Sequence[str | None] = (None,)
         axes = itertools.product(self.methods or unnamed, self.generators or unnamed, self.discriminators or unnamed)
-        return [
-            System(method=method, generator=generator, discriminator=discriminator)
-            for method, generator, discriminator in axes
-        ]
+        combined = (System(method=method, generator=generator, discriminator=disc) for method, generator, disc in axes)
+        return [*named, *combined]
 
     def choose(self, system: System) -> Chosen:
         """Return the installed components that a system's names mean.
@@ -117,6 +114,7 @@ def expand(
 ) -> tuple[list[PlannedRun], list[Refusal]]:
     """Return the runs of a grid and the combinations that were refused; equal recipes are one run.
 
+    Null baselines come last, on the data and at the sizes of networks; one that the data does not suit is left out.
     `metrics` are what the runs will be scored with: a size that is advised suits these too.
 
     Raises:
@@ -142,6 +140,7 @@ def expand(
         for name, size in dict.fromkeys((name, sizes[system]) for name, system in combinations)
     }
     runs: dict[str, PlannedRun] = {}
+    used: dict[tuple[str, Size], None] = {}
     seeds = range(axes.first_seed, axes.first_seed + axes.seeds)
     for data, system in combinations:
         try:
@@ -150,7 +149,24 @@ def expand(
             refusals.append(Refusal(label=f"{system} on {data}", reason=str(error)))
         else:
             runs |= {run.folder.name: run for run in made}
+            used[data, sizes[system]] = None
+    for (data, size), baseline in itertools.product(used, _baselines_of(axes, chosen.values())):
+        with contextlib.suppress(RefusedError):
+            # They are deterministic: one seed is enough.
+            made = plan_runs(baseline, sources[data, size], replace(axes, size=size), seeds[:1], out)
+            runs = {run.folder.name: run for run in made} | runs
     return list(runs.values()), refusals
+
+
+def _baselines_of(axes: Axes, chosen: Collection[Chosen]) -> list[Chosen]:
+    """Return the null baselines to run beside these systems: those that read no more than they do; none without a network."""
+    names = get_registry().null_baselines()
+    parts = [part for each in chosen for part in each.parts.values()]
+    if not axes.baselines or {part.full_name for part in parts if part.kind == "method"} <= names:
+        return []
+    reads = {entry for part in parts for entry in part.contract.reads}
+    found = (axes.choose(System(method=name)) for name in sorted(names))
+    return [each for each in found if reads.issuperset(each.parts["method"].contract.reads)]
 
 
 def plan_runs(chosen: Chosen, source: DataSource, axes: Axes, seeds: Iterable[int], out: Path) -> list[PlannedRun]:

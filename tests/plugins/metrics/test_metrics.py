@@ -169,3 +169,22 @@ def test_rows_name_classes_that_take_their_config():
 def test_listing_metrics_imports_no_torch():
     code = "import sys, zoo_plugins.metrics as m; m.zoo_components(); assert not {'torch', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_pooled_psnr_is_that_of_torchmetrics_updated_image_by_image():
+    from torchmetrics.image import PeakSignalNoiseRatio
+
+    from zoo.build import build
+    from zoo.evaluate.intervals import pool
+    from zoo.registry import get_registry
+
+    draw = torch.Generator().manual_seed(0)
+    translated, real = torch.rand(2, 7, 1, 24, 24, generator=draw, dtype=torch.float64)
+    translated[3] = real[3] + 0.01 * translated[3]
+    metric = build(get_registry().find("metric", "psnr:pooled=true"))
+    expected = PeakSignalNoiseRatio(data_range=1.0).set_dtype(torch.float64)
+    for one, other in zip(translated, real, strict=True):
+        expected.update(one[None], other[None])
+    values = metric.per_image(translated, real)
+    assert float(pool(values.tolist(), metric.pooling)) == pytest.approx(float(expected.compute()), abs=1e-5)
+    assert float(values.mean()) > float(expected.compute()) + 1  # the mean of the images' values is another number

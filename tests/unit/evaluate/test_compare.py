@@ -116,3 +116,18 @@ def test_a_difference_of_one_standard_deviation_is_found_with_twenty_images():
     found = [verdicts([compare(rng.normal(1, 1, 20), np.zeros(20), resamples=999)])[0] for _ in range(200)]
     assert found.count("better") > 0.9 * 200
     assert "worse" not in found
+
+
+def test_pooled_psnr_is_compared_by_its_squared_errors():
+    rng = np.random.default_rng(1)
+    first, second = rng.uniform(0.001, 0.2, (2, 12))
+    values = [{f"i{index:02}": -10 * np.log10(error) for index, error in enumerate(each)} for each in (first, second)]
+    found = paired_test(*values, higher_is_better=True, pooling="mse")
+    expected = permutation_test((second - first,), np.mean, permutation_type="samples", n_resamples=np.inf)
+    assert found.p == pytest.approx(expected.pvalue)
+    assert found.difference == pytest.approx(-10 * np.log10(first.mean()) + 10 * np.log10(second.mean()))
+    differences = second - first
+    assert found.effect == pytest.approx(differences.mean() / differences.std(ddof=1))
+    assert found.low < found.difference < found.high
+    same = paired_test(values[0], values[0], higher_is_better=True, pooling="mse")
+    assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)

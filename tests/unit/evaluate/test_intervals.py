@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zoo.evaluate.intervals import Interval, bootstrap_interval
+from zoo.evaluate.intervals import Interval, bootstrap_interval, pool
 
 
 def test_interval_of_many_normal_values_is_that_of_normal_theory():
@@ -62,3 +62,13 @@ def test_small_and_nearly_equal_samples_have_a_finite_interval(values):
 def test_the_package_imports_no_torch():
     code = "import sys, zoo.evaluate, zoo.evaluate.intervals; assert not {'torch', 'scipy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_interval_of_a_pooled_psnr_is_that_of_its_mean_squared_error():
+    errors = np.random.default_rng(3).uniform(0.001, 0.2, 40)
+    low, high = bootstrap_interval((-10 * np.log10(errors)).tolist(), pooling="mse")
+    of_errors = bootstrap_interval(errors.tolist())
+    # The same samples in another unit; only the acceleration, a second-order term, differs between units.
+    assert (low, high) == pytest.approx((-10 * np.log10(of_errors.high), -10 * np.log10(of_errors.low)), abs=0.1)
+    assert low < -10 * np.log10(errors.mean()) < high
+    assert pool([10.0, 20.0], "mse") == pytest.approx(-10 * np.log10(0.055))

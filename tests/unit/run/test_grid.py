@@ -56,6 +56,38 @@ def test_a_batch_must_be_divisible_by_the_processes(pairs):
         expand(Axes(data=(str(pairs),), size=32, batch=3, processes=2), Path("out"))
 
 
+def _methods(runs):
+    return [run.recipe.method.name.rpartition("/")[2] for run in runs]
+
+
+def test_recipes_run_beside_the_combinations_of_the_parts_that_are_named(pairs):
+    axes = {"data": (str(pairs),), "size": 64, "recipes": ("pix2pix",)}
+    runs, refusals = expand(Axes(**axes, methods=("cyclegan", "mean_image"), generators=("resnet6",)), Path("out"))
+    assert (_methods(runs), refusals) == (["pix2pix", "cyclegan", "mean_image"], [])
+    assert runs[1].recipe.generator.name == "resnet/resnet6" and runs[2].recipe.generator is None
+    assert _methods(expand(Axes(**axes), Path("out"))[0]) == ["pix2pix"]
+
+
+BASELINES = ["grey_copy", "histogram_matching", "inverted_grey", "mean_image", "pixel_regression"]
+
+
+def test_null_baselines_run_once_beside_networks_and_at_their_size(pairs):
+    axes = {"data": (str(pairs),), "size": 64, "seeds": 2, "baselines": True}
+    runs, _ = expand(Axes(**axes, methods=("cyclegan", "mean_image")), Path("out"))
+    assert sorted(_methods(runs)) == sorted(["cyclegan"] * 2 + [*BASELINES, "mean_image"])  # both seeds that were named
+    assert {run.recipe.size for run in runs} == {64}
+    assert _methods(expand(Axes(**axes, methods=("grey_copy",)), Path("out"))[0]) == ["grey_copy"] * 2
+    runs, refusals = expand(Axes(**axes, generators=("unet_256",)), Path("out"))
+    assert (runs, len(refusals)) == ([], 1)  # nothing to stand beside
+
+
+def test_a_baseline_that_reads_labels_runs_only_beside_networks_that_do():
+    axes = {"data": ("scenes:train=4,test=2",), "size": 64, "baselines": True}
+    assert "object_means" not in _methods(expand(Axes(**axes, recipes=("pix2pix",)), Path("out"))[0])
+    runs, _ = expand(Axes(**axes, recipes=("layergan",)), Path("out"))
+    assert _methods(runs)[0] == "layergan" and set(_methods(runs)) >= {"object_means", "mean_image"}
+
+
 def test_what_has_no_network_is_fitted_by_one_process(pairs):
     ((run,), _) = expand(Axes(methods=("mean_image",), data=(str(pairs),), size=32, processes=4), Path("out"))
     assert run.processes == 1

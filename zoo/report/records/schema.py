@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from zoo.evaluate.results import CelsiusErrors, Cost, Score
 from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.report.render import template_environment
 from zoo.report.table_plan import ColumnMetric, RefusedRow, TablePlan, TableRun
+from zoo.report.table_schema import Column, PaperBudget, PaperData, ProtocolEntry, ReportedGain, Table, TableRow
 from zoo.run.record import SCHEMA, Failure, Record, Tested, Timing
 
 FILES: dict[str, tuple[type, ...]] = {
@@ -22,6 +24,8 @@ FILES: dict[str, tuple[type, ...]] = {
     "tables/TABLE.json": (TablePlan, ColumnMetric, TableRun, RefusedRow),
 }
 """Files of a results folder and their dataclasses, the outermost first."""
+TABLE_FILE = (Table, PaperData, Column, TableRow, PaperBudget, ProtocolEntry, ReportedGain)
+"""Dataclasses of a table file, the outermost first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,12 @@ def markdown() -> str:
     """Return the fields of every file as Markdown."""
     template = template_environment(autoescape=False).get_template("schema.md.j2")
     return template.render(schema=SCHEMA, files=FILES, fields_of=fields_of, docstring=inspect.getdoc)
+
+
+def fields_text(forms: Sequence[type]) -> str:
+    """Return the fields of some dataclasses as Markdown, a table each."""
+    template = template_environment(autoescape=False).get_template("fields.md.j2")
+    return template.render(forms=forms, fields_of=fields_of, docstring=inspect.getdoc)
 
 
 def json_schema() -> dict[str, Any]:
