@@ -71,7 +71,7 @@ def sample_tiles(samples: Mapping[str, tuple[Pixels, Pixels, Pixels]], folder: P
     """Write each image of each sample as `STEM_visible.png`, `STEM_translated.png` and `STEM_real.png`, pixel for pixel.
 
     Args:
-        samples: visible [H, W, 3], translated [H, W] and real [H, W], uint8, by stem.
+        samples: visible [H, W, 3], translated [H, W] and real [H, W], uint8, by stem; the `/` of a union's becomes `__`.
         folder: folder to write to; tiles of an earlier scoring are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def sample_tiles(samples: Mapping[str, tuple[Pixels, Pixels, Pixels]], folder: P
         old.unlink()
     for stem, images in samples.items():
         for column, image in zip(COLUMNS, images, strict=True):
-            Image.fromarray(image).save(folder / f"{stem}_{column}.png", optimize=True)
+            Image.fromarray(image).save(folder / f"{stem.replace('/', '__')}_{column}.png", optimize=True)
 
 
 def loss_curves(log: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -62,7 +62,7 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     )
     lines += dict.fromkeys(f"{score.metric}: {note}." for score in scores for note in score.notes)
     lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in inputs.items() if more]
-    sources = {outcome.run.source.root: outcome.run.source for outcome in outcomes}.values()
+    sources = {source.root: source for outcome in outcomes for source in outcome.run.source.each}.values()
     return lines + [
         health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root)) for source in sources
     ]
