@@ -87,7 +87,9 @@ def _publish_all(
     found = find_results(results)
     for line in found.unreadable:
         note(line)
-    named = _name_repos(found.runs, org)
+    named = _name_repos(
+        list({run.folder: run for run in found.runs}.values()), org
+    )  # once, on however many datasets scored
     _check(f"{org}/name", dry_run)
     outcomes: list[dict[str, Any]] = []
     for repo, run in named:

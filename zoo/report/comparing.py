@@ -59,12 +59,12 @@ def group_seeds(runs: Sequence[FinishedRun]) -> list[SeedGroup]:
     for run in runs:
         # Other source under the same version, or another file under the same name, is another system.
         sources = {kind: origin.get("source", "") for kind, origin in run.record.plugins.items()}
-        key = digest([replace(run.record.recipe, seed=0), sources, run.record.option_files])
+        key = digest([replace(run.record.shown_recipe, seed=0), sources, run.record.option_files])
         if key not in labels:
             short = run.folder.name.rpartition("-")[0] or run.folder.name
-            labels[key] = next(
-                label for label in (short, run.folder.name, str(run.folder.resolve())) if label not in groups
-            )
+            there = [short, run.folder.name, str(run.folder.resolve())]
+            there += [f"{label} on {run.record.data.name}" for label in there]
+            labels[key] = next(label for label in there if label not in groups)
         group = groups.setdefault(labels[key], [])
         if any(run.record.recipe.seed == other.record.recipe.seed for other in group):
             raise UsageError(
@@ -117,8 +117,8 @@ def compare_systems(systems: Sequence[SeedGroup]) -> list[ComparedScore]:
 
 def _difference_in_data(system: SeedGroup, reference: SeedGroup) -> str:
     """Return how a system's dataset differs from the reference's; empty if it does not."""
-    other = reference.records[0].recipe.data
-    data = next((r.recipe.data for r in system.records if r.recipe.data.fingerprint != other.fingerprint), None)
+    other = reference.records[0].data
+    data = next((r.data for r in system.records if r.data.fingerprint != other.fingerprint), None)
     if data is None:
         return ""
     if data.name != other.name:

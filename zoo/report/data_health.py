@@ -20,7 +20,7 @@ def known_health(runs: Iterable[tuple[Path, Record]]) -> str:
     known = list(runs)
     for folder, record in known:
         try:
-            found = read_info(Path(read_job(folder).root)).health_summary(record.recipe.data.fingerprint)
+            found = read_info(Path(read_job(folder).root)).health_summary(record.data.fingerprint)
         except ZooError:
             continue
         if found:
@@ -45,6 +45,6 @@ def health_line(name: str, summary: str, folder: str = "FOLDER") -> str:
 
 def _trained_on(folder: Path, record: Record) -> str:
     try:
-        return read_config(folder).dataset.health_summary(record.recipe.data.fingerprint)
+        return read_config(folder).dataset.health_summary(record.data.fingerprint)
     except ZooError:
         return ""

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import UsageError, ZooError
-from zoo.run.record import RECORD_FILE, Record, read_record
+from zoo.run.record import RECORD_FILE, Record, read_record, views
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedRun:
-    """A finished run."""
+    """A finished run on one dataset that it was scored on."""
 
     folder: Path
     record: Record
+    """Its record, or the view of it (`zoo.run.record.views`) on that dataset."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Results:
 
 
 def read_results(folder: Path) -> list[FinishedRun]:
-    """Return every finished run under a folder (or the folder itself, if it is one), by folder name.
+    """Return every finished run under a folder (or the folder itself, if it is one), by folder name, once per tested dataset.
 
     Raises:
         UsageError: there is no such folder, or no finished run in it.
@@ -57,7 +58,7 @@ def find_results(folder: Path) -> Results:
             faults.append(error)
             continue
         if record:
-            runs.append(FinishedRun(folder=path.parent, record=record))
+            runs += [FinishedRun(folder=path.parent, record=view) for view in views(record)]
     if not runs:
         for fault in faults:
             raise fault

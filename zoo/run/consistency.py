@@ -16,13 +16,16 @@ from zoo.evaluate.results import Score
 from zoo.keys import key_of
 from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import Recipe
-from zoo.run.record import RECORD_FILE, Record
+from zoo.run.record import RECORD_FILE, Record, View, views
 
 
 def contradictions(path: Path, record: Record) -> list[str]:
     """Return in what a record that was read from a file contradicts itself."""
     raw = msgspec.json.decode(path.read_bytes())
-    return [*_identity(record, raw), *_scores(record)]
+    tests = [
+        f"on {view.data.name}: {what}" for view in views(record) if isinstance(view, View) for what in _scores(view)
+    ]
+    return [*_identity(record, raw), *_scores(record), *tests]
 
 
 def is_doubtful(folder: Path, recipe: Recipe, record: Record) -> bool:
@@ -55,9 +58,10 @@ def _scores(record: Record) -> Iterator[str]:
     yield from (f"{name} is scored {names.count(name)} times" for name in dict.fromkeys(names) if names.count(name) > 1)
     if record.scored:
         yield from (f"{name} has a score and stands not in scored" for name in names if name not in record.scored)
-        if digest(record.scored) != record.score_key:
+        if not isinstance(record, View) and digest(record.scored) != record.score_key:
             yield f"score_key {record.score_key[:12]} is not that of scored, {digest(record.scored)[:12]}"
-    tested = record.dataset.get("splits", {}).get("test")
+    split = record.tested.split if isinstance(record, View) else "test"
+    tested = record.dataset.get("splits", {}).get(split)
     for score in record.scores:
         yield from (f"{score.metric}: {what}" for what in _score(score, tested))
     single = [score for score in record.scores if score.per_image]

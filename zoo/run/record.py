@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -13,7 +13,7 @@ from zoo.checksums import repair
 from zoo.errors import DamagedError, ZooError
 from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.files import write_atomically
-from zoo.recipe import Recipe
+from zoo.recipe import DataRef, Recipe
 from zoo.version import DISTRIBUTION, __version__
 
 T = TypeVar("T")
@@ -42,6 +42,26 @@ class Timing:
     """Of all that the run's last execution did: build, decode, train, score, draw, write; without the start of its process."""
     speed: str = ""
     """How the steps were computed, as `--compute` spells it; empty where nothing was trained in steps or it was not noted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """Scores of a run on a dataset that is not its recipe's."""
+
+    data: DataRef
+    """The dataset."""
+    dataset: dict[str, Any]
+    """Name, fingerprint, license, counts, and `health`, as in the record."""
+    split: str = "test"
+    """The split that was scored."""
+    size: int
+    """Size in pixels (height and width) at which images were scored."""
+    scores: list[Score]
+    """One for each metric that applies."""
+    scored: dict[str, str] = field(default_factory=dict)
+    """Metrics that were applied, by the names of their scores, as in the record."""
+    celsius: CelsiusErrors | None = None
+    """Errors in degrees Celsius, where the dataset is calibrated in degrees."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +111,36 @@ class Record:
     """Name, fingerprint, license, counts, and `health`: what `zoo data check` had found; empty where it had not been run."""
     notes: list[str] = field(default_factory=list)
     """What a reader must know: an unpaired test split, a later scoring, where the record was imported from."""
+    tests: list[Tested] = field(default_factory=list)
+    """Scores on other datasets than the recipe's."""
+
+    @property
+    def data(self) -> DataRef:
+        """The dataset that `scores` are of."""
+        return self.recipe.data
+
+    @property
+    def shown_recipe(self) -> Recipe:
+        """The recipe with the dataset and the size that `scores` are of, by which runs are grouped and named."""
+        return self.recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class View(Record):
+    """A record as if the run had been scored on another dataset only; it is made by `views` and stored nowhere."""
+
+    tested: Tested
+    """The scores that the view has."""
+
+    @property
+    def data(self) -> DataRef:
+        """The dataset that `scores` are of."""
+        return self.tested.data
+
+    @property
+    def shown_recipe(self) -> Recipe:
+        """The recipe with the dataset and the size that `scores` are of."""
+        return replace(self.recipe, data=self.tested.data, size=self.tested.size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +158,19 @@ class Failure:
     retry: bool = False
     """Whether the next bench tries again by itself: the reason lies in the machine (disk, memory, device, a kill), not in the
     recipe."""
+
+
+def views(record: Record) -> Iterator[Record]:
+    """Yield one flat record per dataset that a run was scored on, its own first; readers use `Record.data` of each.
+
+    A record without scores of its own that has scores on other datasets has no view on its own dataset.
+    """
+    if record.scores or not record.tests:
+        yield record
+    known = {one.name: getattr(record, one.name) for one in fields(Record)} | {"tests": []}
+    for tested in record.tests:
+        scored = {name: getattr(tested, name) for name in ("scores", "scored", "celsius", "dataset")}
+        yield View(**{**known, **scored}, tested=tested)
 
 
 def read_record(folder: Path) -> Record | None:

@@ -33,7 +33,9 @@ def environments(runs: Sequence[ReportedRun]) -> list[tuple[Facts, list[str]]]:
 
 def dataset_info(group: DatasetRuns) -> DatasetInfo | None:
     """Return the description of the runs' dataset, from the first readable model folder."""
-    for run, _ in group.finished:
+    for run, record in group.finished:
+        if record.data != record.recipe.data:
+            continue  # the model folder describes what the run was trained on
         try:
             return read_config(run.folder).dataset
         except ZooError:
@@ -77,6 +79,8 @@ def run_facts(run: ReportedRun) -> Facts:
             by = " ".join(filter(None, (origin.get("distribution", ""), origin.get("version", ""))))
             options = ", ".join(f"{key}={plain(value)}" for key, value in part.config.items())
             facts[kind] = "; ".join(filter(None, (part.name, options, by, paper(kind, part.name))))
+    if record.data != record.recipe.data:
+        facts["trained on"] = f"{record.recipe.data.name} ({record.recipe.data.fingerprint[:12]})"
     if record.celsius:
         classes = ", ".join(f"{name} {error:.2f}" for name, error in record.celsius.classes.items())
         facts["mean error"] = f"{record.celsius.all:.2f} °C" + (f" ({classes})" if classes else "")

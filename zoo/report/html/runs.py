@@ -86,11 +86,11 @@ def read_runs(results: Path) -> tuple[list[ReportedRun], list[str]]:
         runs = []
     else:
         runs, warnings = found.runs, found.unreadable
-    for run in runs:
-        faults = find_faults(run.folder, run.record, thorough=False)
-        warnings += [f"{fault}; its scores are shown. {repair(run.folder)}" for fault in faults]
+    for folder, record in {run.folder: run.record for run in runs}.items():
+        faults = find_faults(folder, record, thorough=False)
+        warnings += [f"{fault}; its scores are shown. {repair(folder)}" for fault in faults]
     ended: list[tuple[Path, Recipe, Record | None, Failure | None]] = [
-        *((run.folder, run.record.recipe, run.record, None) for run in runs),
+        *((run.folder, run.record.shown_recipe, run.record, None) for run in runs),
         *((folder, failure.recipe, None, failure) for folder, failure in failures),
     ]
     labels = name_systems([recipe for _, recipe, _, _ in ended])

@@ -14,10 +14,10 @@ from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.report.render import template_environment
 from zoo.report.table_plan import ColumnMetric, RefusedRow, TablePlan, TableRun
-from zoo.run.record import SCHEMA, Failure, Record, Timing
+from zoo.run.record import SCHEMA, Failure, Record, Tested, Timing
 
 FILES: dict[str, tuple[type, ...]] = {
-    "record.json": (Record, Recipe, Part, DataRef, Budget, Score, CelsiusErrors, Timing),
+    "record.json": (Record, Recipe, Part, DataRef, Budget, Score, CelsiusErrors, Timing, Tested),
     "failure.json": (Failure,),
     "tables/TABLE.json": (TablePlan, ColumnMetric, TableRun, RefusedRow),
 }
