@@ -41,6 +41,7 @@ def read_axes(
     normalizer: str | None = None,
     method: Specs = (),
     data: Specs = "scenes",
+    test_data: Specs = (),
     preset: str = "quick",
     size: int | None = None,
     steps: int | None = None,
@@ -67,6 +68,7 @@ def read_axes(
         discriminators=split_names(discriminator),
         methods=split_names(method),
         data=datasets,
+        tests=split_names(test_data),
         norm=normalizer,
         preset=cast(PresetName, preset),
         size=size,
@@ -209,6 +211,10 @@ def _plan_table(
 
     if axes.recipes or axes.generators or axes.discriminators or axes.methods or axes.norm:
         raise UsageError("`table` and parts of a recipe were both given", "Leave the parts out: the table names them")
+    if axes.tests:
+        raise UsageError(
+            "`table` and `test_data` were both given", "Leave the latter out: the table names its datasets"
+        )
     paper = load_table(name)
     chosen = parse_data(data, paper)
     runs, plan = plan_table(paper, chosen, axes, out, metrics=metrics, progress=_show_reading)

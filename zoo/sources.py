@@ -20,6 +20,7 @@ from zoo.content import files_of, source_of, with_contents
 from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, printable, read_info
 from zoo.errors import DataError, UsageError
 from zoo.files import in_cache, made_in_cache, remember
+from zoo.recipe import DataRef
 from zoo.registry import Choice, get_registry, parse
 
 Progress = Callable[[str, int], None]
@@ -38,6 +39,11 @@ class DataSource:
     """Options of the component that wrote it; empty for a folder."""
     members: tuple[DataSource, ...] = ()
     """The datasets of a union; empty for a single dataset."""
+
+    @property
+    def ref(self) -> DataRef:
+        """What a recipe or a record names it by."""
+        return DataRef(name=self.name, config=self.config, fingerprint=self.fingerprint)
 
     @property
     def each(self) -> tuple[DataSource, ...]:

@@ -82,6 +82,11 @@ def join_infos(infos: Sequence[DatasetInfo]) -> DatasetInfo:
     return replace(joined, fingerprint=_fingerprint(joined))
 
 
+def scored_info(trained: DatasetInfo, tested: DatasetInfo) -> DatasetInfo:
+    """Return a dataset as a method trained on another can be scored on it: without degrees where the training had none."""
+    return tested if trained.thermal_range else replace(tested, unit="grey", celsius=False)
+
+
 def unique_names(infos: Iterable[DatasetInfo]) -> list[str]:
     """Return a name for each member that can begin a stem; a repeated one is numbered: `scenes`, `scenes-2`."""
     names: list[str] = []

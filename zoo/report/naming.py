@@ -9,6 +9,7 @@ from typing import Any
 from zoo.hookspec import Kind
 from zoo.recipe import Budget, Part, Recipe
 from zoo.registry import get_registry
+from zoo.run.record import Record
 
 Place = tuple[str, ...]
 Varied = set[tuple[Place, str]]
@@ -28,6 +29,11 @@ def name_systems(recipes: Sequence[Recipe]) -> list[str]:
     for setting in (_length, _batch, _channels, _precision):
         names = _set_apart(names, recipes, setting)
     return _number_twins(names, recipes)
+
+
+def trained_elsewhere(record: Record) -> str:
+    """Return `, trained on NAME` for scores on another dataset than the training's, to follow a system's name; else nothing."""
+    return f", trained on {record.recipe.data.name}" if record.data != record.recipe.data else ""
 
 
 def shared_parts(recipes: Sequence[Recipe]) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from zoo.evaluate.results import Score
 from zoo.report.data_health import health_line
 from zoo.report.naming import length_text, name_systems, part_name, shared_parts
 from zoo.run.outcome import Outcome
-from zoo.run.record import Record
+from zoo.run.record import Record, views
 
 Texts = tuple[str, ...]
 
@@ -19,10 +21,16 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     Settings that are equal for all runs are in the title instead of a column, so that the table fits a terminal of 80
     columns. The last column is the state, if a run has no record.
     """
+    names = _names(outcomes)
+    outcomes = by_dataset(outcomes)
     recipes = [outcome.run.recipe for outcome in outcomes]
     records = [outcome.record for outcome in outcomes if outcome.record]
+    trained = [
+        outcome.record.recipe.data.name if outcome.record else outcome.run.recipe.data.name for outcome in outcomes
+    ]
+    tested = [recipe.data.name for recipe in recipes]
     settings = {
-        "data": [recipe.data.name for recipe in recipes],
+        **({"data": tested} if tested == trained else {"trained on": trained, "tested on": tested}),
         "size": [f"{recipe.size} px" for recipe in recipes],
         "length": [length_text(recipe.budget) for recipe in recipes],
         "seed": [str(recipe.seed) for recipe in recipes],
@@ -32,8 +40,10 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     numbers = _metrics(outcomes) | _costs(outcomes)
     states = [outcome.status for outcome in outcomes]
     state = {"state": states} if {"failed", "interrupted"} & set(states) else {}
-    columns = {"system": name_systems(recipes), **differing, **numbers, **state}
-    common = [settings[name][0] for name in shared if name != "seed"]
+    columns = {"system": [names[outcome.run.folder] for outcome in outcomes], **differing, **numbers, **state}
+    common = [
+        f"{name} {settings[name][0]}" if " on" in name else settings[name][0] for name in shared if name != "seed"
+    ]
     title = ", ".join(filter(None, [" ".join(shared_parts(recipes)), *common, _basis(records)]))
     return tuple(columns), list(zip(*columns.values(), strict=True)), title, tuple(numbers)
 
@@ -42,9 +52,19 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     """Return errors in degrees, limitations of the scores, additional inputs of methods, and the quality of the datasets."""
     inputs: dict[str, list[str]] = {}
     lines = []
-    names = name_systems([outcome.run.recipe for outcome in outcomes])
+    names = _names(outcomes)
     many_seeds = len({outcome.run.recipe.seed for outcome in outcomes}) > 1
-    for outcome, name in zip(outcomes, names, strict=True):
+    sources = {
+        source.root: source
+        for outcome in outcomes
+        for data in (outcome.run.source, *outcome.run.tests)
+        for source in data.each
+    }
+    outcomes = by_dataset(outcomes)
+    many_datasets = len({outcome.run.recipe.data.fingerprint for outcome in outcomes}) > 1
+    for outcome in outcomes:
+        name = names[outcome.run.folder]
+        name += f" on {outcome.run.recipe.data.name}" if many_datasets else ""
         errors = outcome.record.celsius if outcome.record else None
         if errors:
             classes = ", ".join(f"{label} {value:.2f}" for label, value in errors.classes.items())
@@ -62,10 +82,30 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     )
     lines += dict.fromkeys(f"{score.metric}: {note}." for score in scores for note in score.notes)
     lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in inputs.items() if more]
-    sources = {source.root: source for outcome in outcomes for source in outcome.run.source.each}.values()
     return lines + [
-        health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root)) for source in sources
+        health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root))
+        for source in sources.values()
     ]
+
+
+def by_dataset(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return one outcome for each dataset that a run was to be scored on, with the scores, the recipe and the source of that."""
+    found: list[Outcome] = []
+    for outcome in outcomes:
+        run = outcome.run
+        seen = {view.data.fingerprint: view for view in views(outcome.record)} if outcome.record and run.tests else {}
+        shown = [(test, view) for test in run.tests if (view := seen.get(test.fingerprint))]
+        found += [
+            replace(outcome, record=view, run=replace(run, recipe=view.shown_recipe, source=test))
+            for test, view in shown
+        ] or [outcome]
+    return found
+
+
+def _names(outcomes: Sequence[Outcome]) -> dict[Path, str]:
+    """Return the short name of each run by its folder."""
+    recipes = [outcome.run.recipe for outcome in outcomes]
+    return dict(zip((outcome.run.folder for outcome in outcomes), name_systems(recipes), strict=True))
 
 
 def score_text(score: Score) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from zoo.compatibility import check_sizes
+from zoo.compatibility import check_sizes, check_transfer
 from zoo.composition import Chosen, PresetName, choose, compose_chosen
 from zoo.environment import option_files, provenance
 from zoo.errors import RefusedError, UsageError
 from zoo.keys import folder_name, key_of
-from zoo.recipe import Precision, Recipe
+from zoo.recipe import Precision, Recipe, choice_of
 from zoo.registry import get_registry
 from zoo.sources import DataSource, Progress, open_source
 
@@ -27,6 +27,8 @@ class Axes:
     discriminators: Sequence[str] = ()
     methods: Sequence[str] = ()
     data: Sequence[str] = ("scenes",)
+    tests: Sequence[str] = ()
+    """Datasets to score every run on, in place of its own test split."""
     norm: str | None = None
     preset: PresetName = "quick"
     size: int | None = None
@@ -89,6 +91,18 @@ class PlannedRun:
     train_key: str
     processes: int = 1
     """That train it together."""
+    tests: tuple[DataSource, ...] = ()
+    """Datasets to score it on, in place of its own test split."""
+
+    @property
+    def scores_own(self) -> bool:
+        """Whether it is scored on the test split of its own dataset."""
+        return not self.tests or any(test.fingerprint == self.source.fingerprint for test in self.tests)
+
+    @property
+    def other_tests(self) -> list[DataSource]:
+        """The datasets to score it on that are not its own."""
+        return [test for test in self.tests if test.fingerprint != self.source.fingerprint]
 
     @property
     def label(self) -> str:
@@ -131,7 +145,9 @@ def expand(
     combinations = list(itertools.product(axes.data, sizes))
     sources = {
         (name, size): open_source(name, size=size, progress=progress)
-        for name, size in dict.fromkeys((name, sizes[system]) for name, system in combinations)
+        for name, size in dict.fromkeys(
+            (name, sizes[system]) for data, system in combinations for name in (data, *axes.tests)
+        )
     }
     runs: dict[str, PlannedRun] = {}
     seeds = range(axes.first_seed, axes.first_seed + axes.seeds)
@@ -142,7 +158,33 @@ def expand(
             refusals.append(Refusal(label=f"{system} on {data}", reason=str(error)))
         else:
             runs |= {run.train_key: run for run in made}
-    return list(runs.values()), refusals
+    if not axes.tests:
+        return list(runs.values()), refusals
+    planned = []
+    for run in runs.values():
+        try:
+            planned.append(_with_tests(run, {name: sources[name, run.recipe.size] for name in axes.tests}))
+        except RefusedError as error:
+            refusals.append(Refusal(label=run.label, reason=str(error)))
+    return planned, refusals
+
+
+def _with_tests(run: PlannedRun, tests: Mapping[str, DataSource]) -> PlannedRun:
+    """Return a run that is scored on these datasets, by their names in the request.
+
+    Raises:
+        UsageError: two of them are the same.
+        RefusedError: the run cannot be tested on one.
+    """
+    names: dict[str, str] = {}
+    for name, test in tests.items():
+        if test.fingerprint in names:
+            raise UsageError(f"`test_data` names {names[test.fingerprint]} and {name}, which are the same dataset")
+        names[test.fingerprint] = name
+    tested = replace(run, tests=tuple(tests.values()))
+    for test in tested.other_tests:
+        check_transfer({kind: choice_of(kind, part) for kind, part in run.recipe.parts.items()}, run.source, test)
+    return tested
 
 
 def plan_runs(chosen: Chosen, source: DataSource, axes: Axes, seeds: Iterable[int], out: Path) -> list[PlannedRun]:

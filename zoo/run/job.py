@@ -14,7 +14,7 @@ from zoo.composition import digest
 from zoo.content import files_of, source_of, with_contents
 from zoo.errors import ZooError
 from zoo.model_folder import WEIGHTS_FILE
-from zoo.recipe import Part, Recipe
+from zoo.recipe import DataRef, Part, Recipe
 from zoo.registry import Choice
 from zoo.run.grid import PlannedRun
 from zoo.run.record import RECORD_FILE, Record, read_json
@@ -39,6 +39,17 @@ class Scoring:
     """Hash of what decides the score: the weights, the split, the metric's version and options."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlannedTest:
+    """A dataset other than the recipe's to score a run on."""
+
+    data: DataRef
+    root: str
+    """Its folder."""
+    metrics: dict[str, Scoring]
+    """By the name of the score."""
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """How to execute a run: the content of `run.json`."""
 
@@ -61,6 +72,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """When the bench began, by the clock of the results folder; a failure after that is not tried again."""
     retry: bool = False
     """Whether to repair lost and damaged files, by training where needed, and to set unusable checkpoints aside."""
+    tests: tuple[PlannedTest, ...] = ()
+    """Other datasets to score the run on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +120,7 @@ def plan_job(
     return Job(
         recipe=run.recipe,
         train_key=run.train_key,
-        metrics=scorings(metrics, run.train_key),
+        metrics=scorings(metrics, run.train_key) if run.scores_own else {},
         root=str(run.source.root.resolve()),
         device=device,
         command=command,
@@ -116,7 +129,22 @@ def plan_job(
         threads=threads,
         requested_at=requested_at,
         retry=retry,
+        tests=tuple(
+            PlannedTest(
+                data=test.ref, root=str(test.root.resolve()), metrics=scorings(metrics, run.train_key, test.ref)
+            )
+            for test in run.other_tests
+        ),
     )
+
+
+def join_plans(before: Job, now: Job) -> Job:
+    """Return a plan with the scores of an earlier plan of the same run added."""
+    tests = {test.data.fingerprint: test for test in before.tests}
+    for test in now.tests:
+        known = tests.get(test.data.fingerprint, test)
+        tests[test.data.fingerprint] = replace(test, metrics={**known.metrics, **test.metrics})
+    return msgspec.structs.replace(now, metrics={**before.metrics, **now.metrics}, tests=tuple(tests.values()))
 
 
 def read_job(folder: Path) -> Job:
@@ -186,15 +214,22 @@ def score_name(choice: Choice) -> str:
     return f"{choice.name}[{','.join(options)}]" if options else choice.name
 
 
-def scorings(choices: Sequence[Choice], train_key: str) -> dict[str, Scoring]:
-    """Return the metrics to score a run with these weights with, by the names of the scores."""
-    found = {}
+def scorings(choices: Sequence[Choice], train_key: str, data: DataRef | None = None) -> dict[str, Scoring]:
+    """Return the metrics to score a run with these weights with, by the names of the scores.
+
+    Args:
+        choices: the metrics.
+        train_key: of the run.
+        data: the dataset to test on, where it is not the recipe's.
+    """
+    found, other = {}, [data.fingerprint] if data else []
     for choice in choices:
         name, plugin = score_name(choice), choice.plugin
         part = Part(name=choice.full_name, config=msgspec.to_builtins(choice.config))
         hashed = replace(part, config=with_contents(part.config, files_of(part.config)))
         source = [source_of(plugin)] if source_of(plugin) else []
-        found[name] = Scoring(metric=part, key=digest([train_key, "test", name, plugin.version, hashed, *source]))
+        key = digest([train_key, "test", name, plugin.version, hashed, *source, *other])
+        found[name] = Scoring(metric=part, key=key)
     return found
 
 
@@ -202,6 +237,16 @@ def unscored(metrics: Mapping[str, Scoring], record: Record | None) -> dict[str,
     """Return the metrics whose scores a record lacks, or has from other weights, options or versions."""
     scored = record.scored if record else {}
     return {name: scoring for name, scoring in metrics.items() if scored.get(name) != scoring.key}
+
+
+def unscored_tests(tests: Sequence[PlannedTest], record: Record | None) -> list[PlannedTest]:
+    """Return the other datasets on which a record lacks scores, each with the metrics that it lacks."""
+    known = {tested.data.fingerprint: tested.scored for tested in record.tests} if record else {}
+    lacking = [
+        {name: one for name, one in test.metrics.items() if known.get(test.data.fingerprint, {}).get(name) != one.key}
+        for test in tests
+    ]
+    return [replace(test, metrics=metrics) for test, metrics in zip(tests, lacking, strict=True) if metrics]
 
 
 def _word(value: object) -> str:
