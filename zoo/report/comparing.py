@@ -59,7 +59,8 @@ def group_seeds(runs: Sequence[FinishedRun]) -> list[SeedGroup]:
     for run in runs:
         # Other source under the same version, or another file under the same name, is another system.
         sources = {kind: origin.get("source", "") for kind, origin in run.record.plugins.items()}
-        key = digest([replace(run.record.shown_recipe, seed=0), sources, run.record.option_files])
+        trained_on = run.record.recipe.data.fingerprint
+        key = digest([replace(run.record.shown_recipe, seed=0), trained_on, sources, run.record.option_files])
         if key not in labels:
             short = run.folder.name.rpartition("-")[0] or run.folder.name
             there = [short, run.folder.name, str(run.folder.resolve())]
