@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zoo.errors import ZooError
     from zoo.recipe import Recipe
     from zoo.registry import list_components
+    from zoo.scores import score
     from zoo.translation.loading import load
     from zoo.translation.translator import Translator
 
@@ -36,6 +37,7 @@ __all__ = [
     "create",
     "list_components",
     "load",
+    "score",
     "train",
 ]
 
@@ -48,6 +50,7 @@ _HOMES = {
     "create": "zoo.build",
     "list_components": "zoo.registry",
     "load": "zoo.translation.loading",
+    "score": "zoo.scores",
     "train": "zoo.api",
 }
 

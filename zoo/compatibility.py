@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 
+from zoo.data.layout import DatasetInfo
 from zoo.errors import RefusedError, UsageError
 from zoo.hookspec import Kind
 from zoo.registry import Choice
@@ -37,6 +38,7 @@ FEATURES: Mapping[str, tuple[Kind | None, str, str]] = {
     "temperatures": ("dataset", "needs the temperature of each class, and {provider} has none", _CALIBRATED),
     "thermal_segmentation": ("dataset", "needs the temperature of each object, and {provider} has none", _CALIBRATED),
     "converted_weights": (None, "only translates, with weights that zoo convert writes", "Choose a method that trains"),
+    "predictions": (None, "holds images that another program translated", "Run: zoo score FOLDER --data DATASET"),
     "equal_channels": (
         None,
         "compares visible with thermal images channel by channel, and they have {visible} and {thermal} channels",
@@ -74,7 +76,7 @@ def check(
             raise RefusedError(f"{kind} {choice.name} reads {', '.join(missing)}, and dataset {source.name} has none")
 
 
-def check_transfer(parts: Mapping[Kind, Choice], trained: DataSource, tested: DataSource) -> None:
+def check_transfer(parts: Mapping[Kind, Choice], trained: DatasetInfo, tested: DataSource) -> None:
     """Refuse to test a recipe that is trained on one dataset on another that lacks what its parts read to translate.
 
     Raises:
@@ -88,7 +90,7 @@ def check_transfer(parts: Mapping[Kind, Choice], trained: DataSource, tested: Da
             f"{kind} {parts[kind].name} reads {', '.join(missing)}, and dataset {tested.name} has none",
             "Test on other data, or choose a method that reads the visible image alone",
         )
-    unknown = [name for name in tested.info.classes if name not in trained.info.classes]
+    unknown = [name for name in tested.info.classes if name not in trained.classes]
     if reads and unknown:
         raise RefusedError(
             f"dataset {tested.name} has labels of {', '.join(unknown)}, and {trained.name}, the training data, has not",

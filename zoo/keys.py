@@ -50,7 +50,7 @@ def key_of(
 def readable_name(recipe: Recipe) -> str:
     """Return a folder name that a person can read: method, parts, data, size, budget, seed."""
     parts = [recipe.method, recipe.generator, recipe.discriminator]
-    names = [qualified(part) for part in parts if part]
+    names = [recipe.program] if recipe.program else [qualified(part) for part in parts if part]
     if recipe.normalizer and qualified(recipe.normalizer) != "none":
         names[-1] += f"_{qualified(recipe.normalizer)}"
     period = recipe.budget.period

@@ -16,6 +16,10 @@ Precision = Literal["fp32", "tf32", "bf16"]
 single precision; `tf32` rounds factors to 10 bits of mantissa on GPUs that have it; `bf16` is autocast to bfloat16 (7 bits)."""
 
 
+PREDICTIONS = "predictions/predictions"
+"""The method of runs whose images another program translated."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """One component of a recipe with every option spelled out."""
@@ -95,6 +99,11 @@ class Recipe:
             "normalizer": self.normalizer,
         }
         return {kind: part for kind, part in parts.items() if part}
+
+    @property
+    def program(self) -> str:
+        """Name of the other program whose images were scored; empty for what zoo trains."""
+        return str(self.method.config.get("name", "")) if self.method.name == PREDICTIONS else ""
 
     def reads(self) -> tuple[str, ...]:
         """Return the entries of a batch that method and generator read to translate, `visible` first.

@@ -22,6 +22,7 @@ from zoo.cli.plugin import check, new, plugins
 from zoo.cli.publish import publish
 from zoo.cli.report import report
 from zoo.cli.running import run
+from zoo.cli.score import eval_, score
 from zoo.cli.table import table
 from zoo.cli.train import train
 from zoo.cli.translate import translate
@@ -62,8 +63,9 @@ def _options(
 
 
 VERBS = (bench, check, compare, config, convert, demo, doctor, export, info, inspect, list_, new, plugins, publish)
-for verb in (*VERBS, report, status, table, train, translate, worker):
+for verb in (*VERBS, report, score, status, table, train, translate, worker):
     app.command(verb.__name__.strip("_"))(verb)
+app.command("eval", hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(eval_)
 app.add_typer(data.app, name="data")
 app.add_typer(records.app, name="records")
 

@@ -82,7 +82,7 @@ class SplitFiles:
         visible = [entry for entry in entries if entry.visible is not None]
         thermal_type = np.uint8 if info.thermal_bits == 8 else np.float32
         bicubic, nearest = Image.Resampling.BICUBIC, Image.Resampling.NEAREST
-        readers = [partial(_read_thermal, one) for one in members]
+        readers = [partial(read_thermal_of, one) for one in members]
         scales = [convert_thermal(one, info) for one in members]
         numbers = [convert_labels(one, info) for one in members]
         thermal = (_file(e.thermal, readers[e.member], scales[e.member]) for e in entries if e.thermal)
@@ -201,7 +201,8 @@ def _read_resized(file: ImageFile, method: Image.Resampling, size: int) -> Array
     return file.convert(resized) if file.convert else resized
 
 
-def _read_thermal(info: DatasetInfo, path: Path) -> Array:
+def read_thermal_of(info: DatasetInfo, path: Path) -> Array:
+    """Return a thermal image of a dataset, [H, W]; files of another depth than the dataset's are refused."""
     pixels = read_thermal(path)
     if 8 * pixels.dtype.itemsize != info.thermal_bits:  # else 8-bit and 16-bit values would share one scale
         found = f"`{path}` has {8 * pixels.dtype.itemsize} bits, but dataset.json states {info.thermal_bits}"

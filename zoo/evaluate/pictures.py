@@ -29,15 +29,15 @@ SMOOTHING = 50
 
 
 def sample_sheet(
-    rows: Sequence[tuple[Pixels, Pixels, Pixels]],
+    rows: Sequence[Sequence[Pixels]],
     path: Path,
-    labels: tuple[str, str, str] = COLUMNS,
+    labels: Sequence[str] = COLUMNS,
     max_rows: int = 8,
 ) -> None:
     """Write a PNG with one test image a row under column headings.
 
     Args:
-        rows: visible [H, W, 3], translated [H, W] and real [H, W], uint8, all of one size.
+        rows: visible [H, W, 3], translated [H, W] and real [H, W], uint8, all of one size; images as the labels say.
         path: file to write.
         labels: column headings.
         max_rows: rows shown, from the first.
@@ -67,8 +67,10 @@ def sample_sheet(
     sheet.save(path)
 
 
-def sample_tiles(samples: Mapping[str, tuple[Pixels, Pixels, Pixels]], folder: Path) -> None:
+def sample_tiles(samples: Mapping[str, tuple[Pixels | None, Pixels, Pixels]], folder: Path) -> None:
     """Write each image of each sample as `STEM_visible.png`, `STEM_translated.png` and `STEM_real.png`, pixel for pixel.
+
+    An image that is None is left out.
 
     Args:
         samples: visible [H, W, 3], translated [H, W] and real [H, W], uint8, by stem; the `/` of a union's becomes `__`.
@@ -79,7 +81,8 @@ def sample_tiles(samples: Mapping[str, tuple[Pixels, Pixels, Pixels]], folder: P
         old.unlink()
     for stem, images in samples.items():
         for column, image in zip(COLUMNS, images, strict=True):
-            Image.fromarray(image).save(folder / f"{stem.replace('/', '__')}_{column}.png", optimize=True)
+            if image is not None:
+                Image.fromarray(image).save(folder / f"{stem.replace('/', '__')}_{column}.png", optimize=True)
 
 
 def loss_curves(log: Sequence[Mapping[str, Any]], path: Path) -> None:

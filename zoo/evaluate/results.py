@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+SCORED_IMAGES = "scored images"
+"""Entry of a protocol: how many images of another program were scored where some are missing, and their resize."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Score:

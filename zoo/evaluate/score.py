@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from zoo.contracts import Batch, Compared, Metric, SetMetric
+from zoo.data.scored import FilePairs, Predicted
 from zoo.data.store import PairStore
 from zoo.data.streaming import StreamedStore
 from zoo.errors import DataError, UsageError, ZooError
@@ -38,16 +39,16 @@ Degrees = Callable[[Batch, Tensor], Tensor]
 
 
 class Sample(NamedTuple):
-    """One test image as it would be saved: uint8, `visible` [H, W, 3], the others [H, W]."""
+    """One test image as it would be saved: uint8, `visible` [H, W, 3] or None where it is not known, the others [H, W]."""
 
-    visible: NDArray[np.uint8]
+    visible: NDArray[np.uint8] | None
     translated: NDArray[np.uint8]
     real: NDArray[np.uint8]
 
 
 def evaluate(
     translate: Translate,
-    store: Split,
+    store: Split | FilePairs | Predicted,
     metrics: Mapping[str, AnyMetric],
     *,
     device: torch.device | str,
@@ -55,6 +56,7 @@ def evaluate(
     mode: str = "eval",
     reads: Sequence[str] = ("visible",),
     degrees: Degrees | None = None,
+    protocol: Mapping[str, Any] | None = None,
 ) -> tuple[list[Score], dict[str, Sample]]:
     """Translate the test split in order and score it; images are compared as they would be saved (`zoo.layers.pixels`).
 
@@ -67,6 +69,7 @@ def evaluate(
         mode: mode of the networks, for the protocol; `train` keeps dropout and batch statistics active.
         reads: batch entries that `translate` reads, for the protocol; a method with additional inputs has an easier task.
         degrees: maps a batch and its translation to degrees Celsius [N, 1, H, W], for metrics that compare degrees.
+        protocol: entries of every score's protocol that differ from those of a trained method on a test split.
 
     Returns:
         One score per metric, in the order of `metrics`, and up to eight samples by stem, evenly spaced over the split.
@@ -91,7 +94,7 @@ def evaluate(
         if "thermal" not in pairs:
             raise DataError("the test images are not pairs, and this metric compares pairs", "Test on a paired dataset")
         translated, real = _translated(translate, pairs, stems), pairs["thermal"]
-        shared = shared_protocol(real.shape[-2], real.shape[-1], mode, reads)
+        shared = shared_protocol(real.shape[-2], real.shape[-1], mode, reads) | dict(protocol or {})
         for name, metric in single.items():
             scored = metric.per_image(*_compared_images(metric, pairs, translated, degrees))
             values[name].update(zip(stems, scored.tolist(), strict=True))
@@ -99,7 +102,9 @@ def evaluate(
         features.add("real", to_unit(as_saved(real)))
         for row, i in enumerate(indices):
             if i % every == 0:
-                samples[stems[row]] = _sample(pairs["visible"][row], translated[row], real[row])
+                samples[stems[row]] = _sample(
+                    pairs["visible"][row] if "visible" in pairs else None, translated[row], real[row]
+                )
     scores = {name: _score(name, metric, values[name], shared) for name, metric in single.items()}
     scores |= {score.metric: score for score in features.scores(shared, paired=True, level=LEVEL)}
     return [scores[name] for name in metrics], samples
@@ -201,9 +206,10 @@ def _score(name: str, metric: Metric, per_image: dict[str, float], shared: dict[
         higher_is_better=metric.higher_is_better,
         protocol={**shared, "images": _IMAGES[metric.compares], **metric.protocol()},
         per_image=per_image,
+        notes=["no interval from one image"] if len(values) == 1 else [],
     )
 
 
-def _sample(visible: Tensor, translated: Tensor, real: Tensor) -> Sample:
-    thermal = (as_saved(image[None])[0, 0] for image in (translated, real))
-    return Sample(*(image.cpu().numpy() for image in (to_levels(visible).permute(1, 2, 0), *thermal)))
+def _sample(visible: Tensor | None, translated: Tensor, real: Tensor) -> Sample:
+    thermal = (as_saved(image[None])[0, 0].cpu().numpy() for image in (translated, real))
+    return Sample(None if visible is None else to_levels(visible).permute(1, 2, 0).cpu().numpy(), *thermal)

@@ -26,6 +26,8 @@ def score_method(
     root: Path,
     metrics: Mapping[str, AnyMetric],
     device: torch.device,
+    *,
+    split: str = "test",
 ) -> tuple[list[Score], dict[str, Sample]]:
     """Return the scores and the first translations of the test split; an unpaired split has no metric of single images.
 
@@ -35,11 +37,12 @@ def score_method(
         info, root: of the dataset.
         metrics: by the names of their scores.
         device: where images are translated.
+        split: of the dataset.
 
     Raises:
         ZooError: translations are not finite.
     """
-    store = _test_split(method, recipe, root, device)
+    store = _test_split(method, recipe, root, device, split)
     mode, reads = method.test_mode, list(recipe.reads())
     if not info.pairs:
         sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
@@ -60,22 +63,23 @@ def score_method(
             mode=mode,
             reads=reads,
             degrees=degrees if thermal_range else None,
+            protocol={"split": split},
         )
 
 
 def score_degrees(
-    method: Method, recipe: Recipe, info: DatasetInfo, root: Path, device: torch.device
+    method: Method, recipe: Recipe, info: DatasetInfo, root: Path, device: torch.device, *, split: str = "test"
 ) -> CelsiusErrors | None:
     """Return the errors in degrees Celsius on the test split; None if the dataset has no pairs or no calibration."""
     if not info.pairs or "celsius" not in info.offers or not info.thermal_range:
         return None
-    store = _test_split(method, recipe, root, device)
+    store = _test_split(method, recipe, root, device, split)
     with torch.no_grad():
         return score_celsius(method, store, classes=info.classes, thermal_range=info.thermal_range, device=device)
 
 
-def _test_split(method: Method, recipe: Recipe, root: Path, device: torch.device) -> PairStore:
+def _test_split(method: Method, recipe: Recipe, root: Path, device: torch.device, split: str) -> PairStore:
     """Return the test images, after putting the method into the mode in which it translates them."""
     method.to(device).train(method.test_mode == "train")
     torch.manual_seed(recipe.seed)  # dropout, where the method keeps it on, is the same in every scoring
-    return open_split(root, "test", size=recipe.size, device=device, thermal_channels=recipe.thermal_channels)
+    return open_split(root, split, size=recipe.size, device=device, thermal_channels=recipe.thermal_channels)

@@ -9,9 +9,9 @@ from typing import Any
 
 from zoo.evaluate.compare import Comparison, Verdict, holm, paired_test, verdict_of
 from zoo.evaluate.intervals import bootstrap_interval
-from zoo.evaluate.results import Score
+from zoo.evaluate.results import SCORED_IMAGES, Score
 
-METHOD_ENTRIES = ("mode", "reads")
+METHOD_ENTRIES = ("mode", "reads", SCORED_IMAGES)
 """Entries of a protocol that describe how a method translates, not how images are measured; they may differ."""
 
 

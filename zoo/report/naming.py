@@ -62,6 +62,8 @@ def part_text(recipe: Recipe, kind: Kind, varied: Varied) -> str:
     part = recipe.parts.get(kind)
     if part is None:
         return "-"
+    if kind == "method" and recipe.program:
+        return recipe.program
     place = _place(recipe, kind)
     options = [f"{option}={_word(value)}" for option, value in part.config.items() if (place, option) in varied]
     name = part_name(kind, part)
@@ -77,7 +79,9 @@ def part_name(kind: str, part: Part) -> str:
 
 
 def length_text(budget: Budget) -> str:
-    """Return how long a training was in the words of its request: `200 epochs` or `60 steps`."""
+    """Return how long a training was in the words of its request: `200 epochs`, `60 steps` or `not trained`."""
+    if not budget.steps:
+        return "not trained"
     return f"{budget.steps // budget.period} epochs" if budget.period > 1 else f"{budget.steps} steps"
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from zoo.data.layout import INFO_FILE
 from zoo.evaluate.results import Score
 from zoo.report.data_health import health_line
 from zoo.report.naming import length_text, name_systems, part_name, shared_parts
 from zoo.run.outcome import Outcome
-from zoo.run.record import Record, views
+from zoo.run.record import Record, View, is_of, views
 
 Texts = tuple[str, ...]
 
@@ -31,7 +32,7 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     tested = [recipe.data.name for recipe in recipes]
     settings = {
         **({"data": tested} if tested == trained else {"trained on": trained, "tested on": tested}),
-        "size": [f"{recipe.size} px" for recipe in recipes],
+        "size": [f"{recipe.size} px" if recipe.size else "own sizes" for recipe in recipes],
         "length": [length_text(recipe.budget) for recipe in recipes],
         "seed": [str(recipe.seed) for recipe in recipes],
     }
@@ -87,6 +88,7 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     return lines + [
         health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root))
         for source in sources.values()
+        if (source.root / INFO_FILE).is_file()
     ]
 
 
@@ -95,7 +97,12 @@ def by_dataset(outcomes: Sequence[Outcome]) -> list[Outcome]:
     found: list[Outcome] = []
     for outcome in outcomes:
         run = outcome.run
-        seen = {view.data.fingerprint: view for view in views(outcome.record)} if outcome.record and run.tests else {}
+        known = views(outcome.record) if outcome.record and run.tests else ()
+        seen = {
+            view.data.fingerprint: view
+            for view in known
+            if not isinstance(view, View) or is_of(view.tested, view.data, run.recipe.size)
+        }
         shown = [(test, view) for test in run.tests if (view := seen.get(test.fingerprint))]
         found += [
             replace(outcome, record=view, run=replace(run, recipe=view.shown_recipe, source=test))

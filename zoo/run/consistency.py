@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from zoo.composition import digest
-from zoo.evaluate.results import Score
+from zoo.evaluate.results import SCORED_IMAGES, Score
 from zoo.keys import key_of
 from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import Recipe
@@ -60,10 +60,11 @@ def _scores(record: Record) -> Iterator[str]:
         yield from (f"{name} has a score and stands not in scored" for name in names if name not in record.scored)
         if not isinstance(record, View) and digest(record.scored) != record.score_key:
             yield f"score_key {record.score_key[:12]} is not that of scored, {digest(record.scored)[:12]}"
-    split = record.tested.split if isinstance(record, View) else "test"
-    tested = record.dataset.get("splits", {}).get(split)
+    splits = record.dataset.get("splits", {})
     for score in record.scores:
-        yield from (f"{score.metric}: {what}" for what in _score(score, tested))
+        tested = splits.get(score.protocol.get("split", "test"))
+        partial = str(score.protocol.get(SCORED_IMAGES, "")).startswith(f"{score.n} of {tested}")
+        yield from (f"{score.metric}: {what}" for what in _score(score, None if partial else tested))
     single = [score for score in record.scores if score.per_image]
     yield from (
         f"{score.metric} has values of other images than {single[0].metric}"

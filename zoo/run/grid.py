@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -163,13 +163,13 @@ def expand(
     planned = []
     for run in runs.values():
         try:
-            planned.append(_with_tests(run, {name: sources[name, run.recipe.size] for name in axes.tests}))
+            planned.append(_with_tests(run, [(name, sources[name, run.recipe.size]) for name in axes.tests]))
         except RefusedError as error:
             refusals.append(Refusal(label=run.label, reason=str(error)))
     return planned, refusals
 
 
-def _with_tests(run: PlannedRun, tests: Mapping[str, DataSource]) -> PlannedRun:
+def _with_tests(run: PlannedRun, tests: Sequence[tuple[str, DataSource]]) -> PlannedRun:
     """Return a run that is scored on these datasets, by their names in the request.
 
     Raises:
@@ -177,13 +177,13 @@ def _with_tests(run: PlannedRun, tests: Mapping[str, DataSource]) -> PlannedRun:
         RefusedError: the run cannot be tested on one.
     """
     names: dict[str, str] = {}
-    for name, test in tests.items():
+    for name, test in tests:
         if test.fingerprint in names:
             raise UsageError(f"`test_data` names {names[test.fingerprint]} and {name}, which are the same dataset")
         names[test.fingerprint] = name
-    tested = replace(run, tests=tuple(tests.values()))
+    tested = replace(run, tests=tuple(test for _, test in tests))
     for test in tested.other_tests:
-        check_transfer({kind: choice_of(kind, part) for kind, part in run.recipe.parts.items()}, run.source, test)
+        check_transfer({kind: choice_of(kind, part) for kind, part in run.recipe.parts.items()}, run.source.info, test)
     return tested
 
 

@@ -17,7 +17,7 @@ from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import DataRef, Part, Recipe
 from zoo.registry import Choice
 from zoo.run.grid import PlannedRun
-from zoo.run.record import RECORD_FILE, Record, read_json
+from zoo.run.record import RECORD_FILE, Record, is_of, read_json
 
 T = TypeVar("T")
 
@@ -46,6 +46,8 @@ class PlannedTest:
     data: DataRef
     root: str
     """Its folder."""
+    size: int
+    """Of the images in pixels: the recipe's."""
     metrics: dict[str, Scoring]
     """By the name of the score."""
 
@@ -131,7 +133,10 @@ def plan_job(
         retry=retry,
         tests=tuple(
             PlannedTest(
-                data=test.ref, root=str(test.root.resolve()), metrics=scorings(metrics, run.train_key, test.ref)
+                data=test.ref,
+                root=str(test.root.resolve()),
+                size=run.recipe.size,
+                metrics=scorings(metrics, key_of_test(run.train_key, test.ref, run.recipe.size)),
             )
             for test in run.other_tests
         ),
@@ -214,22 +219,20 @@ def score_name(choice: Choice) -> str:
     return f"{choice.name}[{','.join(options)}]" if options else choice.name
 
 
-def scorings(choices: Sequence[Choice], train_key: str, data: DataRef | None = None) -> dict[str, Scoring]:
-    """Return the metrics to score a run with these weights with, by the names of the scores.
+def key_of_test(train_key: str, data: DataRef, size: int, split: str = "test") -> str:
+    """Return what replaces a run's train key in `scorings` where it is scored on another dataset."""
+    return digest([train_key, data.fingerprint, split, size])
 
-    Args:
-        choices: the metrics.
-        train_key: of the run.
-        data: the dataset to test on, where it is not the recipe's.
-    """
-    found, other = {}, [data.fingerprint] if data else []
+
+def scorings(choices: Sequence[Choice], train_key: str) -> dict[str, Scoring]:
+    """Return the metrics to score a run with these weights with, by the names of the scores."""
+    found = {}
     for choice in choices:
         name, plugin = score_name(choice), choice.plugin
         part = Part(name=choice.full_name, config=msgspec.to_builtins(choice.config))
         hashed = replace(part, config=with_contents(part.config, files_of(part.config)))
         source = [source_of(plugin)] if source_of(plugin) else []
-        key = digest([train_key, "test", name, plugin.version, hashed, *source, *other])
-        found[name] = Scoring(metric=part, key=key)
+        found[name] = Scoring(metric=part, key=digest([train_key, "test", name, plugin.version, hashed, *source]))
     return found
 
 
@@ -241,12 +244,13 @@ def unscored(metrics: Mapping[str, Scoring], record: Record | None) -> dict[str,
 
 def unscored_tests(tests: Sequence[PlannedTest], record: Record | None) -> list[PlannedTest]:
     """Return the other datasets on which a record lacks scores, each with the metrics that it lacks."""
-    known = {tested.data.fingerprint: tested.scored for tested in record.tests} if record else {}
-    lacking = [
-        {name: one for name, one in test.metrics.items() if known.get(test.data.fingerprint, {}).get(name) != one.key}
-        for test in tests
-    ]
-    return [replace(test, metrics=metrics) for test, metrics in zip(tests, lacking, strict=True) if metrics]
+    lacking = []
+    for test in tests:
+        known = [tested.scored for tested in record.tests if is_of(tested, test.data, test.size)] if record else []
+        scored = known[0] if known else {}
+        metrics = {name: one for name, one in test.metrics.items() if scored.get(name) != one.key}
+        lacking += [replace(test, metrics=metrics)] if metrics else []
+    return lacking
 
 
 def _word(value: object) -> str:

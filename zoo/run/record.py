@@ -178,10 +178,15 @@ def views(record: Record) -> Iterator[Record]:
         yield View(**{**known, **scored, "notes": [*record.notes, *tested.notes]}, tested=tested)
 
 
-def test_folder(folder: Path, data: DataRef) -> Path:
+def is_of(tested: Tested, data: DataRef, size: int, split: str = "test") -> bool:
+    """Return whether scores are of this dataset, size and split."""
+    return (tested.data.fingerprint, tested.size, tested.split) == (data.fingerprint, size, split)
+
+
+def folder_of_test(folder: Path, tested: Tested) -> Path:
     """Return the folder of pictures and values of a run on a dataset that is not its recipe's."""
-    name = re.sub(r"[^\w.-]", "_", data.name)[:100]
-    return folder / TESTS_FOLDER / f"{name}-{data.fingerprint[:8]}"
+    name = re.sub(r"[^\w.-]", "_", tested.data.name)[:100]
+    return folder / TESTS_FOLDER / f"{name}-{tested.data.fingerprint[:8]}-{tested.split}-{tested.size}px"
 
 
 def read_record(folder: Path) -> Record | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
 from zoo.build import build
 from zoo.checksums import find_damage
@@ -20,18 +22,20 @@ from zoo.contracts import Method
 from zoo.data.layout import DatasetInfo, read_info
 from zoo.data.union import scored_info
 from zoo.environment import environment, option_files, provenance
-from zoo.evaluate.pictures import TILES_FOLDER, loss_curves, sample_sheet, sample_tiles
+from zoo.evaluate.pictures import COLUMNS, TILES_FOLDER, loss_curves, sample_sheet, sample_tiles
 from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.evaluate.score import AnyMetric, Sample
 from zoo.evaluate.trained import score_degrees, score_method
 from zoo.evaluate.transfer import TransferredMethod
 from zoo.files import write_atomically
-from zoo.recipe import DataRef, Recipe, choice_of
+from zoo.recipe import Recipe, choice_of
 from zoo.run.integrity import LOSSES_FILE, SAMPLES_FILE, SCORES_FILE, SHOWN, run_digests
-from zoo.run.job import Event, Job, PlannedTest, Scoring, Trained, unscored, unscored_tests
-from zoo.run.record import HEALTH, RECORD_FILE, Record, Tested, Timing, test_folder, write_json
+from zoo.run.job import Event, Job, Scoring, Trained, unscored, unscored_tests
+from zoo.run.record import HEALTH, RECORD_FILE, Record, Tested, Timing, folder_of_test, is_of, write_json
 from zoo.training.log import LOG, read_log
 
+Measured = tuple[list[Score], dict[str, Sample]]
+"""Scores, and samples by stem."""
 UNPAIRED = (
     "The test split is unpaired: there is nothing to compare an image with, and no metric of single images applies."
 )
@@ -70,42 +74,73 @@ def score_run(
     Raises:
         ZooError: the method's translations are not finite, or a file cannot be written.
     """
+
+    def measure(chosen: Mapping[str, AnyMetric]) -> Measured:
+        return score_method(method, job.recipe, info, Path(job.root), chosen, device)
+
+    def celsius() -> CelsiusErrors | None:
+        return score_degrees(method, job.recipe, info, Path(job.root), device)
+
+    if unscored_tests(job.tests, record):
+        on_event(Event(what="stage", text="scoring"))
+    tests, notes = _score_tests(folder, job, method, info, metrics, record, device)
+    if record:
+        record = replace(record, tests=tests, notes=[*record.notes, *notes])
+    record_scores(folder, job, info, trained, device, metrics, record, begun, on_event, measure, celsius, tests=tests)
+
+
+def record_scores(
+    folder: Path,
+    job: Job,
+    info: DatasetInfo,
+    trained: Trained,
+    device: torch.device,
+    metrics: Mapping[str, AnyMetric],
+    record: Record | None,
+    begun: float,
+    on_event: Callable[[Event], None],
+    measure: Callable[[Mapping[str, AnyMetric]], Measured],
+    measure_celsius: Callable[[], CelsiusErrors | None],
+    notes: Sequence[str] = (),
+    tests: Sequence[Tested] = (),
+) -> Record:
+    """Measure images, write pictures, `scores.csv` and the record, and return the record.
+
+    Arguments and errors are those of `score_run`, which measures a method; `measure` returns scores and samples of some metrics,
+    `measure_celsius` errors in degrees, and `notes` and `tests` stand in a first record.
+    """
     start = time.perf_counter()
     missing = unscored(job.metrics, record)
     first = bool(job.metrics) and not (record and (record.scores or record.scored))
     redraw = first or bool(record and find_damage(folder, SHOWN, expected=record.sha256))
     scores: list[Score] = []
     samples: dict[str, Sample] = {}
-    if missing or redraw or unscored_tests(job.tests, record):
-        on_event(Event(what="stage", text="scoring"))
     if missing or redraw:
-        chosen = {name: metrics[name] for name in missing}
-        scores, samples = score_method(method, job.recipe, info, Path(job.root), chosen, device)
-    celsius = record.celsius if record else None
-    if first:
-        celsius = score_degrees(method, job.recipe, info, Path(job.root), device)
-    tests, notes = _score_tests(folder, job, method, info, metrics, record, device)
+        on_event(Event(what="stage", text="scoring"))
+        scores, samples = measure({name: metrics[name] for name in missing})
+    celsius = measure_celsius() if first else record.celsius if record else None
     seconds = time.perf_counter() - start
     if record:
         scores = [score for score in record.scores if score.metric not in missing] + scores
-    if scores or not job.tests:
-        write_atomically(folder / SCORES_FILE, _csv(scores))
+    if job.metrics or scores:
+        write_pictures(folder, scores, samples if redraw else {})
     if redraw or record is None:
-        _picture(folder, samples)
+        _draw_losses(folder)
     scored = (record.scored if record else {}) | {name: one.key for name, one in missing.items()}
     if record:
         health = record.dataset.get(HEALTH) or info.health_summary(job.recipe.data.fingerprint)
-        rescored = [_rescored(job, ", ".join(missing), device)] if missing else []
+        notes = [*record.notes, rescored(job.command, ", ".join(missing), device)] if missing else record.notes
         dataset = {**record.dataset, HEALTH: health} if missing else record.dataset
-        record = replace(record, notes=[*record.notes, *rescored, *notes], dataset=dataset, celsius=celsius)
+        record = replace(record, notes=notes, dataset=dataset, celsius=celsius)
     else:
-        record = _first_record(folder, job, info, trained, device, celsius, seconds)
+        record = first_record(folder, job, info, trained, device, celsius, seconds)
         timing = replace(record.timing, cell_seconds=round(time.perf_counter() - begun, 3))
-        record = replace(record, timing=timing)
+        record = replace(record, timing=timing, notes=[*record.notes, *notes], tests=list(tests))
     # An early record that does not say how it was scored keeps its key.
     key = digest(scored) if scored else record.score_key
-    record = replace(record, scores=scores, scored=scored, score_key=key, tests=tests, sha256=run_digests(folder))
+    record = replace(record, scores=scores, scored=scored, score_key=key, sha256=run_digests(folder))
     write_json(folder / RECORD_FILE, record)
+    return record
 
 
 def _score_tests(
@@ -118,78 +153,86 @@ def _score_tests(
     device: torch.device,
 ) -> tuple[list[Tested], list[str]]:
     """Return the scores on other datasets, those of the record included, and notes of what was scored into it now."""
-    found = {tested.data.fingerprint: tested for tested in record.tests} if record else {}
+    found = list(record.tests) if record else []
     notes = []
     for test in unscored_tests(job.tests, record):
         chosen = {name: metrics[name] for name in test.metrics}
-        tested = score_elsewhere(folder, job.recipe, method, info, test, chosen, device)
-        before = found.get(test.data.fingerprint)
-        if before:
-            kept = [score for score in before.scores if score.metric not in chosen]
-            tested = replace(tested, scores=kept + tested.scores, scored=before.scored | tested.scored)
-        write_atomically(test_folder(folder, test.data) / SCORES_FILE, _csv(tested.scores))
-        found[test.data.fingerprint] = tested
+        before = next((one for one in found if is_of(one, test.data, job.recipe.size)), None)
+        empty = Tested(data=test.data, dataset={}, size=job.recipe.size, scores=[])
+        now = score_elsewhere(folder, before or empty, job.recipe, method, info, Path(test.root), chosen, device)
+        now = replace(now, scored=now.scored | {name: one.key for name, one in test.metrics.items()})
+        found = [*(one for one in found if one is not before), now]
         if record:
-            notes.append(_rescored(job, f"{', '.join(chosen)} on {test.data.name}", device))
-    return list(found.values()), notes
+            notes.append(rescored(job.command, f"{', '.join(chosen)} on {test.data.name}", device))
+    return found, notes
 
 
 def score_elsewhere(
     folder: Path,
+    before: Tested,
     recipe: Recipe,
     method: Method,
     trained: DatasetInfo,
-    test: PlannedTest,
+    root: Path,
     metrics: Mapping[str, AnyMetric],
     device: torch.device,
 ) -> Tested:
-    """Score a trained method on the test split of another dataset, and write its pictures.
+    """Score a trained method on another dataset, write the pictures and values, and return all scores on it.
 
     Args:
-        folder, recipe, method: of the run.
+        folder: of the run.
+        before: the dataset, the split and the size, with earlier scores that are kept unless they are measured again.
+        recipe: of the method, with the size of the images.
+        method: with its trained weights.
         trained: the dataset that it was trained on.
-        test: the other dataset.
+        root: folder of the other dataset.
         metrics: by the names of the scores.
         device: where images are translated.
 
     Raises:
         ZooError: translations are not finite, or a file cannot be written.
     """
-    root = Path(test.root)
     info = read_info(root)
     usable, moved = scored_info(trained, info), TransferredMethod(method, trained, info)
-    scores, samples = score_method(moved, recipe, usable, root, metrics, device)
-    own = test_folder(folder, test.data)
-    own.mkdir(parents=True, exist_ok=True)
-    sample_sheet(list(samples.values()), own / SAMPLES_FILE)
-    sample_tiles(samples, own / TILES_FOLDER)
+    scores, samples = score_method(moved, recipe, usable, root, metrics, device, split=before.split)
     notes = [] if info.pairs else [UNPAIRED]
     if trained.thermal_range and info.thermal_range and trained.thermal_range != info.thermal_range:
-        ranges = ["{:g} to {:g} °C".format(*both) for both in (trained.thermal_range, info.thermal_range)]
-        notes.append(
-            f"Translations in {ranges[0]}, the range of the training, are scored on {ranges[1]}, that of {info.name}."
-        )
-    return Tested(
-        data=test.data,
-        dataset=_dataset_facts(info, test.data),
-        size=recipe.size,
-        scores=scores,
-        scored={name: test.metrics[name].key for name in metrics},
-        celsius=score_degrees(moved, recipe, usable, root, device),
+        own, other = ("{:g} to {:g} °C".format(*both) for both in (trained.thermal_range, info.thermal_range))
+        notes.append(f"Translations in {own}, the range of the training, are scored on {other}, that of {info.name}.")
+    now = replace(
+        before,
+        dataset=dataset_facts(info, before.data.fingerprint),
+        scores=[*(score for score in before.scores if score.metric not in metrics), *scores],
+        celsius=score_degrees(moved, recipe, usable, root, device, split=before.split),
         notes=notes,
     )
+    write_pictures(folder_of_test(folder, now), now.scores, samples)
+    return now
 
 
-def _picture(folder: Path, samples: Mapping[str, Sample]) -> None:
-    if samples:
-        sample_sheet(list(samples.values()), folder / SAMPLES_FILE)
-        sample_tiles(samples, folder / TILES_FOLDER)
+def write_pictures(folder: Path, scores: list[Score], samples: Mapping[str, Sample]) -> None:
+    """Write `scores.csv` and, where there are samples, the pictures of a run.
+
+    Raises:
+        ZooError: a file cannot be written.
+    """
+    write_atomically(folder / SCORES_FILE, _csv(scores))
+    if not samples:
+        return
+    rows = [[image for image in sample if image is not None] for sample in samples.values()]
+    height, width = rows[0][0].shape[:2]  # of the first; those of other sizes are shown at it
+    shown = [[np.asarray(Image.fromarray(image).resize((width, height))) for image in row] for row in rows]
+    sample_sheet(shown, folder / SAMPLES_FILE, COLUMNS[-len(rows[0]) :])
+    sample_tiles(samples, folder / TILES_FOLDER)
+
+
+def _draw_losses(folder: Path) -> None:
     log = read_log(folder / LOG)
     if log:
         loss_curves([{"step": reading.step, "losses": reading.losses} for reading in log], folder / LOSSES_FILE)
 
 
-def _first_record(
+def first_record(
     folder: Path,
     job: Job,
     info: DatasetInfo,
@@ -212,7 +255,7 @@ def _first_record(
         train_key=job.train_key,
         score_key="",
         command=job.command,
-        finished=_now(),
+        finished=utc_now(),
         scores=[],
         celsius=celsius,
         losses=trained.losses,
@@ -223,20 +266,20 @@ def _first_record(
         plugins=provenance(job.recipe),
         option_files=option_files(job.recipe),
         processes=job.processes,
-        dataset=_dataset_facts(info, job.recipe.data),
+        dataset=dataset_facts(info, job.recipe.data.fingerprint),
         notes=[*([] if info.pairs else [UNPAIRED]), *(info.notes if info.members else ())],
     )
 
 
-def _dataset_facts(info: DatasetInfo, data: DataRef) -> dict[str, Any]:
-    """Return what a record states of a dataset."""
+def dataset_facts(info: DatasetInfo, fingerprint: str) -> dict[str, Any]:
+    """Return what a record says of a dataset with this fingerprint."""
     facts = {
         "name": info.name,
-        "fingerprint": data.fingerprint,
+        "fingerprint": fingerprint,
         "license": info.license,
         "splits": info.splits,
         "left_out": len(info.left_out),
-        HEALTH: info.health_summary(data.fingerprint),
+        HEALTH: info.health_summary(fingerprint),
     }
     if info.members:
         facts["members"] = [
@@ -246,13 +289,14 @@ def _dataset_facts(info: DatasetInfo, data: DataRef) -> dict[str, Any]:
     return facts
 
 
-def _rescored(job: Job, what: str, device: torch.device) -> str:
+def rescored(command: str, what: str, device: torch.device) -> str:
     """Return how scores came into a record that an earlier command made; the rest of it is about the training."""
     software = environment(str(device))
-    return f"{what}: scored {_now()} by `{job.command}`, zoo {software['zoo']}, on {device}."
+    return f"{what}: scored {utc_now()} by `{command}`, zoo {software['zoo']}, on {device}."
 
 
-def _now() -> str:
+def utc_now() -> str:
+    """Return the time in ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

@@ -119,8 +119,9 @@ def small_parts(size: int, thermal_channels: int = 1) -> SmallParts:
 
 
 def scenes_batch(size: int, *, thermal_channels: int = 1, n: int = 2) -> Batch:
-    """Return the first `n` training pairs of `scenes`, uncropped, with all entries of the set."""
-    return scenes(size, thermal_channels).whole(torch.arange(n))
+    """Return the first `n` training pairs of `scenes`, uncropped, with all entries of the set and another program's image."""
+    batch = scenes(size, thermal_channels).whole(torch.arange(n))
+    return batch | {"prediction": batch["thermal"].mean(dim=1, keepdim=True)}
 
 
 @cache

@@ -13,7 +13,7 @@ from zoo.recipe import Recipe
 from zoo.report.finished_runs import find_results
 from zoo.report.naming import name_systems, trained_elsewhere
 from zoo.run.integrity import find_faults
-from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure, test_folder
+from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, View, folder_of_test, read_failure
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a63d2", "#8c8c8c")
 """Okabe and Ito's colours for colour-blind readers, without those that are invisible on white or on black."""
@@ -48,8 +48,7 @@ class ReportedRun:
     @property
     def pictures(self) -> Path:
         """The folder of its samples: of its own where another dataset was tested."""
-        elsewhere = self.record and self.record.data != self.record.recipe.data
-        return test_folder(self.folder, self.recipe.data) if elsewhere else self.folder
+        return folder_of_test(self.folder, self.record.tested) if isinstance(self.record, View) else self.folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +126,9 @@ def group_runs(runs: Sequence[ReportedRun]) -> list[DatasetRuns]:
     same_name = Counter((name, size) for name, _, size in found)
     return [
         DatasetRuns(
-            title=f"{name}, {size} px" + (f" ({fingerprint[:8]})" if same_name[name, size] > 1 else ""), runs=group
+            title=f"{name}, {f'{size} px' if size else 'own sizes'}"
+            + (f" ({fingerprint[:8]})" if same_name[name, size] > 1 else ""),
+            runs=group,
         )
         for (name, fingerprint, size), group in found.items()
     ]

@@ -1,0 +1,321 @@
+"""Scores images of another program: which images, at which size, and the folder of the run. Imports no torch at its top."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.compatibility import check
+from zoo.data.images import header_size, stored_bits
+from zoo.data.layout import DatasetInfo, StemFiles, list_split
+from zoo.data.matching import COMPANIONS, SUFFIXES, Matched, match_files, match_pairs
+from zoo.data.predictions import Inspected, Range, inspect_predictions, value_ranges
+from zoo.errors import DataError, UsageError, ZooError
+from zoo.evaluate.results import SCORED_IMAGES
+from zoo.keys import folder_name, train_key
+from zoo.recipe import PREDICTIONS, Budget, DataRef, Part, Recipe
+from zoo.registry import Choice, get_registry
+from zoo.run.grid import PlannedRun
+from zoo.run.job import score_name
+from zoo.sources import DataSource, open_source
+
+if TYPE_CHECKING:
+    from zoo.data.scored import FilePairs
+    from zoo.data.store import PairStore
+
+Shape = tuple[int, int]
+Warn = Callable[[str], None]
+GENERIC = {name.lower() for name in (*SUFFIXES, *COMPANIONS)} | {
+    "images", "image", "img", "test", "val", "test_latest", "results", "predictions", "preds", "outputs", "samples",
+}  # fmt: skip
+"""Names of folders that name no program and no dataset: the name is that of the folder above."""
+OWN_SIZE = "none: every pair at its own size"
+"""The protocol's resize where pairs are scored at their own sizes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestSet:
+    """The real images that predictions are compared with."""
+
+    source: DataSource
+    split: str
+    files: list[StemFiles]
+    """Of the split, those with a real thermal image."""
+    is_dataset: bool
+    """Whether `source` is a dataset in zoo's layout, not plain folders."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The images that are scored, and how."""
+
+    tests: TestSet
+    matched: Matched
+    inspected: Inspected
+    shape: Shape | None
+    """Height and width at which pairs are compared; None: each at its own size."""
+    ranges: dict[str, Range]
+    run: PlannedRun
+    protocol: dict[str, Any]
+    """Entries of the scores' protocol that differ from those of a trained method."""
+    notes: tuple[str, ...]
+    """What a reader of the scores must know."""
+
+
+def find_tests(data: str, split: str, *, size: int | None, folder: Path) -> TestSet:
+    """Return the real images of a dataset's split.
+
+    Args:
+        data: name or folder of the dataset.
+        split: of it.
+        size: to which images are resized; None: as the images of `folder`, at which a synthetic dataset is rendered.
+        folder: of the predictions.
+
+    Raises:
+        UsageError: there is no such dataset or split, or its images are not pairs.
+    """
+    source = open_source(data, size=size or _first_size(folder))
+    splits = source.info.splits
+    if not splits.get(split):
+        known = ", ".join(name for name, count in splits.items() if count)
+        raise UsageError(f"dataset {source.name} has no split {split!r}", f"Its splits are: {known or 'none'}")
+    if not source.info.pairs:
+        raise UsageError(
+            f"dataset {source.name} is unpaired: no image has a real one to compare it with", "Use paired data"
+        )
+    files = [entry for entry in list_split(source.root, split) if entry.visible and entry.thermal]
+    return TestSet(source=source, split=split, files=files, is_dataset=True)
+
+
+def plain_tests(real: Path, visible: Path | None, value_range: Range | None) -> TestSet:
+    """Return the real images of a plain folder, with visible ones where their folder is named.
+
+    Raises:
+        UsageError: a folder is missing or empty, or the scale of 16-bit or float images is not known.
+        DataError: images have the same stem, different depths or no visible partner.
+    """
+    pairs = match_pairs(real, visible)
+    bits = {stored_bits(path) for path, _ in pairs.values()}
+    if len(bits) > 1:
+        raise DataError(f"the images of `{real}` have different depths: {sorted(bits)} bits", "Save them alike")
+    (depth,) = bits
+    low, high = value_range or (0.0, 255.0)
+    if depth == 8:
+        low, high = 0.0, 255.0
+    elif value_range is None:
+        raise UsageError(
+            f"the real images are {depth}-bit, and a plain folder does not state their range",
+            "Use `range`=LOW,HIGH, the values of the darkest and the brightest level, e.g. 0,65535",
+        )
+    contents = hashlib.sha256(f"{depth} {low} {high}".encode())
+    for stem, (path, _) in pairs.items():
+        contents.update(f"\n{stem} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
+    info = DatasetInfo(
+        name=telling_name(real), source="plain folders", splits={"test": len(pairs)}, thermal_bits=depth,  # type: ignore[arg-type]
+        thermal_low=low, thermal_high=high,
+    )  # fmt: skip
+    source = DataSource(root=real.resolve(), name=info.name, info=info, fingerprint=contents.hexdigest())
+    files = [StemFiles(stem=stem, visible=seen, thermal=path) for stem, (path, seen) in pairs.items()]
+    return TestSet(source=source, split="test", files=files, is_dataset=False)
+
+
+def plan_scoring(
+    folder: Path,
+    tests: TestSet,
+    *,
+    name: str,
+    pattern: str,
+    size: int | None,
+    source: str,
+    value_range: Range | None,
+    allow_missing: bool,
+    out: Path,
+    warn: Warn,
+) -> Plan:
+    """Return what is scored of a folder of predictions, after reading every one of them.
+
+    Args:
+        folder: the predictions.
+        tests: the real images.
+        name: of the program; empty: of the folder.
+        pattern: how files are named, as of `match_files`.
+        size: to which both images are resized; None: see `choose_shape`.
+        source: where the images come from, in free text.
+        value_range: darkest and brightest value of 16-bit and float files.
+        allow_missing: score the images that there are.
+        out: results folder.
+        warn: called with a line about files that are left out or look wrong.
+
+    Raises:
+        UsageError: no file fits a test image, several fit one, or sizes or scales are not clear.
+        ZooError: predictions are missing or cannot be read, and `allow_missing` is false.
+    """
+    stems = [entry.stem for entry in tests.files]
+    matched = match_files(folder, stems, pattern)
+    if not matched.files:
+        example = ", ".join(matched.extra[:3]) or "no image"
+        raise UsageError(
+            f"no file in `{matched.folder}` is named after an image of {tests.source.name}, such as "
+            f"{stems[0]}: it holds {example}",
+            "State how they are named, e.g. `pattern`='{stem}_fake_B'",
+        )
+    inspected = inspect_predictions(matched.files)
+    complete = _require_complete(matched, inspected, len(stems), allow_missing=allow_missing, warn=warn)
+    real = {entry.stem: header_size(entry.thermal) for entry in tests.files if entry.thermal}
+    shape = choose_shape(inspected.sizes, real, size)
+    resized = {found for found in inspected.sizes.values() if shape and found != shape}
+    words = [] if complete else [f"{len(inspected.sizes)} of {len(stems)}"]
+    if resized:
+        words.append(f"resized from {'x'.join(map(str, resized.pop())) if len(resized) == 1 else 'several sizes'}")
+    protocol: dict[str, Any] = {"split": tests.split} | ({} if shape else {"resize": OWN_SIZE})
+    if words:
+        protocol[SCORED_IMAGES] = "; ".join(words)
+    notes = _notes(matched, inspected, protocol)
+    for line in notes:
+        warn(line)
+    config = {
+        "name": name or telling_name(matched.folder),
+        "sha256": inspected.sha256,
+        "source": source,
+        "range": list(value_range) if value_range else None,
+    }
+    recipe = scored_recipe(Part(name=PREDICTIONS, config=config), tests.source, shape)
+    return Plan(
+        tests=tests,
+        matched=matched,
+        inspected=inspected,
+        shape=shape,
+        ranges=value_ranges(inspected, tests.source.info, value_range),
+        run=planned(recipe, tests.source, out),
+        protocol=protocol,
+        notes=notes,
+    )
+
+
+def choose_shape(predicted: dict[str, Shape], real: dict[str, Shape], size: int | None) -> Shape | None:
+    """Return the height and width at which pairs are compared; None: each at its own size.
+
+    They are `size`, else the size that all predictions have, to which the real images are resized as a training at that size
+    does; else every prediction must have the size of its real image.
+
+    Raises:
+        UsageError: predictions have several sizes, which are not those of their real images.
+    """
+    if size is not None:
+        if size < 1:
+            raise UsageError(f"`size` is {size}; it must be 1 or more")
+        return size, size
+    sizes = set(predicted.values())
+    if len(sizes) == 1:
+        return sizes.pop()
+    differing = [stem for stem, shape in predicted.items() if shape != real[stem]]
+    if not differing:
+        return None
+    stem = differing[0]
+    own, other = ("x".join(map(str, shape)) for shape in (predicted[stem], real[stem]))
+    raise UsageError(
+        f"the predictions have {len(sizes)} sizes, and {stem} is {own} while its real image is {other} (height x width)",
+        "Use `size`=N, to which both are then resized",
+    )
+
+
+def telling_name(folder: Path) -> str:
+    """Return the name of a folder, or of the one above where it is a usual name such as `images`."""
+    places = [place for place in (folder.resolve(), *folder.resolve().parents) if place.name]
+    return next((place.name for place in places if place.name.lower() not in GENERIC), folder.resolve().name)
+
+
+def choose_metrics(specs: Sequence[str], plan: Plan) -> list[Choice]:
+    """Return the metrics of these names after checking that they apply to the dataset and the smallest image.
+
+    Raises:
+        UsageError: a metric's name or an option is wrong.
+        RefusedError: a metric does not apply.
+    """
+    choices = [get_registry().find("metric", spec) for spec in specs]
+    side = min(plan.shape) if plan.shape else min(min(shape) for shape in plan.inspected.sizes.values())
+    for choice in choices:
+        score_name(choice)  # so that an option that names a missing file is an error now
+        check({"metric": choice}, plan.tests.source, size=side, thermal_channels=1)
+    return choices
+
+
+def scored_recipe(method: Part, source: DataSource, shape: Shape | None) -> Recipe:
+    """Return the recipe of a run that nothing is trained for; the size of pairs at their own size is 0."""
+    side = shape[0] if shape and shape[0] == shape[1] else 0
+    data = DataRef(name=source.name, config=source.config, fingerprint=source.fingerprint)
+    return Recipe(method=method, data=data, size=side, load_size=side, budget=Budget(steps=0, constant=0))
+
+
+def planned(recipe: Recipe, source: DataSource, out: Path) -> PlannedRun:
+    """Return the run of a recipe in a results folder."""
+    key = train_key(recipe)
+    return PlannedRun(recipe=recipe, source=source, folder=out / folder_name(recipe, key), train_key=key)
+
+
+def open_pairs(tests: TestSet, shape: Shape | None, device: str) -> PairStore | FilePairs:
+    """Return the real images, resized to a shape or each at its own size."""
+    from zoo.data.scored import FilePairs
+    from zoo.data.streaming import open_split
+
+    if tests.is_dataset and shape and shape[0] == shape[1]:
+        return open_split(tests.source.root, tests.split, size=shape[0], device=device)
+    return FilePairs(info=tests.source.info, files=tests.files, shape=shape)
+
+
+def unfitted_baselines() -> list[Choice]:
+    """Return zoo's own methods that translate a visible image without weights: the grey copies."""
+    found = []
+    for choice in get_registry().list("method"):
+        contract = choice.contract
+        if choice.plugin.builtin and not contract.uses and contract.reads == ("visible",) and not contract.needs:
+            found.append(choice)
+    return found
+
+
+def _require_complete(matched: Matched, inspected: Inspected, count: int, *, allow_missing: bool, warn: Warn) -> bool:
+    """Return whether every test image has a readable prediction."""
+    if matched.extra:
+        warn(f"left out, of no test image: {_listed(matched.extra)}")
+    faults = [f"no prediction of {_listed(matched.missing)}"] if matched.missing else []
+    faults += list(inspected.unreadable.values())[:5]
+    if len(inspected.unreadable) > 5:
+        faults.append(f"{len(inspected.unreadable) - 5} more cannot be read")
+    if not faults:
+        return True
+    found = f"{len(inspected.sizes)} of {count} test images have a prediction: {'; '.join(faults)}"
+    if not allow_missing or not inspected.sizes:
+        raise ZooError(found, "Add the images, or score the others with `allow_missing`=True")
+    warn(found)
+    return False
+
+
+def _notes(matched: Matched, inspected: Inspected, protocol: dict[str, Any]) -> tuple[str, ...]:
+    notes = []
+    if SCORED_IMAGES in protocol:
+        notes.append(f"Scored images: {protocol[SCORED_IMAGES]}.")
+    if inspected.constant:
+        notes.append(f"Predictions without contrast: {_listed(inspected.constant)}.")
+    if inspected.colours:
+        notes.append(
+            f"{inspected.colours} of {len(inspected.sizes)} predictions have colours; they are scored in grey (BT.601)."
+        )
+    return tuple(notes)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{', '.join(names[:5])}{more}"
+
+
+def _first_size(folder: Path) -> int:
+    """Return the height of some image below a folder; 256 where there is none, which matching reports."""
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        try:
+            return header_size(path)[0]
+        except (DataError, OSError):
+            continue
+    return 256
