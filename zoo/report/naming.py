@@ -31,9 +31,18 @@ def name_systems(recipes: Sequence[Recipe]) -> list[str]:
     return _number_twins(names, recipes)
 
 
-def trained_elsewhere(record: Record) -> str:
-    """Return `, trained on NAME` for scores on another dataset than the training's, to follow a system's name; else nothing."""
-    return f", trained on {record.recipe.data.name}" if record.data != record.recipe.data else ""
+def add_training_data(names: Sequence[str], records: Sequence[Record | None]) -> list[str]:
+    """Append `, trained on NAME` to the names of runs tested on other data, where runs of one name differ in it there."""
+    shown = [(name, record.data, record.recipe.data) for name, record in zip(names, records, strict=True) if record]
+    trained: dict[tuple[str, str], set[str]] = {}
+    for name, tested, own in shown:
+        trained.setdefault((name, tested.fingerprint), set()).add(own.fingerprint)
+    return [
+        f"{name}, trained on {record.recipe.data.name}"
+        if record and record.data != record.recipe.data and len(trained[name, record.data.fingerprint]) > 1
+        else name
+        for name, record in zip(names, records, strict=True)
+    ]
 
 
 def shared_parts(recipes: Sequence[Recipe]) -> list[str]:

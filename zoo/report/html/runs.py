@@ -11,7 +11,7 @@ from zoo.checksums import repair
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
 from zoo.report.finished_runs import find_results
-from zoo.report.naming import name_systems, trained_elsewhere
+from zoo.report.naming import add_training_data, name_systems
 from zoo.run.integrity import find_faults
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, View, folder_of_test, read_failure
 
@@ -100,7 +100,7 @@ def read_runs(results: Path) -> tuple[list[ReportedRun], list[str]]:
     ]
     recipes = {folder: record.recipe if record else recipe for folder, recipe, record, _ in ended}
     names = dict(zip(recipes, name_systems(list(recipes.values())), strict=True))
-    labels = [names[folder] + (trained_elsewhere(record) if record else "") for folder, _, record, _ in ended]
+    labels = add_training_data([names[folder] for folder, *_ in ended], [record for _, _, record, _ in ended])
     styles = {label: style(number) for number, label in enumerate(dict.fromkeys(labels))}
     reported = [
         ReportedRun(
