@@ -136,10 +136,15 @@ def repair(folder: Path, command: str = "") -> str:
         folder: of the run.
         command: of the bench that is running; by default the one in the run's files.
     """
-    recorded = command or next((found.command for found in _read(folder, _WITH_COMMAND) if found.command), "")
+    recorded = command or recorded_command(folder)
     if not recorded:
         return f"Run the zoo bench command that made it, with --out {shlex.quote(str(folder.parent))} --retry"
     return f"Run: {repair_command(recorded, folder)}"
+
+
+def recorded_command(folder: Path) -> str:
+    """Return the command that made a run, by its files; empty where none has it."""
+    return next((found.command for found in _read(folder, _WITH_COMMAND) if found.command), "")
 
 
 def repair_command(command: str, folder: Path) -> str:

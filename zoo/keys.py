@@ -54,9 +54,11 @@ def readable_name(recipe: Recipe) -> str:
     if recipe.normalizer and qualified(recipe.normalizer) != "none":
         names[-1] += f"_{qualified(recipe.normalizer)}"
     period = recipe.budget.period
+    size = f"{recipe.size}px" if recipe.size else "own-size"
     length = f"{recipe.budget.steps // period}e" if period > 1 else f"{recipe.budget.steps}it"
     precision = [recipe.precision] if recipe.precision != "fp32" else []
-    text = "-".join([*names, recipe.data.name, f"{recipe.size}px", length, *precision, f"s{recipe.seed}"])
+    trained = [length, *precision, f"s{recipe.seed}"] if recipe.budget.steps else []
+    text = "-".join([*names, recipe.data.name, size, *trained])
     return re.sub(r"[^\w.-]", "_", text).encode()[:LONGEST_NAME].decode(errors="ignore")
 
 

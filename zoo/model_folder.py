@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from zoo.checkpoints.entries import shown
-from zoo.checksums import is_run, repair, require_undamaged
+from zoo.checksums import is_run, recorded_command, repair, require_undamaged
 from zoo.composition import digest
 from zoo.data.layout import DatasetInfo
 from zoo.errors import DamagedError, UsageError, ZooError
@@ -168,6 +168,8 @@ def _no_model(folder: Path, file: str) -> ZooError:
     fix = "Name a run folder, e.g. results/RUN"
     if not folder.is_dir():
         return UsageError(f"there is no model folder `{folder}`", f"{fix}; zoo bench makes them")
+    if recorded_command(folder).startswith("zoo score "):
+        return UsageError(f"`{folder}` holds scores only: there are no weights", "Name the folder of a trained run")
     if is_run(folder):
         missing = CONFIG_FILE if (folder / file).is_file() else file
         return DamagedError(f"`{folder / missing}` is missing or not a file", repair(folder))
