@@ -211,13 +211,10 @@ def _plan_table(
 
     if axes.recipes or axes.generators or axes.discriminators or axes.methods or axes.norm:
         raise UsageError("`table` and parts of a recipe were both given", "Leave the parts out: the table names them")
-    if axes.tests:
-        raise UsageError(
-            "`table` and `test_data` were both given", "Leave the latter out: the table names its datasets"
-        )
     paper = load_table(name)
     chosen = parse_data(data, paper)
-    runs, plan = plan_table(paper, chosen, axes, out, metrics=metrics, progress=_show_reading)
+    tests = parse_data(",".join(axes.tests), paper, "test_data") if axes.tests else {}
+    runs, plan = plan_table(paper, chosen, axes, out, metrics=metrics, progress=_show_reading, tests=tests)
     if runs:
         write_plan(out, plan)
     refused = [one for one in plan.refused if one.dataset in chosen]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -21,7 +21,7 @@ from zoo.report.data_health import health_line, known_health
 from zoo.report.naming import length_text
 from zoo.report.table_plan import ColumnMetric, TablePlan, TableRun, read_plan
 from zoo.report.tables import Column, ProtocolEntry, Table, TableRow, check_paper_arithmetic, dataset_title
-from zoo.run.record import Record, read_failure, read_record
+from zoo.run.record import Record, read_failure, read_record, views
 
 PaperVerdict = Literal["match", "differs", "not comparable", "not run", "not in the paper"]
 
@@ -112,7 +112,9 @@ class _Reader:
         self.plan = read_plan(results, table.name) or no_plan
         self.runs: dict[tuple[str, str], list[_RunFiles]] = {}
         for run in self.plan.cells:
-            self.runs.setdefault((run.row, run.dataset), []).append(_read_run(run, results))
+            self.runs.setdefault((run.row, run.dataset), []).append(
+                _read_run(run, results, self.plan.data.get(run.dataset, ""))
+            )
         self.substitutes = {
             key: f"{dataset_title(self.plan.data[key])} instead of {paper.title}"
             for key, paper in table.datasets.items()
@@ -205,12 +207,15 @@ class _Reader:
         return [f"{rows} are the same run here." for rows in shared]
 
 
-def _read_run(run: TableRun, results: Path) -> _RunFiles:
+def _read_run(run: TableRun, results: Path, tested: str) -> _RunFiles:
+    """Return a run with its record, as it was scored on the dataset of this name."""
     folder = results / run.folder
     try:
         record = read_record(folder)
     except ZooError as error:
         return _RunFiles(run, None, str(error))
+    if record:
+        record = next((view for view in views(record) if view.data.name == tested), replace(record, scores=[]))
     failure = None if record else read_failure(folder)
     return _RunFiles(run, record, failure.reason if failure else "")
 

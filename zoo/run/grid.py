@@ -163,14 +163,14 @@ def expand(
     planned = []
     for run in runs.values():
         try:
-            planned.append(_with_tests(run, [(name, sources[name, run.recipe.size]) for name in axes.tests]))
+            planned.append(score_on(run, [(name, sources[name, run.recipe.size]) for name in axes.tests]))
         except RefusedError as error:
             refusals.append(Refusal(label=run.label, reason=str(error)))
     return planned, refusals
 
 
-def _with_tests(run: PlannedRun, tests: Sequence[tuple[str, DataSource]]) -> PlannedRun:
-    """Return a run that is scored on these datasets, by their names in the request.
+def score_on(run: PlannedRun, tests: Sequence[tuple[str, DataSource]]) -> PlannedRun:
+    """Return a run that is scored on these datasets only, with their names in the request.
 
     Raises:
         UsageError: two of them are the same.
@@ -185,6 +185,14 @@ def _with_tests(run: PlannedRun, tests: Sequence[tuple[str, DataSource]]) -> Pla
     for test in tested.other_tests:
         check_transfer({kind: choice_of(kind, part) for kind, part in run.recipe.parts.items()}, run.source.info, test)
     return tested
+
+
+def join_tests(one: PlannedRun, other: PlannedRun) -> PlannedRun:
+    """Return a run that is scored on the datasets of both plans of it."""
+    if not (one.tests or other.tests):
+        return one
+    tests = {test.fingerprint: test for run in (one, other) for test in run.tests or (run.source,)}
+    return replace(one, tests=tuple(tests.values()))
 
 
 def plan_runs(chosen: Chosen, source: DataSource, axes: Axes, seeds: Iterable[int], out: Path) -> list[PlannedRun]:
