@@ -112,9 +112,7 @@ class _Reader:
         self.plan = read_plan(results, table.name) or no_plan
         self.runs: dict[tuple[str, str], list[_RunFiles]] = {}
         for run in self.plan.cells:
-            self.runs.setdefault((run.row, run.dataset), []).append(
-                _read_run(run, results, self.plan.data.get(run.dataset, ""))
-            )
+            self.runs.setdefault((run.row, run.dataset), []).append(_read_run(run, results))
         self.substitutes = {
             key: f"{dataset_title(self.plan.data[key])} instead of {paper.title}"
             for key, paper in table.datasets.items()
@@ -207,15 +205,14 @@ class _Reader:
         return [f"{rows} are the same run here." for rows in shared]
 
 
-def _read_run(run: TableRun, results: Path, tested: str) -> _RunFiles:
-    """Return a run with its record, as it was scored on the dataset of this name."""
+def _read_run(run: TableRun, results: Path) -> _RunFiles:
     folder = results / run.folder
     try:
         record = read_record(folder)
     except ZooError as error:
         return _RunFiles(run, None, str(error))
-    if record:
-        record = next((view for view in views(record) if view.data.name == tested), replace(record, scores=[]))
+    if record and run.tested:
+        record = next((view for view in views(record) if view.data.name == run.tested), replace(record, scores=[]))
     failure = None if record else read_failure(folder)
     return _RunFiles(run, record, failure.reason if failure else "")
 
