@@ -196,9 +196,10 @@ def spell_command(verb: str, given: Mapping[str, Any], function: Callable[..., o
     for name, value in given.items():
         if value == defaults[name]:
             continue
-        flag = f"--{FLAGS.get(name, name).replace('_', '-')}"
+        word = FLAGS.get(name, name).replace("_", "-")
+        flag = f"--{'no-' * (value is False)}{word}"
         text = value if isinstance(value, str) or not isinstance(value, Sequence) else ",".join(value)
-        words += ([flag] if value else []) if isinstance(value, bool) else [flag, str(text)]
+        words += [flag] if isinstance(value, bool) else [flag, str(text)]
     return shlex.join(words)
 
 

@@ -105,6 +105,7 @@ def _score_own(folder: Path, specs: Sequence[str], *, device: str, retry: bool) 
     """Add metrics to a run on its own dataset."""
     if not (folder / RECORD_FILE).is_file():
         raise UsageError(f"`{folder}` is a model without a run's record", "Name the dataset: `data`=DATASET")
+    read_config(folder)  # it refuses a folder that holds scores only
     run, job = read_planned(folder, retry=retry)
     choices = choose_metrics(specs, [run])
     ended = run_one(run, msgspec.structs.replace(job, metrics=scorings(choices, run.train_key), device=device))

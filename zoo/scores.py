@@ -124,13 +124,12 @@ def score(
 
 def is_model(folder: Path) -> bool:
     """Return whether a folder holds a trained run or a model, and not images."""
-    return any((folder / name).is_file() for name in ("record.json", "config.json", "run.json"))
+    return any((folder / name).is_file() for name in ("record.json", "run.json", "model.safetensors"))
 
 
 def _spell(given: dict[str, object]) -> str:
     """Return the command line that does the same as a call."""
     words = ["zoo", "score", str(given.pop("predictions"))]
-    words += [] if given.pop("baselines") else ["--no-baselines"]
     del given["command"]
     flags = shlex.split(spell_command("score", given, score))[2:]
     return shlex.join([*words, *flags])

@@ -115,6 +115,18 @@ def test_scoring_again_does_nothing_and_more_metrics_are_added(pairs, tmp_path):
     assert score(folder, pairs, out).folders != more.folders
 
 
+def test_any_split_is_scored_and_the_command_of_the_record_does_the_same(pairs, tmp_path):
+    folder = tmp_path / "PID"
+    folder.mkdir()
+    for index in range(6):
+        Image.fromarray(grey(index)).save(folder / f"train{index}.png")
+    (record,) = score(folder, pairs, tmp_path / "out", split="train", range=(0.0, 9.0))
+    assert record.scores[0].n == 6 and record.scores[0].protocol["split"] == "train"
+    words = f"{folder} --data {pairs} --split train --range 0,9 --no-baselines --out {tmp_path / 'out'} --device cpu"
+    assert record.command == f"zoo score {words}"
+    assert check_folder(tmp_path / "out") == (1, [])
+
+
 def test_grey_copies_stand_beside_the_predictions(pairs, tmp_path):
     records = score(images(tmp_path / "PID"), pairs, tmp_path / "out", baselines=True)
     assert [record.recipe.method.name for record in records] == [
@@ -277,7 +289,8 @@ def test_degrees_are_compared_where_the_files_hold_them(tmp_path):
 
 def test_a_scored_folder_is_no_model_and_names_no_advice_in_a_circle(pairs, tmp_path):
     records = score(images(tmp_path / "PID"), pairs, tmp_path / "out")
-    for ask in (lambda: zoo.load(records.folders[0]), lambda: zoo.score(records.folders[0], data=str(pairs))):
+    folder = records.folders[0]
+    for ask in (lambda: zoo.load(folder), lambda: zoo.score(folder, data=str(pairs)), lambda: zoo.score(folder)):
         with pytest.raises(UsageError, match="scores"):
             ask()
 
