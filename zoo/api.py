@@ -38,6 +38,7 @@ def bench(
     normalizer: str | None = None,
     method: Specs = (),
     data: Specs = "scenes",
+    test_data: Specs = (),
     preset: PresetName = "quick",
     size: Size | str | None = None,
     steps: int | None = None,
@@ -70,7 +71,8 @@ def bench(
         generator, discriminator, method: components with options, e.g. `["resnet9", "unet_128:width=32"]`; by default `resnet9`,
             `patchgan` and `cyclegan`.
         normalizer: of every discriminator whose name does not say it (`patchgan_gn` does).
-        data: datasets or folders in zoo's layout.
+        data: datasets or folders in zoo's layout; `a+b` is the union of a and b.
+        test_data: datasets to score each training on, in place of its own test split; finished runs are only scored.
         preset, size, steps, epochs, batch, thermal_channels: of every run, as in `zoo.compose`.
         seeds: trainings of each combination, with seeds 0, 1, ...
         metrics: what to score, by default PSNR and SSIM; finished runs are only scored.
@@ -97,6 +99,7 @@ def bench(
         normalizer=normalizer,
         method=method,
         data=data,
+        test_data=test_data,
         preset=preset,
         size=size,
         steps=steps,
@@ -136,6 +139,7 @@ def train(
     normalizer: str | None = None,
     method: str | None = None,
     data: str = "scenes",
+    test_data: Specs = (),
     preset: PresetName = "quick",
     size: Size | str | None = None,
     steps: int | None = None,
@@ -159,8 +163,8 @@ def train(
 
     Args:
         seed: of weights, data order and augmentation.
-        recipe, generator, discriminator, normalizer, method, data, metrics, out, device, precision, compute, retry: as in
-            `zoo.bench`, one name each.
+        recipe, generator, discriminator, normalizer, method, data, test_data, metrics, out, device, precision, compute, retry:
+            as in `zoo.bench`, one name each.
         preset, size, steps, epochs, batch, thermal_channels: as in `zoo.compose`.
 
     Raises:
@@ -181,6 +185,7 @@ def train(
         normalizer=normalizer,
         method=method or (),
         data=data,
+        test_data=test_data,
         preset=preset,
         size=size,
         steps=steps,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
+from zoo.data.layout import DatasetInfo
 from zoo.errors import RefusedError, UsageError
 from zoo.hookspec import Contract, Kind
 from zoo.registry import Choice
@@ -78,6 +79,28 @@ def check(
         missing = [entry for entry in choice.contract.reads if entry != "visible" and entry not in offers]
         if missing:
             raise RefusedError(f"{kind} {choice.name} reads {', '.join(missing)}, and dataset {source.name} has none")
+
+
+def check_transfer(parts: Mapping[Kind, Choice], trained: DatasetInfo, tested: DataSource) -> None:
+    """Refuse to test a recipe that is trained on one dataset on another that lacks what its parts read to translate.
+
+    Raises:
+        RefusedError: the tested dataset lacks an entry, or has classes that the training does not know.
+    """
+    reads = {entry: kind for kind, choice in parts.items() for entry in choice.contract.reads if entry != "visible"}
+    missing = [entry for entry in reads if entry not in tested.offers]
+    if missing:
+        kind = reads[missing[0]]
+        raise RefusedError(
+            f"{kind} {parts[kind].name} reads {', '.join(missing)}, and dataset {tested.name} has none",
+            "Test on other data, or choose a method that reads the visible image alone",
+        )
+    unknown = [name for name in tested.info.classes if name not in trained.classes]
+    if reads and unknown:
+        raise RefusedError(
+            f"dataset {tested.name} has labels of {', '.join(unknown)}, and {trained.name}, the training data, has not",
+            "Test on data with the classes of the training data",
+        )
 
 
 def check_sizes(parts: Mapping[Kind, Choice], size: Size, others: Iterable[Choice] = ()) -> None:

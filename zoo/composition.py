@@ -16,7 +16,7 @@ import msgspec
 from zoo.compatibility import check, check_sizes
 from zoo.errors import UsageError
 from zoo.hookspec import Kind, RecipeConfig, Training
-from zoo.recipe import Budget, DataRef, Part, Precision, Recipe
+from zoo.recipe import Budget, Part, Precision, Recipe
 from zoo.registry import Choice, Registry, get_registry
 from zoo.sizes import Size, height_width, read_size, size_of
 from zoo.sources import DataSource, open_source
@@ -168,7 +168,7 @@ def compose_chosen(
         generator=named.get("generator"),
         discriminator=named.get("discriminator"),
         normalizer=named.get("normalizer"),
-        data=DataRef(name=source.name, config=source.config, fingerprint=source.fingerprint),
+        data=source.ref,
         size=size,
         load_size=size_of(round(height * training.load_scale), round(width * training.load_scale)),
         flip=training.flip,

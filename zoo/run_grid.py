@@ -42,6 +42,7 @@ def read_axes(
     normalizer: str | None = None,
     method: Specs = (),
     data: Specs = "scenes",
+    test_data: Specs = (),
     preset: str = "quick",
     size: Size | str | None = None,
     steps: int | None = None,
@@ -69,6 +70,7 @@ def read_axes(
         discriminators=split_names(discriminator),
         methods=split_names(method),
         data=datasets,
+        tests=split_names(test_data),
         norm=normalizer,
         preset=cast(PresetName, preset),
         size=None if size is None else read_size(size),
@@ -223,7 +225,8 @@ def _plan_table(
             f"table {paper.name} has no row that is trained", "Fill its rows with: zoo score IMAGES --name ROW"
         )
     chosen = parse_data(data, paper)
-    runs, plan = plan_table(paper, chosen, axes, out, metrics=metrics, progress=_show_reading)
+    tests = parse_data(",".join(axes.tests), paper, "test_data") if axes.tests else {}
+    runs, plan = plan_table(paper, chosen, axes, out, metrics=metrics, progress=_show_reading, tests=tests)
     if runs:
         write_plan(out, plan)
     refused = [one for one in plan.refused if one.dataset in chosen]

@@ -11,13 +11,13 @@ import msgspec
 import torch
 
 from zoo.checksums import digest_of
-from zoo.compatibility import check_sizes
+from zoo.compatibility import check_sizes, check_transfer
 from zoo.composition import digest
 from zoo.compute.options import pick_device
 from zoo.contracts import Method
+from zoo.data.layout import DatasetInfo
 from zoo.environment import peak_memory
-from zoo.errors import RefusedError, UsageError, ZooError
-from zoo.evaluate.trained import score_degrees, score_method
+from zoo.errors import UsageError, ZooError
 from zoo.files import require_writable
 from zoo.hookspec import Kind
 from zoo.hub.access import Access
@@ -27,13 +27,12 @@ from zoo.model_folder import ModelConfig, read_config
 from zoo.recipe import DataRef, Recipe, choice_of
 from zoo.registry import Choice
 from zoo.run.grid import PlannedRun
-from zoo.run.integrity import run_digests
-from zoo.run.job import Job, Scoring, Trained, scorings
+from zoo.run.job import Job, Scoring, Trained, key_of_test, scorings
 from zoo.run.lease import lease
 from zoo.run.outcome import Outcome, Status
-from zoo.run.record import RECORD_FILE, Record, Tested, View, read_record, views, write_json
+from zoo.run.record import RECORD_FILE, Record, Tested, View, is_of, read_record, views, write_json
 from zoo.run.runner import choose_metrics
-from zoo.run.scoring import build_metrics, dataset_facts, first_record, write_pictures
+from zoo.run.scoring import build_metrics, first_record, score_elsewhere
 from zoo.run.single import read_planned, run_one
 from zoo.sources import DataSource, open_source
 from zoo.translation.loading import load
@@ -91,14 +90,14 @@ def score_model(
     )
     if record and (seen.data.fingerprint, seen.size, split) == (recipe.data.fingerprint, recipe.size, "test"):
         return [_score_own(folder, specs, device=device, retry=retry)]
-    _require_suited(seen, source)
+    _require_suited(seen, config.dataset, source)
     key = record.train_key if record else train_key(recipe)
     if not record:
         require_writable(out)
         folder = out / f"{_slug(target)}-{digest([key, digest_of(located.folder / located.file)])[:8]}"
     run = PlannedRun(recipe=seen, source=source, folder=folder, train_key=key)
     choices = choose_metrics(specs, [run])
-    metrics = scorings(choices, digest([key, source.fingerprint, split, seen.size]))
+    metrics = scorings(choices, key_of_test(key, source.ref, seen.size, split), run.inference)
     return [_score_other(run, metrics, target, config, split, device=device, command=command, retry=retry)]
 
 
@@ -109,7 +108,8 @@ def _score_own(folder: Path, specs: Sequence[str], *, device: str, retry: bool) 
     read_config(folder)  # it refuses a folder that holds scores only
     run, job = read_planned(folder, retry=retry)
     choices = choose_metrics(specs, [run])
-    ended = run_one(run, msgspec.structs.replace(job, metrics=scorings(choices, run.train_key), device=device))
+    metrics = scorings(choices, run.train_key, run.inference)
+    ended = run_one(run, msgspec.structs.replace(job, metrics=metrics, device=device))
     if ended.status not in ("done", "skipped"):
         raise ZooError(ended.reason or "interrupted; the same command continues")
     return Outcome(run=run, status=ended.status, record=read_record(folder))
@@ -128,38 +128,38 @@ def _score_other(
 ) -> Outcome:
     """Score on another dataset than that of the training, into `Record.tests`."""
     before = None if not run.folder.is_dir() else read_record(run.folder)
-    tested = next((one for one in before.tests if _is_of(one, run.recipe, split)), None) if before else None
+    tested = (
+        next((one for one in before.tests if is_of(one, run.recipe.data, run.recipe.size, split)), None)
+        if before
+        else None
+    )
     scored = tested.scored if tested and not retry else {}
     missing = {name: scoring for name, scoring in metrics.items() if scored.get(name) != scoring.key}
     if before and not missing:
         return _outcome(run, "skipped", before, split)
     built, where = build_metrics(missing), pick_device(device)
     method = load(target, device=device).method
-    info, root = run.source.info, run.source.root
     run.folder.mkdir(parents=True, exist_ok=True)
     with lease(run.folder) as held:
         if held is None:
             raise ZooError(f"another process works on `{run.folder}`", "Wait until it is done")
-        scores, samples = score_method(method, run.recipe, info, root, built, where, split=split)
-        kept = (
-            [score for score in tested.scores if score.metric in scored and score.metric not in missing]
-            if tested
-            else []
-        )
-        now = Tested(
-            data=run.recipe.data,
-            dataset=dataset_facts(info, run.source.fingerprint),
-            split=split,
-            size=run.recipe.size,
-            scores=[*kept, *scores],
+        empty = Tested(data=run.recipe.data, dataset={}, split=split, size=run.recipe.size, scores=[])
+        kept = [score for score in tested.scores if score.metric in scored] if tested else []
+        now = replace(
+            score_elsewhere(
+                run.folder,
+                replace(tested or empty, scores=kept),
+                run.recipe,
+                method,
+                config.dataset,
+                run.source.root,
+                built,
+                where,
+            ),
             scored=scored | {name: scoring.key for name, scoring in missing.items()},
-            celsius=score_degrees(method, run.recipe, info, root, where, split=split),
         )
         record = before or _bare_record(run, config, method, where, command)
         record = replace(record, tests=[*(one for one in record.tests if one is not tested), now])
-        if before is None:
-            write_pictures(run.folder, scores, samples)
-            record = replace(record, sha256=run_digests(run.folder))
         write_json(run.folder / RECORD_FILE, record)
     return _outcome(run, "done", record, split)
 
@@ -183,17 +183,16 @@ def _bare_record(run: PlannedRun, config: ModelConfig, method: Method, device: t
 
 def _outcome(run: PlannedRun, status: Status, record: Record, split: str) -> Outcome:
     """Return how a scoring ended, with the view of the record on its dataset."""
-    found = [view for view in views(record) if isinstance(view, View) and _is_of(view.tested, run.recipe, split)]
+    found = [
+        view
+        for view in views(record)
+        if isinstance(view, View) and is_of(view.tested, run.recipe.data, run.recipe.size, split)
+    ]
     return Outcome(run=run, status=status, record=found[0])
 
 
-def _is_of(tested: Tested, recipe: Recipe, split: str) -> bool:
-    there = (tested.data.fingerprint, tested.size, tested.split)
-    return there == (recipe.data.fingerprint, recipe.size, split)
-
-
-def _require_suited(recipe: Recipe, source: DataSource) -> None:
-    """Refuse a dataset without an entry that the model reads, or a size that its networks do not take.
+def _require_suited(recipe: Recipe, trained: DatasetInfo, source: DataSource) -> None:
+    """Refuse a dataset without an entry or a class that the model reads, or a size that its networks do not take.
 
     Raises:
         RefusedError: it is one of these.
@@ -202,11 +201,7 @@ def _require_suited(recipe: Recipe, source: DataSource) -> None:
         kind: choice_of(kind, part) for kind, part in recipe.parts.items() if kind in ("method", "generator")
     }
     check_sizes(parts, recipe.size)
-    lacking = [entry for entry in recipe.reads() if entry != "visible" and entry not in source.offers]
-    if lacking:
-        raise RefusedError(
-            f"the model reads {', '.join(lacking)}, and dataset {source.name} has none", "Choose other data"
-        )
+    check_transfer(parts, trained, source)
 
 
 def _slug(target: str | Path) -> str:

@@ -9,8 +9,8 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from zoo.content import files_of, source_of, with_contents
 from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, printable, read_info
 from zoo.errors import DataError, UsageError
 from zoo.files import in_cache, made_in_cache, remember
+from zoo.recipe import DataRef
 from zoo.registry import Choice, get_registry, parse
 from zoo.sizes import Size, height_width
 
@@ -37,6 +38,18 @@ class DataSource:
     fingerprint: str
     config: dict[str, Any] = field(default_factory=dict)
     """Options of the component that wrote it; empty for a folder."""
+    members: tuple[DataSource, ...] = ()
+    """The datasets of a union; empty for a single dataset."""
+
+    @property
+    def ref(self) -> DataRef:
+        """What a recipe or a record names it by."""
+        return DataRef(name=self.name, config=self.config, fingerprint=self.fingerprint)
+
+    @property
+    def each(self) -> tuple[DataSource, ...]:
+        """The datasets of a union; a single dataset itself."""
+        return self.members or (self,)
 
     @property
     def offers(self) -> frozenset[str]:
@@ -53,7 +66,8 @@ def open_source(spec: str | Path, *, size: Size, progress: Progress | None = Non
     """Return a dataset by component name (`scenes`, `scenes:train=400`) or folder, after checking every image.
 
     Args:
-        spec: a folder in zoo's layout, or the name of a dataset component that needs no files of the user's.
+        spec: a folder in zoo's layout, the name of a dataset component that needs no files of the user's, or several of
+            them with `+` between, whose union is trained on.
         size: image size of the training; a synthetic set is rendered in squares of its longer side.
         progress: called while images are rendered or checked for the first time.
 
@@ -63,6 +77,9 @@ def open_source(spec: str | Path, *, size: Size, progress: Progress | None = Non
     """
     if not str(spec):
         raise UsageError("the name of the dataset is empty", "Name a dataset or a folder, e.g. scenes")
+    names = split_union(str(spec))
+    if len(names) > 1:
+        return _union(names, [open_source(name, size=size, progress=progress) for name in names])
     if not _is_component(str(spec)) and (Path(spec).exists() or os.sep in str(spec)):
         return _checked(Path(spec), progress)
     try:
@@ -75,6 +92,47 @@ def open_source(spec: str | Path, *, size: Size, progress: Progress | None = Non
         fix = f"Run: zoo data import {choice.name} SRC DST, then use `data`=DST"
         raise UsageError(f"dataset {choice.name} must be imported from your copy of it", fix)
     return _rendered(choice.with_defaults({"size": max(height_width(size))}), progress)
+
+
+def split_union(spec: str) -> list[str]:
+    """Return the datasets of `a+b`; a `+` in the name of a folder that exists is a part of the name.
+
+    >>> split_union("scenes:seed=1+data/rs")
+    ['scenes:seed=1', 'data/rs']
+
+    Raises:
+        UsageError: a name is empty.
+    """
+    words, names = spec.split("+"), []
+    while words:
+        count = next((n for n in range(len(words), 1, -1) if Path("+".join(words[:n])).is_dir()), 1)
+        names.append("+".join(words[:count]).strip())
+        words = words[count:]
+    if not all(names):
+        found = f"`data` is {spec!r}: there is no folder of this name, and as a union it has an empty name"
+        raise UsageError(found, "Write a union as a+b")
+    return names
+
+
+def _union(names: Sequence[str], members: Sequence[DataSource]) -> DataSource:
+    """Return several datasets as one.
+
+    Raises:
+        UsageError: two of them are the same, or they cannot be joined.
+    """
+    from zoo.data.union import make_union
+
+    seen: dict[str, str] = {}
+    for name, member in zip(names, members, strict=True):
+        if member.fingerprint in seen:
+            same = f"{name} twice" if seen[member.fingerprint] == name else f"{seen[member.fingerprint]} and {name}"
+            why = "" if "twice" in same else ", which have the same images"
+            raise UsageError(f"`data` {'+'.join(names)!r} names {same}{why}", "Name each dataset once")
+        seen[member.fingerprint] = name
+    infos = [replace(one.info, name=one.name, fingerprint=one.fingerprint) for one in members]
+    root = make_union([one.root for one in members], infos)
+    info = read_info(root)
+    return DataSource(root=root, name=info.name, info=info, fingerprint=info.fingerprint, members=tuple(members))
 
 
 def _is_component(spec: str) -> bool:

@@ -41,9 +41,10 @@ def bench(
         str,
         typer.Option(
             autocompletion=components("dataset"),
-            help="Dataset names or folders, comma-separated; with --table as osu=DIR,flir=DIR.",
+            help="Dataset names or folders, comma-separated; a+b is their union; with --table as osu=DIR,flir=DIR.",
         ),
     ] = "scenes",
+    test_data: options.TestData = "",
     preset: options.Preset = "quick",
     steps: options.Steps = None,
     epochs: options.Epochs = None,
@@ -87,6 +88,7 @@ def bench(
     zoo bench --gen resnet9_cbam --disc patchgan_gn ·
     zoo bench --gen unet_128,resnet9_cbam --disc patchgan,patchgan_gn --data rs --size 128 ·
     zoo bench --recipe pix2pix,layergan --data scenes ·
+    zoo bench --recipe pix2pix --data rs+scenes --test-data rs,scenes ·
     zoo bench --table gn_cyclegan_table2 --data osu=DIR,flir=DIR --preset paper
     """
     from zoo.run.runner import InterruptedBenchError
@@ -100,6 +102,7 @@ def bench(
         normalizer=norm,
         method=method,
         data=data,
+        test_data=test_data,
         preset=preset,
         size=size,
         steps=steps,

@@ -28,6 +28,7 @@ FLAGS = {name: f"--{name}" for name in _SAME} | {
     "processes": "--gpus-per-run",
     "speed": "--compute",
     "temperatures": "--temperature",
+    "test_data": "--test-data",
     "thermal_channels": "--thermal-channels",
 }
 """The flag of each parameter of zoo's Python functions."""

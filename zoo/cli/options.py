@@ -33,6 +33,15 @@ Methods = Annotated[
     str,
     typer.Option("--method", autocompletion=components("method"), help="Methods. [default: cyclegan]"),
 ]
+TestData = Annotated[
+    str,
+    typer.Option(
+        "--test-data",
+        autocompletion=components("dataset"),
+        metavar="DATA,...",
+        help="Datasets to score each training on, in place of its own test split.",
+    ),
+]
 Preset = Annotated[
     str,
     typer.Option(

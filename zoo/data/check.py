@@ -17,6 +17,7 @@ from zoo.data.layout import (
     files_by_stem,
     fingerprint,
     list_split,
+    member_folder,
     printable,
     read_info,
 )
@@ -61,6 +62,9 @@ def check(root: Path) -> list[Problem]:
         if not root.is_dir():
             raise
         return [Problem(path=root, what=_without_path(error, root))]
+    if info.members:
+        folders = (member_folder(root, number).resolve() for number in range(len(info.members)))
+        return [problem for folder in folders for problem in check(folder)]
     problems = [problem for split in SPLITS for problem in _split_problems(root, split, info, _decode)]
     problems += _info_problems(root, info)
     return sorted(problems, key=lambda problem: problem.severity != "error")
@@ -74,7 +78,11 @@ def verify_pairs(root: Path, split: str) -> list[Problem]:
     Raises:
         DataError: `root` is not a dataset folder.
     """
-    return list(_split_problems(root, split, read_info(root), _read_header))
+    info = read_info(root)
+    if info.members:
+        folders = (member_folder(root, number).resolve() for number in range(len(info.members)))
+        return [problem for folder in folders for problem in verify_pairs(folder, split)]
+    return list(_split_problems(root, split, info, _read_header))
 
 
 def require_usable(root: Path, splits: Iterable[str] = SPLITS) -> None:

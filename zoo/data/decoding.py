@@ -18,6 +18,7 @@ from zoo.data.check import require_usable
 from zoo.data.images import read_celsius, read_labels, read_thermal, read_visible
 from zoo.data.layout import DatasetInfo, list_split, read_info
 from zoo.data.temperatures import mean_by_object, read_temperatures
+from zoo.data.union import Convert, convert_labels, convert_thermal
 from zoo.errors import DataError
 from zoo.sizes import Size, height_width
 
@@ -30,11 +31,20 @@ PREFETCH = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArrayFiles:
-    """The files of one array and how they are read."""
+class ImageFile:
+    """A file and how it is read."""
 
-    paths: tuple[Path, ...]
+    path: Path
     read: Callable[[Path], Array]
+    convert: Convert | None = None
+    """Maps the resized image to the values of the whole array, where a union's datasets differ in them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayFiles:
+    """The files of one array."""
+
+    files: tuple[ImageFile, ...]
     method: Image.Resampling
     shape: tuple[int, ...]
     """Of the whole array."""
@@ -67,19 +77,27 @@ class SplitFiles:
             DataError: the folder is no dataset, or a file of the split cannot be used.
         """
         info = read_info(root)
+        members = info.members or (info,)
         require_usable(root, (split,))
         entries = list_split(root, split)
         visible = [entry for entry in entries if entry.visible is not None]
-        thermal = [entry.thermal for entry in entries if entry.thermal]
         thermal_type = np.uint8 if info.thermal_bits == 8 else np.float32
         sides = height_width(size)
         bicubic, nearest = Image.Resampling.BICUBIC, Image.Resampling.NEAREST
+        readers = [partial(read_thermal_of, one) for one in members]
+        scales = [convert_thermal(one, info) for one in members]
+        numbers = [convert_labels(one, info) for one in members]
+        thermal = (_file(e.thermal, readers[e.member], scales[e.member]) for e in entries if e.thermal)
+        labels = (_file(e.labels, read_labels, numbers[e.member]) for e in visible)
         found = {
-            "visible": _array_files((e.visible for e in visible), read_visible, bicubic, (*sides, 3), np.uint8),
-            "thermal": _array_files(thermal, partial(read_thermal_of, info), bicubic, sides, thermal_type),
-            "labels": _array_files((e.labels for e in visible), read_labels, nearest, sides, np.uint8),
-            "celsius": _array_files((e.celsius for e in visible), read_celsius, bicubic, sides, np.float32),
+            "visible": _array_files((_file(e.visible, read_visible) for e in visible), bicubic, (*sides, 3), np.uint8),
+            "thermal": _array_files(thermal, bicubic, sides, thermal_type),
+            "labels": _array_files(labels, nearest, sides, np.uint8),
+            "celsius": _array_files((_file(e.celsius, read_celsius) for e in visible), bicubic, sides, np.float32),
         }
+        if info.members:  # what only some of the datasets have is left out in every split
+            used = {"labels": bool(info.classes), "celsius": info.celsius}
+            found = {name: files for name, files in found.items() if used.get(name, True)}
         stems = tuple(entry.stem for entry in visible)
         table = read_temperatures(root, split)
         rows = [[table.get(stem, {}).get(name, float("nan")) for name in info.classes] for stem in stems]
@@ -88,7 +106,7 @@ class SplitFiles:
             stems=stems,
             size=size,
             files={name: files for name, files in found.items() if files},
-            temperatures=np.array(rows, np.float32) if table else None,
+            temperatures=np.array(rows, np.float32) if table and info.classes else None,
         )
 
     @property
@@ -141,19 +159,19 @@ class SplitFiles:
         return "labels" in self.files and has_degrees and self.info.thermal_range is not None
 
 
+def _file(path: Path | None, read: Callable[[Path], Array], convert: Convert | None = None) -> ImageFile | None:
+    return ImageFile(path=path, read=read, convert=convert) if path else None
+
+
 def _array_files(
-    paths: Iterable[Path | None],
-    read: Callable[[Path], Array],
-    method: Image.Resampling,
-    shape: tuple[int, ...],
-    dtype: DTypeLike,
+    files: Iterable[ImageFile | None], method: Image.Resampling, shape: tuple[int, ...], dtype: DTypeLike
 ) -> ArrayFiles | None:
     """Return the files of an array of images of a shape, or None if there are none or some are missing."""
-    found = tuple(paths)
-    present = tuple(path for path in found if path is not None)
+    found = tuple(files)
+    present = tuple(file for file in found if file is not None)
     if not present or len(present) < len(found):
         return None
-    return ArrayFiles(paths=present, read=read, method=method, shape=(len(present), *shape), dtype=dtype)
+    return ArrayFiles(files=present, method=method, shape=(len(present), *shape), dtype=dtype)
 
 
 def _decoded(files: ArrayFiles, size: Size) -> Iterator[Array]:
@@ -161,8 +179,8 @@ def _decoded(files: ArrayFiles, size: Size) -> Iterator[Array]:
     with ThreadPoolExecutor() as pool:
         waiting: deque[Future[Array]] = deque()
         try:
-            for path in files.paths:
-                waiting.append(pool.submit(_read_resized, files, path, size))
+            for file in files.files:
+                waiting.append(pool.submit(_read_resized, file, files.method, size))
                 if len(waiting) >= PREFETCH:
                     yield waiting.popleft().result()
             while waiting:
@@ -172,13 +190,14 @@ def _decoded(files: ArrayFiles, size: Size) -> Iterator[Array]:
                 future.cancel()
 
 
-def _read_resized(files: ArrayFiles, path: Path, size: Size) -> Array:
+def _read_resized(file: ImageFile, method: Image.Resampling, size: Size) -> Array:
     """Return a file resized to `size`; uint16 and float images keep their precision as float32."""
-    pixels = files.read(path)
+    pixels = file.read(file.path)
     if pixels.dtype != np.uint8:
         pixels = pixels.astype(np.float32)
     height, width = height_width(size)
-    return np.array(Image.fromarray(pixels).resize((width, height), files.method))
+    resized = np.array(Image.fromarray(pixels).resize((width, height), method))
+    return file.convert(resized) if file.convert else resized
 
 
 def read_thermal_of(info: DatasetInfo, path: Path) -> Array:

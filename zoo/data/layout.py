@@ -6,6 +6,8 @@ ROOT/{train,test}/thermal/STEM.png       8-bit or 16-bit PNG or TIFF, or a float
 ROOT/{train,test}/labels/STEM.png        optional class indices, 8-bit
 ROOT/{train,test}/celsius/STEM.npy       optional degrees Celsius of every pixel
 ROOT/{train,test}/temperature.csv        optional `stem,class,celsius`: mean degrees of a class in an image
+
+A union of datasets (`zoo.data.union`) has links to their folders instead.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ SPLITS = ("train", "test")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 THERMAL_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
 INFO_FILE = "dataset.json"
+MEMBERS = "members"
+"""Folder of a union (`zoo.data.union`) with links to its datasets, named 0, 1, ..."""
 TEMPERATURE_FILE = "temperature.csv"
 FOLDERS = {"visible": IMAGE_SUFFIXES, "thermal": THERMAL_SUFFIXES, "labels": (".png",), "celsius": (".npy",)}
 
@@ -130,9 +134,14 @@ class DatasetInfo:
     """How `zoo data sample` made this subset of another dataset; empty for a whole one."""
     health: DataQuality | None = None
     """Results of the data quality checks, or None where they were not run; no part of the fingerprint."""
+    members: tuple[DatasetInfo, ...] = ()
+    """The datasets of a union, in order, with names that begin its stems; empty for a single dataset."""
 
     def health_summary(self, fingerprint: str) -> str:
         """Return the health of a dataset with this fingerprint in one line; empty if it was not measured for these files."""
+        if self.members:
+            found = {one.name: one.health_summary(one.fingerprint) for one in self.members}
+            return "; ".join(f"{name}: {text}" for name, text in found.items()) if all(found.values()) else ""
         return self.health.summary if self.health and self.health.fingerprint in ("", fingerprint) else ""
 
     @property
@@ -177,6 +186,8 @@ class StemFiles:
     thermal: Path | None = None
     labels: Path | None = None
     celsius: Path | None = None
+    member: int = 0
+    """Number of the dataset of a union that they are from."""
 
 
 Entry = StemFiles  # former name, for one release
@@ -229,9 +240,22 @@ def list_split(root: Path, split: str) -> list[StemFiles]:
     Raises:
         DataError: two images of one folder have the same stem.
     """
+    if (root / MEMBERS).is_dir():
+        return [
+            replace(files, stem=f"{member.name}/{files.stem}", member=number)
+            for number, member in enumerate(read_info(root).members)
+            for files in list_split(member_folder(root, number), split)
+        ]
     found = {kind: files_by_stem(root / split / kind, suffixes) for kind, suffixes in FOLDERS.items()}
     stems = sorted(found["visible"].keys() | found["thermal"].keys())
-    return [StemFiles(stem=stem, **{kind: files.get(stem) for kind, files in found.items()}) for stem in stems]
+    return [
+        StemFiles(stem=stem, member=0, **{kind: files.get(stem) for kind, files in found.items()}) for stem in stems
+    ]
+
+
+def member_folder(root: Path, number: int) -> Path:
+    """Return the folder of a union's dataset."""
+    return root / MEMBERS / str(number)
 
 
 def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:

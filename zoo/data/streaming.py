@@ -121,8 +121,10 @@ def _key(files: SplitFiles) -> str:
     """Return a hash of the files' names, sizes and times, and of what they are made into."""
     digest = hashlib.sha256(repr((FORMAT, files.size, files.info.thermal_bits, files.info.stored_range)).encode())
     digest.update(repr((files.info.thermal_range, sorted(files.info.offers))).encode())
+    if files.info.members:  # they decide how values are converted
+        digest.update(files.info.fingerprint.encode())
     for name, source in files.files.items():
-        for path in source.paths:
-            stat = path.stat()
-            digest.update(os.fsencode(f"{name} {path.resolve()} {stat.st_size} {stat.st_mtime_ns}\n"))
+        for file in source.files:
+            stat = file.path.stat()
+            digest.update(os.fsencode(f"{name} {file.path.resolve()} {stat.st_size} {stat.st_mtime_ns}\n"))
     return digest.hexdigest()[:32]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.layout import TEMPERATURE_FILE
+from zoo.data.layout import MEMBERS, TEMPERATURE_FILE, member_folder, read_info
 from zoo.errors import DataError
 
 COLUMNS = ("stem", "class", "celsius")
@@ -64,6 +64,12 @@ def read_temperatures(root: Path, split: str) -> dict[str, dict[str, float]]:
     Raises:
         DataError: the file is damaged.
     """
+    if (root / MEMBERS).is_dir():
+        return {
+            f"{member.name}/{stem}": means
+            for number, member in enumerate(read_info(root).members)
+            for stem, means in read_temperatures(member_folder(root, number), split).items()
+        }
     path = root / split / TEMPERATURE_FILE
     if not path.is_file():
         return {}

@@ -73,7 +73,7 @@ def sample_tiles(samples: Mapping[str, tuple[Pixels | None, Pixels, Pixels]], fo
     An image that is None is left out.
 
     Args:
-        samples: visible [H, W, 3], translated [H, W] and real [H, W], uint8, by stem.
+        samples: visible [H, W, 3], translated [H, W] and real [H, W], uint8, by stem; the `/` of a union's becomes `__`.
         folder: folder to write to; tiles of an earlier scoring are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def sample_tiles(samples: Mapping[str, tuple[Pixels | None, Pixels, Pixels]], fo
     for stem, images in samples.items():
         for column, image in zip(COLUMNS, images, strict=True):
             if image is not None:
-                Image.fromarray(image).save(folder / f"{stem}_{column}.png", optimize=True)
+                Image.fromarray(image).save(folder / f"{stem.replace('/', '__')}_{column}.png", optimize=True)
 
 
 def loss_curves(log: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from zoo.report.naming import name_systems
-from zoo.report.results import footnotes, results_table
+from zoo.report.results import by_dataset, footnotes, results_table
 from zoo.run.outcome import Outcome
 from zoo.run.record import Record
 from zoo.sizes import size_text
@@ -37,13 +37,17 @@ class Records(Sequence[Record]):
         return [outcome.run.folder for outcome in self.outcomes if outcome.record]
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Return one flat dictionary per record, e.g. for `pandas.DataFrame(records.to_dicts())`.
+        """Return one flat dictionary per record and tested dataset, e.g. for `pandas.DataFrame(records.to_dicts())`.
 
         Each score has three entries: `psnr`, `psnr_low` and `psnr_high`, the ends of its interval.
         """
-        names = name_systems([record.recipe for record in self._records])
-        runs = zip(names, self._records, self.folders, strict=True)
-        return [{"system": name, **_flat(record), "folder": str(folder)} for name, record, folder in runs]
+        finished = [outcome for outcome in self.outcomes if outcome.record]
+        names = dict(zip(self.folders, name_systems([record.recipe for record in self._records]), strict=True))
+        return [
+            {"system": names[one.run.folder], **_flat(one.record), "folder": str(one.run.folder)}
+            for one in by_dataset(finished)
+            if one.record
+        ]
 
     @overload
     def __getitem__(self, index: int) -> Record: ...
@@ -82,7 +86,8 @@ def _flat(record: Record) -> dict[str, Any]:
     row: dict[str, Any] = {kind: parts.get(kind) for kind in ("method", "generator", "discriminator", "normalizer")}
     size = recipe.size if isinstance(recipe.size, int) else size_text(recipe.size)
     row |= {
-        "data": recipe.data.name,
+        "data": record.data.name,
+        "trained_on": recipe.data.name,
         "size": size,
         "steps": recipe.budget.steps,
         "batch": recipe.batch,

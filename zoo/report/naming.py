@@ -9,6 +9,7 @@ from typing import Any
 from zoo.hookspec import Kind
 from zoo.recipe import Budget, Part, Recipe
 from zoo.registry import get_registry
+from zoo.run.record import Record
 from zoo.sizes import Size
 
 Place = tuple[str, ...]
@@ -47,6 +48,20 @@ def _names(recipes: Sequence[Recipe]) -> list[str]:
     for setting in (_length, _batch, _channels, _precision):
         names = _set_apart(names, recipes, setting)
     return _number_twins(names, recipes)
+
+
+def add_training_data(names: Sequence[str], records: Sequence[Record | None]) -> list[str]:
+    """Append `, trained on NAME` to the names of runs tested on other data, where runs of one name differ in it there."""
+    shown = [(name, record.data, record.recipe.data) for name, record in zip(names, records, strict=True) if record]
+    trained: dict[tuple[str, str], set[str]] = {}
+    for name, tested, own in shown:
+        trained.setdefault((name, tested.fingerprint), set()).add(own.fingerprint)
+    return [
+        f"{name}, trained on {record.recipe.data.name}"
+        if record and record.data != record.recipe.data and len(trained[name, record.data.fingerprint]) > 1
+        else name
+        for name, record in zip(names, records, strict=True)
+    ]
 
 
 def shared_parts(recipes: Sequence[Recipe]) -> list[str]:

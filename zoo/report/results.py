@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from zoo.data.layout import INFO_FILE
 from zoo.evaluate.results import Score
@@ -12,7 +14,7 @@ from zoo.report.finished_runs import FinishedRun
 from zoo.report.naming import length_text, name_systems, part_name, shared_parts
 from zoo.report.ranking import rank, verdict_lines
 from zoo.run.outcome import Outcome
-from zoo.run.record import Record
+from zoo.run.record import Record, View, is_of, views
 from zoo.sizes import pixels_text
 
 Texts = tuple[str, ...]
@@ -27,10 +29,16 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     Settings that are equal for all runs are in the title instead of a column, so that the table fits a terminal of 80
     columns. The last column is the state, if a run has no record. Null baselines stand last, below a blank line.
     """
+    names = _names(outcomes)
+    outcomes = by_dataset(outcomes)
     recipes = [outcome.run.recipe for outcome in outcomes]
     records = [outcome.record for outcome in outcomes if outcome.record]
+    trained = [
+        outcome.record.recipe.data.name if outcome.record else outcome.run.recipe.data.name for outcome in outcomes
+    ]
+    tested = [recipe.data.name for recipe in recipes]
     settings = {
-        "data": [recipe.data.name for recipe in recipes],
+        **({"data": tested} if tested == trained else {"trained on": trained, "tested on": tested}),
         "size": [pixels_text(recipe.size) for recipe in recipes],
         "length": [length_text(recipe.budget) for recipe in recipes],
         "seed": [str(recipe.seed) for recipe in recipes],
@@ -40,13 +48,17 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     numbers = _metrics(outcomes) | _costs(outcomes)
     states = [outcome.status for outcome in outcomes]
     state = {"state": states} if {"failed", "interrupted"} & set(states) else {}
-    systems = {"system": name_systems(recipes)}
+    systems = [names[outcome.run.folder] for outcome in outcomes]
+    only = systems[:1] if len(set(systems)) == 1 and "tested on" in differing else []  # in the title, for 80 columns
+    named = ({} if only else {"system": systems}) | differing
     latency = _latency(outcomes)
-    if latency and _width({**systems, **differing, **numbers, **latency, **state}) <= WIDTH:
+    if latency and _width({**named, **numbers, **latency, **state}) <= WIDTH:
         numbers |= latency
-    columns = {**systems, **differing, **numbers, **state}
-    common = [settings[name][0] for name in shared if name != "seed"]
-    title = ", ".join(filter(None, [" ".join(shared_parts(recipes)), *common, _basis(records)]))
+    columns = {**named, **numbers, **state}
+    common = [
+        f"{name} {settings[name][0]}" if " on" in name else settings[name][0] for name in shared if name != "seed"
+    ]
+    title = ", ".join(filter(None, [" ".join(only or shared_parts(recipes)), *common, _basis(records)]))
     nulls = get_registry().null_baselines()
     lines: dict[bool, list[Texts]] = {False: [], True: []}
     for recipe, texts in zip(recipes, zip(*columns.values(), strict=True), strict=True):
@@ -60,11 +72,21 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     whether each network beats the best null baseline."""
     inputs: dict[str, list[str]] = {}
     lines = []
-    names = name_systems([outcome.run.recipe for outcome in outcomes])
+    names = _names(outcomes)
     nulls = get_registry().null_baselines()
     alone = all(outcome.run.recipe.method.name in nulls for outcome in outcomes)
     many_seeds = len({outcome.run.recipe.seed for outcome in outcomes}) > 1
-    for outcome, name in zip(outcomes, names, strict=True):
+    sources = {
+        source.root: source
+        for outcome in outcomes
+        for data in (outcome.run.source, *outcome.run.tests)
+        for source in data.each
+    }
+    outcomes = by_dataset(outcomes)
+    many_datasets = len({outcome.run.recipe.data.fingerprint for outcome in outcomes}) > 1
+    for outcome in outcomes:
+        name = names[outcome.run.folder]
+        name += f" on {outcome.run.recipe.data.name}" if many_datasets else ""
         errors = outcome.record.celsius if outcome.record else None
         if errors:
             classes = ", ".join(f"{label} {value:.2f}" for label, value in errors.classes.items())
@@ -83,14 +105,38 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     )
     lines += dict.fromkeys(f"{score.metric}: {note}." for score in scores for note in score.notes)
     lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in inputs.items() if more]
-    sources = {outcome.run.source.root: outcome.run.source for outcome in outcomes}.values()
     lines += [
         health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root))
-        for source in sources
+        for source in sources.values()
         if (source.root / INFO_FILE).is_file()
     ]
     finished = [FinishedRun(folder=outcome.run.folder, record=outcome.record) for outcome in outcomes if outcome.record]
     return lines + verdict_lines(rank(finished))
+
+
+def by_dataset(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return one outcome for each dataset that a run was to be scored on, with the scores, the recipe and the source of that."""
+    found: list[Outcome] = []
+    for outcome in outcomes:
+        run = outcome.run
+        known = views(outcome.record) if outcome.record and run.tests else ()
+        seen = {
+            view.data.fingerprint: view
+            for view in known
+            if not isinstance(view, View) or is_of(view.tested, view.data, run.recipe.size)
+        }
+        shown = [(test, view) for test in run.tests if (view := seen.get(test.fingerprint))]
+        found += [
+            replace(outcome, record=view, run=replace(run, recipe=view.shown_recipe, source=test))
+            for test, view in shown
+        ] or [outcome]
+    return found
+
+
+def _names(outcomes: Sequence[Outcome]) -> dict[Path, str]:
+    """Return the short name of each run by its folder."""
+    recipes = [outcome.run.recipe for outcome in outcomes]
+    return dict(zip((outcome.run.folder for outcome in outcomes), name_systems(recipes), strict=True))
 
 
 def score_text(score: Score) -> str:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from zoo.composition import PRESETS, choose_system
 from zoo.errors import DamagedError, RefusedError, UsageError
 from zoo.registry import get_registry, parse
 from zoo.report.table_schema import Table, TableRow
-from zoo.run.grid import Axes, PlannedRun, System, plan_runs
+from zoo.run.grid import Axes, PlannedRun, System, join_tests, plan_runs, score_on
 from zoo.run.integrity import set_aside
 from zoo.run.job import score_name
 from zoo.run.record import read_json, write_json
@@ -37,6 +38,8 @@ class TableRun:
     """Name of the run's folder in the results folder."""
     instead: tuple[str, ...] = ()
     """Substitutes for the paper's parts, e.g. `unet_auto instead of unet_256`."""
+    tested: str = ""
+    """Name of the dataset that it was tested on, where it was trained on another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +86,7 @@ class TablePlan:
     """Rows that cannot be trained."""
 
 
-def parse_data(text: str, table: Table) -> dict[str, str]:
+def parse_data(text: str, table: Table, option: str = "data") -> dict[str, str]:
     """Return the dataset's name or folder for each key in `osu=DIR,flir=DIR`; a table of one dataset requires no key.
 
     Without a text it is what the table's file names, or else `scenes`.
@@ -103,7 +106,8 @@ def parse_data(text: str, table: Table) -> dict[str, str]:
     if named[0] or not found:
         example = ",".join(f"{key}=DIR" for key in keys)
         raise UsageError(
-            f"table {table.name} has the datasets {', '.join(keys)}, and `data` is {text!r}", f"Use `data`={example}"
+            f"table {table.name} has the datasets {', '.join(keys)}, and `{option}` is {text!r}",
+            f"Use `{option}`={example}",
         )
     return found
 
@@ -134,6 +138,7 @@ def plan_table(
     *,
     metrics: Sequence[str] = (),
     progress: Progress | None = None,
+    tests: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[list[PlannedRun], TablePlan]:
     """Return the runs of a table's rows and baselines, and the plan that assigns them.
 
@@ -144,11 +149,14 @@ def plan_table(
         out: results folder; an existing plan's runs on other datasets are kept.
         metrics: replacements of the table's own metrics (`choose_column_metrics`).
         progress: called while datasets are read.
+        tests: dataset to test on by key, in place of the test split of the training data.
 
     Raises:
         UsageError: a name, option or number is wrong.
         DataError: a dataset cannot be used.
     """
+    if stray := [key for key in tests if key not in data]:
+        raise UsageError(f"`test_data` names {', '.join(stray)}, which `data` does not", "Name the training data too")
     if axes.preset not in PRESETS:
         raise UsageError(f"no preset is named {axes.preset!r}", f"Use one of: {', '.join(PRESETS)}")
     if axes.preset == "paper" and table.budget:
@@ -156,6 +164,7 @@ def plan_table(
         axes = replace(axes, size=axes.size or table.budget.size, epochs=epochs, batch=axes.batch or table.budget.batch)
     size = axes.size or PRESETS[axes.preset].size
     sources = {key: open_source(spec, size=size, progress=progress) for key, spec in data.items()}
+    tested = {key: open_source(spec, size=size, progress=progress) for key, spec in tests.items()}
     runs: dict[str, PlannedRun] = {}
     planned: list[TableRun] = []
     refused: list[RefusedRow] = []
@@ -163,12 +172,20 @@ def plan_table(
         for row, system, instead, seeds in _systems(table, axes, size):
             try:
                 made = plan_runs(axes.choose(system), source, axes, range(seeds), out)
+                if key in tested:
+                    made = [score_on(run, [(tests[key], tested[key])]) for run in made]
             except RefusedError as error:
                 refused.append(RefusedRow(row=row, dataset=key, reason=error.message))
                 continue
+            test = tested.get(key, source)
+            elsewhere = test.name if test.fingerprint != source.fingerprint else ""
+            substitutes = (*instead, f"trained on {source.name}") if elsewhere else instead
             for seed, run in enumerate(made):
-                runs[run.folder.name] = run
-                planned.append(TableRun(row=row, dataset=key, seed=seed, folder=run.folder.name, instead=instead))
+                name = run.folder.name
+                runs[name] = join_tests(runs.get(name, run), run)
+                planned.append(
+                    TableRun(row=row, dataset=key, seed=seed, folder=name, instead=substitutes, tested=elsewhere)
+                )
     try:
         previous = read_plan(out, table.name)
     except DamagedError:  # it will be overwritten; the commands of the other datasets restore their part of it
@@ -176,7 +193,10 @@ def plan_table(
     plan = TablePlan(
         table=table.name,
         measures=choose_column_metrics(table, metrics),
-        data={**(previous.data if previous else {}), **{key: source.name for key, source in sources.items()}},
+        data={
+            **(previous.data if previous else {}),
+            **{key: tested.get(key, source).name for key, source in sources.items()},
+        },
         cells=(*planned, *(run for run in (previous.cells if previous else ()) if run.dataset not in sources)),
         refused=(*refused, *(row for row in (previous.refused if previous else ()) if row.dataset not in sources)),
     )

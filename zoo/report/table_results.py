@@ -23,7 +23,7 @@ from zoo.report.table_match import match_runs
 from zoo.report.table_plan import ColumnMetric, TablePlan, TableRun, choose_column_metrics, read_plan
 from zoo.report.table_schema import Column, ProtocolEntry, Table, TableRow
 from zoo.report.tables import check_paper_arithmetic, dataset_title
-from zoo.run.record import Record, read_failure, read_record
+from zoo.run.record import Record, read_failure, read_record, views
 from zoo.sizes import pixels_text
 
 PaperVerdict = Literal["match", "differs", "not comparable", "not run", "not in the paper", "measured"]
@@ -248,6 +248,8 @@ def _read_run(run: TableRun, results: Path) -> _RunFiles:
         record = read_record(folder)
     except ZooError as error:
         return _RunFiles(run, None, str(error), folder)
+    if record and run.tested:
+        record = next((view for view in views(record) if view.data.name == run.tested), replace(record, scores=[]))
     failure = None if record else read_failure(folder)
     return _RunFiles(run, record, failure.reason if failure else "", folder)
 

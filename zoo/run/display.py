@@ -15,6 +15,7 @@ from zoo.run.grid import PlannedRun
 from zoo.run.lease import DEAD_AFTER
 from zoo.run.outcome import Outcome
 from zoo.run.progress import Progress, time_left
+from zoo.run.record import Record, views
 from zoo.terminal import console, note
 
 if TYPE_CHECKING:
@@ -163,8 +164,13 @@ def finished_text(outcome: Outcome) -> str:
         return f"{label}: FAILED: {outcome.reason}"
     if outcome.status == "interrupted" or record is None:
         return f"{label}: interrupted, its state is saved"
-    scores = ", ".join(f"{score.metric} {score.value:.4g} {score.unit}".rstrip() for score in record.scores)
+    scores = "; ".join(_scores_text(view) for view in views(record))
     return f"{label}: done in {record.timing.train_seconds:.0f} s: {scores}"
+
+
+def _scores_text(record: Record) -> str:
+    scores = ", ".join(f"{score.metric} {score.value:.4g} {score.unit}".rstrip() for score in record.scores)
+    return scores if record.data == record.recipe.data else f"{scores} on {record.data.name}"
 
 
 def make_display() -> PlainDisplay:

@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from zoo.compatibility import check_sizes
+from zoo.compatibility import check_sizes, check_transfer
 from zoo.composition import Chosen, PresetName, choose, compose_chosen
 from zoo.environment import inference_options, option_files, provenance, values_of
 from zoo.errors import RefusedError, UsageError
 from zoo.keys import folder_name, inference_values, key_of
-from zoo.recipe import Precision, Recipe
+from zoo.recipe import Precision, Recipe, choice_of
 from zoo.registry import get_registry
 from zoo.sizes import Size
 from zoo.sources import DataSource, Progress, open_source
@@ -31,6 +31,8 @@ class Axes:
     discriminators: Sequence[str] = ()
     methods: Sequence[str] = ()
     data: Sequence[str] = ("scenes",)
+    tests: Sequence[str] = ()
+    """Datasets to score every run on, in place of its own test split."""
     norm: str | None = None
     preset: PresetName = "quick"
     size: Size | None = None
@@ -89,6 +91,18 @@ class PlannedRun:
     train_key: str
     processes: int = 1
     """That train it together."""
+    tests: tuple[DataSource, ...] = ()
+    """Datasets to score it on, in place of its own test split."""
+
+    @property
+    def scores_own(self) -> bool:
+        """Whether it is scored on the test split of its own dataset."""
+        return not self.tests or any(test.fingerprint == self.source.fingerprint for test in self.tests)
+
+    @property
+    def other_tests(self) -> list[DataSource]:
+        """The datasets to score it on that are not its own."""
+        return [test for test in self.tests if test.fingerprint != self.source.fingerprint]
 
     @property
     def label(self) -> str:
@@ -137,7 +151,9 @@ def expand(
     combinations = list(itertools.product(axes.data, sizes))
     sources = {
         (name, size): open_source(name, size=size, progress=progress)
-        for name, size in dict.fromkeys((name, sizes[system]) for name, system in combinations)
+        for name, size in dict.fromkeys(
+            (name, sizes[system]) for data, system in combinations for name in (data, *axes.tests)
+        )
     }
     runs: dict[str, PlannedRun] = {}
     used: dict[tuple[str, Size], None] = {}
@@ -154,8 +170,42 @@ def expand(
         with contextlib.suppress(RefusedError):
             # They are deterministic: one seed is enough.
             made = plan_runs(baseline, sources[data, size], replace(axes, size=size), seeds[:1], out)
-            runs = {run.folder.name: run for run in made} | runs
-    return list(runs.values()), refusals
+            runs |= {run.folder.name: run for run in made if run.folder.name not in runs}
+    if not axes.tests:
+        return list(runs.values()), refusals
+    planned = []
+    for run in runs.values():
+        try:
+            planned.append(score_on(run, [(name, sources[name, run.recipe.size]) for name in axes.tests]))
+        except RefusedError as error:
+            refusals.append(Refusal(label=run.label, reason=str(error)))
+    return planned, refusals
+
+
+def score_on(run: PlannedRun, tests: Sequence[tuple[str, DataSource]]) -> PlannedRun:
+    """Return a run that is scored on these datasets only, with their names in the request.
+
+    Raises:
+        UsageError: two of them are the same.
+        RefusedError: the run cannot be tested on one.
+    """
+    names: dict[str, str] = {}
+    for name, test in tests:
+        if test.fingerprint in names:
+            raise UsageError(f"`test_data` names {names[test.fingerprint]} and {name}, which are the same dataset")
+        names[test.fingerprint] = name
+    tested = replace(run, tests=tuple(test for _, test in tests))
+    for test in tested.other_tests:
+        check_transfer({kind: choice_of(kind, part) for kind, part in run.recipe.parts.items()}, run.source.info, test)
+    return tested
+
+
+def join_tests(one: PlannedRun, other: PlannedRun) -> PlannedRun:
+    """Return a run that is scored on the datasets of both plans of it."""
+    if not (one.tests or other.tests):
+        return one
+    tests = {test.fingerprint: test for run in (one, other) for test in run.tests or (run.source,)}
+    return replace(one, tests=tuple(tests.values()))
 
 
 def _baselines_of(axes: Axes, chosen: Collection[Chosen]) -> list[Chosen]:

@@ -14,10 +14,11 @@ from zoo.composition import digest
 from zoo.content import files_of, source_of, with_contents
 from zoo.errors import ZooError
 from zoo.model_folder import WEIGHTS_FILE
-from zoo.recipe import Part, Recipe
+from zoo.recipe import DataRef, Part, Recipe
 from zoo.registry import Choice
 from zoo.run.grid import PlannedRun
-from zoo.run.record import RECORD_FILE, Record, read_json
+from zoo.run.record import RECORD_FILE, Record, is_of, read_json
+from zoo.sizes import Size
 
 T = TypeVar("T")
 
@@ -38,6 +39,19 @@ class Scoring:
     key: str
     """Hash of what decides the score: the weights, the split, the metric's version and options, and the options of the method
     and its parts that only translation reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedTest:
+    """A dataset other than the recipe's to score a run on."""
+
+    data: DataRef
+    root: str
+    """Its folder."""
+    size: Size
+    """Of the images, in pixels: the recipe's."""
+    metrics: dict[str, Scoring]
+    """By the name of the score."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +76,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """When the bench began, by the clock of the results folder; a failure after that is not tried again."""
     retry: bool = False
     """Whether to repair lost and damaged files, by training where needed, and to set unusable checkpoints aside."""
+    tests: tuple[PlannedTest, ...] = ()
+    """Other datasets to score the run on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +126,7 @@ def plan_job(
     return Job(
         recipe=run.recipe,
         train_key=run.train_key,
-        metrics=scorings(metrics, run.train_key, run.inference),
+        metrics=scorings(metrics, run.train_key, run.inference) if run.scores_own else {},
         root=str(run.source.root.resolve()),
         device=device,
         command=command,
@@ -119,7 +135,25 @@ def plan_job(
         threads=threads,
         requested_at=requested_at,
         retry=retry,
+        tests=tuple(
+            PlannedTest(
+                data=test.ref,
+                root=str(test.root.resolve()),
+                size=run.recipe.size,
+                metrics=scorings(metrics, key_of_test(run.train_key, test.ref, run.recipe.size), run.inference),
+            )
+            for test in run.other_tests
+        ),
     )
+
+
+def join_plans(before: Job, now: Job) -> Job:
+    """Return a plan with the scores of an earlier plan of the same run added."""
+    tests = {test.data.fingerprint: test for test in before.tests}
+    for test in now.tests:
+        known = tests.get(test.data.fingerprint, test)
+        tests[test.data.fingerprint] = replace(test, metrics={**known.metrics, **test.metrics})
+    return msgspec.structs.replace(now, metrics={**before.metrics, **now.metrics}, tests=tuple(tests.values()))
 
 
 def read_job(folder: Path) -> Job:
@@ -189,6 +223,11 @@ def score_name(choice: Choice) -> str:
     return f"{choice.name}[{','.join(options)}]" if options else choice.name
 
 
+def key_of_test(train_key: str, data: DataRef, size: Size, split: str = "test") -> str:
+    """Return what replaces a run's train key in `scorings` where it is scored on another dataset."""
+    return digest([train_key, data.fingerprint, split, size])
+
+
 def scorings(
     choices: Sequence[Choice], train_key: str, inference: Mapping[str, Any] | None = None
 ) -> dict[str, Scoring]:
@@ -207,6 +246,17 @@ def unscored(metrics: Mapping[str, Scoring], record: Record | None) -> dict[str,
     """Return the metrics whose scores a record lacks, or has from other weights, options or versions."""
     scored = record.scored if record else {}
     return {name: scoring for name, scoring in metrics.items() if scored.get(name) != scoring.key}
+
+
+def unscored_tests(tests: Sequence[PlannedTest], record: Record | None) -> list[PlannedTest]:
+    """Return the other datasets on which a record lacks scores, each with the metrics that it lacks."""
+    lacking = []
+    for test in tests:
+        known = [tested.scored for tested in record.tests if is_of(tested, test.data, test.size)] if record else []
+        scored = known[0] if known else {}
+        metrics = {name: one for name, one in test.metrics.items() if scored.get(name) != one.key}
+        lacking += [replace(test, metrics=metrics)] if metrics else []
+    return lacking
 
 
 def _word(value: object) -> str:

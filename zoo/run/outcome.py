@@ -19,7 +19,7 @@ from zoo.registry import Choice
 from zoo.run.consistency import is_doubtful
 from zoo.run.grid import PlannedRun
 from zoo.run.integrity import find_faults
-from zoo.run.job import LOG_FILE, Job, plan_job, unscored
+from zoo.run.job import LOG_FILE, Job, plan_job, unscored, unscored_tests
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure, read_record, write_json
 
 TAIL_LINES = 40
@@ -93,18 +93,20 @@ def find_ended(folder: Path, job: Job) -> Ended | None:
 def _find_finished(folder: Path, job: Job, record: Record) -> Ended | None:
     """Return how a run with a record ended; None where metrics are missing or, with `retry`, where files are damaged."""
     missing = unscored(job.metrics, record)
+    elsewhere = [f"{name} on {test.data.name}" for test in unscored_tests(job.tests, record) for name in test.metrics]
     skipped = Ended(status="skipped", record=record)
     if job.retry:
         intact = changed(folder / RECORD_FILE) > job.requested_at or not _all_faults(folder, job, record)
-        return skipped if intact and not missing else None
+        return skipped if intact and not (missing or elsewhere) else None
     if faults := find_faults(folder, record, thorough=False):
         return Ended(status="failed", record=record, reason=f"{faults[0]}. {repair(folder, job.command)}")
-    if not missing:
+    if not (missing or elsewhere):
         return skipped
     if (folder / WEIGHTS_FILE).exists():
         return None
     # An early record does not say how it was scored, and without weights it stands as it is.
     lacking = [name for name in missing if record.scored or name not in {score.metric for score in record.scores}]
+    lacking += elsewhere
     if not lacking:
         return skipped
     reason = (

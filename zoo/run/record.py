@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -14,12 +15,14 @@ from zoo.errors import DamagedError, ZooError
 from zoo.evaluate.results import CelsiusErrors, Cost, Score
 from zoo.files import write_atomically
 from zoo.recipe import DataRef, Recipe
-from zoo.sizes import Size
+from zoo.sizes import Size, size_text
 from zoo.version import DISTRIBUTION, __version__
 
 T = TypeVar("T")
 
 RECORD_FILE, FAILURE_FILE = "record.json", "failure.json"
+TESTS_FOLDER = "tests"
+"""Folder of a run with what it left on datasets that are not its recipe's."""
 HEALTH = "health"
 """Entry of a record's `dataset`: the summary at the time of scoring; absent from records of zoo before it was noted."""
 SCHEMA = 1
@@ -63,6 +66,8 @@ class Tested:
     """Metrics that were applied, by the names of their scores, as in the record."""
     celsius: CelsiusErrors | None = None
     """Errors in degrees Celsius, where the dataset is calibrated in degrees."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader must know: an unpaired test split, a thermal range other than the training's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +180,18 @@ def views(record: Record) -> Iterator[Record]:
     known = {one.name: getattr(record, one.name) for one in fields(Record)} | {"tests": []}
     for tested in record.tests:
         scored = {name: getattr(tested, name) for name in ("scores", "scored", "celsius", "dataset")}
-        yield View(**{**known, **scored}, tested=tested)
+        yield View(**{**known, **scored, "notes": [*record.notes, *tested.notes]}, tested=tested)
+
+
+def is_of(tested: Tested, data: DataRef, size: Size, split: str = "test") -> bool:
+    """Return whether scores are of this dataset, size and split."""
+    return (tested.data.fingerprint, tested.size, tested.split) == (data.fingerprint, size, split)
+
+
+def folder_of_test(folder: Path, tested: Tested) -> Path:
+    """Return the folder of pictures and values of a run on a dataset that is not its recipe's."""
+    name = re.sub(r"[^\w.-]", "_", tested.data.name)[:100]
+    return folder / TESTS_FOLDER / f"{name}-{tested.data.fingerprint[:8]}-{tested.split}-{size_text(tested.size)}px"
 
 
 def read_record(folder: Path) -> Record | None:

@@ -14,9 +14,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import msgspec
-
 from zoo.compatibility import check
+from zoo.data.union import scored_info
 from zoo.errors import ZooError
 from zoo.files import cannot_write
 from zoo.recipe import choices_of
@@ -24,12 +23,13 @@ from zoo.registry import Choice, get_registry
 from zoo.run.display import PlainDisplay
 from zoo.run.grid import PlannedRun
 from zoo.run.integrity import clear_way, sweep_results
-from zoo.run.job import METRICS, RUN_FILE, Job, read_job, score_name, scorings
+from zoo.run.job import METRICS, RUN_FILE, join_plans, plan_job, read_job, score_name
 from zoo.run.launch import Launcher
 from zoo.run.lease import folder_time, holder
 from zoo.run.outcome import Outcome, changed, failed, known
 from zoo.run.progress import INTERRUPTED, PROGRESS_FILE, read_progress
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, write_json
+from zoo.sources import DataSource
 
 POLL = 0.2
 """Seconds between two reads of the runs' files."""
@@ -95,14 +95,23 @@ def choose_metrics(specs: Sequence[str], runs: Sequence[PlannedRun]) -> list[Cho
     for choice in choices:
         score_name(choice)  # so that an option that names a missing file is an error now
     # Runs by the thousand differ in what no metric looks at.
-    kinds = {(run.source.root, run.recipe.size, run.recipe.thermal_channels): run for run in runs}
-    for run in kinds.values():
-        recipe = run.recipe
+    kinds = {
+        (source.root, run.recipe.size, run.recipe.thermal_channels): (run.recipe, source)
+        for run in runs
+        for source in scored_sources(run)
+    }
+    for recipe, source in kinds.values():
         for choice in choices:
             beside = itertools.chain(choices, choices_of(each.recipe for each in runs))
             channels = recipe.thermal_channels
-            check({"metric": choice}, run.source, size=recipe.size, thermal_channels=channels, others=beside)
+            check({"metric": choice}, source, size=recipe.size, thermal_channels=channels, others=beside)
     return choices
+
+
+def scored_sources(run: PlannedRun) -> list[DataSource]:
+    """Return the datasets that a run is scored on; an uncalibrated training is scored on none in degrees."""
+    others = [replace(one, info=scored_info(run.source.info, one.info)) for one in run.other_tests]
+    return [run.source, *others] if run.scores_own else others
 
 
 class _Bench:
@@ -177,22 +186,19 @@ class _Bench:
         busy = holder(run.folder)
         if not busy:
             clear_way(run.folder)
-        job = Job(
-            recipe=run.recipe,
-            train_key=run.train_key,
-            metrics=scorings(self.metrics, run.train_key, run.inference),
-            root=str(run.source.root.resolve()),
+        job = plan_job(
+            run,
+            self.metrics,
             device=self.launcher.device,
             command=self.command,
             speed=self.speed,
-            processes=run.processes,
             threads=self.launcher.threads,
             requested_at=self.since,
             retry=self.retry,
         )
         if busy:  # what another bench planned stays planned
             with contextlib.suppress(ZooError):
-                job = msgspec.structs.replace(job, metrics={**read_job(run.folder).metrics, **job.metrics})
+                job = join_plans(read_job(run.folder), job)
         write_json(run.folder / RUN_FILE, job)
 
     def _update(self, number: int) -> None:

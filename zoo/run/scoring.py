@@ -20,17 +20,19 @@ from zoo.checksums import find_damage
 from zoo.composition import digest
 from zoo.compute.options import PLAIN, kernels
 from zoo.contracts import Method
-from zoo.data.layout import DatasetInfo
+from zoo.data.layout import DatasetInfo, read_info
+from zoo.data.union import scored_info
 from zoo.environment import environment, inference_options, option_files, provenance
 from zoo.evaluate.pictures import COLUMNS, TILES_FOLDER, loss_curves, sample_sheet, sample_tiles
 from zoo.evaluate.results import CelsiusErrors, Cost, Score
 from zoo.evaluate.score import AnyMetric, Sample
 from zoo.evaluate.trained import score_cost, score_degrees, score_method
+from zoo.evaluate.transfer import TransferredMethod
 from zoo.files import write_atomically
-from zoo.recipe import choice_of
+from zoo.recipe import Recipe, choice_of
 from zoo.run.integrity import LOSSES_FILE, SAMPLES_FILE, SCORES_FILE, SHOWN, run_digests
-from zoo.run.job import Event, Job, Scoring, Trained
-from zoo.run.record import HEALTH, RECORD_FILE, Record, Timing, write_json
+from zoo.run.job import Event, Job, Scoring, Trained, unscored, unscored_tests
+from zoo.run.record import HEALTH, RECORD_FILE, Record, Tested, Timing, folder_of_test, is_of, write_json
 from zoo.training.log import LOG, read_log
 
 Measured = tuple[list[Score], dict[str, Sample]]
@@ -63,11 +65,11 @@ def score_run(
     begun: float,
     on_event: Callable[[Event], None],
 ) -> None:
-    """Write pictures and `scores.csv`, then the record, which says that all is there.
+    """Score on the run's own test split and on other datasets; write pictures and `scores.csv`, then the record.
 
     Args:
         folder, job, method, info, trained, device: of the run.
-        metrics: what to score with.
+        metrics: by the names of the scores, at least those that the record lacks.
         record: what was measured of the same weights before; its other scores are kept, and lost pictures drawn again.
         begun: when the run's work began, by `time.perf_counter`.
         on_event: called when the scoring begins.
@@ -85,7 +87,14 @@ def score_run(
     def cost() -> tuple[Cost | None, list[str]]:
         return _measure_cost(method, job, device)
 
-    record_scores(folder, job, info, trained, device, metrics, record, begun, on_event, measure, celsius, cost)
+    if unscored_tests(job.tests, record):
+        on_event(Event(what="stage", text="scoring"))
+    tests, notes = _score_tests(folder, job, method, info, metrics, record, device)
+    if record:
+        record = replace(record, tests=tests, notes=[*record.notes, *notes])
+    record_scores(
+        folder, job, info, trained, device, metrics, record, begun, on_event, measure, celsius, cost, tests=tests
+    )
 
 
 def record_scores(
@@ -102,37 +111,42 @@ def record_scores(
     measure_celsius: Callable[[], CelsiusErrors | None],
     measure_cost: Callable[[], tuple[Cost | None, list[str]]] = lambda: (None, []),
     notes: Sequence[str] = (),
+    tests: Sequence[Tested] = (),
 ) -> Record:
     """Measure images, write pictures, `scores.csv` and the record, and return the record.
 
     Arguments and errors are those of `score_run`, which measures a method; `measure` returns scores and samples of some metrics,
-    `measure_celsius` errors in degrees, and `notes` stand in a first record.
+    `measure_celsius` errors in degrees, and `notes` and `tests` stand in a first record.
     """
-    redraw = record is None or bool(find_damage(folder, SHOWN, expected=record.sha256))
     start = time.perf_counter()
+    missing = unscored(job.metrics, record)
+    first = bool(job.metrics) and not (record and (record.scores or record.scored))
+    redraw = first or bool(record and find_damage(folder, SHOWN, expected=record.sha256))
     scores: list[Score] = []
     samples: dict[str, Sample] = {}
-    if metrics or redraw:
+    if missing or redraw:
         on_event(Event(what="stage", text="scoring"))
-        scores, samples = measure(metrics)
-    celsius = record.celsius if record else measure_celsius()
+        scores, samples = measure({name: metrics[name] for name in missing})
+    celsius = measure_celsius() if first else record.celsius if record else None
     seconds = time.perf_counter() - start
     cost, remarks = (record.cost, []) if record and record.cost else measure_cost()
     if record:
-        scores = [score for score in record.scores if score.metric not in metrics] + scores
-    write_pictures(folder, scores, samples if redraw else {})
-    scored = (record.scored if record else {}) | {name: job.metrics[name].key for name in metrics}
+        scores = [score for score in record.scores if score.metric not in missing] + scores
+    if job.metrics or scores:
+        write_pictures(folder, scores, samples if redraw else {})
+    if redraw or record is None:
+        _draw_losses(folder)
+    scored = (record.scored if record else {}) | {name: one.key for name, one in missing.items()}
     if record:
         health = record.dataset.get(HEALTH) or info.health_summary(job.recipe.data.fingerprint)
-        notes = [*record.notes, _rescored(job, metrics, device)] if metrics else record.notes
+        notes = [*record.notes, rescored(job.command, ", ".join(missing), device)] if missing else record.notes
         notes = [*notes, *(remark for remark in remarks if remark not in notes)]
-        record = replace(
-            record, cost=cost, notes=notes, dataset={**record.dataset, HEALTH: health} if metrics else record.dataset
-        )
+        dataset = {**record.dataset, HEALTH: health} if missing else record.dataset
+        record = replace(record, cost=cost, notes=notes, dataset=dataset, celsius=celsius)
     else:
         record = first_record(folder, job, info, trained, device, celsius, seconds)
         timing = replace(record.timing, cell_seconds=round(time.perf_counter() - begun, 3))
-        record = replace(record, cost=cost, timing=timing, notes=[*record.notes, *remarks, *notes])
+        record = replace(record, cost=cost, timing=timing, notes=[*record.notes, *remarks, *notes], tests=list(tests))
     # An early record that does not say how it was scored keeps its key.
     key = digest(scored) if scored else record.score_key
     record = replace(record, scores=scores, scored=scored, score_key=key, sha256=run_digests(folder))
@@ -149,6 +163,73 @@ def _measure_cost(method: Method, job: Job, device: torch.device) -> tuple[Cost 
         return None, [f"The cost of a translation could not be measured: {type(error).__name__}."]
 
 
+def _score_tests(
+    folder: Path,
+    job: Job,
+    method: Method,
+    info: DatasetInfo,
+    metrics: Mapping[str, AnyMetric],
+    record: Record | None,
+    device: torch.device,
+) -> tuple[list[Tested], list[str]]:
+    """Return the scores on other datasets, those of the record included, and notes of what was scored into it now."""
+    found = list(record.tests) if record else []
+    notes = []
+    for test in unscored_tests(job.tests, record):
+        chosen = {name: metrics[name] for name in test.metrics}
+        before = next((one for one in found if is_of(one, test.data, job.recipe.size)), None)
+        empty = Tested(data=test.data, dataset={}, size=job.recipe.size, scores=[])
+        now = score_elsewhere(folder, before or empty, job.recipe, method, info, Path(test.root), chosen, device)
+        now = replace(now, scored=now.scored | {name: one.key for name, one in test.metrics.items()})
+        found = [*(one for one in found if one is not before), now]
+        if record:
+            notes.append(rescored(job.command, f"{', '.join(chosen)} on {test.data.name}", device))
+    return found, notes
+
+
+def score_elsewhere(
+    folder: Path,
+    before: Tested,
+    recipe: Recipe,
+    method: Method,
+    trained: DatasetInfo,
+    root: Path,
+    metrics: Mapping[str, AnyMetric],
+    device: torch.device,
+) -> Tested:
+    """Score a trained method on another dataset, write the pictures and values, and return all scores on it.
+
+    Args:
+        folder: of the run.
+        before: the dataset, the split and the size, with earlier scores that are kept unless they are measured again.
+        recipe: of the method, with the size of the images.
+        method: with its trained weights.
+        trained: the dataset that it was trained on.
+        root: folder of the other dataset.
+        metrics: by the names of the scores.
+        device: where images are translated.
+
+    Raises:
+        ZooError: translations are not finite, or a file cannot be written.
+    """
+    info = read_info(root)
+    usable, moved = scored_info(trained, info), TransferredMethod(method, trained, info)
+    scores, samples = score_method(moved, recipe, usable, root, metrics, device, split=before.split)
+    notes = [] if info.pairs else [UNPAIRED]
+    if trained.thermal_range and info.thermal_range and trained.thermal_range != info.thermal_range:
+        own, other = ("{:g} to {:g} °C".format(*both) for both in (trained.thermal_range, info.thermal_range))
+        notes.append(f"Translations in {own}, the range of the training, are scored on {other}, that of {info.name}.")
+    now = replace(
+        before,
+        dataset=dataset_facts(info, before.data.fingerprint),
+        scores=[*(score for score in before.scores if score.metric not in metrics), *scores],
+        celsius=score_degrees(moved, recipe, usable, root, device, split=before.split),
+        notes=notes,
+    )
+    write_pictures(folder_of_test(folder, now), now.scores, samples)
+    return now
+
+
 def write_pictures(folder: Path, scores: list[Score], samples: Mapping[str, Sample]) -> None:
     """Write `scores.csv` and, where there are samples, the pictures of a run.
 
@@ -163,6 +244,9 @@ def write_pictures(folder: Path, scores: list[Score], samples: Mapping[str, Samp
     shown = [[np.asarray(Image.fromarray(image).resize((width, height))) for image in row] for row in rows]
     sample_sheet(shown, folder / SAMPLES_FILE, COLUMNS[-len(rows[0]) :])
     sample_tiles(samples, folder / TILES_FOLDER)
+
+
+def _draw_losses(folder: Path) -> None:
     log = read_log(folder / LOG)
     if log:
         loss_curves([{"step": reading.step, "losses": reading.losses} for reading in log], folder / LOSSES_FILE)
@@ -206,6 +290,7 @@ def first_record(
         dataset=dataset_facts(info, job.recipe.data.fingerprint),
         notes=[
             *([] if info.pairs else [UNPAIRED]),
+            *(info.notes if info.members else ()),
             *([WEIGHTS_OF.format(trained.weights_of)] if trained.weights_of else []),
         ],
     )
@@ -213,7 +298,7 @@ def first_record(
 
 def dataset_facts(info: DatasetInfo, fingerprint: str) -> dict[str, Any]:
     """Return what a record says of a dataset with this fingerprint."""
-    return {
+    facts = {
         "name": info.name,
         "fingerprint": fingerprint,
         "license": info.license,
@@ -221,12 +306,18 @@ def dataset_facts(info: DatasetInfo, fingerprint: str) -> dict[str, Any]:
         "left_out": len(info.left_out),
         HEALTH: info.health_summary(fingerprint),
     }
+    if info.members:
+        facts["members"] = [
+            {"name": one.name, "fingerprint": one.fingerprint, "license": one.license, "splits": one.splits}
+            for one in info.members
+        ]
+    return facts
 
 
-def _rescored(job: Job, metrics: Mapping[str, AnyMetric], device: torch.device) -> str:
+def rescored(command: str, what: str, device: torch.device) -> str:
     """Return how scores came into a record that an earlier command made; the rest of it is about the training."""
     software = environment(str(device))
-    return f"{', '.join(metrics)}: scored {utc_now()} by `{job.command}`, zoo {software['zoo']}, on {device}."
+    return f"{what}: scored {utc_now()} by `{command}`, zoo {software['zoo']}, on {device}."
 
 
 def utc_now() -> str:

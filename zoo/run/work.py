@@ -37,6 +37,7 @@ from zoo.run.job import (
     read_trained,
     read_trained_file,
     unscored,
+    unscored_tests,
 )
 from zoo.run.outcome import usable_record
 from zoo.run.record import RECORD_FILE, Record, write_json
@@ -89,7 +90,10 @@ def work(
         world.destroy()
         if not world.is_main:
             return True
-    wanted = unscored(job.metrics, _record_of(folder, job, fresh=False)) if trained else job.metrics
+    before = _record_of(folder, job, fresh=False) if trained else None
+    wanted = unscored(job.metrics, before)
+    for test in unscored_tests(job.tests, before):
+        wanted |= test.metrics
     metrics = build_metrics(wanted)  # before the training, so that a missing metric is reported at once
     info = read_info(Path(job.root))
     rng, method = _build(job, info, device)
@@ -114,11 +118,9 @@ def work(
     # What only a resume needs is several times the size of the weights.
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     record = _record_of(folder, job, fresh=fresh)
-    missing = unscored(job.metrics, record)
     if record is None:
         set_aside(folder / RECORD_FILE)  # of other weights, or damaged
-    chosen = {name: metrics[name] for name in missing}
-    score_run(folder, job, method, info, trained, device, chosen, record, begun, on_event)
+    score_run(folder, job, method, info, trained, device, metrics, record, begun, on_event)
     return True
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from zoo.errors import UsageError, ZooError
 from zoo.report.table_plan import choose_column_metrics, parse_data, plan_table, read_plan, write_plan
-from zoo.report.tables import PaperBudget, load_table
+from zoo.report.table_schema import PaperBudget
+from zoo.report.tables import load_table
 from zoo.run.grid import Axes
 
 
@@ -89,6 +90,22 @@ def test_a_second_dataset_joins_the_plan(table2, pairs, tmp_path):
     assert read_plan(tmp_path, table2.name) == second
     assert second.data == {"flir": "blocks", "osu": "scenes"}
     assert set(first.cells) < set(second.cells)
+
+
+def test_a_column_may_be_trained_on_one_dataset_and_tested_on_another(table2, pairs, tmp_path):
+    axes = Axes(size=32, steps=3)
+    other = "scenes:train=2,test=2"
+    data = {"flir": str(pairs), "osu": str(pairs)}
+    runs, plan = plan_table(table2, data, axes, tmp_path, tests={"flir": other})
+    assert plan.data == {"flir": "scenes", "osu": "blocks"}
+    assert {run.scores_own for run in runs} == {True}
+    assert {tuple(test.name for test in run.other_tests) for run in runs} == {("scenes",)}
+    notes = {(cell.dataset, "trained on blocks" in cell.instead) for cell in plan.cells}
+    assert notes == {("flir", True), ("osu", False)}
+    runs, _ = plan_table(table2, {"flir": str(pairs)}, axes, tmp_path, tests={"flir": other})
+    assert {run.scores_own for run in runs} == {False}
+    with pytest.raises(UsageError, match="`test_data` names osu"):
+        plan_table(table2, {"flir": str(pairs)}, axes, tmp_path, tests={"osu": other})
 
 
 def test_a_damaged_plan_is_reported(tmp_path):

@@ -12,6 +12,7 @@ from zoo.report.table_plan import ColumnMetric, RefusedRow
 from zoo.report.table_results import read_table_results
 from zoo.report.tables import load_table
 from zoo.run.record import Failure, write_json
+from zoo.run.record import Tested as Elsewhere  # not the name of a test class
 
 SPREAD = np.linspace(-0.5, 0.5, 20)
 PAPER = 13.5195  # GN_CycleGAN's PSNR on FLIR
@@ -185,3 +186,16 @@ def test_rows_that_share_a_run_are_named(results, make_score, make_record):
     results.cells.append(replace(results.cells[0], row="resnet"))
     notes = read_table_results(load_table(results.table), results.write()).notes
     assert "CycleGAN, U-Net 128 and + ResNet-9 are the same run here." in notes
+
+
+def test_a_column_that_tests_on_other_data_shows_the_scores_on_these(results, make_score, make_record):
+    own, other = make_score([20.0, 21.0]), make_score([13.0, 14.0])
+    data = DataRef(name="MSRS", fingerprint="m" * 64)
+    tested = Elsewhere(data=data, dataset={"name": "MSRS", "splits": {"test": 2}}, size=256, scores=[other])
+    folder = results.add("gn", replace(make_record([own]), tests=[tested]))
+    results.cells[-1] = replace(results.cells[-1], tested="MSRS", instead=("trained on FLIR",))
+    results.data = {"flir": "MSRS"}
+    table = read_table_results(load_table(results.table), results.write())
+    (line,) = [line for line in table.sections[0].lines if line.name == "gn"]
+    assert folder.is_dir() and line.measured.value == 13.5
+    assert line.verdict == "not comparable" and "trained on FLIR" in line.why

@@ -11,9 +11,9 @@ from zoo.checksums import repair
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
 from zoo.report.finished_runs import find_results
-from zoo.report.naming import name_systems
+from zoo.report.naming import add_training_data, name_systems
 from zoo.run.integrity import find_faults
-from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure
+from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, View, folder_of_test, read_failure
 from zoo.sizes import Size, pixels_text
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a63d2", "#8c8c8c")
@@ -45,6 +45,11 @@ class ReportedRun:
     style: Style
     record: Record | None = None
     failure: Failure | None = None
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of its samples: of its own where another dataset was tested."""
+        return folder_of_test(self.folder, self.record.tested) if isinstance(self.record, View) else self.folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +99,9 @@ def read_runs(results: Path) -> tuple[list[ReportedRun], list[str]]:
         *((run.folder, run.record.shown_recipe, run.record, None) for run in runs),
         *((folder, failure.recipe, None, failure) for folder, failure in failures),
     ]
-    labels = name_systems([recipe for _, recipe, _, _ in ended])
+    recipes = {folder: record.recipe if record else recipe for folder, recipe, record, _ in ended}
+    names = dict(zip(recipes, name_systems(list(recipes.values())), strict=True))
+    labels = add_training_data([names[folder] for folder, *_ in ended], [record for _, _, record, _ in ended])
     styles = {label: style(number) for number, label in enumerate(dict.fromkeys(labels))}
     reported = [
         ReportedRun(

@@ -71,7 +71,7 @@ def samples_of(group: DatasetRuns, budget: int, *, paired: bool) -> Samples:
             break
         strips[stem] = tiles
     sheets = [
-        _tile(run.folder / "samples.png", run, f"sample sheet of {label}", side=SHEET_SIDE, form="JPEG")
+        _tile(run.pictures / "samples.png", run, f"sample sheet of {label}", side=SHEET_SIDE, form="JPEG")
         for label, run in without.items()
         if label not in shown
     ]
@@ -80,12 +80,12 @@ def samples_of(group: DatasetRuns, budget: int, *, paired: bool) -> Samples:
 
 def _stems(run: ReportedRun) -> list[str]:
     ending = f"_{TRANSLATED}.png"
-    return [path.name.removesuffix(ending) for path in sorted((run.folder / TILES_FOLDER).glob(f"*{ending}"))]
+    return [path.name.removesuffix(ending) for path in sorted((run.pictures / TILES_FOLDER).glob(f"*{ending}"))]
 
 
 def _strip(stem: str, runs: Sequence[ReportedRun], paired: bool) -> list[Tile]:
     def path(run: ReportedRun, column: str) -> Path:
-        return run.folder / TILES_FOLDER / f"{stem}_{column}.png"
+        return run.pictures / TILES_FOLDER / f"{stem}_{column}.png"
 
     def shared(column: str, caption: str) -> list[Tile | None]:
         """Return the image that is the same for every run, from the first run that has it."""
