@@ -44,10 +44,24 @@ class RoadSceneConfig:
 class PairsConfig:
     """Options of `pairs`."""
 
+    visible: str = ""
+    """Folder of visible images, with `thermal` in place of a source that holds both."""
+    thermal: str = ""
+    """Folder of thermal images."""
+    test: str = ""
+    """Test set of a source without a split: a share (0.1), a number, `all`, or a file of stems; empty: `test_share`."""
     test_share: float = 0.1
-    """Share of the pairs held out, by SHA-256, where the folders have no split."""
+    """Share of the pairs held out, by SHA-256, where neither the folders nor `test` give a split."""
+    validation: str = ""
+    """Validation set, on which nothing trains: a share, a number, a file of stems, or `val`, the source's folder; empty: none."""
     seed: int = 0
-    """Seed of the sampled test set."""
+    """Seed of the sampled test and validation sets."""
+    labels: str = ""
+    """Folder of label images (class indices) whose stems are those of the pairs."""
+    boxes: str = ""
+    """Boxes of objects: a folder of YOLO `.txt` or VOC `.xml` files, or a JSON file (COCO, or lists by stem)."""
+    classes: str = ""
+    """Names of the class indices of labels and boxes, joined by `+`; empty: from the files, else `class_0`, `class_1`, ..."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,13 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from zoo.contracts import Dataset
     from zoo.data.check import Problem
     from zoo.data.layout import DataQuality, DatasetInfo
@@ -36,23 +38,52 @@ _SHOWN = 10
 @app.command("import")
 def import_(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="Layout of the source; `zoo list dataset` shows all.")],
-    src: Annotated[Path, typer.Argument(metavar="SRC", help="Folder to import; it is only read.")],
-    dst: Annotated[Path, typer.Argument(metavar="DST", help="Folder to make.")],
+    places: Annotated[
+        list[Path],
+        typer.Argument(metavar="[SRC] DST", help="Folder to import, which is only read, and folder to make."),
+    ],
+    visible: Annotated[str, typer.Option(metavar="DIR", help="Visible images, in place of SRC; for pairs.")] = "",
+    thermal: Annotated[str, typer.Option(metavar="DIR", help="Thermal images, in place of SRC; for pairs.")] = "",
+    test: Annotated[
+        str, typer.Option(metavar="0.1|N|all|FILE", help="Test set: a share, a number, all, or a list of stems.")
+    ] = "",
+    validation: Annotated[
+        str, typer.Option(metavar="0.1|N|FILE|val", help="Validation set, or `val` to keep the source's.")
+    ] = "",
+    seed: Annotated[int | None, typer.Option(help="Seed of the sampled test and validation sets.")] = None,
+    labels: Annotated[str, typer.Option(metavar="DIR", help="Label images (class indices).")] = "",
+    boxes: Annotated[str, typer.Option(metavar="DIR|FILE", help="Boxes: YOLO, VOC, COCO or lists by stem.")] = "",
+    classes: Annotated[str, typer.Option(metavar="A+B+C", help="Class names of labels and boxes.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the dataset, as tables show it.")] = "",
+    source: Annotated[str, typer.Option(help="Where the images come from.")] = "",
+    license: Annotated[str, typer.Option(help="License of the images.")] = "",
+    citation: Annotated[str, typer.Option(help="How to cite the dataset.")] = "",
     quality: QualityOption = True,
     health: OldQualityOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a public dataset into zoo's layout; files that cannot be used are skipped and named."""
+    """Import a dataset into zoo's layout; files that cannot be used are skipped and named."""
     from rich.console import Console
 
     from zoo.data.layout import printable
     from zoo.data.writer import materialize
 
-    dataset = _importer(kind)
+    options = {
+        "visible": visible, "thermal": thermal, "test": test, "validation": validation, "seed": seed, "labels": labels,
+        "boxes": boxes, "classes": classes,
+    }  # fmt: skip
+    dataset = _importer(kind, {key: value for key, value in options.items() if value not in ("", None)})
+    src, dst = _source_and_target(kind, places, [Path(side) for side in (visible, thermal) if side])
+    described = {"name": name, "source": source, "license": license, "citation": citation}
+    stated = {key: text for key, text in described.items() if text}
     _silence_pillow()
     with Console(stderr=True).status("importing") as status:
         info = materialize(
-            dataset, dst, src, progress=lambda done, out: status.update(f"importing: {done} written, {out} left out")
+            dataset,
+            dst,
+            src,
+            progress=lambda done, out: status.update(f"importing: {done} written, {out} left out"),
+            stated=stated,
         )
     for item in info.left_out[:_SHOWN]:
         print(f"left out {item.name}: {item.reason}", file=sys.stderr)
@@ -168,7 +199,7 @@ def _silence_pillow() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def _importer(kind: str) -> Dataset:
+def _importer(kind: str, options: Mapping[str, Any]) -> Dataset:
     from zoo.build import build
     from zoo.errors import UsageError
     from zoo.registry import get_registry
@@ -176,5 +207,19 @@ def _importer(kind: str) -> Dataset:
     choice = get_registry().find("dataset", kind)
     if "source" not in choice.contract.needs:
         raise UsageError(f"dataset {choice.name} is generated and needs no import", f"Use it directly: --data {kind}")
-    dataset: Dataset = build(choice)
+    dataset: Dataset = build(choice.with_options(options, named=True))
     return dataset
+
+
+def _source_and_target(kind: str, places: Sequence[Path], sides: Sequence[Path]) -> tuple[Path | None, Path]:
+    """Return SRC, None where two folders are given by options instead, and DST."""
+    from zoo.data.atomic_folder import require_apart
+    from zoo.errors import UsageError
+
+    if len(places) != (1 if sides else 2):
+        form = "--visible DIR --thermal DIR DST" if sides else "SRC DST"
+        found = f"{len(places)} folder{'s' * (len(places) != 1)} besides the options" if sides else f"{len(places)}"
+        raise UsageError(f"this import takes {form}, and {found} were given", f"Run: zoo data import {kind} {form}")
+    for side in sides:
+        require_apart(side, places[-1])
+    return (None if sides else places[0]), places[-1]

@@ -61,7 +61,8 @@ def check(root: Path) -> list[Problem]:
         if not root.is_dir():
             raise
         return [Problem(path=root, what=_without_path(error, root))]
-    problems = [problem for split in SPLITS for problem in _split_problems(root, split, info, _decode)]
+    splits = [split for split in info.all_splits if split != "train" or not info.test_only]
+    problems = [problem for split in splits for problem in _split_problems(root, split, info, _decode)]
     problems += _info_problems(root, info)
     return sorted(problems, key=lambda problem: problem.severity != "error")
 
@@ -126,6 +127,9 @@ def _split_problems(
     root: Path, split: str, info: DatasetInfo, read: Callable[[str, Path], _FileFacts]
 ) -> Iterator[Problem]:
     folder = root / split
+    if split == "train" and info.test_only:
+        yield Problem(path=root, what="is for testing only: it has no training set")
+        return
     try:
         entries = list_split(root, split)
         temperatures = read_temperatures(root, split)
@@ -178,7 +182,7 @@ def _info_problems(root: Path, info: DatasetInfo) -> Iterator[Problem]:
     """Compare `dataset.json` with the files."""
     path = root / "dataset.json"
     try:
-        splits = {split: list_split(root, split) for split in SPLITS}
+        splits = {split: list_split(root, split) for split in info.all_splits}
         found = fingerprint(root, info)
     except DataError:
         return  # reported above
@@ -194,6 +198,9 @@ def _info_problems(root: Path, info: DatasetInfo) -> Iterator[Problem]:
                 yield Problem(path=path, what=f"describes {kind}, but there are none in {split}")
             if present and not described:
                 yield Problem(path=path, what=f"does not describe the {kind} that are in {split}")
+    if "validation" not in splits and list_split(root, "validation"):
+        what = "states no validation split, but there are images in validation"
+        yield Problem(path=path, what=what, severity="warning")
     if info.fingerprint and info.fingerprint != found:
         yield Problem(path=path, what="is older than the files: their fingerprint has changed", severity="warning")
 

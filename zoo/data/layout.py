@@ -1,6 +1,7 @@
 """The dataset layout: the files of a folder, the fields of `dataset.json`, and names of files. Imports no torch, numpy or pillow.
 
 ROOT/dataset.json                        DatasetInfo
+ROOT/validation/                         optional third split, as the other two; nothing trains on it
 ROOT/{train,test}/visible/STEM.png       what an ordinary camera sees
 ROOT/{train,test}/thermal/STEM.png       8-bit or 16-bit PNG or TIFF, or a float NPY; the same stem is a pair
 ROOT/{train,test}/labels/STEM.png        optional class indices, 8-bit
@@ -21,6 +22,8 @@ import msgspec
 from zoo.errors import DataError
 
 SPLITS = ("train", "test")
+"""The splits of every dataset; one may state a `validation` split as well (`DatasetInfo.all_splits`)."""
+ALL_SPLITS = ("train", "validation", "test")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 THERMAL_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
 INFO_FILE = "dataset.json"
@@ -28,6 +31,8 @@ TEMPERATURE_FILE = "temperature.csv"
 FOLDERS = {"visible": IMAGE_SUFFIXES, "thermal": THERMAL_SUFFIXES, "labels": (".png",), "celsius": (".npy",)}
 
 Unit = Literal["grey", "celsius"]
+Alignment = Literal["", "pixel", "time", "none"]
+Spectrum = Literal["", "lwir", "mwir", "nir"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +108,16 @@ class DatasetInfo:
     citation: str = ""
     """How to cite it."""
     splits: dict[str, int]
-    """Number of pairs by split; of visible images where the set is unpaired."""
+    """Number of pairs by split; of visible images where the set is unpaired. A set for testing only has 0 in `train`."""
+    split_origin: str = ""
+    """Who made the split: the publishers, a paper, or the importer by a rule; empty if not stated."""
     pairs: bool = True
     """Whether images of one stem in `visible` and `thermal` show the same scene."""
+    alignment: Alignment = ""
+    """How the two images of a stem correspond: `pixel`, `time` (both cameras at one moment, not registered), `none`; empty if not
+    stated. Only `pixel` makes pairs: images of one moment are compared with no pixel metric."""
+    spectrum: Spectrum = ""
+    """What the thermal camera measures: heat (`lwir`, `mwir`) or reflected light (`nir`); empty if not stated."""
     classes: tuple[str, ...] = ()
     """Class names of the label indices 0, 1, ...; empty without labels."""
     celsius: bool = False
@@ -134,6 +146,16 @@ class DatasetInfo:
     def health_summary(self, fingerprint: str) -> str:
         """Return the health of a dataset with this fingerprint in one line; empty if it was not measured for these files."""
         return self.health.summary if self.health and self.health.fingerprint in ("", fingerprint) else ""
+
+    @property
+    def all_splits(self) -> tuple[str, ...]:
+        """The splits in order: `train`, `validation` where there is one, `test`."""
+        return tuple(split for split in ALL_SPLITS if split in SPLITS or self.splits.get(split))
+
+    @property
+    def test_only(self) -> bool:
+        """Whether there is nothing to train on."""
+        return self.splits.get("train") == 0 and self.splits.get("test", 0) > 0
 
     @property
     def offers(self) -> frozenset[str]:
@@ -264,16 +286,16 @@ def fingerprint(root: Path, info: DatasetInfo | None = None) -> str:
     digest = hashlib.sha256()
     scale = (info.pairs, info.unit, info.thermal_low, info.thermal_high, info.classes)
     digest.update(msgspec.json.encode(scale))
-    for path in _files(root):
+    for path in _files(root, info):
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"\n{path.relative_to(root).as_posix()} {content}".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _files(root: Path) -> list[Path]:
-    files = [root / split / TEMPERATURE_FILE for split in SPLITS]
-    for split in SPLITS:
+def _files(root: Path, info: DatasetInfo) -> list[Path]:
+    files = [root / split / TEMPERATURE_FILE for split in info.all_splits]
+    for split in info.all_splits:
         for entry in list_split(root, split):
             files += [path for kind in FOLDERS if (path := getattr(entry, kind))]
     return sorted((path for path in files if path.is_file()), key=lambda path: path.relative_to(root).as_posix())

@@ -17,7 +17,19 @@ from PIL import Image
 from zoo.data import fitting
 from zoo.data.atomic_folder import AtomicFolder, require_apart
 from zoo.data.images import one_channel
-from zoo.data.layout import FOLDERS, SPLITS, DatasetInfo, LeftOut, Unit, printable, read_info, write_info
+from zoo.data.layout import (
+    ALL_SPLITS,
+    FOLDERS,
+    SPLITS,
+    Alignment,
+    DatasetInfo,
+    LeftOut,
+    Spectrum,
+    Unit,
+    printable,
+    read_info,
+    write_info,
+)
 from zoo.data.temperatures import class_means, mean_by_class, write_temperatures
 from zoo.errors import DataError, SourceError
 
@@ -30,9 +42,15 @@ OnImage = Callable[[int, int], None]
 
 
 def materialize(
-    dataset: Dataset, dst: Path, source: Path | None = None, progress: OnImage | None = None
+    dataset: Dataset,
+    dst: Path,
+    source: Path | None = None,
+    progress: OnImage | None = None,
+    stated: Mapping[str, str] | None = None,
 ) -> DatasetInfo:
     """Write a dataset component in zoo's layout to `dst` and return the content of its `dataset.json`.
+
+    `stated` replaces the component's own `name`, `source`, `license` and `citation`.
 
     Raises:
         DataError: the source is not in the published layout, `dst` is not empty, or one of the two holds the other.
@@ -41,7 +59,7 @@ def materialize(
     """
     if source is not None:
         require_apart(source, dst)
-    with DatasetWriter(dst, progress=progress) as writer:
+    with DatasetWriter(dst, progress=progress, stated=stated) as writer:
         try:
             dataset.write(writer, source)
         except OSError as error:  # the writer raises other errors
@@ -58,19 +76,21 @@ class DatasetWriter:
     entering and writing raise `ZooError` if the place cannot be written or the disk is full.
     """
 
-    def __init__(self, dst: Path, *, progress: OnImage | None = None) -> None:
+    def __init__(self, dst: Path, *, progress: OnImage | None = None, stated: Mapping[str, str] | None = None) -> None:
         self._folder = AtomicFolder(dst)
+        self._stated: Mapping[str, Any] = {key: printable(value) for key, value in (stated or {}).items()}
         self._progress = progress
         self._described = DatasetInfo(name=dst.name, splits={})
         self._traits: fitting.SharedTraits | None = None
-        self._stems = {(split, kind): set[str]() for split in SPLITS for kind in ("visible", "thermal")}
+        self._stems = {(split, kind): set[str]() for split in ALL_SPLITS for kind in ("visible", "thermal")}
         # Classes measured from labels are indices until the end, when their names are final.
-        self._temperatures: dict[str, list[tuple[str, str | int, float]]] = {split: [] for split in SPLITS}
+        self._temperatures: dict[str, list[tuple[str, str | int, float]]] = {split: [] for split in ALL_SPLITS}
         self._top_label = (-1, "")
         self._left_out: list[LeftOut] = []
         self._notes: list[str] = []
         self._ends: tuple[float | None, float | None] = None, None
         self._range = fitting.ThermalRange()
+        self._test_only = False
 
     def __enter__(self) -> Self:
         self._folder.create()
@@ -88,7 +108,7 @@ class DatasetWriter:
     def describe(
         self,
         *,
-        name: str,
+        name: str = "",
         source: str = "",
         license: str = "",
         citation: str = "",
@@ -96,8 +116,13 @@ class DatasetWriter:
         thermal_low: float | None = None,
         thermal_high: float | None = None,
         unit: Unit = "grey",
+        split_origin: str = "",
+        alignment: Alignment = "",
+        spectrum: Spectrum = "",
     ) -> None:
         """Describe the dataset, before or after its images are added; see `zoo.data.layout.DatasetInfo`.
+
+        Without a name it has that of its folder.
 
         Ends of the thermal range that are not given are 0 and 255 for 8-bit thermal images, and for others the lowest and the
         highest value of the training images, which is logged.
@@ -106,13 +131,16 @@ class DatasetWriter:
             raise SourceError(f"thermal_low {thermal_low:g} of {name} is not below thermal_high {thermal_high:g}")
         self._ends = thermal_low, thermal_high
         self._described = DatasetInfo(
-            name=printable(name),
+            name=printable(name or self._folder.dst.name),
             source=source,
             license=license,
             citation=citation,
             splits={},
             classes=tuple(classes),
             unit=unit,
+            split_origin=split_origin,
+            alignment=alignment,
+            spectrum=spectrum,
         )
 
     def add(
@@ -129,7 +157,7 @@ class DatasetWriter:
         """Write one pair.
 
         Args:
-            split: `train` or `test`.
+            split: `train`, `validation` or `test`.
             stem: file name without suffix, unique within the split.
             visible: uint8 [H, W, 3].
             thermal: uint8, uint16 or float32 [H, W]; the same type in the whole dataset. May be [H, W, 1], as the next two.
@@ -203,41 +231,47 @@ class DatasetWriter:
         """Return the stems that were written to a split's `visible` or `thermal` images, sorted."""
         return sorted(self._stems[split, kind])
 
-    def hold_out(self, stems: Collection[str]) -> None:
-        """Move pairs from the training set to the test set, for importers that sample it from the pairs that could be decoded.
+    def hold_out(self, stems: Collection[str], split: str = "test") -> None:
+        """Move pairs from the training set to another split, for importers that sample it from the pairs that could be decoded.
 
         Raises:
-            DataError: a stem is not in the training set, or is in the test set already.
+            DataError: a stem is not in the training set, or is in the other split already.
         """
         for stem in stems:
-            if stem not in self._stems["train", "visible"] or stem in self._stems["test", "visible"]:
+            if stem not in self._stems["train", "visible"] or stem in self._stems[split, "visible"]:
                 raise DataError(f"`{stem}` cannot be held out: it is not a pair of the training set alone")
         with self._folder.writing() as root:
             for kind, stem, suffix in itertools.product(FOLDERS, stems, (".png", ".npy")):
                 path = root / "train" / kind / f"{stem}{suffix}"
                 if path.is_file():
-                    (root / "test" / kind).mkdir(parents=True, exist_ok=True)
-                    path.rename(root / "test" / kind / path.name)
+                    (root / split / kind).mkdir(parents=True, exist_ok=True)
+                    path.rename(root / split / kind / path.name)
         for kind in ("visible", "thermal"):
             self._stems["train", kind] -= set(stems)
-            self._stems["test", kind] |= set(stems)
-        self._range.hold_out(stems)
+            self._stems[split, kind] |= set(stems)
+        self._range.hold_out(stems, split)
         rows = self._temperatures["train"]
-        self._temperatures["test"] += [row for row in rows if row[0] in stems]
+        self._temperatures[split] += [row for row in rows if row[0] in stems]
         self._temperatures["train"] = [row for row in rows if row[0] not in stems]
 
+    def for_testing_only(self) -> None:
+        """Accept a dataset without a training set."""
+        self._test_only = True
+
     def require_splits(self) -> None:
-        """Require images in both splits.
+        """Require images in the training and the test set.
 
         Raises:
             SourceError: no image was written, or none to a split.
         """
-        fitting.require_splits(self._stems, self._left_out)
+        required = ("test",) if self._test_only else SPLITS
+        stems = {key: found for key, found in self._stems.items() if key[0] in required}
+        fitting.require_splits(stems, self._left_out)
 
     def _accept(self, split: str, kinds: tuple[str, ...], stem: str, image: fitting.SharedTraits) -> None:
         """Record an image's name and traits; where they do not fit the earlier ones, raise and change nothing."""
-        if split not in SPLITS:
-            raise DataError(f"split `{split}` of `{stem}` is not one of {', '.join(SPLITS)}")
+        if split not in ALL_SPLITS:
+            raise DataError(f"split `{split}` of `{stem}` is not one of {', '.join(ALL_SPLITS)}")
         fitting.require_stem(stem, self._folder.name_bytes)
         for kind in kinds:
             if stem in self._stems[split, kind]:
@@ -261,11 +295,12 @@ class DatasetWriter:
         if traits is None:
             raise fitting.nothing_usable("image", self._left_out)
         classes = self._described.classes
-        rows = {split: fitting.name_classes(self._temperatures[split], classes, self._top_label) for split in SPLITS}
+        splits = [split for split in ALL_SPLITS if split in SPLITS or self._stems[split, "visible"]]
+        rows = {split: fitting.name_classes(self._temperatures[split], classes, self._top_label) for split in splits}
         low, high = self._range.resolve(self._described.name, *self._ends, traits.bits)
         info = replace(
             self._described,
-            splits={split: len(self._stems[split, "visible"]) for split in SPLITS},
+            splits={split: len(self._stems[split, "visible"]) for split in splits},
             pairs=traits.paired,
             celsius=traits.celsius,
             thermal_bits=traits.bits or 8,
@@ -274,13 +309,14 @@ class DatasetWriter:
             class_temperatures=mean_by_class(rows["train"], classes),
             left_out=tuple(self._left_out),
             notes=tuple(self._notes),
+            **self._stated,
         )
         with self._folder.writing() as root:
-            for split in SPLITS:
+            for split in splits:
                 write_temperatures(root, split, rows[split])
             write_info(root, info)
         self._folder.publish()
 
     def _report(self) -> None:
         if self._progress is not None:
-            self._progress(sum(len(self._stems[split, "visible"]) for split in SPLITS), len(self._left_out))
+            self._progress(sum(len(self._stems[split, "visible"]) for split in ALL_SPLITS), len(self._left_out))
