@@ -157,6 +157,9 @@ def compose_chosen(
         raise UsageError(f"thermal images have 1 or 3 channels, not {thermal_channels}")
     parts = {kind: choice.for_size(size) for kind, choice in chosen.parts.items()}
     check(parts, source, size=size, thermal_channels=thermal_channels)
+    if source.info.test_only and "generator" in parts:
+        fix = "Train on another dataset, or sample a training set: zoo data split SRC DST"
+        raise UsageError(f"dataset {source.name} is for testing only: it has no training images", fix)
     if batch > max(1, source.train):
         raise UsageError(f"`batch` is {batch}, and dataset {source.name} has {source.train} training images")
     training = parts["method"].contract.training

@@ -184,7 +184,11 @@ class Method(nn.Module):
 
 @runtime_checkable
 class Dataset(Protocol):
-    """A source of pairs that can be written in zoo's layout: an importer of a public set, or a synthetic set."""
+    """A source of pairs that can be written in zoo's layout: an importer of a public set, or a synthetic set.
+
+    An importer may have a method `recognizes(self, source: Path) -> bool`, whether a folder is in its layout beyond doubt; such a
+    folder can be used as a dataset without an import.
+    """
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair through `writer`; `source` is the folder to import, None for a set made on the spot.

@@ -38,6 +38,10 @@ class CycleGANFolders:
                 _add_thermal(writer, split, stem, path, bits)
         writer.describe(name=source.resolve().name)
 
+    def recognizes(self, source: Path) -> bool:
+        """Return whether a folder holds the four folders of this layout."""
+        return all((source / f"{split}{side}").is_dir() for split in SPLITS for side in "AB")
+
 
 def _add_visible(writer: DatasetWriter, split: str, stem: str, path: Path) -> None:
     leave_out_bad(writer, path, lambda: writer.add_visible(split, stem, read_visible(path)))
