@@ -17,11 +17,15 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from zoo.data.writer import DatasetWriter
 
-Batch = dict[str, Tensor]
+Batch = dict[str, Any]
 """Device tensors of one step, by name. `visible` [N, 3, H, W] and `thermal` [N, C, H, W] in [-1, 1] always;
 where the dataset has them `labels` [N, H, W] int64 class indices, `celsius` [N, 1, H, W] degrees, `temperatures` [N, K] mean
 degrees Celsius of each class with NaN where it is absent, and `thermal_segmentation` [N, 1, H, W], every object at its mean
-temperature, in [-1, 1] over the dataset's thermal range."""
+temperature, in [-1, 1] over the dataset's thermal range.
+
+Entries that the dataset declares (`zoo.data.entries`) only where something reads them, cropped and mirrored as the visible image:
+a `mask` int64 [N, H, W], a `vector` float32 [N, K], a `scalar` float32 [N]; `boxes` a list of N float32 [k, 5], x1, y1, x2, y2 in
+pixels and the index of the class; `text` and `group` a list of N str."""
 
 State = dict[str, Tensor]
 """What a method's `forward` returns for the losses of the same step: translations, with their graphs."""

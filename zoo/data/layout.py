@@ -7,6 +7,7 @@ ROOT/{train,test}/thermal/STEM.png       8-bit or 16-bit PNG or TIFF, or a float
 ROOT/{train,test}/labels/STEM.png        optional class indices, 8-bit
 ROOT/{train,test}/celsius/STEM.npy       optional degrees Celsius of every pixel
 ROOT/{train,test}/temperature.csv        optional `stem,class,celsius`: mean degrees of a class in an image
+ROOT/{train,test}/NAME...                entries that `dataset.json` declares, see `zoo.data.entries`
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Literal
 
 import msgspec
 
+from zoo.data.entries import DatasetEntry, declaration_fault, files_by_stem
 from zoo.errors import DataError
 
 SPLITS = ("train", "test")
@@ -132,6 +134,8 @@ class DatasetInfo:
     """Thermal value, in `unit`, that networks see as 1."""
     class_temperatures: dict[str, float] = field(default_factory=dict)
     """Mean degrees Celsius of each class over the training images that show it; a class that never occurs is absent."""
+    entries: tuple[DatasetEntry, ...] = ()
+    """More entries of each image, such as boxes or a group."""
     left_out: tuple[LeftOut, ...] = ()
     """Files that the importer skipped, with reasons."""
     notes: tuple[str, ...] = ()
@@ -159,7 +163,7 @@ class DatasetInfo:
 
     @property
     def offers(self) -> frozenset[str]:
-        """Features that a recipe may need: `pairs`, `labels`, `celsius`, `temperatures`, `thermal_segmentation`.
+        """Features that a recipe may need: declared entries, `pairs`, `labels`, `celsius`, `temperatures`, `thermal_segmentation`.
 
         Networks receive the last two in the thermal range, so these need a range in degrees.
         """
@@ -172,7 +176,13 @@ class DatasetInfo:
             "temperatures": in_range and bool(self.class_temperatures),
             "thermal_segmentation": in_range,
         }
+        features |= {entry.name: True for entry in self.entries}
         return frozenset(name for name, present in features.items() if present)
+
+    def classes_of(self, name: str) -> tuple[str, ...]:
+        """Return the class names of `labels` or of a declared entry; none for others."""
+        declared = {entry.name: entry.classes for entry in self.entries}
+        return self.classes if name == "labels" else declared.get(name, ())
 
     @property
     def thermal_range(self) -> tuple[float, float] | None:
@@ -230,6 +240,8 @@ def read_info(root: Path) -> DatasetInfo:
     if not info.thermal_low < info.thermal_high:
         ends = f"thermal_low {info.thermal_low:g} is not below thermal_high {info.thermal_high:g}"
         raise DataError(f"in `{path}` {ends}", "Correct the two numbers")
+    if fault := declaration_fault(info.entries):
+        raise DataError(f"in `{path}` {fault}", "Correct the entry")
     return info
 
 
@@ -256,27 +268,6 @@ def list_split(root: Path, split: str) -> list[StemFiles]:
     return [StemFiles(stem=stem, **{kind: files.get(stem) for kind, files in found.items()}) for stem in stems]
 
 
-def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Return the files of a folder with one of the suffixes (in upper or lower case) by stem; none if it is missing.
-
-    Raises:
-        DataError: two of them have the same stem.
-    """
-    files: dict[str, Path] = {}
-    if not folder.is_dir():
-        return files
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in suffixes or path.name.startswith("."):
-            continue
-        if path.stem in files:
-            raise DataError(
-                f"`{path}` and `{files[path.stem].name}` in its folder have the same stem",
-                "Rename one of the two, or move it out of the folder",
-            )
-        files[path.stem] = path
-    return files
-
-
 def fingerprint(root: Path, info: DatasetInfo | None = None) -> str:
     """Return the SHA-256 of everything that a training uses: names and contents of the files, and the scale of values.
 
@@ -286,6 +277,8 @@ def fingerprint(root: Path, info: DatasetInfo | None = None) -> str:
     digest = hashlib.sha256()
     scale = (info.pairs, info.unit, info.thermal_low, info.thermal_high, info.classes)
     digest.update(msgspec.json.encode(scale))
+    if info.entries:  # what does not declare any keeps its fingerprint
+        digest.update(msgspec.json.encode([(entry.name, entry.kind, entry.classes) for entry in info.entries]))
     for path in _files(root, info):
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
@@ -296,6 +289,9 @@ def fingerprint(root: Path, info: DatasetInfo | None = None) -> str:
 def _files(root: Path, info: DatasetInfo) -> list[Path]:
     files = [root / split / TEMPERATURE_FILE for split in info.all_splits]
     for split in info.all_splits:
+        for declared in info.entries:
+            path = declared.path(root / split)
+            files += files_by_stem(path, (".png",)).values() if declared.kind == "mask" else [path]
         for entry in list_split(root, split):
             files += [path for kind in FOLDERS if (path := getattr(entry, kind))]
     return sorted((path for path in files if path.is_file()), key=lambda path: path.relative_to(root).as_posix())

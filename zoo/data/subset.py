@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.data.atomic_folder import AtomicFolder
+from zoo.data.entries import copy_entries
 from zoo.data.importing import by_digest
 from zoo.data.layout import FOLDERS, SPLITS, DatasetInfo, fingerprint, list_split, read_info, write_info
 from zoo.data.temperatures import mean_by_class, read_temperatures, write_temperatures
@@ -44,6 +45,7 @@ def sample_subset(source: Path, dst: Path, *, train: int, test: int, seed: int) 
             for split in SPLITS:
                 _copy(source / split, root / split, chosen[split])
                 write_temperatures(root, split, rows[split])
+                copy_entries(info.entries, source / split, root / split, chosen[split]["visible"])
             subset = replace(
                 info,
                 splits=counts,

@@ -16,6 +16,7 @@ from PIL import Image
 
 from zoo.data import fitting
 from zoo.data.atomic_folder import AtomicFolder, require_apart
+from zoo.data.entries import DatasetEntry, EntryValues
 from zoo.data.images import one_channel
 from zoo.data.layout import (
     ALL_SPLITS,
@@ -86,6 +87,7 @@ class DatasetWriter:
         # Classes measured from labels are indices until the end, when their names are final.
         self._temperatures: dict[str, list[tuple[str, str | int, float]]] = {split: [] for split in ALL_SPLITS}
         self._top_label = (-1, "")
+        self._entries = EntryValues()
         self._left_out: list[LeftOut] = []
         self._notes: list[str] = []
         self._ends: tuple[float | None, float | None] = None, None
@@ -119,6 +121,7 @@ class DatasetWriter:
         split_origin: str = "",
         alignment: Alignment = "",
         spectrum: Spectrum = "",
+        entries: tuple[DatasetEntry, ...] = (),
     ) -> None:
         """Describe the dataset, before or after its images are added; see `zoo.data.layout.DatasetInfo`.
 
@@ -141,6 +144,7 @@ class DatasetWriter:
             split_origin=split_origin,
             alignment=alignment,
             spectrum=spectrum,
+            entries=tuple(entries),
         )
 
     def add(
@@ -153,6 +157,7 @@ class DatasetWriter:
         labels: Array | None = None,
         celsius: Array | None = None,
         temperatures: Mapping[str, float] | None = None,
+        entries: Mapping[str, Any] | None = None,
     ) -> None:
         """Write one pair.
 
@@ -165,6 +170,8 @@ class DatasetWriter:
             celsius: degrees of every pixel, float16 or float32 [H, W].
             temperatures: mean degrees by class name, NaN or absent for a class that the image does not show; measured
                 from `labels` and `celsius` where both are given and this is not.
+            entries: values of the entries that `describe` declares, by name: a mask uint8 [H, W], a list of
+                `zoo.data.entries.Box`, a number, a list of numbers, or a text.
 
         Raises:
             DataError: sizes or types do not fit, or the stem was used before; the pair is then not written.
@@ -174,7 +181,10 @@ class DatasetWriter:
         labels = None if labels is None else one_channel(labels)
         celsius = None if celsius is None else one_channel(celsius)
         bits = fitting.thermal_bits(thermal, stem)
-        fitting.require_fitting({"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius}, stem)
+        entries = entries or {}
+        masks = {name: one_channel(value) for name, value in entries.items() if isinstance(value, np.ndarray)}
+        images = {"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius, **masks}
+        fitting.require_fitting(images, stem)
         if labels is not None and self._described.classes:
             fitting.require_class(int(labels.max()), stem, self._described.classes)
         image = fitting.SharedTraits(paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None)
@@ -187,6 +197,9 @@ class DatasetWriter:
             self._top_label = max(self._top_label, (int(labels.max()), stem))
         if celsius is not None:
             self._save(split, "celsius", stem, celsius if celsius.dtype == np.float16 else celsius.astype(np.float32))
+        for name, mask in masks.items():
+            self._save(split, name, stem, mask.astype(np.uint8))
+        self._entries.add(split, stem, entries)
         degrees: Mapping[str, float] | Mapping[int, float] = temperatures or {}
         if temperatures is None and labels is not None and celsius is not None:
             degrees = class_means(labels, celsius)
@@ -241,7 +254,7 @@ class DatasetWriter:
             if stem not in self._stems["train", "visible"] or stem in self._stems[split, "visible"]:
                 raise DataError(f"`{stem}` cannot be held out: it is not a pair of the training set alone")
         with self._folder.writing() as root:
-            for kind, stem, suffix in itertools.product(FOLDERS, stems, (".png", ".npy")):
+            for kind, stem, suffix in itertools.product([*FOLDERS, *self._entries.names], stems, (".png", ".npy")):
                 path = root / "train" / kind / f"{stem}{suffix}"
                 if path.is_file():
                     (root / split / kind).mkdir(parents=True, exist_ok=True)
@@ -250,6 +263,7 @@ class DatasetWriter:
             self._stems["train", kind] -= set(stems)
             self._stems[split, kind] |= set(stems)
         self._range.hold_out(stems, split)
+        self._entries.hold_out(stems, split)
         rows = self._temperatures["train"]
         self._temperatures[split] += [row for row in rows if row[0] in stems]
         self._temperatures["train"] = [row for row in rows if row[0] not in stems]
@@ -297,6 +311,7 @@ class DatasetWriter:
         classes = self._described.classes
         splits = [split for split in ALL_SPLITS if split in SPLITS or self._stems[split, "visible"]]
         rows = {split: fitting.name_classes(self._temperatures[split], classes, self._top_label) for split in splits}
+        entries = self._entries.checked(self._described.entries, self._stems)
         low, high = self._range.resolve(self._described.name, *self._ends, traits.bits)
         info = replace(
             self._described,
@@ -307,6 +322,7 @@ class DatasetWriter:
             thermal_low=low,
             thermal_high=high,
             class_temperatures=mean_by_class(rows["train"], classes),
+            entries=entries,
             left_out=tuple(self._left_out),
             notes=tuple(self._notes),
             **self._stated,
@@ -314,6 +330,7 @@ class DatasetWriter:
         with self._folder.writing() as root:
             for split in splits:
                 write_temperatures(root, split, rows[split])
+            self._entries.write(entries, root)
             write_info(root, info)
         self._folder.publish()
 

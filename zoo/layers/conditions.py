@@ -56,4 +56,5 @@ def _planes(batch: Batch, entry: str, classes: int, thermal_range: tuple[float, 
         height, width = batch["visible"].shape[-2:]
         planes = torch.nan_to_num(to_range(batch["temperatures"], thermal_range), nan=0.0)
         return planes[:, :, None, None].expand(-1, -1, height, width)
-    return batch[entry]
+    plane: Tensor = batch[entry]
+    return plane
