@@ -1,4 +1,4 @@
-"""`zoo data import`, `zoo data check` and `zoo data sample`."""
+"""`zoo data import`, `zoo data check`, `zoo data sample` and `zoo data split`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from zoo.data.check import Problem
     from zoo.data.layout import DataQuality, DatasetInfo
 
-app = typer.Typer(help="Import datasets into zoo's layout, check them, and sample smaller ones.", no_args_is_help=True)
+app = typer.Typer(
+    help="Import datasets into zoo's layout, check them, and sample smaller ones or other splits.", no_args_is_help=True
+)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 QualityOption = Annotated[
@@ -161,6 +163,28 @@ def sample(
 
     info = sample_subset(src, dst, train=train, test=test, seed=seed)
     _report_new(dst, info, f", sampled with seed {seed}", quality=quality and health, as_json=as_json)
+
+
+@app.command("split")
+def split(
+    src: Annotated[Path, typer.Argument(metavar="SRC", help="Dataset folder; it is only read.")],
+    dst: Annotated[Path, typer.Argument(metavar="DST", help="Folder to make.")],
+    test: Annotated[
+        str, typer.Option(metavar="0.1|N|all|FILE", help="Test set: a share, a number, all, or a list of stems.")
+    ] = "0.1",
+    validation: Annotated[
+        str, typer.Option(metavar="0.1|N|FILE", help="Validation set, on which nothing trains; default: none.")
+    ] = "",
+    train: Annotated[int | None, typer.Option(help="Number of training images to keep; default: all others.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the random split.")] = 0,
+    quality: QualityOption = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Redraw the split of a dataset: copy it, with test and validation sets from the images of all its splits."""
+    from zoo.data.subset import redraw_split
+
+    info = redraw_split(src, dst, test=test, validation=validation, train=train, seed=seed)
+    _report_new(dst, info, f", redrawn with seed {seed}", quality=quality, as_json=as_json)
 
 
 def _report_new(directory: Path, info: DatasetInfo, ending: str, *, quality: bool, as_json: bool) -> None:

@@ -130,17 +130,27 @@ def write_values(entry: DatasetEntry, folder: Path, values: Mapping[str, Any]) -
         csv.writer(file).writerows([["stem", *(columns or [entry.name])], *rows])
 
 
-def copy_entries(entries: Iterable[DatasetEntry], source: Path, target: Path, stems: Collection[str]) -> None:
-    """Copy the declared entries of these stems from the folder of one split to another's."""
+def copy_entries(entries: Iterable[DatasetEntry], sources: Mapping[Path, Mapping[str, str]], target: Path) -> None:
+    """Copy declared entries into the folder of a split.
+
+    Args:
+        entries: as declared.
+        sources: the new stem of each stem to copy, by the folder of its split.
+        target: folder of the new split.
+    """
     for entry in entries:
         if entry.kind != "mask":
-            values = read_values(entry, source)
-            write_values(entry, target, {stem: value for stem, value in values.items() if stem in stems})
+            values: dict[str, Any] = {}
+            for source, stems in sources.items():
+                found = read_values(entry, source) if stems else {}
+                values |= {stems[stem]: value for stem, value in found.items() if stem in stems}
+            write_values(entry, target, values)
             continue
         entry.path(target).mkdir(parents=True, exist_ok=True)
-        for stem, path in files_by_stem(entry.path(source), (".png",)).items():
-            if stem in stems:
-                shutil.copyfile(path, entry.path(target) / path.name)
+        for source, stems in sources.items():
+            for stem, path in files_by_stem(entry.path(source), (".png",)).items():
+                if stem in stems:
+                    shutil.copyfile(path, entry.path(target) / f"{stems[stem]}.png")
 
 
 def value_faults(entry: DatasetEntry, folder: Path, sizes: Mapping[str, tuple[int, int]]) -> Iterator[str]:

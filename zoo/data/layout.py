@@ -25,7 +25,7 @@ from zoo.errors import DataError
 
 SPLITS = ("train", "test")
 """The splits of every dataset; one may state a `validation` split as well (`DatasetInfo.all_splits`)."""
-ALL_SPLITS = ("train", "validation", "test")
+ALL_SPLITS: tuple[str, ...] = ("train", "validation", "test")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 THERMAL_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
 INFO_FILE = "dataset.json"
