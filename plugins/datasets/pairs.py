@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from zoo.data.drawing import draw
+from zoo.data.entries import DatasetEntry
 from zoo.data.images import read_labels, read_visible
 from zoo.data.importing import (
     folder_like,
@@ -18,9 +19,11 @@ from zoo.data.importing import (
     short_name,
     usual_bits,
 )
+from zoo.data.layout import printable_stem
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError, UsageError
 
+from .boxes import BoxFiles, find_boxes
 from .config import PairsConfig
 from .folders import SPLIT_NAMES, Sides, are_pairs, by_split, find_pairs, missing_folders
 from .matching import LABEL_WORDS, match, pairing_words, shorten, without
@@ -102,23 +105,31 @@ def write_pairs(writer: DatasetWriter, name: str, found: dict[str, Sides], confi
             for stem, files in matched.pairs.items()
         ]
     classes = _classes(config, pairs)
-    writer.describe(name=name, classes=classes, split_origin=_origin(found, config))
+    named = tuple(filter(None, config.classes.split("+")))
+    boxes = find_boxes(Path(config.boxes), named) if config.boxes else None
+    declared = DatasetEntry(name="boxes", kind="boxes", meaning="objects in the visible and the thermal image")
+    writer.describe(
+        name=name, classes=classes, split_origin=_origin(found, config), entries=(declared,) if boxes else ()
+    )
     bits = usual_bits(pair.thermal for pair in pairs)
     for pair in pairs:
         if config.labels and pair.labels is None:
             writer.skip(short_name(pair.visible), "no label image")
         else:
-            leave_out_bad(writer, pair.visible, partial(_add, writer, pair, bits, classes))
+            leave_out_bad(writer, pair.visible, partial(_add, writer, pair, bits, classes, boxes))
     _sample(writer, config, words - {""}, test="test" not in found and (keeps or "val" not in found))
 
 
-def _add(writer: DatasetWriter, pair: Files, bits: int, classes: tuple[str, ...]) -> None:
+def _add(writer: DatasetWriter, pair: Files, bits: int, classes: tuple[str, ...], boxes: BoxFiles | None) -> None:
     labels = None if pair.labels is None else read_labels(pair.labels)
     if labels is not None and "void" in classes:
         labels = labels.copy()
         labels[labels == VOID] = classes.index("void")
     thermal = read_thermal_of(pair.thermal, bits, "most files")
-    writer.add(pair.split, pair.stem, visible=read_visible(pair.visible), thermal=thermal, labels=labels)
+    stems = dict.fromkeys((pair.stem, printable_stem(pair.visible), printable_stem(pair.thermal)))
+    entries = {"boxes": boxes.of(stems, pair.visible)} if boxes else {}
+    visible = read_visible(pair.visible)
+    writer.add(pair.split, pair.stem, visible=visible, thermal=thermal, labels=labels, entries=entries)
 
 
 def _sample(writer: DatasetWriter, config: PairsConfig, words: set[str], *, test: bool) -> None:
