@@ -206,8 +206,10 @@ class DatasetWriter:
         self._temperatures[split] += [(stem, c, float(value)) for c, value in degrees.items() if math.isfinite(value)]
         self._report()
 
-    def add_visible(self, split: str, stem: str, visible: Array) -> None:
-        """Write one visible image, uint8 [H, W, 3], of a dataset without pairs.
+    def add_visible(
+        self, split: str, stem: str, visible: Array, entries: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write one visible image, uint8 [H, W, 3], of a dataset without pairs, with its declared entries (no masks).
 
         Raises:
             DataError: its type does not fit, or the stem was used before.
@@ -215,6 +217,7 @@ class DatasetWriter:
         fitting.require_visible(visible, stem)
         self._accept(split, ("visible",), stem, fitting.SharedTraits(paired=False))
         self._save(split, "visible", stem, visible)
+        self._entries.add(split, stem, entries or {})
         self._report()
 
     def add_thermal(self, split: str, stem: str, thermal: Array) -> None:
