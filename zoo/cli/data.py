@@ -44,22 +44,29 @@ def import_(
         list[Path],
         typer.Argument(metavar="[SRC] DST", help="Folder to import, which is only read, and folder to make."),
     ],
-    visible: Annotated[str, typer.Option(metavar="DIR", help="Visible images, in place of SRC; for pairs.")] = "",
-    thermal: Annotated[str, typer.Option(metavar="DIR", help="Thermal images, in place of SRC; for pairs.")] = "",
+    visible: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Visible images, in place of SRC; for pairs.")
+    ] = None,
+    thermal: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Thermal images, in place of SRC; for pairs.")
+    ] = None,
     test: Annotated[
-        str, typer.Option(metavar="0.1|N|all|FILE", help="Test set: a share, a number, all, or a list of stems.")
-    ] = "",
+        str | None, typer.Option(metavar="0.1|N|all|FILE", help="Test set: a share, a number, all, or a list of stems.")
+    ] = None,
     validation: Annotated[
-        str, typer.Option(metavar="0.1|N|FILE|val", help="Validation set, or `val` to keep the source's.")
-    ] = "",
+        str | None,
+        typer.Option(metavar="0.1|N|FILE|val", help="Validation set, or `val` to keep the source's; default: none."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the sampled test and validation sets.")] = None,
-    labels: Annotated[str, typer.Option(metavar="DIR", help="Label images (class indices).")] = "",
-    boxes: Annotated[str, typer.Option(metavar="DIR|FILE", help="Boxes: YOLO, VOC, COCO or lists by stem.")] = "",
-    classes: Annotated[str, typer.Option(metavar="A+B+C", help="Class names of labels and boxes.")] = "",
-    name: Annotated[str, typer.Option(help="Name of the dataset, as tables show it.")] = "",
-    source: Annotated[str, typer.Option(help="Where the images come from.")] = "",
-    license: Annotated[str, typer.Option(help="License of the images.")] = "",
-    citation: Annotated[str, typer.Option(help="How to cite the dataset.")] = "",
+    labels: Annotated[Path | None, typer.Option(metavar="DIR", help="Label images (class indices).")] = None,
+    boxes: Annotated[
+        Path | None, typer.Option(metavar="DIR|FILE", help="Boxes: YOLO, VOC, COCO, or lists by stem in JSON.")
+    ] = None,
+    classes: Annotated[str | None, typer.Option(metavar="A+B+C", help="Class names of labels and boxes.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the dataset, as tables show it.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where the images come from.")] = None,
+    license: Annotated[str | None, typer.Option(help="License of the images.")] = None,
+    citation: Annotated[str | None, typer.Option(help="How to cite the dataset.")] = None,
     quality: QualityOption = True,
     health: OldQualityOption = True,
     as_json: JsonOption = False,
@@ -70,14 +77,12 @@ def import_(
     from zoo.data.layout import printable
     from zoo.data.writer import materialize
 
-    options = {
-        "visible": visible, "thermal": thermal, "test": test, "validation": validation, "seed": seed, "labels": labels,
-        "boxes": boxes, "classes": classes,
-    }  # fmt: skip
-    dataset = _importer(kind, {key: value for key, value in options.items() if value not in ("", None)})
-    src, dst = _source_and_target(kind, places, [Path(side) for side in (visible, thermal) if side])
-    described = {"name": name, "source": source, "license": license, "citation": citation}
-    stated = {key: text for key, text in described.items() if text}
+    paths = {"visible": visible, "thermal": thermal, "labels": labels, "boxes": boxes}
+    options = {"test": test, "validation": validation, "seed": seed, "classes": classes}
+    options |= {key: None if path is None else str(path) for key, path in paths.items()}
+    dataset = _importer(kind, _given(options))
+    src, dst = _source_and_target(kind, places, [path for path in (visible, thermal) if path])
+    stated = _given({"name": name, "source": source, "license": license, "citation": citation})
     _silence_pillow()
     with Console(stderr=True).status("importing") as status:
         info = materialize(
@@ -173,8 +178,8 @@ def split(
         str, typer.Option(metavar="0.1|N|all|FILE", help="Test set: a share, a number, all, or a list of stems.")
     ] = "0.1",
     validation: Annotated[
-        str, typer.Option(metavar="0.1|N|FILE", help="Validation set, on which nothing trains; default: none.")
-    ] = "",
+        str | None, typer.Option(metavar="0.1|N|FILE", help="Validation set, on which nothing trains; default: none.")
+    ] = None,
     train: Annotated[int | None, typer.Option(help="Number of training images to keep; default: all others.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random split.")] = 0,
     quality: QualityOption = True,
@@ -183,7 +188,8 @@ def split(
     """Redraw the split of a dataset: copy it, with test and validation sets from the images of all its splits."""
     from zoo.data.subset import redraw_split
 
-    info = redraw_split(src, dst, test=test, validation=validation, train=train, seed=seed)
+    chosen = _given({"test": test, "validation": validation})
+    info = redraw_split(src, dst, **chosen, train=train, seed=seed)
     _report_new(dst, info, f", redrawn with seed {seed}", quality=quality, as_json=as_json)
 
 
@@ -233,6 +239,21 @@ def _importer(kind: str, options: Mapping[str, Any]) -> Dataset:
         raise UsageError(f"dataset {choice.name} is generated and needs no import", f"Use it directly: --data {kind}")
     dataset: Dataset = build(choice.with_options(options, named=True))
     return dataset
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given.
+
+    Raises:
+        UsageError: one is empty, such as a variable of the shell that is not set.
+    """
+    from zoo.errors import UsageError
+
+    given = {key: value for key, value in options.items() if value is not None}
+    for key, value in given.items():
+        if value == "":
+            raise UsageError(f"--{key} is empty", "Give a value, or leave the option out")
+    return given
 
 
 def _source_and_target(kind: str, places: Sequence[Path], sides: Sequence[Path]) -> tuple[Path | None, Path]:

@@ -206,9 +206,7 @@ class DatasetWriter:
         self._temperatures[split] += [(stem, c, float(value)) for c, value in degrees.items() if math.isfinite(value)]
         self._report()
 
-    def add_visible(
-        self, split: str, stem: str, visible: Array, entries: Mapping[str, Any] | None = None
-    ) -> None:
+    def add_visible(self, split: str, stem: str, visible: Array, entries: Mapping[str, Any] | None = None) -> None:
         """Write one visible image, uint8 [H, W, 3], of a dataset without pairs, with its declared entries (no masks).
 
         Raises:
