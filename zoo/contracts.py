@@ -190,8 +190,8 @@ class Method(nn.Module):
 class Dataset(Protocol):
     """A source of pairs that can be written in zoo's layout: an importer of a public set, or a synthetic set.
 
-    An importer may have a method `recognizes(self, source: Path) -> bool`, whether a folder is in its layout beyond doubt; such a
-    folder can be used as a dataset without an import.
+    An importer may have a method `recognizes(self, source: Path) -> Sequence[Path]`: the folders that it would read where `source`
+    is in its layout beyond doubt, else none. Such a source can be used as a dataset without an import.
     """
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:

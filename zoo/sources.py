@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,25 +139,31 @@ def _in_layout(root: Path, progress: Progress | None) -> Path:
     from zoo.build import build
 
     importers = [choice for choice in get_registry().list("dataset") if "source" in choice.contract.needs]
-    found = [choice for choice in importers if getattr(build(choice), "recognizes", lambda _: False)(root)]
+    found: dict[str, tuple[Choice, Sequence[Path]]] = {}
+    for choice in importers:
+        recognizes = getattr(build(choice), "recognizes", None)
+        if recognizes and (folders := recognizes(root)):
+            found[choice.name] = choice, folders
     if not found:
         return root
     if len(found) > 1:
-        commands = " or ".join(f"zoo data import {choice.name} {root} DST" for choice in found)
-        names = " and ".join(choice.name for choice in found)
-        raise UsageError(f"`{root}` is in the layouts of {names}", f"Run: {commands}, then use `data`=DST")
-    key = _key(found[0], _signature(root))
+        commands = " or ".join(f"zoo data import {name} {root} DST" for name in found)
+        raise UsageError(
+            f"`{root}` is in the layouts of {' and '.join(found)}", f"Run: {commands}, then use `data`=DST"
+        )
+    name, (choice, folders) = found.popitem()
+    key = _key(choice, *map(_signature, folders))  # not of other folders, such as results beside them
     folder = made_in_cache(
-        lambda folder: _render(found[0], folder, progress, root),
-        *("datasets", f"{printable(root.resolve().name)}-{key[:16]}"),
+        lambda folder: _render(choice, folder, progress, root),
+        *("datasets", f"{printable(root.resolve().name)[:40]}-{key[:16]}"),
         whole=INFO_FILE,
     )
     if progress:
         info = read_info(folder)
         counts = ", ".join(f"{count} {split}" for split, count in info.splits.items())
         left_out = f", {len(info.left_out)} files left out" if info.left_out else ""
-        command = f"zoo data import {found[0].name} {root} DST"
-        progress(f"imported {root} into the cache as {found[0].name}: {counts}{left_out}; to choose more: {command}", 0)
+        command = f"zoo data import {name} {root} DST"
+        progress(f"imported {root} into the cache as {name}: {counts}{left_out}; to choose more: {command}", 0)
     return folder
 
 

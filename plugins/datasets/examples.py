@@ -111,7 +111,9 @@ def cvc14(folder: Path) -> None:
     for time, half in ((time, half) for time in ("Day", "Night") for half in ("Train", "NewTest")):
         for name in _names("2014_05_05_17_29_23_{:06}", 2):
             for camera in ("Visible", "FIR"):
-                _save(folder / time / camera / half / "FramesPos" / f"{name}.tif", _noise(f"{camera}{name}"))
+                _save(
+                    folder / time / camera / half / "FramesPos" / f"{name}.tif", _noise(f"{time}{camera}{half}{name}")
+                )
             _text(folder / time / "FIR" / half / "Annotations" / f"{name}.txt", "10  8 4 9 1 0 0 0 0 1 0")
 
 

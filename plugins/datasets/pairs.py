@@ -70,9 +70,10 @@ class Pairs:
             raise DataError(f"`{source}` is not in the layout of pairs: {missing_folders(source)}", fix)
         write_pairs(writer, source.resolve().name, found, config)
 
-    def recognizes(self, source: Path) -> bool:
-        """Return whether a folder is in this layout: most files of both sides have a partner."""
-        return are_pairs(find_pairs(source))
+    def recognizes(self, source: Path) -> list[Path]:
+        """Return the folders of images, by split and side; none unless most files of both sides have a partner."""
+        found = find_pairs(source)
+        return list(dict.fromkeys(side for sides in found.values() for side in sides)) if are_pairs(found) else []
 
 
 def write_pairs(writer: DatasetWriter, name: str, found: dict[str, Sides], config: PairsConfig) -> None:

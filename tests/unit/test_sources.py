@@ -35,6 +35,8 @@ def test_two_folders_of_pairs_are_imported_into_the_cache_once_and_the_folder_st
     said.clear()
     again = open_source(folder, size=32, progress=lambda what, done: said.append(what))
     assert (again.root, again.fingerprint, said) == (first.root, first.fingerprint, [line])
+    _folder(folder, "results/run")  # of a bench inside the folder
+    assert open_source(folder, size=32).root == first.root
     (folder / "ir/0.png").unlink()
     changed = open_source(folder, size=32)
     assert changed.root != first.root and sum(changed.info.splits.values()) == 9

@@ -106,6 +106,9 @@ def test_a_redrawn_split_is_the_same_for_a_seed_and_gives_back_a_validation_set(
     everything = redraw_split(tmp_path / "a", tmp_path / "d", test="all")
     assert everything.splits == {"train": 0, "test": 20}
     assert check(tmp_path / "d") == []
+    with pytest.raises(UsageError, match=r"has 0.*zoo data split"):
+        sample_subset(tmp_path / "d", tmp_path / "e", train=1, test=1, seed=0)
+    assert sample_subset(tmp_path / "a", tmp_path / "f", train=2, test=1, seed=0).splits == {"train": 2, "test": 1}
     with pytest.raises(UsageError, match=r"16 train pairs were requested, but the rest has 15.*`train` from 1 to 15"):
         redraw_split(source, tmp_path / "e", test="5", train=16)
     with pytest.raises(UsageError, match="a share such as"):
