@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def _is_component(spec: str) -> bool:
 
 def _rendered(choice: Choice, progress: Progress | None) -> DataSource:
     """Write a synthetic set into the cache, once for each version or source of its plugin, and config."""
-    config = msgspec.to_builtins(choice.config)
+    config = _options(choice.config)
     source, hashed = source_of(choice.plugin), with_contents(config, files_of(config))
     decides = (choice.full_name, choice.plugin.version, hashed, *([source] if source else []))
     key = hashlib.sha256(msgspec.json.encode(decides)).hexdigest()
@@ -100,6 +100,13 @@ def _rendered(choice: Choice, progress: Progress | None) -> DataSource:
     )
     info = read_info(root)
     return DataSource(root=root, name=choice.name, info=info, fingerprint=info.fingerprint, config=config)
+
+
+def _options(config: Any) -> dict[str, Any]:
+    """Return a dataset's options; one that was added later only where it is set, so that earlier keys and caches hold."""
+    options: dict[str, Any] = msgspec.to_builtins(config)
+    later = {each.name: each.default for each in fields(config) if each.metadata.get("later")}
+    return {name: value for name, value in options.items() if name not in later or value != later[name]}
 
 
 def _render(choice: Choice, root: Path, progress: Progress | None) -> None:
