@@ -14,7 +14,7 @@ from zoo.data.layout import DatasetInfo
 from zoo.errors import DataError, ZooError
 
 from .intervals import jackknife_interval
-from .results import GroupScore, Score
+from .results import METRIC_READS, GroupScore, Score
 
 
 def reads_of(metric: object) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ class SplitItems:
             level=level,
             unit=metric.unit,
             higher_is_better=metric.higher_is_better,
-            protocol={**shared, "metric_reads": list(metric.reads), **metric.protocol()},
+            protocol={**shared, METRIC_READS: list(metric.reads), **metric.protocol()},
             per_image={},
             interval="jackknife",
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+METRIC_READS = "metric_reads"
+"""Entry of a score's protocol: entries of the batch that the metric reads."""
 LEFT_OUT = "left_out"
 """Entry of a score's protocol: number of test images to which the metric does not apply, such as those without boxes."""
 

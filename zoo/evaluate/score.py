@@ -19,7 +19,7 @@ from zoo.layers.pixels import as_saved, to_levels, to_unit
 
 from .intervals import bootstrap_interval
 from .reading import Breakdown, SplitItems, reads_of, require_entries
-from .results import LEFT_OUT, Score
+from .results import LEFT_OUT, METRIC_READS, Score
 from .sets import FeatureSets
 
 LEVEL = 0.95
@@ -213,7 +213,7 @@ def _score(
     reads, images = reads_of(metric), len(per_image)
     if reads:
         per_image = {stem: value for stem, value in per_image.items() if not np.isnan(value)}
-        shared = {**shared, "metric_reads": list(reads), LEFT_OUT: images - len(per_image)}
+        shared = {**shared, METRIC_READS: list(reads), LEFT_OUT: images - len(per_image)}
     if not per_image:
         raise DataError(f"{name} applies to none of the {images} test images", "Remove the metric, or use other data")
     values = list(per_image.values())
@@ -233,7 +233,7 @@ def _score(
         protocol={**shared, "images": _IMAGES[metric.compares], **metric.protocol()},
         per_image=per_image,
         groups=breakdown.of(name, per_image),
-        notes=[f"It does not apply to {shared[LEFT_OUT]} of {images} images."] if shared.get(LEFT_OUT) else [],
+        notes=[f"It does not apply to {shared[LEFT_OUT]} of {images} images"] if shared.get(LEFT_OUT) else [],
     )
 
 

@@ -126,7 +126,7 @@ def test_an_image_to_which_a_metric_does_not_apply_is_left_out_and_the_score_say
     assert score.per_image == pytest.approx(expected)
     assert score.n == 4 and score.value == pytest.approx(np.mean(list(expected.values())))
     assert score.protocol["left_out"] == 2 and score.protocol["metric_reads"] == ["boxes"]
-    assert score.notes == ["It does not apply to 2 of 6 images."]
+    assert score.notes == ["It does not apply to 2 of 6 images"]
     car = (error[0, :4, :4].mean() + error[1, 2:6, 2:6].mean() + error[4].mean()) / 3
     person = (error[1, :2, :2].mean() + error[3, 1:3, 1:3].mean()) / 2
     assert {name: (means.value, means.n) for name, means in score.groups["boxes"].items()} == {
