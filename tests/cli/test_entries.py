@@ -213,3 +213,8 @@ def test_scenes_offers_boxes_and_daytime_on_request_and_its_images_stay_the_same
     daytime = dict(line.split(",") for line in (more.root / "test" / "daytime.csv").read_text().splitlines()[1:])
     assert daytime["test_00001"] == ("night" if scene.night else "day")
     assert read_info(more.root).fingerprint != read_info(plain.root).fingerprint
+
+
+def test_a_plugin_whose_method_needs_boxes_passes_the_checks(zoo, environment):
+    done = zoo("check", "entered", "--fast", env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
