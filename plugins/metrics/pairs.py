@@ -35,21 +35,28 @@ class PairMetric:
         Raises:
             UsageError: the images differ in shape or are smaller than `min_size`.
         """
-        if translated.ndim != 4 or translated.shape != real.shape:
-            raise UsageError(
-                f"{self.name} compares images [N, C, H, W] of one shape, and got {list(translated.shape)} against "
-                f"{list(real.shape)}",
-                "Resize both to the test size first",
-            )
-        height, width = real.shape[-2:]
-        if min(height, width) < self.min_size:
-            raise UsageError(
-                f"{self.name} requires images of at least {self.min_size}x{self.min_size} pixels, and these have "
-                f"{height}x{width}",
-                f"Use a test size of at least {self.min_size}",
-            )
+        require_comparable(self.name, translated, real, self.min_size)
         return self.values(translated.double(), real.double())
 
     def values(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return the value of each image, float64 [N], for float64 images of one shape and of sufficient size."""
         raise NotImplementedError
+
+
+def require_comparable(name: str, translated: Tensor, real: Tensor, min_size: int = 1) -> None:
+    """Require images [N, C, H, W] of one shape and of at least `min_size` pixels a side; `name` is the metric's.
+
+    Raises:
+        UsageError: they are not.
+    """
+    if translated.ndim != 4 or translated.shape != real.shape:
+        raise UsageError(
+            f"{name} compares images [N, C, H, W] of one shape, and got {list(translated.shape)} against {list(real.shape)}",
+            "Resize both to the test size first",
+        )
+    height, width = real.shape[-2:]
+    if min(height, width) < min_size:
+        raise UsageError(
+            f"{name} requires images of at least {min_size}x{min_size} pixels, and these have {height}x{width}",
+            f"Use a test size of at least {min_size}",
+        )

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from zoo.data.entries import Box, DatasetEntry
 from zoo.errors import UsageError
 
 from . import ScenesConfig
-from .render import CLASSES, Split, render
+from .render import CLASSES, Scene, Split, render
 from .sensors import THERMAL_RANGE
+
+OBJECTS = ("person", "car", "minibus", "bus", "truck")
+"""Classes that have boxes."""
+ENTRIES = (
+    DatasetEntry(name="boxes", kind="boxes", classes=OBJECTS, meaning="people and vehicles, what is seen of each"),
+    DatasetEntry(name="daytime", kind="group", meaning="day or night"),
+)
 
 if TYPE_CHECKING:
     from zoo.data.writer import DatasetWriter
@@ -51,6 +59,7 @@ class Scenes:
             thermal_low=low,
             thermal_high=high,
             unit="celsius",
+            entries=ENTRIES if self.config.entries else (),
         )
         counts: dict[Split, int] = {"train": self.config.train, "test": self.config.test}
         for split, count in counts.items():
@@ -64,4 +73,14 @@ class Scenes:
                     labels=scene.labels,
                     celsius=scene.celsius,
                     temperatures=scene.temperatures(),
+                    entries=_entries(scene) if self.config.entries else {},
                 )
+
+
+def _entries(scene: Scene) -> dict[str, Any]:
+    boxes = [
+        Box(label=CLASSES[thing.label], corners=box)
+        for thing, box in zip(scene.objects, scene.boxes(), strict=True)
+        if CLASSES[thing.label] in OBJECTS
+    ]
+    return {"boxes": boxes, "daytime": "night" if scene.night else "day"}

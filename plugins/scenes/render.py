@@ -52,6 +52,14 @@ class Scene:
     objects: tuple[SceneObject, ...]
     night: bool
 
+    def boxes(self) -> list[tuple[float, float, float, float]]:
+        """Return x1, y1, x2, y2 around the seen pixels of each object, in pixels, in the order of `objects`."""
+        corners = []
+        for index in range(len(self.objects)):
+            rows, columns = np.nonzero(self.instances == index)
+            corners.append((float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1)))
+        return corners
+
     def temperatures(self) -> dict[str, float]:
         """Return the mean degrees Celsius of each class that is seen."""
         return {

@@ -59,8 +59,8 @@ class SplitFiles:
     temperatures: NDArray[np.float32] | None
     """Mean degrees [n, classes] of a class in an image, NaN where it does not occur; None without `temperature.csv`."""
     values: Mapping[str, Any] = field(default_factory=dict)
-    """Declared entries that are read, except masks, which are in `files`: scalars float32 [n], vectors [n, K], texts and groups as
-    a list, boxes as a list of float32 [k, 5]: x1, y1, x2, y2 in pixels of the resized image and the index of the class."""
+    """Declared entries that are read, except masks, which are in `files`: scalars float32 [n], vectors [n, K], texts and groups
+    as a list, boxes as a list of float32 [k, 5]: x1, y1, x2, y2 in pixels of the resized image and the index of the class."""
 
     @classmethod
     def find(cls, root: Path, split: str, size: int, reads: Collection[str] = ()) -> SplitFiles:

@@ -32,11 +32,11 @@ def draw(
     """
     if wanted == "all":
         return set(names)
-    if Path(wanted).is_file():
-        return _listed(Path(wanted), names, stem_of)
     try:
         number = float(wanted)
     except ValueError:
+        if Path(wanted).is_file():
+            return _listed(Path(wanted), names, stem_of)
         number = 0
     is_share = 0 < number < 1
     if not is_share and not (number >= 1 and number.is_integer()):

@@ -163,7 +163,7 @@ class DatasetInfo:
 
     @property
     def offers(self) -> frozenset[str]:
-        """Features that a recipe may need: declared entries, `pairs`, `labels`, `celsius`, `temperatures`, `thermal_segmentation`.
+        """Features that a recipe may need: entries, `pairs`, `labels`, `celsius`, `temperatures`, `thermal_segmentation`.
 
         Networks receive the last two in the thermal range, so these need a range in degrees.
         """

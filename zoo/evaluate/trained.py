@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from zoo.data.layout import DatasetInfo
 from zoo.data.store import PairStore
 from zoo.data.streaming import open_split
 from zoo.evaluate.celsius import score_celsius
+from zoo.evaluate.reading import reads_of
 from zoo.evaluate.results import CelsiusErrors, Score
 from zoo.evaluate.score import AnyMetric, Sample, evaluate, evaluate_unpaired
 from zoo.layers.pixels import shown_degrees
@@ -39,7 +40,9 @@ def score_method(
     Raises:
         ZooError: translations are not finite.
     """
-    store = _test_split(method, recipe, root, device)
+    groups = [entry.name for entry in info.entries if entry.kind == "group"]
+    wanted = [entry for metric in metrics.values() for entry in reads_of(metric)]
+    store = _test_split(method, recipe, root, device, [*groups, *wanted])
     mode, reads = method.test_mode, list(recipe.reads())
     if not info.pairs:
         sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
@@ -60,6 +63,7 @@ def score_method(
             mode=mode,
             reads=reads,
             degrees=degrees if thermal_range else None,
+            info=info,
         )
 
 
@@ -74,8 +78,17 @@ def score_degrees(
         return score_celsius(method, store, classes=info.classes, thermal_range=info.thermal_range, device=device)
 
 
-def _test_split(method: Method, recipe: Recipe, root: Path, device: torch.device) -> PairStore:
-    """Return the test images, after putting the method into the mode in which it translates them."""
+def _test_split(
+    method: Method, recipe: Recipe, root: Path, device: torch.device, entries: Sequence[str] = ()
+) -> PairStore:
+    """Return the test images with the entries that are read, after putting the method into the mode in which it translates."""
     method.to(device).train(method.test_mode == "train")
     torch.manual_seed(recipe.seed)  # dropout, where the method keeps it on, is the same in every scoring
-    return open_split(root, "test", size=recipe.size, device=device, thermal_channels=recipe.thermal_channels)
+    return open_split(
+        root,
+        "test",
+        size=recipe.size,
+        device=device,
+        thermal_channels=recipe.thermal_channels,
+        reads=recipe.entries().union(entries),
+    )

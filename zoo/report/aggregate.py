@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zoo.evaluate.compare import Comparison, Verdict, holm, paired_test, verdict_of
 from zoo.evaluate.intervals import bootstrap_interval
-from zoo.evaluate.results import Score
+from zoo.evaluate.results import GroupScore, Score
+
+Groups = Mapping[str, Mapping[str, GroupScore]]
 
 METHOD_ENTRIES = ("mode", "reads")
 """Entries of a protocol that describe how a method translates, not how images are measured; they may differ."""
@@ -58,9 +60,22 @@ def aggregate_seeds(scores: Mapping[int, Score]) -> SeedAggregate:
         "high": high,
         "protocol": measurement_protocol(first),
         "per_image": per_image,
+        "groups": _mean_groups([score.groups for score in scores.values()]),
         "notes": list(dict.fromkeys(note for score in scores.values() for note in score.notes)),
     }
     return SeedAggregate(**{**vars(first), **changed}, by_seed=values)
+
+
+def _mean_groups(by_seed: Sequence[Groups]) -> Groups:
+    """Return the means over seeds of scores by group, whose images are the same for each seed."""
+    return {
+        entry: {
+            name: replace(first, value=statistics.fmean(groups[entry][name].value for groups in by_seed))
+            for name, first in means.items()
+        }
+        for entry, means in by_seed[0].items()
+        if all(groups.get(entry, {}).keys() == means.keys() for groups in by_seed)
+    }
 
 
 def measurement_protocol(score: Score) -> dict[str, Any]:

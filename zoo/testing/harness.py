@@ -177,16 +177,17 @@ class MethodHarness(Harness):
         if training:
             method.prepare_training(parts)
             if not method.order:
-                method.fit([scenes_batch(self.size, thermal_channels=thermal_channels)])
+                method.fit([self.example(thermal_channels=thermal_channels)])
         return method
 
     def build(self, seed: int | None = 0) -> Method:
         """Return the method, ready for training."""
         return self.method(seed=seed)
 
-    def example(self, seed: int = 0) -> Batch:
-        """Return two pairs of `scenes` with labels and degrees."""
-        return scenes_batch(self.size)
+    def example(self, seed: int = 0, *, thermal_channels: int = 1) -> Batch:
+        """Return two pairs of `scenes` with labels, degrees and the declared entries that the contract reads or needs."""
+        contract = self.choice.contract
+        return scenes_batch(self.size, thermal_channels=thermal_channels, reads={*contract.reads, *contract.needs})
 
     def output(self, part: nn.Module, example: Batch) -> Tensor:
         """Return translations of what the contract reads."""

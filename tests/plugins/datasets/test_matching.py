@@ -18,8 +18,10 @@ from zoo_plugins.datasets.folders import find_pairs
 from zoo_plugins.datasets.matching import pairing_words, without
 from zoo_plugins.datasets.pairs import Pairs
 
+SHARED = Path(__file__).parents[3].parent / "shared" / "data"
 
-def _save(path: Path, seed: int, channels: int = 1, name: str = "") -> None:
+
+def _save(path: Path, seed: int, channels: int = 1) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = (6, 8, 3) if channels == 3 else (6, 8)
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)).save(path)
@@ -216,3 +218,25 @@ def test_labels_are_brought_along_by_stem_and_255_is_void(tmp_path: Path) -> Non
     written = np.asarray(Image.open(entry.labels))
     assert set(np.unique(written)) == {int(entry.stem) % 3, 3}
     assert check(tmp_path / "dst") == []
+
+
+@pytest.mark.skipif(not (SHARED / "external").is_dir(), reason="the external pairs are not here")
+def test_real_pairs_of_eight_sets_become_a_set_for_testing(tmp_path: Path) -> None:
+    sides = {side: str(SHARED / "external" / side) for side in ("visible", "thermal")}
+    info = materialize(Pairs(PairsConfig(**sides, test="all")), tmp_path / "dst")
+    assert (info.splits, info.left_out, info.test_only) == ({"train": 0, "test": 8}, (), True)
+    assert check(tmp_path / "dst") == []
+
+
+@pytest.mark.skipif(not (SHARED / "roadscene").is_dir(), reason="RoadScene is not here")
+def test_real_pairs_under_other_folders_and_names_are_those_of_roadscene(tmp_path: Path) -> None:
+    for folder, name in (("crop_LR_visible", "vi/{}_rgb.jpg"), ("cropinfrared", "ir/{}_ir.jpg")):
+        for path in sorted((SHARED / "roadscene" / folder).iterdir())[:30]:
+            target = tmp_path / "src" / name.format(path.stem)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    info = _import(tmp_path, tmp_path / "dst", source=tmp_path / "src")
+    assert (info.splits, info.left_out) == ({"train": 27, "test": 3}, ())
+    for entry in list_split(tmp_path / "dst", "test"):
+        published = SHARED / "roadscene/cropinfrared" / f"{entry.stem}.jpg"
+        np.testing.assert_array_equal(read_thermal(entry.thermal), read_thermal(published))

@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
-from zoo.evaluate.results import CelsiusErrors, Score
+from zoo.evaluate.results import CelsiusErrors, GroupScore, Score
 from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.report.render import template_environment
 from zoo.report.table_plan import ColumnMetric, RefusedRow, TablePlan, TableRun
 from zoo.run.record import SCHEMA, Failure, Record, Timing
 
 FILES: dict[str, tuple[type, ...]] = {
-    "record.json": (Record, Recipe, Part, DataRef, Budget, Score, CelsiusErrors, Timing),
+    "record.json": (Record, Recipe, Part, DataRef, Budget, Score, GroupScore, CelsiusErrors, Timing),
     "failure.json": (Failure,),
     "tables/TABLE.json": (TablePlan, ColumnMetric, TableRun, RefusedRow),
 }
