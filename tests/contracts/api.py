@@ -15,6 +15,7 @@ PUBLIC = (
     "zoo.checkpoints.published",
     "zoo.checkpoints.templates",
     "zoo.contracts",
+    "zoo.data.entries",
     "zoo.data.images",
     "zoo.data.importing",
     "zoo.data.layout",
