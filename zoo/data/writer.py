@@ -154,9 +154,8 @@ class DatasetWriter:
         celsius = None if celsius is None else one_channel(celsius)
         bits = fitting.thermal_bits(thermal, stem)
         masks = {name: one_channel(value) for name, value in (entries or {}).items() if isinstance(value, np.ndarray)}
-        fitting.require_fitting(
-            {"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius} | masks, stem
-        )
+        images = {"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius}
+        fitting.require_fitting(images | masks, stem)
         if labels is not None and self._described.classes:
             fitting.require_class(int(labels.max()), stem, self._described.classes)
         image = fitting.SharedTraits(paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None)
@@ -236,9 +235,8 @@ class DatasetWriter:
             self._stems["test", kind] |= set(stems)
         self._range.hold_out(stems)
         self._entries.hold_out(stems)
-        rows = self._temperatures["train"]
-        self._temperatures["test"] += [row for row in rows if row[0] in stems]
-        self._temperatures["train"] = [row for row in rows if row[0] not in stems]
+        self._temperatures["test"] += [row for row in self._temperatures["train"] if row[0] in stems]
+        self._temperatures["train"] = [row for row in self._temperatures["train"] if row[0] not in stems]
 
     def require_splits(self) -> None:
         """Require images in both splits.
@@ -265,11 +263,9 @@ class DatasetWriter:
             (root / split / kind).mkdir(parents=True, exist_ok=True)
             if pixels.dtype.kind == "f":
                 np.save(root / split / kind / f"{stem}.npy", pixels, allow_pickle=False)
-            else:
-                # Level 1 halves the time of writing for a few per cent of size.
-                Image.fromarray(np.ascontiguousarray(pixels)).save(
-                    root / split / kind / f"{stem}.png", compress_level=1
-                )
+                return
+            # Level 1 halves the time of writing for a few per cent of size.
+            Image.fromarray(np.ascontiguousarray(pixels)).save(root / split / kind / f"{stem}.png", compress_level=1)
 
     def _finish(self) -> None:
         traits = self._traits
