@@ -127,7 +127,7 @@ def zoo_components() -> Iterable[Component]:
             FreiburgConfig(),
             "Freiburg Thermal: driving by day and night, 16-bit counts; train/SEQUENCE/PART/{fl_rgb,fl_ir_aligned}/, test/",
             'Vertens et al., "HeatNet" (IROS 2020)',
-            frozenset({"pairs", "time"}),
+            frozenset({"pairs", "daytime"}),
         ),
         _row(
             "cvc14",
@@ -135,7 +135,7 @@ def zoo_components() -> Iterable[Component]:
             CVC14Config(),
             "CVC-14: pedestrians by day and night, boxes; {Day,Night}/{Visible,FIR}/; not registered, so unpaired",
             "Gonzalez et al. (Sensors 2016)",
-            frozenset({"boxes", "boxes_thermal", "time"}),
+            frozenset({"boxes", "boxes_thermal", "daytime"}),
         ),
         _row(
             "irvi",

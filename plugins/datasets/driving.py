@@ -36,7 +36,7 @@ FREIBURG_CLASSES = (
     "road_parking", "sidewalk", "building", "curb", "fence", "pole_sign", "vegetation", "terrain", "sky", "person",
     "vehicle", "bicycle", "background", "ignore",
 )  # fmt: skip
-TIME = DatasetEntry(name="time", kind="group", meaning="day or night, by the publishers' folders")
+DAYTIME = DatasetEntry(name="daytime", kind="group", meaning="day or night, by the publishers' folders")
 
 
 class Freiburg:
@@ -63,7 +63,7 @@ class Freiburg:
             split_origin="the publishers' train and test",
             alignment="pixel",
             spectrum="lwir",
-            entries=(TIME,),
+            entries=(DAYTIME,),
         )
         for rgb in sorted(halves["train"].glob("*/*/fl_rgb")):
             drive = rgb.relative_to(halves["train"]).parts[:-1]
@@ -110,7 +110,7 @@ class Freiburg:
                 f"black border of the warped thermal image inside columns {columns.start} to {columns.stop}"
             )
         labels = _class_indices(label)[:, columns] if self.config.labels and label else None
-        entries = {"time": time}
+        entries = {"daytime": time}
         writer.add(split, stem, visible=visible[:, columns], thermal=thermal, labels=labels, entries=entries)
 
 
@@ -149,7 +149,7 @@ def _class_indices(path: Path) -> NDArray[np.uint8]:
 class CVC14:
     """Importer of CVC-14 (Gonzalez et al., Sensors 2016): frames of two cameras at one moment, not registered, with boxes.
 
-    `{Day,Night}/{Visible,FIR}/{Train,NewTest}/{FramesPos,Annotations}/TIMESTAMP.{tif,txt}`.
+    `{Day,Night}/{Visible,FIR}/{Train,NewTest}/{FramesPos,Annotations}/DAYTIMESTAMP.{tif,txt}`.
     """
 
     def __init__(self, config: CVC14Config) -> None:
@@ -170,7 +170,7 @@ class CVC14:
             split_origin="the publishers' Train and NewTest",
             alignment="time",
             spectrum="lwir",
-            entries=(*entries, TIME),
+            entries=(*entries, DAYTIME),
         )
         for time, folder in times.items():
             cameras = source_folders(folder, ("Visible", "FIR"), layout="cvc14")
@@ -195,7 +195,7 @@ class CVC14:
                 inside(_cvc_boxes(side / "Annotations" / f"{stem}.txt"), *shape)
                 for side, shape in ((visible, photo.shape[:2]), (thermal, heat.shape))
             ]
-            entries = {"boxes": boxes[0], "boxes_thermal": boxes[1], "time": time}
+            entries = {"boxes": boxes[0], "boxes_thermal": boxes[1], "daytime": time}
             writer.add_visible(split, f"{time}_{stem}", photo, entries)
             writer.add_thermal(split, f"{time}_{stem}", heat)
 

@@ -21,6 +21,8 @@ import msgspec
 
 from zoo.errors import DataError
 
+__all__ = ["Box", "DatasetEntry", "EntryKind", "files_by_stem", "read_values", "write_values"]
+
 EntryKind = Literal["mask", "vector", "scalar", "boxes", "text", "group"]
 
 STANDARD = (

@@ -181,10 +181,9 @@ class DatasetWriter:
         labels = None if labels is None else one_channel(labels)
         celsius = None if celsius is None else one_channel(celsius)
         bits = fitting.thermal_bits(thermal, stem)
-        entries = entries or {}
-        masks = {name: one_channel(value) for name, value in entries.items() if isinstance(value, np.ndarray)}
-        images = {"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius, **masks}
-        fitting.require_fitting(images, stem)
+        masks = {name: one_channel(value) for name, value in (entries or {}).items() if isinstance(value, np.ndarray)}
+        images = {"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius}
+        fitting.require_fitting({**images, **masks}, stem)
         if labels is not None and self._described.classes:
             fitting.require_class(int(labels.max()), stem, self._described.classes)
         image = fitting.SharedTraits(paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None)
@@ -199,7 +198,7 @@ class DatasetWriter:
             self._save(split, "celsius", stem, celsius if celsius.dtype == np.float16 else celsius.astype(np.float32))
         for name, mask in masks.items():
             self._save(split, name, stem, mask.astype(np.uint8))
-        self._entries.add(split, stem, entries)
+        self._entries.add(split, stem, entries or {})
         degrees: Mapping[str, float] | Mapping[int, float] = temperatures or {}
         if temperatures is None and labels is not None and celsius is not None:
             degrees = class_means(labels, celsius)
@@ -300,10 +299,9 @@ class DatasetWriter:
             (root / split / kind).mkdir(parents=True, exist_ok=True)
             if pixels.dtype.kind == "f":
                 np.save(root / split / kind / f"{stem}.npy", pixels, allow_pickle=False)
-            else:
-                # Level 1 halves the time of writing for a few per cent of size.
-                image = Image.fromarray(np.ascontiguousarray(pixels))
-                image.save(root / split / kind / f"{stem}.png", compress_level=1)
+                return
+            # Level 1 halves the time of writing for a few per cent of size.
+            Image.fromarray(np.ascontiguousarray(pixels)).save(root / split / kind / f"{stem}.png", compress_level=1)
 
     def _finish(self) -> None:
         traits = self._traits
