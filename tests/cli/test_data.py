@@ -152,9 +152,9 @@ def test_the_user_may_name_any_import_and_only_pairs_takes_folders_and_sets(sour
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("{two}", "takes SRC DST, and 1 were given"),
-        ("{two} {out} more", "takes SRC DST, and 3 were given"),
-        ("--visible {two}/vi --thermal {two}/ir {two} {out}", "2 folders besides the options"),
+        ("{two}", "takes SRC DST, and 1 folder was given"),
+        ("{two} {out} more", "takes SRC DST, and 3 folders were given"),
+        ("--visible {two}/vi --thermal {two}/ir {two} {out}", "2 folders were given besides the options"),
         ("--visible {two}/vi {out}", "one folder is not enough"),
         ("--visible {two}/vi --thermal {two}/none {out}", "none` does not exist"),
         ("--visible {two}/vi --thermal {two}/ir {two}/ir/out", "lies inside the folder to import from"),

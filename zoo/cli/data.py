@@ -263,8 +263,10 @@ def _source_and_target(kind: str, places: Sequence[Path], sides: Sequence[Path])
 
     if len(places) != (1 if sides else 2):
         form = "--visible DIR --thermal DIR DST" if sides else "SRC DST"
-        found = f"{len(places)} folder{'s' * (len(places) != 1)} besides the options" if sides else f"{len(places)}"
-        raise UsageError(f"this import takes {form}, and {found} were given", f"Run: zoo data import {kind} {form}")
+        found = (
+            f"{len(places)} folder{'s were' if len(places) > 1 else ' was'} given{' besides the options' * bool(sides)}"
+        )
+        raise UsageError(f"this import takes {form}, and {found}", f"Run: zoo data import {kind} {form}")
     for side in sides:
         require_apart(side, places[-1])
     return (None if sides else places[0]), places[-1]

@@ -40,7 +40,7 @@ def draw(
         number = 0
     is_share = 0 < number < 1
     if not is_share and not (number >= 1 and number.is_integer()):
-        raise UsageError(f"`{split}` is {wanted}, and there is no such file", f"Use {FORMS}")
+        raise UsageError(f"`{split}` is {wanted}, which is no share, no number of pairs and no file", f"Use {FORMS}")
     order = by_digest(names, salt)
     if len(order) < 2:
         raise SourceError(
