@@ -179,7 +179,6 @@ class NIICU:
             citation="Speth et al.: Deep learning with RGB and thermal images onboard a drone. JFR 2022, doi 10.1002/rob.22082",
             split_origin="the publishers' train and val; val is the test set",
             alignment="pixel" if aligned else "",
-            spectrum="lwir",
             entries=(boxes,) if labels else (),
         )
         sizes: set[str] = set()

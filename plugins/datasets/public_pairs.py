@@ -64,7 +64,6 @@ class RoadScene:
             citation="Xu et al.: FusionDN: A Unified Densely Connected Network for Image Fusion. AAAI 2020",
             split_origin=f"none published; the {count} pairs whose file names have the smallest SHA-256 are the test set",
             alignment="pixel",
-            spectrum="lwir",
         )
 
 

@@ -55,7 +55,7 @@ def _boxes(root: Path, split: str, name: str = "boxes") -> dict[str, list[Box]]:
     [
         ("aviid", "pixel", "", True),
         ("vedai", "pixel", "nir", True),
-        ("niicu", "pixel", "lwir", True),
+        ("niicu", "pixel", "", True),
         ("freiburg", "pixel", "lwir", True),
         ("cvc14", "time", "lwir", False),
         ("irvi", "none", "", False),
