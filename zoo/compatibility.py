@@ -16,6 +16,9 @@ LARGEST = 4096
 _CALIBRATED = "Choose data with labels and degrees"
 
 
+PLANES = ("mask", "scalar")
+"""Kinds of declared entries that a generator gets as a channel of its input."""
+
 FEATURES: Mapping[str, tuple[Kind | None, str, str]] = {
     "taps": (
         "generator",
@@ -78,7 +81,16 @@ def check(
             raise RefusedError(f"{kind} {choice.name} {reasons}", lacks[0][1])
         missing = [entry for entry in choice.contract.reads if entry != "visible" and entry not in offers]
         if missing:
-            raise RefusedError(f"{kind} {choice.name} reads {', '.join(missing)}, and dataset {source.name} has none")
+            known = ", ".join(sorted(source.offers - {"pairs"})) or "nothing besides the images"
+            reason = f"{kind} {choice.name} reads {', '.join(missing)}, and dataset {source.name} has none"
+            raise RefusedError(reason, f"Choose other data; {source.name} offers {known}")
+        kinds = {entry.name: entry.kind for entry in source.info.entries if kind == "generator"}
+        listed = [entry for entry in choice.contract.reads if kinds.get(entry, "mask") not in PLANES]
+        if listed:
+            reason = (
+                f"generator {choice.name} reads {listed[0]}, of kind {kinds[listed[0]]}, which is no plane of an image"
+            )
+            raise RefusedError(reason, f"A generator reads entries of kind {' or '.join(PLANES)}; a method reads all")
 
 
 def check_transfer(parts: Mapping[Kind, Choice], trained: DatasetInfo, tested: DataSource) -> None:

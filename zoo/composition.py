@@ -159,6 +159,9 @@ def compose_chosen(
     check_sizes(chosen.parts, size)
     parts = {kind: choice.for_size(size) for kind, choice in chosen.parts.items()}
     check(parts, source, size=size, thermal_channels=thermal_channels)
+    if source.info.test_only and "generator" in parts:
+        fix = "Train on another dataset, or sample a training set: zoo data split SRC DST"
+        raise UsageError(f"dataset {source.name} is for testing only: it has no training images", fix)
     if batch > max(1, source.train):
         raise UsageError(f"`batch` is {batch}, and dataset {source.name} has {source.train} training images")
     training = parts["method"].contract.training

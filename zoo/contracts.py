@@ -19,11 +19,15 @@ from zoo.sizes import Size
 if TYPE_CHECKING:
     from zoo.data.writer import DatasetWriter
 
-Batch = dict[str, Tensor]
+Batch = dict[str, Any]
 """Device tensors of one step, by name. `visible` [N, 3, H, W] and `thermal` [N, C, H, W] in [-1, 1] always;
 where the dataset has them `labels` [N, H, W] int64 class indices, `celsius` [N, 1, H, W] degrees, `temperatures` [N, K] mean
 degrees Celsius of each class with NaN where it is absent, and `thermal_segmentation` [N, 1, H, W], every object at its mean
-temperature, in [-1, 1] over the dataset's thermal range."""
+temperature, in [-1, 1] over the dataset's thermal range.
+
+Entries that the dataset declares (`zoo.data.entries`) only where something reads them, cropped and mirrored as the visible image:
+a `mask` int64 [N, H, W], a `vector` float32 [N, K], a `scalar` float32 [N]; `boxes` a list of N float32 [k, 5], x1, y1, x2, y2 in
+pixels and the index of the class; `text` and `group` a list of N str."""
 
 State = dict[str, Tensor]
 """What a method's `forward` returns for the losses of the same step: translations, with their graphs."""
@@ -186,7 +190,11 @@ class Method(nn.Module):
 
 @runtime_checkable
 class Dataset(Protocol):
-    """A source of pairs that can be written in zoo's layout: an importer of a public set, or a synthetic set."""
+    """A source of pairs that can be written in zoo's layout: an importer of a public set, or a synthetic set.
+
+    An importer may have a method `recognizes(self, source: Path) -> Sequence[Path]`: the folders that it would read where
+    `source` is in its layout beyond doubt, else none. Such a source can be used as a dataset without an import.
+    """
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair through `writer`; `source` is the folder to import, None for a set made on the spot.
@@ -221,6 +229,73 @@ class Metric(Protocol):
 
     def per_image(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return one float64 value per image, [N], for images of the kind that `compares` names."""
+
+
+class ReadingMetric(Protocol):
+    """A score of single images that also reads entries of the batch: the visible image, labels, declared entries (see `Batch`).
+
+    Its component's contract names the same `reads`, so that data without them is refused before any training.
+    """
+
+    name: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    unit: ClassVar[str]
+
+    @property
+    def compares(self) -> Compared:
+        """What `per_image` receives."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Entries of the batch that it reads."""
+
+    def protocol(self) -> dict[str, Any]:
+        """Return everything that changes the value without changing the model, JSON-able."""
+
+    def per_image(self, translated: Tensor, real: Tensor, batch: Batch) -> Tensor:
+        """Return one float64 value per image, [N]; NaN for one to which the metric does not apply, whatever its translation."""
+
+
+@runtime_checkable
+class ClassMetric(ReadingMetric, Protocol):
+    """A score of single images that also has a value for each class that an image shows."""
+
+    @property
+    def by(self) -> str:
+        """The entry whose classes these are: `labels`, or a declared entry with classes."""
+
+    def per_class(self, translated: Tensor, real: Tensor, batch: Batch, classes: Sequence[str]) -> Tensor:
+        """Return float64 values by class, [N, K]; NaN for a class that an image does not show."""
+
+
+@runtime_checkable
+class SplitMetric(Protocol):
+    """A score of a whole test split that is no mean over its images, from what it collects of each image."""
+
+    name: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    unit: ClassVar[str]
+
+    @property
+    def compares(self) -> Compared:
+        """What `collect` receives."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Entries of the batch that it reads."""
+
+    @property
+    def by(self) -> str:
+        """The entry whose class names `collect` receives."""
+
+    def protocol(self) -> dict[str, Any]:
+        """Return everything that changes the value without changing the model, JSON-able."""
+
+    def collect(self, translated: Tensor, real: Tensor, batch: Batch, classes: Sequence[str]) -> list[Any]:
+        """Return one item per image."""
+
+    def value(self, items: Sequence[Any]) -> float:
+        """Return the score of these images; NaN where they have none."""
 
 
 @runtime_checkable

@@ -90,18 +90,20 @@ class Contract:
     min_size: int = 1
     """Smallest image height and width in pixels."""
     reads: tuple[str, ...] = ("visible",)
-    """Entries of the batch that a generator or method uses at inference (see `zoo.contracts.Batch`)."""
+    """Entries of the batch that a generator or method uses at inference, or a metric in scoring (see `zoo.contracts.Batch`); also
+    those that a dataset declares, such as `boxes`."""
     offers: frozenset[str] = frozenset()
     """Features of this part. A network: `taps`, `double_backward`, `independent_samples`, `exports` (works with torch.export)
     and `compiles` (works with torch.compile as one graph). A dataset: `pairs`, `labels`, `celsius`, `temperatures`,
-    `thermal_segmentation`. A metric: `symmetric`. `zoo check` tests each of them. A method: `baseline`, a null baseline without
-    a network, which `zoo bench` runs beside networks."""
+    `thermal_segmentation`, and every entry that it declares. A metric: `symmetric`. `zoo check` tests each of them. A method:
+    `baseline`, a null baseline without a network, which `zoo bench` runs beside networks."""
     promises: Mapping[str, float] = field(default_factory=lambda: NO_OPTIONS)
     """Bounds of this part, which `zoo check` measures. A normalizer: the largest `gradient` of the mean logit with respect to
     the image, `logits`, `weights` and `spectral_norm` of a discriminator, and `penalty_free`, the gradient norm without a
     penalty. A metric: its `lowest` and `highest` score, and `best`, the score of an image compared with itself."""
     needs: frozenset[str] = frozenset()
-    """Features that another part of the recipe must offer. Also `equal_channels` (visible and thermal images have the same
+    """Features that another part of the recipe must offer; of a method also declared entries that only its training reads. Also
+    `equal_channels` (visible and thermal images have the same
     number of channels), and `source` (a dataset that is imported from the user's files)."""
     uses: tuple[str, ...] = ()
     """For a method: the kinds of parts that it builds (`generator`, `discriminator`)."""

@@ -111,8 +111,18 @@ class Recipe:
         Raises:
             UsageError: no installed plugin has a part, or its options have changed.
         """
-        parts = [choice_of(kind, part) for kind, part in self.parts.items() if kind in ("method", "generator")]
-        return tuple(dict.fromkeys(entry for part in parts for entry in part.contract.reads))
+        return tuple(dict.fromkeys(entry for part in self._readers() for entry in part.contract.reads))
+
+    def entries(self) -> frozenset[str]:
+        """Return what method and generator read of a batch to translate or need in training; of these a dataset declares some.
+
+        Raises:
+            UsageError: as of `reads`.
+        """
+        return frozenset().union(*({*part.contract.reads, *part.contract.needs} for part in self._readers()))
+
+    def _readers(self) -> list[Choice]:
+        return [choice_of(kind, part) for kind, part in self.parts.items() if kind in ("method", "generator")]
 
 
 def choice_of(kind: Kind, part: Part) -> Choice:

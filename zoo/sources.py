@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,9 @@ def open_source(spec: str | Path, *, size: Size, progress: Progress | None = Non
     """Return a dataset by component name (`scenes`, `scenes:train=400`) or folder, after checking every image.
 
     Args:
-        spec: a folder in zoo's layout, the name of a dataset component that needs no files of the user's, or several of
-            them with `+` between, whose union is trained on.
+        spec: a folder in zoo's layout, a folder in a layout that an importer recognizes (it is imported into the cache), the
+            name of a dataset component that needs no files of the user's, or several of them with `+` between, whose union is
+            trained on.
         size: image size of the training; a synthetic set is rendered in squares of its longer side.
         progress: called while images are rendered or checked for the first time.
 
@@ -81,7 +82,7 @@ def open_source(spec: str | Path, *, size: Size, progress: Progress | None = Non
     if len(names) > 1:
         return _union(names, [open_source(name, size=size, progress=progress) for name in names])
     if not _is_component(str(spec)) and (Path(spec).exists() or os.sep in str(spec)):
-        return _checked(Path(spec), progress)
+        return _checked(_in_layout(Path(spec), progress), progress)
     try:
         choice = get_registry().find("dataset", str(spec))
     except UsageError as error:
@@ -150,18 +151,31 @@ def _is_component(spec: str) -> bool:
 
 def _rendered(choice: Choice, progress: Progress | None) -> DataSource:
     """Write a synthetic set into the cache, once for each version or source of its plugin, and config."""
-    config = msgspec.to_builtins(choice.config)
-    source, hashed = source_of(choice.plugin), with_contents(config, files_of(config))
-    decides = (choice.full_name, choice.plugin.version, hashed, *([source] if source else []))
-    key = hashlib.sha256(msgspec.json.encode(decides)).hexdigest()
+    key = _key(choice)
     root = made_in_cache(
         lambda folder: _render(choice, folder, progress), "datasets", f"{choice.name}-{key[:16]}", whole=INFO_FILE
     )
     info = read_info(root)
+    config = _options(choice.config)
     return DataSource(root=root, name=choice.name, info=info, fingerprint=info.fingerprint, config=config)
 
 
-def _render(choice: Choice, root: Path, progress: Progress | None) -> None:
+def _key(choice: Choice, *more: str) -> str:
+    """Return a hash of what decides the images that a component writes."""
+    config = _options(choice.config)
+    source, hashed = source_of(choice.plugin), with_contents(config, files_of(config))
+    decides = (choice.full_name, choice.plugin.version, hashed, *([source] if source else []), *more)
+    return hashlib.sha256(msgspec.json.encode(decides)).hexdigest()
+
+
+def _options(config: Any) -> dict[str, Any]:
+    """Return a dataset's options; one that was added later only where it is set, so that earlier keys and caches hold."""
+    options: dict[str, Any] = msgspec.to_builtins(config)
+    later = {each.name: each.default for each in fields(config) if each.metadata.get("later")}
+    return {name: value for name, value in options.items() if name not in later or value != later[name]}
+
+
+def _render(choice: Choice, root: Path, progress: Progress | None, source: Path | None = None) -> None:
     from zoo.build import build
     from zoo.data.quality import measure_quality, write_quality
     from zoo.data.writer import materialize
@@ -170,14 +184,53 @@ def _render(choice: Choice, root: Path, progress: Progress | None) -> None:
 
     def report(done: int, _left_out: int) -> None:
         if progress:
-            progress(f"writing {choice.name}", done)
+            progress(f"{'importing' if source else 'writing'} {choice.name}", done)
 
     try:
-        materialize(dataset, root, progress=report)
+        materialize(dataset, root, source, progress=report)
         write_quality(root, measure_quality(root)[0])
     except DataError:
         if not (root / INFO_FILE).is_file():  # otherwise another process finished it first
             raise
+
+
+def _in_layout(root: Path, progress: Progress | None) -> Path:
+    """Return a folder in zoo's layout: this one, or its import in the cache where an importer recognizes it.
+
+    Raises:
+        UsageError: several importers recognize it.
+    """
+    if not root.is_dir() or (root / INFO_FILE).exists():
+        return root
+    from zoo.build import build
+
+    importers = [choice for choice in get_registry().list("dataset") if "source" in choice.contract.needs]
+    found: dict[str, tuple[Choice, Sequence[Path]]] = {}
+    for choice in importers:
+        recognizes = getattr(build(choice), "recognizes", None)
+        if recognizes and (folders := recognizes(root)):
+            found[choice.name] = choice, folders
+    if not found:
+        return root
+    if len(found) > 1:
+        commands = " or ".join(f"zoo data import {name} {root} DST" for name in found)
+        raise UsageError(
+            f"`{root}` is in the layouts of {' and '.join(found)}", f"Run: {commands}, then use `data`=DST"
+        )
+    name, (choice, folders) = found.popitem()
+    key = _key(choice, *map(_signature, folders))  # not of other folders, such as results beside them
+    folder = made_in_cache(
+        lambda folder: _render(choice, folder, progress, root),
+        *("datasets", f"{printable(root.resolve().name)[:40]}-{key[:16]}"),
+        whole=INFO_FILE,
+    )
+    if progress:
+        info = read_info(folder)
+        counts = ", ".join(f"{count} {split}" for split, count in info.splits.items())
+        left_out = f", {len(info.left_out)} files left out" if info.left_out else ""
+        command = f"zoo data import {name} {root} DST"
+        progress(f"imported {root} into the cache as {name}: {counts}{left_out}; to choose more: {command}", 0)
+    return folder
 
 
 def _checked(root: Path, progress: Progress | None) -> DataSource:

@@ -32,7 +32,8 @@ class ObjectMeans(Method):
 
     def translate(self, batch: Batch) -> Tensor:
         """Return the thermal segmentation [N, C, H, W], in [-1, 1]."""
-        return batch["thermal_segmentation"].expand(-1, self.thermal_channels, -1, -1)
+        segmentation: Tensor = batch["thermal_segmentation"]
+        return segmentation.expand(-1, self.thermal_channels, -1, -1)
 
 
 def grey(visible: Tensor) -> Tensor:

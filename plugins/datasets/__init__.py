@@ -8,24 +8,32 @@ from typing import Any
 from zoo.hookspec import Component, Contract, hookimpl
 
 from .config import (
+    CVC14Config,
     FLIRConfig,
+    FreiburgConfig,
+    IRVIConfig,
     KAISTConfig,
     M3FDConfig,
     MSRSConfig,
+    NIICUConfig,
     NoOptions,
     OSUConfig,
     PairsConfig,
     RadiometricConfig,
     RoadSceneConfig,
     ThermalWorldConfig,
+    VEDAIConfig,
 )
 
 SMALL: Mapping[str, Mapping[str, Any]] = {
     "roadscene": {"test_pairs": 3},
     "m3fd": {"test_share": 0.4, "block": 4},
     "radiometric": {"celsius_per_count": 0.04},
+    "freiburg": {"left": 4, "right": 28},
 }
 """Options with which the example has images in both splits, and degrees."""
+CHECKED = " (checked on real files)"
+"""Ends the summary of an importer that was run on files of the set; the others were written from the published layouts."""
 
 
 @hookimpl
@@ -36,7 +44,7 @@ def zoo_components() -> Iterable[Component]:
             "roadscene",
             "public_pairs:RoadScene",
             RoadSceneConfig(),
-            "RoadScene: aligned 8-bit pairs cut from a driving video; crop_LR_visible/, cropinfrared/",
+            f"RoadScene: aligned 8-bit pairs cut from a driving video; crop_LR_visible/, cropinfrared/{CHECKED}",
             'Xu et al., "FusionDN" (AAAI 2020)',
         ),
         _row(
@@ -91,10 +99,57 @@ def zoo_components() -> Iterable[Component]:
             'Liu et al., "Target-aware Dual Adversarial Learning" (CVPR 2022)',
         ),
         _row(
+            "aviid",
+            "aerial:AVIID",
+            NoOptions(),
+            "AVIID: roads from the air; {trainA,trainB,testA,testB}/, A visible, B infrared, or several such folders",
+            "AVIID-1 to AVIID-3",
+        ),
+        _row(
+            "vedai",
+            "aerial:VEDAI",
+            VEDAIConfig(),
+            "VEDAI: vehicles from the air, near infrared (no thermal radiation), boxes; Vehicules512/ID_{co,ir}.png",
+            "Razakarivony and Jurie (JVCIR 2016)",
+            frozenset({"pairs", "boxes"}),
+        ),
+        _row(
+            "niicu",
+            "aerial:NIICU",
+            NIICUConfig(),
+            "NII-CU MAPD: people from a drone, boxes; {4-channel,rgb-t}/images/{rgb,thermal}/{train,val}/",
+            "Speth et al. (Journal of Field Robotics 2022)",
+            frozenset({"pairs", "boxes"}),
+        ),
+        _row(
+            "freiburg",
+            "driving:Freiburg",
+            FreiburgConfig(),
+            "Freiburg Thermal: driving by day and night, 16-bit counts; train/SEQUENCE/PART/{fl_rgb,fl_ir_aligned}/, test/",
+            'Vertens et al., "HeatNet" (IROS 2020)',
+            frozenset({"pairs", "daytime"}),
+        ),
+        _row(
+            "cvc14",
+            "driving:CVC14",
+            CVC14Config(),
+            "CVC-14: pedestrians by day and night, boxes; {Day,Night}/{Visible,FIR}/; not registered, so unpaired",
+            "Gonzalez et al. (Sensors 2016)",
+            frozenset({"boxes", "boxes_thermal", "daytime"}),
+        ),
+        _row(
+            "irvi",
+            "driving:IRVI",
+            IRVIConfig(),
+            "IRVI: videos of traffic and monitoring, unpaired; {trainA,trainB,testA,testB}/, A infrared, B visible",
+            'Li et al., "I2V-GAN" (ACM MM 2021)',
+            frozenset(),
+        ),
+        _row(
             "radiometric",
             "radiometric:Radiometric",
             RadiometricConfig(),
-            "your own pairs in degrees: 16-bit files with a stated scale, or FLIR radiometric JPEGs",
+            f"your own pairs in degrees: 16-bit files with a stated scale, or FLIR radiometric JPEGs{CHECKED}",
             "",
             frozenset({"pairs", "celsius"}),
         ),
@@ -102,14 +157,15 @@ def zoo_components() -> Iterable[Component]:
             "pairs",
             "pairs:Pairs",
             PairsConfig(),
-            "pairs in two folders, visible|vis|vi|rgb|color|A and thermal|infrared|ir|lwir|T|B; train/, test/ optional",
+            "pairs in two folders of equal file names: visible|vis|vi|rgb|color|A and thermal|infrared|ir|lwir|T|B; "
+            "train/, test/ optional",
             "",
         ),
         _row(
             "cyclegan",
             "cyclegan:CycleGANFolders",
             NoOptions(),
-            "unpaired images: trainA/, trainB/, testA/, testB/; A is visible, B thermal",
+            "unpaired images in trainA/, trainB/, testA/, testB/: A visible, B thermal",
             'Zhu et al., "CycleGAN" (ICCV 2017)',
             frozenset(),
         ),
@@ -117,7 +173,7 @@ def zoo_components() -> Iterable[Component]:
             "aligned",
             "aligned:SideBySide",
             NoOptions(),
-            "pairs side by side in one image: train/, test/ (or val/); visible left, thermal right; or in two folders",
+            "pairs side by side in one image, in train/ and test/ (or val/): visible left, thermal right",
             'Isola et al., "pix2pix" (CVPR 2017)',
         ),
     ]

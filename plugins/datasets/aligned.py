@@ -10,7 +10,8 @@ from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError
 
 from .config import NoOptions, PairsConfig
-from .pairs import find_pairs, missing_folders, write_pairs
+from .folders import find_pairs, missing_folders
+from .pairs import write_pairs
 
 
 class SideBySide:
@@ -23,7 +24,7 @@ class SideBySide:
         """Write every pair; see `zoo.contracts.Dataset`. Without a folder `test`, `val` is the test set."""
         source = require_source(source, layout="aligned")
         if found := find_pairs(source):
-            write_pairs(writer, source, found, PairsConfig())
+            write_pairs(writer, source.resolve().name, found, PairsConfig())
             return
         val = (source / "val").is_dir() and not (source / "test").is_dir()
         folders = {"train": source / "train", "test": source / ("val" if val else "test")}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from zoo.hookspec import AtLeast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +31,7 @@ class CountScale:
 
 @dataclass(frozen=True, kw_only=True)
 class NoOptions:
-    """`aligned`, `cyclegan` and `llvip` have no options."""
+    """`aligned`, `aviid`, `cyclegan` and `llvip` have no options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +46,24 @@ class RoadSceneConfig:
 class PairsConfig:
     """Options of `pairs`."""
 
+    visible: str = ""
+    """Folder of visible images, with `thermal` in place of a source that holds both."""
+    thermal: str = ""
+    """Folder of thermal images."""
+    test: str = ""
+    """Test set of a source without a split: a share (0.1), a number, `all`, or a file of stems; empty: `test_share`."""
     test_share: float = 0.1
-    """Share of the pairs held out, by SHA-256, where the folders have no split."""
+    """Share of the pairs held out, by SHA-256, where neither the folders nor `test` give a split."""
+    validation: str = ""
+    """Validation set, on which nothing trains: a share, a number, a file of stems, or `val`, the source's folder; empty: none."""
     seed: int = 0
-    """Seed of the sampled test set."""
+    """Seed of the sampled test and validation sets."""
+    labels: str = ""
+    """Folder of label images (class indices) whose stems are those of the pairs."""
+    boxes: str = ""
+    """Boxes of objects: a folder of YOLO `.txt` or VOC `.xml` files, or a JSON file (COCO, or lists by stem)."""
+    classes: str = ""
+    """Names of the class indices of labels and boxes, joined by `+`; empty: from the files, else `class_0`, `class_1`, ..."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,3 +134,55 @@ class RadiometricConfig(CountScale):
     """File of the 3 x 3 matrix from visible to thermal pixels; empty: the camera's own alignment, or none."""
     test_share: float = 0.1
     """Share of the pairs held out, by SHA-256, where the tree has no `train` and `test`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VEDAIConfig:
+    """Options of `vedai`."""
+
+    size: Literal["512", "1024"] = "512"
+    """Width and height of the images to import."""
+    split: str = "infragan"
+    """`infragan` (the InfraGAN paper's: ids 1000 to 1199 are the test set), or the name of a published fold, e.g. `fold01`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NIICUConfig:
+    """Options of `niicu`."""
+
+    part: Literal["4-channel", "rgb-t"] = "4-channel"
+    """Part of the set; only `4-channel` is aligned by pixel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreiburgConfig:
+    """Options of `freiburg`."""
+
+    left: int = 300
+    """First column to keep: the thermal image is warped into the wider visible one and black at its sides."""
+    right: int = 1700
+    """Column at which the crop ends."""
+    low: float = 21800.0
+    """Count of the thermal camera that networks see as -1."""
+    high: float = 25000.0
+    """Count that networks see as 1; no scale in degrees is published."""
+    every: Annotated[int, AtLeast(1)] = 1
+    """Import every n-th frame of a drive; neighbours differ little."""
+    labels: bool = False
+    """Import class labels, and only the frames that have them: frames by day, and the test set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CVC14Config:
+    """Options of `cvc14`."""
+
+    every: Annotated[int, AtLeast(1)] = 1
+    """Import every n-th frame; neighbours differ little."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IRVIConfig:
+    """Options of `irvi`."""
+
+    paired: bool = False
+    """Take frames of equal names for pairs. The publishers do not state that they are."""

@@ -38,6 +38,11 @@ class CycleGANFolders:
                 _add_thermal(writer, split, stem, path, bits)
         writer.describe(name=source.resolve().name)
 
+    def recognizes(self, source: Path) -> list[Path]:
+        """Return the four folders of this layout; none unless all exist."""
+        folders = [source / f"{split}{side}" for split in SPLITS for side in "AB"]
+        return folders if all(folder.is_dir() for folder in folders) else []
+
 
 def _add_visible(writer: DatasetWriter, split: str, stem: str, path: Path) -> None:
     leave_out_bad(writer, path, lambda: writer.add_visible(split, stem, read_visible(path)))

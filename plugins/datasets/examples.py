@@ -70,6 +70,61 @@ def m3fd(folder: Path) -> None:
     _pairs(folder / "Vis", folder / "Ir", _names("{:05}.png", PAIRS))
 
 
+def aviid(folder: Path) -> None:
+    """Write pairs in the folders of the CycleGAN code."""
+    for half in ("train", "test"):
+        _pairs(folder / f"{half}A", folder / f"{half}B", _names("{:04}.png", 3))
+
+
+def vedai(folder: Path) -> None:
+    """Write pairs around the first test id in one folder, each with a vehicle."""
+    for number in range(997, 1003):
+        _save(folder / f"Vehicules512/{number:08}_co.png", _noise(f"co{number}", 3))
+        _save(folder / f"Vehicules512/{number:08}_ir.png", _noise(f"ir{number}"))
+        _text(folder / f"Annotations512/{number:08}.txt", "10 9 0.5 1 1 0 5 15 16 6 4 5 13 12")
+
+
+def niicu(folder: Path) -> None:
+    """Write both halves, the visible images twice as large, each with a person whom both cameras see."""
+    images = folder / "4-channel/images"
+    for half in ("train", "val"):
+        for name in _names("{:03}", 3):
+            _save(images / f"rgb/{half}/{name}.jpg", np.repeat(np.repeat(_noise(name, 3), 2, 0), 2, 1))
+            _save(images / f"thermal/{half}/{name}.jpg", _noise(f"t{name}"))
+            _text(folder / f"4-channel/labels/{half}/{name}.txt", "10\t12\t20\t40\t0\t0\t0")
+
+
+def freiburg(folder: Path) -> None:
+    """Write a drive by day and one by night of each half, whose thermal files hold 16-bit counts."""
+    for time in ("day", "night"):
+        part, test = folder / f"train/seq_00_{time}/00", folder / f"test/seq_{time}"
+        for name in ("1570_123456780", "1571_123456791"):
+            counts = 22000 + _noise(name).astype(np.uint16)
+            _save(part / f"fl_rgb/fl_rgb_{name}.png", _noise(name, 3))
+            _save(part / f"fl_ir_aligned/fl_ir_aligned_{name}.png", counts)
+            _save(test / f"ImagesRGB/{name}_rgb.png", _noise(f"test{name}", 3))
+            _save(test / f"ImagesIR/{name[:-1]}_ir.png", counts)
+
+
+def cvc14(folder: Path) -> None:
+    """Write moments by day and night of each half, each with a pedestrian in the thermal image."""
+    for time, half in ((time, half) for time in ("Day", "Night") for half in ("Train", "NewTest")):
+        for name in _names("2014_05_05_17_29_23_{:06}", 2):
+            for camera in ("Visible", "FIR"):
+                _save(
+                    folder / time / camera / half / "FramesPos" / f"{name}.tif", _noise(f"{time}{camera}{half}{name}")
+                )
+            _text(folder / time / "FIR" / half / "Annotations" / f"{name}.txt", "10  8 4 9 1 0 0 0 0 1 0")
+
+
+def irvi(folder: Path) -> None:
+    """Write training files of three frames side by side and test files of one, of a subset."""
+    for half, width in (("train", 3 * HEIGHT), ("test", HEIGHT)):
+        for name in _names("{:04}.png", 2):
+            _save(folder / f"Traffic/{half}A/{name}", _noise(f"a{name}", size=(HEIGHT, width)))
+            _save(folder / f"Traffic/{half}B/{name}", _noise(f"b{name}", 3, size=(HEIGHT, width)))
+
+
 def radiometric(folder: Path) -> None:
     """Write pairs whose thermal files count in 16 bits."""
     for name in _names("{:03}.png", PAIRS):
@@ -112,9 +167,9 @@ def _names(form: str, count: int) -> list[str]:
     return [form.format(number) for number in range(count)]
 
 
-def _noise(name: str, channels: int = 1) -> Array:
-    """Return uint8 noise [HEIGHT, WIDTH] or with channels behind, the same for the same name."""
-    shape = (HEIGHT, WIDTH, channels) if channels > 1 else (HEIGHT, WIDTH)
+def _noise(name: str, channels: int = 1, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Array:
+    """Return uint8 noise [H, W] or with channels behind, the same for the same name."""
+    shape = (*size, channels) if channels > 1 else size
     return np.random.default_rng(list(name.encode())).integers(0, 256, shape, dtype=np.uint8)
 
 
@@ -124,3 +179,8 @@ def _save(path: Path, pixels: Array) -> None:
         np.save(path, pixels)
     else:
         Image.fromarray(pixels).save(path)
+
+
+def _text(path: Path, line: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{line}\n")

@@ -73,6 +73,7 @@ class FLIR:
             license="by the publisher's terms of use",
             citation="Teledyne FLIR: Free ADAS Thermal Dataset",
             unit="celsius" if self.config.celsius_per_count > 0 else "grey",
+            split_origin="none published; whole videos by SHA-256" if second else "the publisher's, by video",
         )
 
     def _first(self, writer: DatasetWriter, source: Path) -> dict[str, list[Pair]]:

@@ -62,6 +62,8 @@ class RoadScene:
             source="https://github.com/hanna-xu/RoadScene",
             license=UNSTATED,
             citation="Xu et al.: FusionDN: A Unified Densely Connected Network for Image Fusion. AAAI 2020",
+            split_origin=f"none published; the {count} pairs whose file names have the smallest SHA-256 are the test set",
+            alignment="pixel",
         )
 
 
@@ -98,6 +100,8 @@ class OSU:
                 "Davis, Sharma: Background-Subtraction using Contour-based Fusion of Thermal and Visible Imagery. "
                 "Computer Vision and Image Understanding 106 (2007)"
             ),
+            split_origin=f"none published; the sequences {self.config.test} are the test set",
+            alignment="pixel",
         )
 
 
@@ -121,6 +125,8 @@ class LLVIP:
             source="https://bupt-ai-cz.github.io/LLVIP/",
             license="non-commercial, by the publishers' terms of use",
             citation="Jia et al.: LLVIP: A Visible-infrared Paired Dataset for Low-light Vision. ICCV Workshops 2021",
+            split_origin="the publishers' train and test",
+            alignment="pixel",
         )
 
 
@@ -156,6 +162,9 @@ class KAIST:
             source="https://soonminhwang.github.io/rgbt-ped-detection/",
             license=UNSTATED,
             citation="Hwang et al.: Multispectral Pedestrian Detection: Benchmark Dataset and Baseline. CVPR 2015",
+            split_origin="the publishers' sets 0 to 5 and 6 to 11",
+            alignment="pixel",
+            spectrum="lwir",
         )
 
 
@@ -178,6 +187,8 @@ class MSRS:
             license=UNSTATED,
             citation="Tang et al.: PIAFusion: A Progressive Infrared and Visible Image Fusion Network. Inf. Fusion 2022",
             classes=CLASSES if labelled else (),
+            split_origin="the publishers' train and test",
+            alignment="pixel",
         )
         for split, half in halves.items():
             visible, thermal = source_folders(half, ("vi", "ir"), layout="msrs").values()
@@ -230,6 +241,8 @@ class M3FD:
             source="https://github.com/JinyuanLiu-CV/TarDAL",
             license=UNSTATED,
             citation="Liu et al.: Target-aware Dual Adversarial Learning and a Multi-scenario Benchmark. CVPR 2022",
+            split_origin="the list meta/train.txt, else whole blocks of neighbours by SHA-256",
+            alignment="pixel",
         )
 
     def _test_stems(self, source: Path, stems: list[str], usable: list[str]) -> set[str]:

@@ -84,7 +84,8 @@ def layer_indices(config: LayerGANConfig, classes: Sequence[str]) -> tuple[int, 
 
 def _temperature(batch: Batch, parts: Parts) -> Tensor:
     if "thermal_segmentation" in batch:
-        return batch["thermal_segmentation"]
+        segmentation: Tensor = batch["thermal_segmentation"]
+        return segmentation
     assert parts.thermal_range is not None, "the method's contract asks for degrees and their range"
     labels, visible = batch["labels"], batch["visible"]
     usual = torch.tensor(parts.class_temperatures, dtype=visible.dtype, device=visible.device).expand(

@@ -10,6 +10,7 @@ from zoo.hookspec import Component, Contract, hookimpl
 from . import config
 from .config import DISTANCE, SYMMETRIC
 
+INFRAGAN = "Ozkanoglu and Ozer, InfraGAN: a GAN architecture to transfer visible images to infrared domain, PRL 2022"
 SMALL_EXTRACTOR = {"extractor": "test_resnet", "weights": "random"}
 
 
@@ -52,6 +53,48 @@ def zoo_components() -> Iterable[Component]:
             config=config.MAEConfig(),
             summary="Mean absolute error in degrees Celsius; calibrated data only",
             contract=Contract(needs=frozenset({"celsius"}), offers=SYMMETRIC, promises=DISTANCE),
+        ),
+        metric(
+            name="class_psnr",
+            target="zoo_plugins.metrics.regions:ClassPSNR",
+            config=config.ClassPSNRConfig(),
+            summary="PSNR over the pixels of each class; mean over the classes that an image shows",
+        ),
+        metric(
+            name="class_ssim",
+            target="zoo_plugins.metrics.regions:ClassSSIM",
+            config=config.ClassSSIMConfig(),
+            summary="SSIM over the pixels of each class; mean over the classes that an image shows",
+        ),
+        metric(
+            name="object_psnr",
+            target="zoo_plugins.metrics.regions:ObjectPSNR",
+            config=config.ObjectPSNRConfig(),
+            summary="PSNR of each annotated object; mean over the objects of an image",
+            paper=INFRAGAN,
+        ),
+        metric(
+            name="object_ssim",
+            target="zoo_plugins.metrics.regions:ObjectSSIM",
+            config=config.ObjectSSIMConfig(),
+            summary="SSIM of each annotated object; mean over the objects of an image",
+            paper=INFRAGAN,
+        ),
+        metric(
+            name="edge_fidelity",
+            target="zoo_plugins.metrics.edges:EdgeFidelity",
+            config=config.EdgeFidelityConfig(),
+            summary="Correlation of the edge strengths of translation and visible image",
+            paper="Penney et al., A comparison of similarity measures for 2-D-3-D medical image registration, TMI 1998",
+            contract=Contract(promises={"lowest": -1.0, "highest": 1.0}),
+        ),
+        metric(
+            name="detection_map",
+            target="zoo_plugins.metrics.detection:DetectionMAP",
+            config=config.DetectionConfig(),
+            summary="Mean average precision of a detector of COCO's classes on the translated images",
+            paper="Lin et al., Microsoft COCO: common objects in context, ECCV 2014",
+            small={"detector": "ssdlite320_mobilenet_v3_large", "weights": "random"},
         ),
         metric(
             name="lpips",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from zoo.errors import UsageError
@@ -13,6 +13,8 @@ from .networks import INCEPTION, PUBLISHED, network_label
 SYMMETRIC = frozenset({"symmetric"})
 DISTANCE = {"lowest": 0.0, "best": 0.0}
 """Bounds of every distance."""
+SIMILARITY = {"lowest": -1.0, "highest": 1.0, "best": 1.0}
+"""Bounds of SSIM."""
 DATA_RANGE = 1.0
 """Images are in [0, 1]; the range is that of the format, never that of one image's content."""
 MS_SSIM_EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -65,11 +67,87 @@ class SSIMConfig:
         """Radius of the window in pixels."""
         return int(3.5 * self.sigma + 0.5)
 
+    @property
+    def min_size(self) -> int:
+        """Side of the window in pixels."""
+        return 2 * self.radius + 1
+
     def contract(self) -> Contract:
         """Return the bounds, and the size of one window as the smallest image size."""
-        return Contract(
-            min_size=2 * self.radius + 1, offers=SYMMETRIC, promises={"lowest": -1.0, "highest": 1.0, "best": 1.0}
-        )
+        return Contract(min_size=self.min_size, offers=SYMMETRIC, promises=SIMILARITY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassPSNRConfig(PSNRConfig):
+    """How PSNR by class is computed."""
+
+    entry: str = "labels"
+    """Entry of the dataset with the classes: `labels`, or a declared mask with class names."""
+
+    def contract(self) -> Contract:
+        """Return the bounds, the entry that it reads, and SSIM's smallest image size, so that both apply to the same images."""
+        return replace(super().contract(), reads=("visible", self.entry), min_size=SSIMConfig().min_size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectPSNRConfig(ClassPSNRConfig):
+    """How PSNR by object is computed."""
+
+    entry: str = "boxes"
+    """Declared entry of the dataset with the boxes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassSSIMConfig:
+    """How SSIM by class is computed."""
+
+    entry: str = "labels"
+    """Entry of the dataset with the classes: `labels`, or a declared mask with class names."""
+
+    def contract(self) -> Contract:
+        """Return SSIM's bounds and size, and the entry that it reads."""
+        return replace(SSIMConfig().contract(), reads=("visible", self.entry))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectSSIMConfig(ClassSSIMConfig):
+    """How SSIM by object is computed."""
+
+    entry: str = "boxes"
+    """Declared entry of the dataset with the boxes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EdgeFidelityConfig:
+    """Edge fidelity has no options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionConfig:
+    """How mean average precision is computed."""
+
+    detector: Literal["fasterrcnn_resnet50_fpn_v2", "retinanet_resnet50_fpn_v2", "ssdlite320_mobilenet_v3_large"] = (
+        "fasterrcnn_resnet50_fpn_v2"
+    )
+    """Detector of torchvision, trained on COCO; the last is the smallest."""
+    weights: str = PUBLISHED
+    """Weights of the detector: `published` (torchvision's, downloaded if needed), a file of the same format, or `random`; the
+    score's name contains all but the first."""
+    iou: Literal["0.5:0.95", "0.5"] = "0.5:0.95"
+    """Overlap from which a detection is right: the mean over ten thresholds, as COCO has it, or one half, as PASCAL VOC."""
+    entry: str = "boxes"
+    """Declared entry of the dataset with the boxes."""
+
+    def label(self) -> str:
+        """Return the detector's name, with the options that are not the usual ones."""
+        usual = DetectionConfig()
+        options = [f",{name}={value}" for name, value in (("iou", self.iou), ("entry", self.entry))]
+        changed = [text for text in options if text not in (f",iou={usual.iou}", f",entry={usual.entry}")]
+        return network_label(self.detector, self.weights) + "".join(changed)
+
+    def contract(self) -> Contract:
+        """Return the bounds and the entry that it reads."""
+        return Contract(reads=("visible", self.entry), promises={"lowest": 0.0, "highest": 1.0})
 
 
 @dataclass(frozen=True, kw_only=True)

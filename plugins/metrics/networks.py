@@ -29,6 +29,19 @@ LPIPS_FILES = {
     }.items()
 }
 """torchvision's networks; the names end with the beginning of the SHA-256."""
+DETECTOR_FILES = {
+    detector: PublishedFile(
+        name=f"{detector}_coco-{sha256}.pth",
+        url=f"https://download.pytorch.org/models/{detector}_coco-{sha256}.pth",
+        sha256=sha256,
+    )
+    for detector, sha256 in {
+        "fasterrcnn_resnet50_fpn_v2": "dd69338a",
+        "retinanet_resnet50_fpn_v2": "5905b1c5",
+        "ssdlite320_mobilenet_v3_large": "a79551df",
+    }.items()
+}
+"""torchvision's detectors; the names end with the beginning of the SHA-256."""
 
 
 @dataclass(frozen=True, kw_only=True)

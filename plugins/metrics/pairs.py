@@ -38,13 +38,7 @@ class PairMetric:
         Raises:
             UsageError: the images differ in shape or are smaller than `min_size`.
         """
-        if translated.ndim != 4 or translated.shape != real.shape:
-            found, fix = f"{list(translated.shape)} against {list(real.shape)}", "Resize both to the test size first"
-            raise UsageError(f"{self.name} compares images [N, C, H, W] of one shape, and got {found}", fix)
-        least, (height, width) = self.min_size, real.shape[-2:]
-        if min(height, width) < least:
-            reason = f"{self.name} requires images of at least {least}x{least} pixels, and these have {height}x{width}"
-            raise UsageError(reason, f"Use a test size of at least {least}")
+        require_comparable(self.name, translated, real, self.min_size)
         return self.values(translated.double(), real.double())
 
     def values(self, translated: Tensor, real: Tensor) -> Tensor:
@@ -98,3 +92,22 @@ class MAECelsius(PairMetric):
     def values(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return the error of each image in degrees Celsius."""
         return (translated - real).abs().mean(dim=(1, 2, 3))
+
+
+def require_comparable(name: str, translated: Tensor, real: Tensor, min_size: int = 1) -> None:
+    """Require images [N, C, H, W] of one shape and of at least `min_size` pixels a side; `name` is the metric's.
+
+    Raises:
+        UsageError: they are not.
+    """
+    if translated.ndim != 4 or translated.shape != real.shape:
+        raise UsageError(
+            f"{name} compares images [N, C, H, W] of one shape, and got {list(translated.shape)} against {list(real.shape)}",
+            "Resize both to the test size first",
+        )
+    height, width = real.shape[-2:]
+    if min(height, width) < min_size:
+        raise UsageError(
+            f"{name} requires images of at least {min_size}x{min_size} pixels, and these have {height}x{width}",
+            f"Use a test size of at least {min_size}",
+        )

@@ -38,7 +38,7 @@ class SSIM(PairMetric):
     def __init__(self, config: SSIMConfig) -> None:
         self.config = config
         self.compares: Compared = "channels" if config.volume else "grey"
-        self.min_size = 2 * config.radius + 1
+        self.min_size = config.min_size
 
     def protocol(self) -> dict[str, Any]:
         """Return everything that changes the value without changing the model."""
@@ -51,12 +51,17 @@ class SSIM(PairMetric):
         if self.config.volume:
             volumes = zip(translated.cpu().numpy(), real.cpu().numpy(), strict=True)
             return real.new_tensor([volume_similarity(one, other, self.config) for one, other in volumes])
-        edge = self.config.radius
-        if self.config.border == "replicate":
-            translated, real = (F.pad(image, (edge,) * 4, mode="replicate") for image in (translated, real))
-        _, similarity = torchmetrics_ssim(self.config)(translated, real, return_full_image=True)
-        inner: Tensor = similarity[..., edge:-edge, edge:-edge]
-        return inner.mean(dim=(1, 2, 3))
+        return similarity_map(translated, real, self.config).mean(dim=(1, 2, 3))
+
+
+def similarity_map(translated: Tensor, real: Tensor, config: SSIMConfig) -> Tensor:
+    """Return the local similarities of images [N, C, H, W]: of every pixel, or with `valid` borders of the inner ones."""
+    edge = config.radius
+    if config.border == "replicate":
+        translated, real = (F.pad(image, (edge,) * 4, mode="replicate") for image in (translated, real))
+    _, similarity = torchmetrics_ssim(config)(translated, real, return_full_image=True)
+    inner: Tensor = similarity[..., edge:-edge, edge:-edge]
+    return inner
 
 
 class MSSSIM(PairMetric):

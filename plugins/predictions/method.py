@@ -18,4 +18,5 @@ class Predictions(Method):
 
     def translate(self, batch: Batch) -> Tensor:
         """Return the batch's `prediction` [N, 1, H, W], in [-1, 1], as [N, C, H, W]."""
-        return batch["prediction"].expand(-1, self.thermal_channels, -1, -1)
+        prediction: Tensor = batch["prediction"]
+        return prediction.expand(-1, self.thermal_channels, -1, -1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zoo.hookspec import Component, Contract, Positive, Weights, hookimpl
 
@@ -22,6 +22,9 @@ class ScenesConfig:
     """Height and width of the images in pixels; the street is the same at every size."""
     night: float = 0.3
     """Share of the images taken at night, 0 to 1."""
+    entries: bool = field(default=False, metadata={"later": True})
+    """Whether the dataset declares the entries `boxes` (people and vehicles) and `daytime` (day or night); the images are the
+    same."""
 
 
 @hookimpl

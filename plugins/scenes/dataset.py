@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.data.entries import Box, DatasetEntry
 from zoo.errors import UsageError
 
 from . import ScenesConfig
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 Split = Literal["train", "test"]
 CLASSES = ("sky", "road", "building", "tree", "person", "car", "minibus", "bus", "truck")
 """Label names by index. Road is all ground (asphalt, pavement, verge); building includes lamp posts and signs."""
+OBJECTS = ("person", "car", "minibus", "bus", "truck")
+"""Classes that have boxes."""
+ENTRIES = (
+    DatasetEntry(name="boxes", kind="boxes", classes=OBJECTS, meaning="people and vehicles, what is seen of each"),
+    DatasetEntry(name="daytime", kind="group", meaning="day or night"),
+)
 CANVAS = 192
 """Pixels a side of the canvas at the least; a picture's pixel is the mean of 2 x 2 canvas pixels or more."""
 STREAMS: dict[Split, int] = {"train": 0, "test": 1}
@@ -55,6 +62,14 @@ class Scene:
     """[H, W], indices in `objects`."""
     objects: tuple[SceneObject, ...]
     night: bool
+
+    def boxes(self) -> list[tuple[float, float, float, float]]:
+        """Return x1, y1, x2, y2 around the seen pixels of each object, in pixels, in the order of `objects`."""
+        corners = []
+        for index in range(len(self.objects)):
+            rows, columns = np.nonzero(self.instances == index)
+            corners.append((float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1)))
+        return corners
 
     def temperatures(self) -> dict[str, float]:
         """Return the mean degrees Celsius of each class that is seen."""
@@ -131,6 +146,7 @@ class Scenes:
             thermal_low=THERMAL_RANGE[0],
             thermal_high=THERMAL_RANGE[1],
             unit="celsius",
+            entries=ENTRIES if self.config.entries else (),
         )
         for split in STREAMS:
             for index in range(getattr(self.config, split)):
@@ -143,4 +159,14 @@ class Scenes:
                     labels=scene.labels,
                     celsius=scene.celsius,
                     temperatures=scene.temperatures(),
+                    entries=_entries(scene) if self.config.entries else {},
                 )
+
+
+def _entries(scene: Scene) -> dict[str, Any]:
+    boxes = [
+        Box(label=CLASSES[thing.label], corners=box)
+        for thing, box in zip(scene.objects, scene.boxes(), strict=True)
+        if CLASSES[thing.label] in OBJECTS
+    ]
+    return {"boxes": boxes, "daytime": "night" if scene.night else "day"}

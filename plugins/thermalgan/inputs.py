@@ -71,7 +71,7 @@ class Inputs(nn.Module):
 
     def relative(self, batch: Batch, segmentation: Tensor) -> Tensor:
         """Return the real relative temperatures R for a segmentation, [N, 1, H, W]."""
-        difference = batch["celsius"] - self.config.label_scale * segmentation
+        difference: Tensor = batch["celsius"] - self.config.label_scale * segmentation
         return (difference / self.config.contrast).clamp(-1, 1)
 
     def recombine(self, segmentation: Tensor, relative: Tensor) -> Tensor:

@@ -47,6 +47,7 @@ COMMANDS = {
     "data check": "data check {data}",
     "data check json": "data check {data} --json",
     "data sample": "data sample {data} {out} --train 2 --test 1",
+    "data split": "data split {data} {out} --test 1 --no-quality",
     "records check": "records check {results}",
     "records import": "records import {results} --out {out}",
     "records schema": "records schema",

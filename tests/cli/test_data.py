@@ -116,3 +116,71 @@ def test_check_of_a_folder_that_is_no_dataset_names_it_once(tmp_path: Path) -> N
     result = CliRunner().invoke(app, ["check", str(tmp_path)])
     assert result.exit_code == 1
     assert result.stdout.count("error: ") == 1
+
+
+@pytest.fixture
+def two_folders(tmp_path: Path) -> Path:
+    """Ten pairs in `vi/` and `ir/`."""
+    rng = np.random.default_rng(1)
+    for side, shape in (("vi", (6, 8, 3)), ("ir", (6, 8))):
+        (tmp_path / "nest/two" / side).mkdir(parents=True)
+        for number in range(10):
+            pixels = rng.integers(0, 256, shape).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "nest/two" / side / f"{number}_{side}.png")
+    return tmp_path / "nest/two"
+
+
+def test_two_folders_are_imported_with_what_the_user_states(two_folders: Path, tmp_path: Path) -> None:
+    words = f"--visible {two_folders / 'vi'} --thermal {two_folders / 'ir'} {tmp_path / 'dst'} --test 3 --validation 2 --seed 1"
+    stated = ["--name", "Mine", "--source", "my camera", "--license", "CC0", "--citation", "me, 2026"]
+    result = CliRunner().invoke(app, ["import", "pairs", *words.split(), *stated])
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{tmp_path / 'dst'}: Mine, 5 train, 2 validation, 3 test pairs, 0 left out\n"
+    info = json.loads((tmp_path / "dst/dataset.json").read_text())
+    assert [info[key] for key in ("name", "source", "license", "citation")] == ["Mine", "my camera", "CC0", "me, 2026"]
+    assert CliRunner().invoke(app, ["check", str(tmp_path / "dst")]).exit_code == 0
+
+
+def test_the_user_may_name_any_import_and_only_pairs_takes_folders_and_sets(source: Path, tmp_path: Path) -> None:
+    runner = CliRunner()
+    runner.invoke(app, ["import", "aligned", str(source), str(tmp_path / "dst"), "--name", "Mine"])
+    assert json.loads((tmp_path / "dst/dataset.json").read_text())["name"] == "Mine"
+    with pytest.raises(UsageError, match="dataset aligned has no option 'test'"):
+        runner.invoke(app, ["import", "aligned", "x", "y", "--test", "3"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("{two}", "takes SRC DST, and 1 folder was given"),
+        ("{two} {out} more", "takes SRC DST, and 3 folders were given"),
+        ("--visible {two}/vi --thermal {two}/ir {two} {out}", "2 folders were given besides the options"),
+        ("--visible {two}/vi {out}", "one folder is not enough"),
+        ("--visible {two}/vi --thermal {two}/none {out}", "none` does not exist"),
+        ("--visible {two}/vi --thermal {two}/ir {two}/ir/out", "lies inside the folder to import from"),
+        ("--visible {two}/vi --thermal {two}/ir --labels {two}/no {out}", "no` does not exist"),
+        ("--visible {two}/vi --thermal {two}/ir --boxes {two}/no {out}", "no` cannot be read"),
+        ("{two}/vi {out}", "lacks a folder visible.*10 files such as 0_vi.png"),
+        ("{two}/.. {out}", "Name the folder that holds them: .*two"),
+        ("{two} {out} --test=", "--test is empty"),
+        ("{two} {out} --test most", "`test` is most"),
+    ],
+)
+def test_a_wrong_import_of_pairs_is_refused_with_what_was_found(
+    two_folders: Path, tmp_path: Path, words: str, message: str
+) -> None:
+    given = words.format(two=two_folders, out=tmp_path / "out").split()
+    with pytest.raises((UsageError, DataError), match=message):
+        CliRunner().invoke(app, ["import", "pairs", *given], catch_exceptions=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_split_redraws_and_names_what_it_made(two_folders: Path, tmp_path: Path) -> None:
+    runner = CliRunner()
+    runner.invoke(app, ["import", "pairs", str(two_folders), str(tmp_path / "dst")])
+    words = ["split", str(tmp_path / "dst"), str(tmp_path / "new"), "--test", "0.4", "--validation", "2", "--seed", "3"]
+    result = runner.invoke(app, words)
+    assert result.stdout == f"{tmp_path / 'new'}: two, 4 train, 2 validation, 4 test pairs, redrawn with seed 3\n"
+    everything = runner.invoke(app, ["split", str(tmp_path / "new"), str(tmp_path / "all"), "--test", "all"])
+    assert everything.stdout == f"{tmp_path / 'all'}: two, 0 train, 10 test pairs, redrawn with seed 0\n"
+    assert runner.invoke(app, ["check", str(tmp_path / "all")]).exit_code == 0

@@ -15,6 +15,8 @@ PUBLIC = (
     "zoo.checkpoints.published",
     "zoo.checkpoints.templates",
     "zoo.contracts",
+    "zoo.data.drawing",
+    "zoo.data.entries",
     "zoo.data.images",
     "zoo.data.importing",
     "zoo.data.layout",

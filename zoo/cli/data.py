@@ -1,4 +1,4 @@
-"""`zoo data import`, `zoo data check` and `zoo data sample`."""
+"""`zoo data import`, `zoo data check`, `zoo data sample` and `zoo data split`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from zoo.contracts import Dataset
     from zoo.data.check import Problem
     from zoo.data.layout import DataQuality, DatasetInfo
 
-app = typer.Typer(help="Import datasets into zoo's layout, check them, and sample smaller ones.", no_args_is_help=True)
+app = typer.Typer(
+    help="Import datasets into zoo's layout, check them, and sample smaller ones or other splits.", no_args_is_help=True
+)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 QualityOption = Annotated[
@@ -36,23 +40,57 @@ _SHOWN = 10
 @app.command("import")
 def import_(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="Layout of the source; `zoo list dataset` shows all.")],
-    src: Annotated[Path, typer.Argument(metavar="SRC", help="Folder to import; it is only read.")],
-    dst: Annotated[Path, typer.Argument(metavar="DST", help="Folder to make.")],
+    places: Annotated[
+        list[Path],
+        typer.Argument(metavar="[SRC] DST", help="Folder to import, which is only read, and folder to make."),
+    ],
+    visible: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Visible images, in place of SRC; for pairs.")
+    ] = None,
+    thermal: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Thermal images, in place of SRC; for pairs.")
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option(metavar="0.1|N|all|FILE", help="Test set: a share, a number, all, or a list of stems.")
+    ] = None,
+    validation: Annotated[
+        str | None,
+        typer.Option(metavar="0.1|N|FILE|val", help="Validation set, or `val` to keep the source's; default: none."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the sampled test and validation sets.")] = None,
+    labels: Annotated[Path | None, typer.Option(metavar="DIR", help="Label images (class indices).")] = None,
+    boxes: Annotated[
+        Path | None, typer.Option(metavar="DIR|FILE", help="Boxes: YOLO, VOC, COCO, or lists by stem in JSON.")
+    ] = None,
+    classes: Annotated[str | None, typer.Option(metavar="A+B+C", help="Class names of labels and boxes.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the dataset, as tables show it.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where the images come from.")] = None,
+    license: Annotated[str | None, typer.Option(help="License of the images.")] = None,
+    citation: Annotated[str | None, typer.Option(help="How to cite the dataset.")] = None,
     quality: QualityOption = True,
     health: OldQualityOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a public dataset into zoo's layout; files that cannot be used are skipped and named."""
+    """Import a dataset into zoo's layout; files that cannot be used are skipped and named."""
     from rich.console import Console
 
     from zoo.data.layout import printable
     from zoo.data.writer import materialize
 
-    dataset = _importer(kind)
+    paths = {"visible": visible, "thermal": thermal, "labels": labels, "boxes": boxes}
+    options = {"test": test, "validation": validation, "seed": seed, "classes": classes}
+    options |= {key: None if path is None else str(path) for key, path in paths.items()}
+    dataset = _importer(kind, _given(options))
+    src, dst = _source_and_target(kind, places, [path for path in (visible, thermal) if path])
+    stated = _given({"name": name, "source": source, "license": license, "citation": citation})
     _silence_pillow()
     with Console(stderr=True).status("importing") as status:
         info = materialize(
-            dataset, dst, src, progress=lambda done, out: status.update(f"importing: {done} written, {out} left out")
+            dataset,
+            dst,
+            src,
+            progress=lambda done, out: status.update(f"importing: {done} written, {out} left out"),
+            stated=stated,
         )
     for item in info.left_out[:_SHOWN]:
         print(f"left out {item.name}: {item.reason}", file=sys.stderr)
@@ -132,6 +170,29 @@ def sample(
     _report_new(dst, info, f", sampled with seed {seed}", quality=quality and health, as_json=as_json)
 
 
+@app.command("split")
+def split(
+    src: Annotated[Path, typer.Argument(metavar="SRC", help="Dataset folder; it is only read.")],
+    dst: Annotated[Path, typer.Argument(metavar="DST", help="Folder to make.")],
+    test: Annotated[
+        str, typer.Option(metavar="0.1|N|all|FILE", help="Test set: a share, a number, all, or a list of stems.")
+    ] = "0.1",
+    validation: Annotated[
+        str | None, typer.Option(metavar="0.1|N|FILE", help="Validation set, on which nothing trains; default: none.")
+    ] = None,
+    train: Annotated[int | None, typer.Option(help="Number of training images to keep; default: all others.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the random split.")] = 0,
+    quality: QualityOption = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Redraw the split of a dataset: copy it, with test and validation sets from the images of all its splits."""
+    from zoo.data.subset import redraw_split
+
+    chosen = _given({"test": test, "validation": validation})
+    info = redraw_split(src, dst, **chosen, train=train, seed=seed)
+    _report_new(dst, info, f", redrawn with seed {seed}", quality=quality, as_json=as_json)
+
+
 def _report_new(directory: Path, info: DatasetInfo, ending: str, *, quality: bool, as_json: bool) -> None:
     """Measure and store the quality of a new dataset, and print the dataset's name and counts, or its info as JSON."""
     from zoo.cli.output import print_json
@@ -168,7 +229,7 @@ def _silence_pillow() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def _importer(kind: str) -> Dataset:
+def _importer(kind: str, options: Mapping[str, Any]) -> Dataset:
     from zoo.build import build
     from zoo.errors import UsageError
     from zoo.registry import get_registry
@@ -176,5 +237,36 @@ def _importer(kind: str) -> Dataset:
     choice = get_registry().find("dataset", kind)
     if "source" not in choice.contract.needs:
         raise UsageError(f"dataset {choice.name} is generated and needs no import", f"Use it directly: --data {kind}")
-    dataset: Dataset = build(choice)
+    dataset: Dataset = build(choice.with_options(options, named=True))
     return dataset
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given.
+
+    Raises:
+        UsageError: one is empty, such as a variable of the shell that is not set.
+    """
+    from zoo.errors import UsageError
+
+    given = {key: value for key, value in options.items() if value is not None}
+    for key, value in given.items():
+        if value == "":
+            raise UsageError(f"--{key} is empty", "Give a value, or leave the option out")
+    return given
+
+
+def _source_and_target(kind: str, places: Sequence[Path], sides: Sequence[Path]) -> tuple[Path | None, Path]:
+    """Return SRC, None where two folders are given by options instead, and DST."""
+    from zoo.data.atomic_folder import require_apart
+    from zoo.errors import UsageError
+
+    if len(places) != (1 if sides else 2):
+        form = "--visible DIR --thermal DIR DST" if sides else "SRC DST"
+        found = (
+            f"{len(places)} folder{'s were' if len(places) > 1 else ' was'} given{' besides the options' * bool(sides)}"
+        )
+        raise UsageError(f"this import takes {form}, and {found}", f"Run: zoo data import {kind} {form}")
+    for side in sides:
+        require_apart(side, places[-1])
+    return (None if sides else places[0]), places[-1]

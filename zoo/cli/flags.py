@@ -13,9 +13,10 @@ import sys
 from collections.abc import Sequence
 
 _SAME = """
-    batch celsius classes compute data depth device disc epochs format gen health jobs labels launcher method metrics norm
-    offline org out part pattern port precision preset private range real recipe retry seed seeds share size slurm space
-    steps table temperature tile to trace visible write
+    batch boxes celsius classes compute data depth device disc epochs format gen health jobs labels launcher
+    method metrics norm offline org out part pattern port precision preset private range real recipe retry seed
+    seeds share size slurm space steps table temperature test thermal tile to trace train validation visible
+    write
 """.split()  # noqa: SIM905 - a list would take a line a word
 FLAGS = {name: f"--{name}" for name in _SAME} | {
     "allow_missing": "--allow-missing",

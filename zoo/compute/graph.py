@@ -81,7 +81,7 @@ class CudaGraphStep:
 
     def step(self, batch: Batch, factor: float) -> None:
         """Update the weights of every optimizer, at `factor` times its learning rate."""
-        if self._refused:
+        if self._refused or any(isinstance(value, list) for value in batch.values()):  # boxes: not of one shape
             return self.train_step.step(batch, factor)
         self._steps += 1
         self._fill(batch)

@@ -60,7 +60,9 @@ def laid_out(batch: Batch, compute: ComputeOptions) -> Batch:
     if not compute.channels_last:
         return batch
     return {
-        name: tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+        name: tensor.contiguous(memory_format=torch.channels_last)
+        if isinstance(tensor, Tensor) and tensor.dim() == 4
+        else tensor
         for name, tensor in batch.items()
     }
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from zoo.data.entries import DatasetEntry, files_by_stem, value_faults
 from zoo.data.images import header_size, read_celsius, read_labels, read_thermal, read_visible
 from zoo.data.layout import (
     FOLDERS,
     SPLITS,
     DatasetInfo,
     StemFiles,
-    files_by_stem,
     fingerprint,
     list_split,
     member_folder,
@@ -65,7 +66,8 @@ def check(root: Path) -> list[Problem]:
     if info.members:
         folders = (member_folder(root, number).resolve() for number in range(len(info.members)))
         return [problem for folder in folders for problem in check(folder)]
-    problems = [problem for split in SPLITS for problem in _split_problems(root, split, info, _decode)]
+    splits = [split for split in info.all_splits if split != "train" or not info.test_only]
+    problems = [problem for split in splits for problem in _split_problems(root, split, info, _decode)]
     problems += _info_problems(root, info)
     return sorted(problems, key=lambda problem: problem.severity != "error")
 
@@ -134,6 +136,9 @@ def _split_problems(
     root: Path, split: str, info: DatasetInfo, read: Callable[[str, Path], _FileFacts]
 ) -> Iterator[Problem]:
     folder = root / split
+    if split == "train" and info.test_only:
+        yield Problem(path=root, what="is for testing only: it has no training set")
+        return
     try:
         entries = list_split(root, split)
         temperatures = read_temperatures(root, split)
@@ -149,6 +154,8 @@ def _split_problems(
     with ThreadPoolExecutor() as pool:
         for problems in pool.map(lambda entry: list(_entry_problems(folder, entry, info, optional, read)), entries):
             yield from problems
+    for entry in info.entries:
+        yield from _declared_problems(folder, entry, entries, read)
     unknown = {name for row in temperatures.values() for name in row} - set(info.classes)
     if unknown:
         names = ", ".join(sorted(unknown))
@@ -182,11 +189,37 @@ def _entry_problems(
         yield Problem(path=first, what=f"differs in size from its partners: {text} (height x width)")
 
 
+def _declared_problems(
+    folder: Path, entry: DatasetEntry, files: Sequence[StemFiles], read: Callable[[str, Path], _FileFacts]
+) -> Iterator[Problem]:
+    """Compare a declared entry with the visible images of the split."""
+    place = entry.path(folder)
+    sizes: dict[str, tuple[int, int]] = {}
+    for each in files:
+        if each.visible:
+            with suppress(DataError):  # reported with the image
+                sizes[each.stem] = header_size(each.visible)
+    if entry.kind != "mask":
+        yield from (Problem(path=place, what=fault) for fault in value_faults(entry, folder, sizes))
+        return
+    masks = files_by_stem(place, (".png",))
+    for stem, size in sizes.items():
+        if stem not in masks:
+            yield Problem(path=place, what=f"has no mask of `{stem}`")
+            continue
+        facts = read("labels", masks[stem])
+        if facts.error:
+            yield Problem(path=masks[stem], what=facts.error)
+        elif facts.size != size:
+            found = f"{'x'.join(map(str, facts.size))} against {'x'.join(map(str, size))}"
+            yield Problem(path=masks[stem], what=f"differs in size from its image: {found} (height x width)")
+
+
 def _info_problems(root: Path, info: DatasetInfo) -> Iterator[Problem]:
     """Compare `dataset.json` with the files."""
     path = root / "dataset.json"
     try:
-        splits = {split: list_split(root, split) for split in SPLITS}
+        splits = {split: list_split(root, split) for split in info.all_splits}
         found = fingerprint(root, info)
     except DataError:
         return  # reported above
@@ -202,6 +235,9 @@ def _info_problems(root: Path, info: DatasetInfo) -> Iterator[Problem]:
                 yield Problem(path=path, what=f"describes {kind}, but there are none in {split}")
             if present and not described:
                 yield Problem(path=path, what=f"does not describe the {kind} that are in {split}")
+    if "validation" not in splits and list_split(root, "validation"):
+        what = "states no validation split, but there are images in validation"
+        yield Problem(path=path, what=what, severity="warning")
     if info.fingerprint and info.fingerprint != found:
         yield Problem(path=path, what="is older than the files: their fingerprint has changed", severity="warning")
 

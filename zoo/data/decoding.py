@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
 from zoo.data.check import require_usable
-from zoo.data.images import read_celsius, read_labels, read_thermal, read_visible
+from zoo.data.entries import Box, DatasetEntry, files_by_stem, read_values
+from zoo.data.images import header_size, read_celsius, read_labels, read_thermal, read_visible
 from zoo.data.layout import DatasetInfo, list_split, read_info
 from zoo.data.temperatures import mean_by_object, read_temperatures
 from zoo.data.union import Convert, convert_labels, convert_thermal
@@ -65,13 +66,16 @@ class SplitFiles:
     """Stems of the visible images, in order."""
     size: Size
     files: Mapping[str, ArrayFiles]
-    """`visible` and `thermal`, and where the split has them `labels` and `celsius`."""
+    """`visible` and `thermal`, where the split has them `labels` and `celsius`, and declared masks that are read."""
     temperatures: NDArray[np.float32] | None
     """Mean degrees [n, classes] of a class in an image, NaN where it does not occur; None without `temperature.csv`."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Declared entries that are read, except masks, which are in `files`: scalars float32 [n], vectors [n, K], texts and groups
+    as a list, boxes as a list of float32 [k, 5]: x1, y1, x2, y2 in pixels of the resized image and the index of the class."""
 
     @classmethod
-    def find(cls, root: Path, split: str, size: Size) -> SplitFiles:
-        """List a split's files after checking their headers.
+    def find(cls, root: Path, split: str, size: Size, reads: Collection[str] = ()) -> SplitFiles:
+        """List a split's files after checking their headers; of declared entries only those in `reads`.
 
         Raises:
             DataError: the folder is no dataset, or a file of the split cannot be used.
@@ -99,6 +103,14 @@ class SplitFiles:
             used = {"labels": bool(info.classes), "celsius": info.celsius}
             found = {name: files for name, files in found.items() if used.get(name, True)}
         stems = tuple(entry.stem for entry in visible)
+        declared = [entry for entry in info.entries if entry.name in reads]
+        for entry in (each for each in declared if each.kind == "mask"):
+            masks = files_by_stem(entry.path(root / split), (".png",))
+            found[entry.name] = _array_files(
+                (_file(masks.get(stem), read_labels) for stem in stems), nearest, sides, np.uint8
+            )
+        images = {entry.stem: entry.visible for entry in visible if entry.visible}
+        values = {entry.name: _values(entry, root / split, images, size) for entry in declared if entry.kind != "mask"}
         table = read_temperatures(root, split)
         rows = [[table.get(stem, {}).get(name, float("nan")) for name in info.classes] for stem in stems]
         return cls(
@@ -107,6 +119,7 @@ class SplitFiles:
             size=size,
             files={name: files for name, files in found.items() if files},
             temperatures=np.array(rows, np.float32) if table and info.classes else None,
+            values=values,
         )
 
     @property
@@ -122,7 +135,8 @@ class SplitFiles:
 
         Returns:
             `visible` uint8 [n, H, W, 3]; `thermal` uint8 or float32 [n, H, W], as stored in the files; where the
-            split has them `labels` uint8, `celsius` float32 degrees, and `object_celsius` float32, every object at its mean.
+            split has them `labels` uint8, `celsius` float32 degrees, and `object_celsius` float32, every object at its mean;
+            declared masks that are read, uint8.
 
         Raises:
             DataError: a file cannot be used.
@@ -172,6 +186,25 @@ def _array_files(
     if not present or len(present) < len(found):
         return None
     return ArrayFiles(files=present, method=method, shape=(len(present), *shape), dtype=dtype)
+
+
+def _values(entry: DatasetEntry, folder: Path, images: Mapping[str, Path], size: Size) -> Any:
+    """Return the values of a declared entry that is no mask in the order of the images; see `SplitFiles.values`."""
+    values = read_values(entry, folder)
+    if entry.kind == "boxes":
+        return [_scaled(entry, values.get(stem, []), path, size) for stem, path in images.items()]
+    in_order = [values[stem] for stem in images]
+    return np.array(in_order, np.float32) if entry.kind in ("scalar", "vector") else in_order
+
+
+def _scaled(entry: DatasetEntry, boxes: Iterable[Box], image: Path, size: Size) -> NDArray[np.float32]:
+    """Return boxes of an image for its resized copy, [k, 5], cut off at its edges."""
+    rows = np.array([[*box.corners, entry.classes.index(box.label)] for box in boxes], np.float64).reshape(-1, 5)
+    height, width = header_size(image)
+    to_height, to_width = height_width(size)
+    scale, ends = np.array([to_width / width, to_height / height] * 2), np.array([to_width, to_height] * 2)
+    rows[:, :4] = (rows[:, :4] * scale).clip(0, ends)
+    return rows.astype(np.float32)
 
 
 def _decoded(files: ArrayFiles, size: Size) -> Iterator[Array]:

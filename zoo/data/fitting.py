@@ -147,10 +147,10 @@ class ThermalRange:
         """Record the lowest and highest value of an image."""
         self._ends[split, stem] = float(thermal.min()), float(thermal.max())
 
-    def hold_out(self, stems: Collection[str]) -> None:
-        """Move images from the training set to the test set."""
+    def hold_out(self, stems: Collection[str], split: str = "test") -> None:
+        """Move images from the training set to another split."""
         for stem in stems:
-            self._ends["test", stem] = self._ends.pop(("train", stem))
+            self._ends[split, stem] = self._ends.pop(("train", stem))
 
     def resolve(self, name: str, low: float | None, high: float | None, bits: int | None) -> tuple[float, float]:
         """Return `low` and `high`; an end that is None is 0 or 255 for 8 bits, else that of the training images.

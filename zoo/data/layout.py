@@ -1,11 +1,13 @@
 """The dataset layout: the files of a folder, the fields of `dataset.json`, and names of files. Imports no torch, numpy or pillow.
 
 ROOT/dataset.json                        DatasetInfo
+ROOT/validation/                         optional third split, as the other two; nothing trains on it
 ROOT/{train,test}/visible/STEM.png       what an ordinary camera sees
 ROOT/{train,test}/thermal/STEM.png       8-bit or 16-bit PNG or TIFF, or a float NPY; the same stem is a pair
 ROOT/{train,test}/labels/STEM.png        optional class indices, 8-bit
 ROOT/{train,test}/celsius/STEM.npy       optional degrees Celsius of every pixel
 ROOT/{train,test}/temperature.csv        optional `stem,class,celsius`: mean degrees of a class in an image
+ROOT/{train,test}/NAME...                entries that `dataset.json` declares, see `zoo.data.entries`
 
 A union of datasets (`zoo.data.union`) has links to their folders instead.
 """
@@ -20,9 +22,12 @@ from typing import Literal
 
 import msgspec
 
+from zoo.data.entries import DatasetEntry, declaration_fault, files_by_stem
 from zoo.errors import DataError
 
 SPLITS = ("train", "test")
+"""The splits of every dataset; one may state a `validation` split as well (`DatasetInfo.all_splits`)."""
+ALL_SPLITS: tuple[str, ...] = ("train", "validation", "test")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 THERMAL_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
 INFO_FILE = "dataset.json"
@@ -32,6 +37,8 @@ TEMPERATURE_FILE = "temperature.csv"
 FOLDERS = {"visible": IMAGE_SUFFIXES, "thermal": THERMAL_SUFFIXES, "labels": (".png",), "celsius": (".npy",)}
 
 Unit = Literal["grey", "celsius"]
+Alignment = Literal["", "pixel", "time", "none"]
+Spectrum = Literal["", "lwir", "mwir", "nir"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +114,16 @@ class DatasetInfo:
     citation: str = ""
     """How to cite it."""
     splits: dict[str, int]
-    """Number of pairs by split; of visible images where the set is unpaired."""
+    """Number of pairs by split; of visible images where the set is unpaired. A set for testing only has 0 in `train`."""
+    split_origin: str = ""
+    """Who made the split: the publishers, a paper, or the importer by a rule; empty if not stated."""
     pairs: bool = True
     """Whether images of one stem in `visible` and `thermal` show the same scene."""
+    alignment: Alignment = ""
+    """How the two images of a stem correspond: `pixel`, `time` (both cameras at one moment, not registered), `none`; empty if not
+    stated. Only `pixel` makes pairs: images of one moment are compared with no pixel metric."""
+    spectrum: Spectrum = ""
+    """What the thermal camera measures: heat (`lwir`, `mwir`) or reflected light (`nir`); empty if not stated."""
     classes: tuple[str, ...] = ()
     """Class names of the label indices 0, 1, ...; empty without labels."""
     celsius: bool = False
@@ -124,6 +138,8 @@ class DatasetInfo:
     """Thermal value, in `unit`, that networks see as 1."""
     class_temperatures: dict[str, float] = field(default_factory=dict)
     """Mean degrees Celsius of each class over the training images that show it; a class that never occurs is absent."""
+    entries: tuple[DatasetEntry, ...] = ()
+    """More entries of each image, such as boxes or a group."""
     left_out: tuple[LeftOut, ...] = ()
     """Files that the importer skipped, with reasons."""
     notes: tuple[str, ...] = ()
@@ -145,8 +161,18 @@ class DatasetInfo:
         return self.health.summary if self.health and self.health.fingerprint in ("", fingerprint) else ""
 
     @property
+    def all_splits(self) -> tuple[str, ...]:
+        """The splits in order: `train`, `validation` where there is one, `test`."""
+        return tuple(split for split in ALL_SPLITS if split in SPLITS or self.splits.get(split))
+
+    @property
+    def test_only(self) -> bool:
+        """Whether there is nothing to train on."""
+        return self.splits.get("train") == 0 and self.splits.get("test", 0) > 0
+
+    @property
     def offers(self) -> frozenset[str]:
-        """Features that a recipe may need: `pairs`, `labels`, `celsius`, `temperatures`, `thermal_segmentation`.
+        """Features that a recipe may need: entries, `pairs`, `labels`, `celsius`, `temperatures`, `thermal_segmentation`.
 
         Networks receive the last two in the thermal range, so these need a range in degrees.
         """
@@ -159,7 +185,13 @@ class DatasetInfo:
             "temperatures": in_range and bool(self.class_temperatures),
             "thermal_segmentation": in_range,
         }
+        features |= {entry.name: True for entry in self.entries}
         return frozenset(name for name, present in features.items() if present)
+
+    def classes_of(self, name: str) -> tuple[str, ...]:
+        """Return the class names of `labels` or of a declared entry; none for others."""
+        declared = {entry.name: entry.classes for entry in self.entries}
+        return self.classes if name == "labels" else declared.get(name, ())
 
     @property
     def thermal_range(self) -> tuple[float, float] | None:
@@ -219,6 +251,8 @@ def read_info(root: Path) -> DatasetInfo:
     if not info.thermal_low < info.thermal_high:
         ends = f"thermal_low {info.thermal_low:g} is not below thermal_high {info.thermal_high:g}"
         raise DataError(f"in `{path}` {ends}", "Correct the two numbers")
+    if fault := declaration_fault(info.entries):
+        raise DataError(f"in `{path}` {fault}", "Correct the entry")
     return info
 
 
@@ -258,27 +292,6 @@ def member_folder(root: Path, number: int) -> Path:
     return root / MEMBERS / str(number)
 
 
-def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Return the files of a folder with one of the suffixes (in upper or lower case) by stem; none if it is missing.
-
-    Raises:
-        DataError: two of them have the same stem.
-    """
-    files: dict[str, Path] = {}
-    if not folder.is_dir():
-        return files
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in suffixes or path.name.startswith("."):
-            continue
-        if path.stem in files:
-            raise DataError(
-                f"`{path}` and `{files[path.stem].name}` in its folder have the same stem",
-                "Rename one of the two, or move it out of the folder",
-            )
-        files[path.stem] = path
-    return files
-
-
 def fingerprint(root: Path, info: DatasetInfo | None = None) -> str:
     """Return the SHA-256 of everything that a training uses: names and contents of the files, and the scale of values.
 
@@ -288,16 +301,21 @@ def fingerprint(root: Path, info: DatasetInfo | None = None) -> str:
     digest = hashlib.sha256()
     scale = (info.pairs, info.unit, info.thermal_low, info.thermal_high, info.classes)
     digest.update(msgspec.json.encode(scale))
-    for path in _files(root):
+    if info.entries:  # what does not declare any keeps its fingerprint
+        digest.update(msgspec.json.encode([(entry.name, entry.kind, entry.classes) for entry in info.entries]))
+    for path in _files(root, info):
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"\n{path.relative_to(root).as_posix()} {content}".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _files(root: Path) -> list[Path]:
-    files = [root / split / TEMPERATURE_FILE for split in SPLITS]
-    for split in SPLITS:
+def _files(root: Path, info: DatasetInfo) -> list[Path]:
+    files = [root / split / TEMPERATURE_FILE for split in info.all_splits]
+    for split in info.all_splits:
+        for declared in info.entries:
+            path = declared.path(root / split)
+            files += files_by_stem(path, (".png",)).values() if declared.kind == "mask" else [path]
         for entry in list_split(root, split):
             files += [path for kind in FOLDERS if (path := getattr(entry, kind))]
     return sorted((path for path in files if path.is_file()), key=lambda path: path.relative_to(root).as_posix())

@@ -21,7 +21,6 @@ from zoo.data.check import Problem
 from zoo.data.images import read_thermal, read_visible
 from zoo.data.layout import (
     INFO_FILE,
-    SPLITS,
     DataQuality,
     DatasetInfo,
     StemFiles,
@@ -76,7 +75,7 @@ def measure_quality(
         DataError: `root` is not a dataset folder.
     """
     info = read_info(root)
-    files = [(entry, split) for split in SPLITS for entry in list_split(root, split)]
+    files = [(entry, split) for split in info.all_splits for entry in list_split(root, split)]
     measured: list[_Measured] = []
     with ThreadPoolExecutor() as pool:
         for one in pool.map(lambda item: _measure(item[0], item[1], info), files):
@@ -162,7 +161,8 @@ def perceptual_hash(image: Array) -> int | None:
 
 def _repeated(measured: Sequence[_Measured], *, pairs: bool) -> Iterator[Problem]:
     """Yield the test images that training contains too: as a pair where there are pairs, else on either side."""
-    train, test = ([one for one in measured if one.split == split] for split in SPLITS)
+    train = [one for one in measured if one.split == "train"]
+    test = [one for one in measured if one.split != "train"]
     for sides in [("visible", "thermal")] if pairs else [("visible",), ("thermal",)]:
         hashed = [one for one in train if _hashes(one, sides)]
         known = np.array([_hashes(one, sides) for one in hashed], np.uint64)
@@ -205,7 +205,7 @@ def _palette_problems(root: Path, info: DatasetInfo) -> list[Problem]:
 
     Such a file was made for other class numbers, so its indices mean other classes. Labels without a palette pass.
     """
-    paths = [files.labels for split in SPLITS for files in list_split(root, split) if files.labels is not None]
+    paths = [files.labels for split in info.all_splits for files in list_split(root, split) if files.labels is not None]
     painted = {path: colours for path in paths if (colours := _palette(path))}
     votes: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for colours in painted.values():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from zoo.contracts import Batch
 from zoo.data.decoding import Array, SplitFiles
+from zoo.data.entries import DatasetEntry
 from zoo.data.layout import DatasetInfo
 from zoo.layers.pixels import from_bytes, to_range
 from zoo.sizes import Size, height_width, size_text
@@ -43,22 +45,36 @@ class PairStore:
     """float32 [n_visible, classes], mean degrees of a class in a whole image, NaN where it does not occur."""
     object_celsius: Tensor | None = None
     """float32 [n_visible, H, W], degrees: every object at its mean in the whole image."""
+    entries: Mapping[str, Any] = field(default_factory=dict)
+    """Declared entries that are read, by name: masks uint8 [n_visible, H, W], the others as in `SplitFiles.values`."""
 
     @classmethod
-    def open(cls, root: Path, split: str, *, size: Size, device: torch.device | str, thermal_channels: int = 1) -> Self:
+    def open(
+        cls,
+        root: Path,
+        split: str,
+        *,
+        size: Size,
+        device: torch.device | str,
+        thermal_channels: int = 1,
+        reads: Collection[str] = (),
+    ) -> Self:
         """Decode a split and resize it to `size`, aspect ignored, as the CycleGAN and pix2pix code does.
 
         Visible and thermal images and degrees are resized bicubically with antialiasing, 16-bit and float thermal ones
-        in float32, labels to the nearest pixel.
+        in float32, labels and masks to the nearest pixel. Of entries that the dataset declares only those in `reads` are loaded.
 
         Raises:
             DataError: the folder is no dataset, or a file of the split cannot be used.
         """
-        return cls.load(SplitFiles.find(root, split, size), device=device, thermal_channels=thermal_channels)
+        return cls.load(SplitFiles.find(root, split, size, reads), device=device, thermal_channels=thermal_channels)
 
     @classmethod
     def load(cls, files: SplitFiles, *, device: torch.device | str, thermal_channels: int) -> Self:
         """Decode a split's files; see `open`."""
+        arrays = {name: cls._tensor(array, device) for name, array in cls._decode(files).items()}
+        values = {name: cls._sent(value, device) for name, value in files.values.items()}
+        masks = {entry.name: arrays.pop(entry.name) for entry in files.info.entries if entry.name in arrays}
         return cls(
             info=files.info,
             stems=files.stems,
@@ -66,7 +82,8 @@ class PairStore:
             device=torch.empty(0, device=device).device,  # with its number
             thermal_channels=thermal_channels,
             temperatures=None if files.temperatures is None else cls._tensor(files.temperatures, device),
-            **{name: cls._tensor(array, device) for name, array in cls._decode(files).items()},
+            entries=masks | values,
+            **arrays,
         )
 
     @classmethod
@@ -76,6 +93,12 @@ class PairStore:
     @classmethod
     def _tensor(cls, array: Array, device: torch.device | str) -> Tensor:
         return torch.from_numpy(array).to(device)
+
+    @classmethod
+    def _sent(cls, value: Any, device: torch.device | str) -> Any:
+        if isinstance(value, list):  # boxes and texts stay where their number is known without waiting
+            return [torch.from_numpy(each) if isinstance(each, np.ndarray) else each for each in value]
+        return cls._tensor(value, device)
 
     @property
     def paired(self) -> bool:
@@ -128,7 +151,8 @@ class PairStore:
         Returns:
             `visible` [N, 3, h, w] and `thermal` [N, thermal_channels, h, w] in [-1, 1]; where the dataset
             has them also `labels` int64 [N, h, w], `celsius` and `thermal_segmentation` [N, 1, h, w], cropped
-            as the visible image, and `temperatures` [N, classes] of the whole visible image.
+            as the visible image, and `temperatures` [N, classes] of the whole visible image; declared entries that the store
+            loaded as `zoo.contracts.Batch` describes them.
 
         Raises:
             ValueError: aligned pairs are requested from an unpaired set, or the crop is larger than the images.
@@ -182,7 +206,23 @@ class PairStore:
             batch["thermal_segmentation"] = to_range(means, self.info.thermal_range)
         if self.temperatures is not None:
             batch["temperatures"] = self._images(self.temperatures, where[0])
+        for entry in self.info.entries:
+            if entry.name in self.entries:
+                batch[entry.name] = self._declared(entry, where)
         return batch
+
+    def _declared(self, entry: DatasetEntry, where: Windows) -> Any:
+        """Return a declared entry of a batch; boxes, texts and groups wait for the device."""
+        values = self.entries[entry.name]
+        if entry.kind == "mask":
+            return self._pixels(values, where).long()
+        if entry.kind in ("scalar", "vector"):
+            return self._images(values, where[0])
+        chosen = [values[index] for index in where[0].tolist()]
+        if entry.kind != "boxes":
+            return chosen
+        windows = zip(chosen, *(spans.expand(len(chosen), -1, -1).cpu() for spans in where[1:]), strict=True)
+        return [_cropped(boxes, rows, columns).to(self.device) for boxes, rows, columns in windows]
 
     def _send_index(self, index: Tensor) -> Tensor:
         return index.to(self.device, non_blocking=True)  # a blocking copy would wait for the device
@@ -195,3 +235,31 @@ class PairStore:
         """Return the windows of images, [N, h, w, ...], on the device."""
         index, rows, columns = where
         return tensor[index[:, None, None], rows, columns]
+
+
+def on_device(batch: Batch, device: torch.device | str) -> Batch:
+    """Return a batch with all its tensors on a device."""
+
+    def sent(value: Any) -> Any:
+        if isinstance(value, list):
+            return [sent(each) for each in value]
+        return value.to(device) if isinstance(value, Tensor) else value
+
+    return {name: sent(value) for name, value in batch.items()}
+
+
+def _cropped(boxes: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return the boxes [k, 5] of an image inside a window of it, perhaps mirrored; those without area in it are left out.
+
+    Args:
+        boxes: of the whole image.
+        rows: [h, 1] of the window.
+        columns: [1, w] of the window, falling where it is mirrored.
+    """
+    left, top = columns.min(), rows.min()
+    x1, y1, x2, y2, kind = (boxes - torch.stack([left, top, left, top, torch.zeros_like(left)])).unbind(dim=1)
+    if columns[0, 0] > columns[0, -1]:
+        x1, x2 = columns.numel() - x2, columns.numel() - x1
+    x1, x2 = x1.clamp(0, columns.numel()), x2.clamp(0, columns.numel())
+    y1, y2 = y1.clamp(0, rows.numel()), y2.clamp(0, rows.numel())
+    return torch.stack([x1, y1, x2, y2, kind], dim=1)[(x1 < x2) & (y1 < y2)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,18 +70,20 @@ def open_split(
     device: torch.device | str,
     thermal_channels: int = 1,
     limit: int | None = None,
+    reads: Collection[str] = (),
 ) -> PairStore:
     """Return a split, kept on the device if it is small and streamed if it is large.
 
     Args:
         root, split, size, device, thermal_channels: as of `PairStore.open`.
         limit: bytes of the largest split that is kept; by default an eighth of the device's memory, or `$ZOO_STORE_GIB`.
+        reads: declared entries of the dataset to load.
 
     Raises:
         DataError: the folder is no dataset, or a file of the split cannot be used.
         ZooError: the cache, where a large split is decoded into, cannot be written.
     """
-    files = SplitFiles.find(root, split, size)
+    files = SplitFiles.find(root, split, size, reads)
     limit = _memory_limit(torch.device(device)) if limit is None else limit
     store = StreamedStore if files.bytes > limit else PairStore
     return store.load(files, device=device, thermal_channels=thermal_channels)

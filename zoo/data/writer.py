@@ -16,8 +16,21 @@ from PIL import Image
 
 from zoo.data import fitting
 from zoo.data.atomic_folder import AtomicFolder, require_apart
+from zoo.data.entries import DatasetEntry, EntryValues
 from zoo.data.images import one_channel
-from zoo.data.layout import FOLDERS, SPLITS, DatasetInfo, LeftOut, Unit, printable, read_info, write_info
+from zoo.data.layout import (
+    ALL_SPLITS,
+    FOLDERS,
+    SPLITS,
+    Alignment,
+    DatasetInfo,
+    LeftOut,
+    Spectrum,
+    Unit,
+    printable,
+    read_info,
+    write_info,
+)
 from zoo.data.temperatures import class_means, mean_by_class, write_temperatures
 from zoo.errors import DataError, SourceError
 
@@ -30,9 +43,15 @@ OnImage = Callable[[int, int], None]
 
 
 def materialize(
-    dataset: Dataset, dst: Path, source: Path | None = None, progress: OnImage | None = None
+    dataset: Dataset,
+    dst: Path,
+    source: Path | None = None,
+    progress: OnImage | None = None,
+    stated: Mapping[str, str] | None = None,
 ) -> DatasetInfo:
     """Write a dataset component in zoo's layout to `dst` and return the content of its `dataset.json`.
+
+    `stated` replaces the component's own `name`, `source`, `license` and `citation`.
 
     Raises:
         DataError: the source is not in the published layout, `dst` is not empty, or one of the two holds the other.
@@ -41,7 +60,7 @@ def materialize(
     """
     if source is not None:
         require_apart(source, dst)
-    with DatasetWriter(dst, progress=progress) as writer:
+    with DatasetWriter(dst, progress=progress, stated=stated) as writer:
         try:
             dataset.write(writer, source)
         except OSError as error:  # the writer raises other errors
@@ -58,19 +77,22 @@ class DatasetWriter:
     entering and writing raise `ZooError` if the place cannot be written or the disk is full.
     """
 
-    def __init__(self, dst: Path, *, progress: OnImage | None = None) -> None:
+    def __init__(self, dst: Path, *, progress: OnImage | None = None, stated: Mapping[str, str] | None = None) -> None:
         self._folder = AtomicFolder(dst)
+        self._stated: Mapping[str, Any] = {key: printable(value) for key, value in (stated or {}).items()}
         self._progress = progress
         self._described = DatasetInfo(name=dst.name, splits={})
         self._traits: fitting.SharedTraits | None = None
-        self._stems = {(split, kind): set[str]() for split in SPLITS for kind in ("visible", "thermal")}
+        self._stems = {(split, kind): set[str]() for split in ALL_SPLITS for kind in ("visible", "thermal")}
         # Classes measured from labels are indices until the end, when their names are final.
-        self._temperatures: dict[str, list[tuple[str, str | int, float]]] = {split: [] for split in SPLITS}
+        self._temperatures: dict[str, list[tuple[str, str | int, float]]] = {split: [] for split in ALL_SPLITS}
         self._top_label = (-1, "")
+        self._entries = EntryValues()
         self._left_out: list[LeftOut] = []
         self._notes: list[str] = []
         self._ends: tuple[float | None, float | None] = None, None
         self._range = fitting.ThermalRange()
+        self._test_only = False
 
     def __enter__(self) -> Self:
         self._folder.create()
@@ -88,7 +110,7 @@ class DatasetWriter:
     def describe(
         self,
         *,
-        name: str,
+        name: str = "",
         source: str = "",
         license: str = "",
         citation: str = "",
@@ -96,8 +118,14 @@ class DatasetWriter:
         thermal_low: float | None = None,
         thermal_high: float | None = None,
         unit: Unit = "grey",
+        split_origin: str = "",
+        alignment: Alignment = "",
+        spectrum: Spectrum = "",
+        entries: tuple[DatasetEntry, ...] = (),
     ) -> None:
         """Describe the dataset, before or after its images are added; see `zoo.data.layout.DatasetInfo`.
+
+        Without a name it has that of its folder.
 
         Ends of the thermal range that are not given are 0 and 255 for 8-bit thermal images, and for others the lowest and the
         highest value of the training images, which is logged.
@@ -106,13 +134,17 @@ class DatasetWriter:
             raise SourceError(f"thermal_low {thermal_low:g} of {name} is not below thermal_high {thermal_high:g}")
         self._ends = thermal_low, thermal_high
         self._described = DatasetInfo(
-            name=printable(name),
+            name=printable(name or self._folder.dst.name),
             source=source,
             license=license,
             citation=citation,
             splits={},
             classes=tuple(classes),
             unit=unit,
+            split_origin=split_origin,
+            alignment=alignment,
+            spectrum=spectrum,
+            entries=tuple(entries),
         )
 
     def add(
@@ -125,11 +157,12 @@ class DatasetWriter:
         labels: Array | None = None,
         celsius: Array | None = None,
         temperatures: Mapping[str, float] | None = None,
+        entries: Mapping[str, Any] | None = None,
     ) -> None:
         """Write one pair.
 
         Args:
-            split: `train` or `test`.
+            split: `train`, `validation` or `test`.
             stem: file name without suffix, unique within the split.
             visible: uint8 [H, W, 3].
             thermal: uint8, uint16 or float32 [H, W]; the same type in the whole dataset. May be [H, W, 1], as the next two.
@@ -137,6 +170,8 @@ class DatasetWriter:
             celsius: degrees of every pixel, float16 or float32 [H, W].
             temperatures: mean degrees by class name, NaN or absent for a class that the image does not show; measured
                 from `labels` and `celsius` where both are given and this is not.
+            entries: values of the entries that `describe` declares, by name: a mask uint8 [H, W], a list of
+                `zoo.data.entries.Box`, a number, a list of numbers, or a text.
 
         Raises:
             DataError: sizes or types do not fit, or the stem was used before; the pair is then not written.
@@ -146,7 +181,9 @@ class DatasetWriter:
         labels = None if labels is None else one_channel(labels)
         celsius = None if celsius is None else one_channel(celsius)
         bits = fitting.thermal_bits(thermal, stem)
-        fitting.require_fitting({"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius}, stem)
+        masks = {name: one_channel(value) for name, value in (entries or {}).items() if isinstance(value, np.ndarray)}
+        images = {"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius}
+        fitting.require_fitting({**images, **masks}, stem)
         if labels is not None and self._described.classes:
             fitting.require_class(int(labels.max()), stem, self._described.classes)
         image = fitting.SharedTraits(paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None)
@@ -159,14 +196,17 @@ class DatasetWriter:
             self._top_label = max(self._top_label, (int(labels.max()), stem))
         if celsius is not None:
             self._save(split, "celsius", stem, celsius if celsius.dtype == np.float16 else celsius.astype(np.float32))
+        for name, mask in masks.items():
+            self._save(split, name, stem, mask.astype(np.uint8))
+        self._entries.add(split, stem, entries or {})
         degrees: Mapping[str, float] | Mapping[int, float] = temperatures or {}
         if temperatures is None and labels is not None and celsius is not None:
             degrees = class_means(labels, celsius)
         self._temperatures[split] += [(stem, c, float(value)) for c, value in degrees.items() if math.isfinite(value)]
         self._report()
 
-    def add_visible(self, split: str, stem: str, visible: Array) -> None:
-        """Write one visible image, uint8 [H, W, 3], of a dataset without pairs.
+    def add_visible(self, split: str, stem: str, visible: Array, entries: Mapping[str, Any] | None = None) -> None:
+        """Write one visible image, uint8 [H, W, 3], of a dataset without pairs, with its declared entries (no masks).
 
         Raises:
             DataError: its type does not fit, or the stem was used before.
@@ -174,6 +214,7 @@ class DatasetWriter:
         fitting.require_visible(visible, stem)
         self._accept(split, ("visible",), stem, fitting.SharedTraits(paired=False))
         self._save(split, "visible", stem, visible)
+        self._entries.add(split, stem, entries or {})
         self._report()
 
     def add_thermal(self, split: str, stem: str, thermal: Array) -> None:
@@ -203,41 +244,48 @@ class DatasetWriter:
         """Return the stems that were written to a split's `visible` or `thermal` images, sorted."""
         return sorted(self._stems[split, kind])
 
-    def hold_out(self, stems: Collection[str]) -> None:
-        """Move pairs from the training set to the test set, for importers that sample it from the pairs that could be decoded.
+    def hold_out(self, stems: Collection[str], split: str = "test") -> None:
+        """Move pairs from the training set to another split, for importers that sample it from the pairs that could be decoded.
 
         Raises:
-            DataError: a stem is not in the training set, or is in the test set already.
+            DataError: a stem is not in the training set, or is in the other split already.
         """
         for stem in stems:
-            if stem not in self._stems["train", "visible"] or stem in self._stems["test", "visible"]:
+            if stem not in self._stems["train", "visible"] or stem in self._stems[split, "visible"]:
                 raise DataError(f"`{stem}` cannot be held out: it is not a pair of the training set alone")
         with self._folder.writing() as root:
-            for kind, stem, suffix in itertools.product(FOLDERS, stems, (".png", ".npy")):
+            for kind, stem, suffix in itertools.product([*FOLDERS, *self._entries.names], stems, (".png", ".npy")):
                 path = root / "train" / kind / f"{stem}{suffix}"
                 if path.is_file():
-                    (root / "test" / kind).mkdir(parents=True, exist_ok=True)
-                    path.rename(root / "test" / kind / path.name)
+                    (root / split / kind).mkdir(parents=True, exist_ok=True)
+                    path.rename(root / split / kind / path.name)
         for kind in ("visible", "thermal"):
             self._stems["train", kind] -= set(stems)
-            self._stems["test", kind] |= set(stems)
-        self._range.hold_out(stems)
+            self._stems[split, kind] |= set(stems)
+        self._range.hold_out(stems, split)
+        self._entries.hold_out(stems, split)
         rows = self._temperatures["train"]
-        self._temperatures["test"] += [row for row in rows if row[0] in stems]
+        self._temperatures[split] += [row for row in rows if row[0] in stems]
         self._temperatures["train"] = [row for row in rows if row[0] not in stems]
 
+    def for_testing_only(self) -> None:
+        """Accept a dataset without a training set."""
+        self._test_only = True
+
     def require_splits(self) -> None:
-        """Require images in both splits.
+        """Require images in the training and the test set.
 
         Raises:
             SourceError: no image was written, or none to a split.
         """
-        fitting.require_splits(self._stems, self._left_out)
+        required = ("test",) if self._test_only else SPLITS
+        stems = {key: found for key, found in self._stems.items() if key[0] in required}
+        fitting.require_splits(stems, self._left_out)
 
     def _accept(self, split: str, kinds: tuple[str, ...], stem: str, image: fitting.SharedTraits) -> None:
         """Record an image's name and traits; where they do not fit the earlier ones, raise and change nothing."""
-        if split not in SPLITS:
-            raise DataError(f"split `{split}` of `{stem}` is not one of {', '.join(SPLITS)}")
+        if split not in ALL_SPLITS:
+            raise DataError(f"split `{split}` of `{stem}` is not one of {', '.join(ALL_SPLITS)}")
         fitting.require_stem(stem, self._folder.name_bytes)
         for kind in kinds:
             if stem in self._stems[split, kind]:
@@ -251,36 +299,40 @@ class DatasetWriter:
             (root / split / kind).mkdir(parents=True, exist_ok=True)
             if pixels.dtype.kind == "f":
                 np.save(root / split / kind / f"{stem}.npy", pixels, allow_pickle=False)
-            else:
-                # Level 1 halves the time of writing for a few per cent of size.
-                image = Image.fromarray(np.ascontiguousarray(pixels))
-                image.save(root / split / kind / f"{stem}.png", compress_level=1)
+                return
+            # Level 1 halves the time of writing for a few per cent of size.
+            Image.fromarray(np.ascontiguousarray(pixels)).save(root / split / kind / f"{stem}.png", compress_level=1)
 
     def _finish(self) -> None:
         traits = self._traits
         if traits is None:
             raise fitting.nothing_usable("image", self._left_out)
         classes = self._described.classes
-        rows = {split: fitting.name_classes(self._temperatures[split], classes, self._top_label) for split in SPLITS}
+        splits = [split for split in ALL_SPLITS if split in SPLITS or self._stems[split, "visible"]]
+        rows = {split: fitting.name_classes(self._temperatures[split], classes, self._top_label) for split in splits}
+        entries = self._entries.checked(self._described.entries, self._stems)
         low, high = self._range.resolve(self._described.name, *self._ends, traits.bits)
         info = replace(
             self._described,
-            splits={split: len(self._stems[split, "visible"]) for split in SPLITS},
+            splits={split: len(self._stems[split, "visible"]) for split in splits},
             pairs=traits.paired,
             celsius=traits.celsius,
             thermal_bits=traits.bits or 8,
             thermal_low=low,
             thermal_high=high,
             class_temperatures=mean_by_class(rows["train"], classes),
+            entries=entries,
             left_out=tuple(self._left_out),
             notes=tuple(self._notes),
+            **self._stated,
         )
         with self._folder.writing() as root:
-            for split in SPLITS:
+            for split in splits:
                 write_temperatures(root, split, rows[split])
+            self._entries.write(entries, root)
             write_info(root, info)
         self._folder.publish()
 
     def _report(self) -> None:
         if self._progress is not None:
-            self._progress(sum(len(self._stems[split, "visible"]) for split in SPLITS), len(self._left_out))
+            self._progress(sum(len(self._stems[split, "visible"]) for split in ALL_SPLITS), len(self._left_out))

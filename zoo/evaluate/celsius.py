@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.contracts import Method
+from zoo.data.store import on_device
 from zoo.evaluate.results import CelsiusErrors
 from zoo.evaluate.score import Split
 from zoo.layers.conditions import one_hot
@@ -29,7 +30,7 @@ def score_celsius(
     """
     totals, by_class = [], []
     for i in range(len(store)):
-        batch = {name: tensor.to(device) for name, tensor in store.whole(torch.tensor([i])).items()}
+        batch = on_device(store.whole(torch.tensor([i])), device)
         predicted = method.degrees(batch)
         if predicted is None:
             predicted = shown_degrees(method.translate(batch), thermal_range)

@@ -11,6 +11,20 @@ Pooling = Literal["mean", "mse"]
 """How the value of a set of images follows from theirs: `mean` is their mean; `mse` is the PSNR of their mean squared error."""
 SCORED_IMAGES = "scored images"
 """Entry of a protocol: how many images of another program were scored where some are missing, and their resize."""
+METRIC_READS = "metric_reads"
+"""Entry of a score's protocol: entries of the batch that the metric reads."""
+LEFT_OUT = "left_out"
+"""Entry of a score's protocol: number of test images to which the metric does not apply, such as those without boxes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupScore:
+    """A metric's mean over some of the images."""
+
+    value: float
+    """Mean over the images."""
+    n: int
+    """Number of images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +50,10 @@ class Score:
     protocol: dict[str, Any]
     """Everything that changes the value without changing the model."""
     per_image: dict[str, float]
-    """Value of each image, by stem; empty for a distance between sets."""
+    """Value of each image, by stem; empty for a score of the whole set. An image to which the metric does not apply is absent."""
+    groups: dict[str, dict[str, GroupScore]] = field(default_factory=dict)
+    """Means over the images of each group, by the entry of the dataset that holds it (`daytime`: day, night), and for metrics by
+    class over the images that show it (`labels`, `boxes`: car, person)."""
     interval: Literal["bootstrap", "jackknife"] = "bootstrap"
     """How `low` and `high` were computed: `bootstrap` for a mean over images, `jackknife` for a distance between sets."""
     notes: list[str] = field(default_factory=list)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zoo.contracts import Batch, Compared, Metric, SetMetric
+from zoo.contracts import Batch, ClassMetric, Compared, Metric, ReadingMetric, SetMetric, SplitMetric
+from zoo.data.layout import DatasetInfo
 from zoo.data.scored import FilePairs, Predicted
-from zoo.data.store import PairStore
+from zoo.data.store import PairStore, on_device
 from zoo.data.streaming import StreamedStore
 from zoo.errors import DataError, UsageError, ZooError
 from zoo.layers.pixels import as_saved, to_levels, to_unit
 
 from .intervals import bootstrap_interval, pool
-from .results import Pooling, Score
+from .reading import Breakdown, SplitItems, reads_of, require_entries
+from .results import LEFT_OUT, METRIC_READS, Pooling, Score
 from .sets import FeatureSets
 
 LEVEL = 0.95
@@ -32,7 +34,8 @@ _IMAGES: dict[Compared, str] = {
 }
 """The images that a metric compares, as its protocol names them."""
 
-AnyMetric = Metric | SetMetric
+ImageMetric = Metric | ReadingMetric
+AnyMetric = ImageMetric | SplitMetric | SetMetric
 Split = PairStore | StreamedStore
 Translate = Callable[[Batch], Tensor]
 Degrees = Callable[[Batch, Tensor], Tensor]
@@ -57,6 +60,7 @@ def evaluate(
     reads: Sequence[str] = ("visible",),
     degrees: Degrees | None = None,
     protocol: Mapping[str, Any] | None = None,
+    info: DatasetInfo | None = None,
 ) -> tuple[list[Score], dict[str, Sample]]:
     """Translate the test split in order and score it; images are compared as they would be saved (`zoo.layers.pixels`).
 
@@ -70,18 +74,21 @@ def evaluate(
         reads: batch entries that `translate` reads, for the protocol; a method with additional inputs has an easier task.
         degrees: maps a batch and its translation to degrees Celsius [N, 1, H, W], for metrics that compare degrees.
         protocol: entries of every score's protocol that differ from those of a trained method on a test split.
+        info: of the dataset, whose groups and class names `Score.groups` uses.
 
     Returns:
         One score per metric, in the order of `metrics`, and up to eight samples by stem, evenly spaced over the split.
 
     Raises:
-        DataError: the split is empty or unpaired, or a metric compares degrees and the split has none.
+        DataError: the split is empty or unpaired, or lacks the degrees that a metric compares or an entry that it reads.
         UsageError: a translation differs in size from the real image, or thermal images do not have 1 or 3 channels.
         ZooError: a translation or a metric's value is not finite.
     """
     if not len(store):
         raise DataError("the test split has no images to score", "Use a dataset with a test split")
-    single = {name: metric for name, metric in metrics.items() if not isinstance(metric, SetMetric)}
+    breakdown = Breakdown(info)
+    single = {name: metric for name, metric in metrics.items() if not isinstance(metric, SetMetric | SplitMetric)}
+    items = SplitItems({name: each for name, each in metrics.items() if isinstance(each, SplitMetric)}, breakdown)
     features = FeatureSets({name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)})
     values: dict[str, dict[str, float]] = {name: {} for name in single}
     samples: dict[str, Sample] = {}
@@ -90,22 +97,29 @@ def evaluate(
     for start in range(0, len(store), batch):
         indices = range(start, min(start + batch, len(store)))
         stems = [store.stems[i] for i in indices]
-        pairs = {name: tensor.to(device) for name, tensor in store.whole(torch.tensor(indices)).items()}
+        pairs = on_device(store.whole(torch.tensor(indices)), device)
         if "thermal" not in pairs:
             raise DataError("the test images are not pairs, and this metric compares pairs", "Test on a paired dataset")
         translated, real = _translated(translate, pairs, stems), pairs["thermal"]
         shared = shared_protocol(real.shape[-2], real.shape[-1], mode, reads) | dict(protocol or {})
-        for name, metric in single.items():
-            scored = metric.per_image(*_compared_images(metric, pairs, translated, degrees))
-            values[name].update(zip(stems, scored.tolist(), strict=True))
+        breakdown.add_batch(pairs, stems)
+        for name, metric in {**single, **items.metrics}.items():
+            require_entries(name, metric, pairs)
+            images = _compared_images(metric, pairs, translated, degrees)
+            if isinstance(metric, SplitMetric):
+                items.add(name, images, pairs)
+                continue
+            values[name].update(zip(stems, _per_image(metric, images, pairs), strict=True))
+            if isinstance(metric, ClassMetric):
+                breakdown.add_classes(name, metric, images, pairs)
         features.add("translated", to_unit(as_saved(translated)))
         features.add("real", to_unit(as_saved(real)))
         for row, i in enumerate(indices):
             if i % every == 0:
-                samples[stems[row]] = _sample(
-                    pairs["visible"][row] if "visible" in pairs else None, translated[row], real[row]
-                )
-    scores = {name: _score(name, metric, values[name], shared) for name, metric in single.items()}
+                visible = pairs["visible"][row] if "visible" in pairs else None
+                samples[stems[row]] = _sample(visible, translated[row], real[row])
+    scores = {name: _score(name, metric, values[name], shared, breakdown) for name, metric in single.items()}
+    scores |= {score.metric: score for score in items.scores(shared, level=LEVEL)}
     scores |= {score.metric: score for score in features.scores(shared, paired=True, level=LEVEL)}
     return [scores[name] for name in metrics], samples
 
@@ -132,7 +146,7 @@ def evaluate_unpaired(
             continue  # only the samples are needed
         index = torch.tensor([i])
         images = store.whole(index % len(store), index % store.n_thermal)
-        images = {name: tensor.to(device) for name, tensor in images.items()}
+        images = on_device(images, device)
         real = images["thermal"]
         shared = shared_protocol(real.shape[-2], real.shape[-1], mode, reads)
         if i < store.n_thermal:
@@ -174,8 +188,16 @@ def _translated(translate: Translate, pairs: Batch, stems: Sequence[str]) -> Ten
     return images
 
 
+def _per_image(metric: ImageMetric, images: tuple[Tensor, Tensor], batch: Batch) -> list[float]:
+    """Return the value of each image, NaN where a metric that reads entries does not apply to it."""
+    if reads_of(metric):
+        reading: Any = metric
+        return cast(Tensor, reading.per_image(*images, batch)).tolist()
+    return cast(Metric, metric).per_image(*images).tolist()
+
+
 def _compared_images(
-    metric: Metric, pairs: Batch, translated: Tensor, degrees: Degrees | None
+    metric: ImageMetric | SplitMetric, pairs: Batch, translated: Tensor, degrees: Degrees | None
 ) -> tuple[Tensor, Tensor]:
     """Return translated and real images as the metric compares them."""
     if metric.compares == "celsius":
@@ -189,11 +211,21 @@ def _compared_images(
     return to_unit(as_file(translated)), to_unit(as_file(pairs["thermal"]))
 
 
-def _score(name: str, metric: Metric, per_image: dict[str, float], shared: dict[str, Any]) -> Score:
+def _score(
+    name: str, metric: ImageMetric, per_image: dict[str, float], shared: dict[str, Any], breakdown: Breakdown
+) -> Score:
+    reads, images = reads_of(metric), len(per_image)
+    if reads:
+        per_image = {stem: value for stem, value in per_image.items() if not np.isnan(value)}
+        shared = {**shared, METRIC_READS: list(reads), LEFT_OUT: images - len(per_image)}
+    if not per_image:
+        raise DataError(f"{name} applies to none of the {images} test images", "Remove the metric, or use other data")
     values = list(per_image.values())
     if not np.isfinite(values).all():
         bad = ", ".join(stem for stem, value in per_image.items() if not np.isfinite(value))
         raise ZooError(f"Metric {name} gave no finite value for {bad}", "Remove the metric, or limit its values")
+    notes = [f"It does not apply to {shared[LEFT_OUT]} of {images} images"] if shared.get(LEFT_OUT) else []
+    notes += ["no interval from one image"] if len(values) == 1 else []
     pooling: Pooling = getattr(metric, "pooling", "mean")
     low, high = bootstrap_interval(values, level=LEVEL, pooling=pooling)
     return Score(
@@ -207,7 +239,8 @@ def _score(name: str, metric: Metric, per_image: dict[str, float], shared: dict[
         higher_is_better=metric.higher_is_better,
         protocol={**shared, "images": _IMAGES[metric.compares], **metric.protocol()},
         per_image=per_image,
-        notes=["no interval from one image"] if len(values) == 1 else [],
+        groups=breakdown.of(name, per_image, pooling),
+        notes=notes,
         pooling=pooling,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -10,10 +10,11 @@ from torch import Tensor
 
 from zoo.contracts import Batch, Method, SetMetric
 from zoo.data.layout import DatasetInfo
-from zoo.data.store import PairStore
+from zoo.data.store import PairStore, on_device
 from zoo.data.streaming import open_split
 from zoo.evaluate.celsius import score_celsius
 from zoo.evaluate.cost import measure_cost
+from zoo.evaluate.reading import reads_of
 from zoo.evaluate.results import CelsiusErrors, Cost, Score
 from zoo.evaluate.score import AnyMetric, Sample, evaluate, evaluate_unpaired
 from zoo.layers.pixels import shown_degrees
@@ -43,7 +44,9 @@ def score_method(
     Raises:
         ZooError: translations are not finite.
     """
-    store = _test_split(method, recipe, root, device, split)
+    groups = [entry.name for entry in info.entries if entry.kind == "group"]
+    wanted = [entry for metric in metrics.values() for entry in reads_of(metric)]
+    store = _test_split(method, recipe, root, device, split, [*groups, *wanted])
     mode, reads = method.test_mode, list(recipe.reads())
     if not info.pairs:
         sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
@@ -65,6 +68,7 @@ def score_method(
             reads=reads,
             degrees=degrees if thermal_range else None,
             protocol={"split": split},
+            info=info,
         )
 
 
@@ -82,14 +86,21 @@ def score_degrees(
 def score_cost(method: Method, recipe: Recipe, root: Path, device: torch.device) -> Cost:
     """Return the cost of translating the first image of the test split."""
     store = _test_split(method, recipe, root, device, "test")
-    batch = store.whole(torch.tensor([0]))
-    return measure_cost(
-        method, {name: tensor.to(device) for name, tensor in batch.items() if name != "thermal"}, device
-    )
+    batch = on_device(store.whole(torch.tensor([0])), device)
+    return measure_cost(method, {name: value for name, value in batch.items() if name != "thermal"}, device)
 
 
-def _test_split(method: Method, recipe: Recipe, root: Path, device: torch.device, split: str) -> PairStore:
-    """Return the test images, after putting the method into the mode in which it translates them."""
+def _test_split(
+    method: Method, recipe: Recipe, root: Path, device: torch.device, split: str, reads: Sequence[str] = ()
+) -> PairStore:
+    """Return the test images with the entries that are read, after putting the method into the mode in which it translates."""
     method.to(device).train(method.test_mode == "train")
     torch.manual_seed(recipe.seed)  # dropout, where the method keeps it on, is the same in every scoring
-    return open_split(root, split, size=recipe.size, device=device, thermal_channels=recipe.thermal_channels)
+    return open_split(
+        root,
+        split,
+        size=recipe.size,
+        device=device,
+        thermal_channels=recipe.thermal_channels,
+        reads=recipe.entries().union(reads),
+    )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from zoo.evaluate.compare import Comparison, Verdict, holm, paired_test, verdict_of
 from zoo.evaluate.intervals import bootstrap_interval, pool
-from zoo.evaluate.results import SCORED_IMAGES, Score
+from zoo.evaluate.results import SCORED_IMAGES, GroupScore, Pooling, Score
+
+Groups = Mapping[str, Mapping[str, GroupScore]]
 
 METHOD_ENTRIES = ("mode", "reads", SCORED_IMAGES)
 """Entries of a protocol that describe how a method translates, not how images are measured; they may differ."""
@@ -63,9 +65,22 @@ def aggregate_seeds(scores: Mapping[int, Score]) -> SeedAggregate:
         "high": high,
         "protocol": measurement_protocol(first),
         "per_image": per_image,
+        "groups": _mean_groups([score.groups for score in scores.values()], first.pooling),
         "notes": list(dict.fromkeys(note for score in scores.values() for note in score.notes)),
     }
     return SeedAggregate(**{**vars(first), **changed}, by_seed=values)
+
+
+def _mean_groups(by_seed: Sequence[Groups], pooling: Pooling) -> Groups:
+    """Return the means over seeds of scores by group, whose images are the same for each seed."""
+    return {
+        entry: {
+            name: replace(first, value=float(pool([groups[entry][name].value for groups in by_seed], pooling)))
+            for name, first in means.items()
+        }
+        for entry, means in by_seed[0].items()
+        if all(groups.get(entry, {}).keys() == means.keys() for groups in by_seed)
+    }
 
 
 def measurement_protocol(score: Score) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from zoo.data.layout import INFO_FILE
-from zoo.evaluate.results import Score
+from zoo.evaluate.results import METRIC_READS, Score
 from zoo.registry import get_registry
 from zoo.report.data_health import health_line
 from zoo.report.finished_runs import FinishedRun
@@ -21,6 +21,8 @@ Texts = tuple[str, ...]
 
 WIDTH = 80
 """Characters of a terminal's line."""
+MOST_GROUPS = 12
+"""Most groups of an entry whose scores are printed."""
 
 
 def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str, Texts]:
@@ -87,19 +89,22 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     for outcome in outcomes:
         name = names[outcome.run.folder]
         name += f" on {outcome.run.recipe.data.name}" if many_datasets else ""
+        label = f"{name}, seed {outcome.run.recipe.seed}" if many_seeds else name
         errors = outcome.record.celsius if outcome.record else None
         if errors:
-            classes = ", ".join(f"{label} {value:.2f}" for label, value in errors.classes.items())
+            classes = ", ".join(f"{each} {value:.2f}" for each, value in errors.classes.items())
             short = outcome.run.recipe.method.name in nulls and not alone  # beside networks the total is enough
             by_class = f" ({classes})" if classes and not short else ""
-            seed = f", seed {outcome.run.recipe.seed}" if many_seeds else ""
-            lines.append(f"{name}{seed}: mean error {errors.all:.2f} C{by_class}")
+            lines.append(f"{label}: mean error {errors.all:.2f} C{by_class}")
+        if outcome.record:
+            lines += [f"{label}: {text}" for score in outcome.record.scores for text in _group_texts(score)]
         if outcome.record and outcome.record.scores:
             more = [entry for entry in outcome.record.scores[0].protocol.get("reads", []) if entry != "visible"]
             inputs[part_name("method", outcome.run.recipe.method)] = more
     scores = [score for outcome in outcomes if outcome.record for score in outcome.record.scores]
     lines += dict.fromkeys(
-        f"{score.metric}: a distance between sets of images; its interval is by jackknife."
+        f"{score.metric}: {'one score of all' if METRIC_READS in score.protocol else 'a distance between sets of'} images; "
+        "its interval is by jackknife."
         for score in scores
         if score.interval == "jackknife"
     )
@@ -137,6 +142,17 @@ def _names(outcomes: Sequence[Outcome]) -> dict[Path, str]:
     """Return the short name of each run by its folder."""
     recipes = [outcome.run.recipe for outcome in outcomes]
     return dict(zip((outcome.run.folder for outcome in outcomes), name_systems(recipes), strict=True))
+
+
+def _group_texts(score: Score) -> Iterator[str]:
+    """Yield e.g. `psnr by daytime: day 13.05 (n 5), night 16.33 (n 1)` for each entry of a score's groups."""
+    digits = decimals(score.unit)
+    for entry, groups in score.groups.items():
+        if len(groups) > MOST_GROUPS:
+            yield f"{score.metric} by {entry}: {len(groups)} groups, in record.json"
+        else:
+            means = (f"{name} {mean.value:.{digits}f} (n {mean.n})" for name, mean in groups.items())
+            yield f"{score.metric} by {entry}: {', '.join(means)}"
 
 
 def score_text(score: Score) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from zoo.composition import digest
 from zoo.evaluate.intervals import pool
-from zoo.evaluate.results import SCORED_IMAGES, Score
+from zoo.evaluate.results import LEFT_OUT, SCORED_IMAGES, Score
 from zoo.keys import key_of
 from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import Recipe
@@ -77,7 +77,7 @@ def _scores(record: Record) -> Iterator[str]:
     yield from (
         f"{score.metric} has values of other images than {single[0].metric}"
         for score in single
-        if score.per_image.keys() != single[0].per_image.keys()
+        if score.per_image.keys() != single[0].per_image.keys() and not _left_out(score) and not _left_out(single[0])
     )
 
 
@@ -88,7 +88,7 @@ def _score(score: Score, tested: int | None) -> Iterator[str]:
             yield f"value {score.value:g} is not the {_POOLED[score.pooling]} of its images, {mean:g}"
         if score.n != len(score.per_image):
             yield f"n is {score.n}, and it has values of {len(score.per_image)} images"
-    if tested is not None and score.n != tested:
+    if tested is not None and score.n + _left_out(score) != tested:
         yield f"n is {score.n}, and the test split has {tested} images"
     if (score.low is None) != (score.high is None):
         yield "its interval has one end"
@@ -98,6 +98,10 @@ def _score(score: Score, tested: int | None) -> Iterator[str]:
             yield f"value {score.value:g} lies outside of its interval [{score.low:g}, {score.high:g}]"
     if not 0 < score.level < 1:
         yield f"level is {score.level:g}, not between 0 and 1"
+
+
+def _left_out(score: Score) -> int:
+    return int(score.protocol.get(LEFT_OUT, 0))
 
 
 def _listed(names: dict[str, Any]) -> str:

@@ -331,6 +331,6 @@ def _csv(scores: list[Score]) -> bytes:
     writer = csv.writer(table, lineterminator="\n")
     single = [score for score in scores if score.per_image]
     writer.writerow(["stem", *(score.metric for score in single)])
-    for stem in single[0].per_image if single else ():
-        writer.writerow([stem, *(repr(score.per_image[stem]) for score in single)])
+    for stem in dict.fromkeys(stem for score in single for stem in score.per_image):
+        writer.writerow([stem, *(repr(score.per_image[stem]) if stem in score.per_image else "" for score in single)])
     return table.getvalue().encode()

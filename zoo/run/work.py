@@ -204,7 +204,14 @@ def _train(
     recipe = job.recipe
     parameters = _parameters(method)
     side = recipe.load_size if method.order else recipe.size  # a closed-form fit sees what is scored, uncropped
-    split = partial(open_split, Path(job.root), "train", device=device, thermal_channels=recipe.thermal_channels)
+    split = partial(
+        open_split,
+        Path(job.root),
+        "train",
+        device=device,
+        thermal_channels=recipe.thermal_channels,
+        reads=recipe.entries(),
+    )
     resumed = _count_start(folder) - 1 if world.is_main else 0
     last_reported = 0.0
 

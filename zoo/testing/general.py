@@ -93,10 +93,11 @@ def _require_interface(part: Any, choice: Choice) -> None:
         raise CheckError("a method write(writer, source)", f"{name} without it", "See zoo.contracts.Dataset")
     if kind == "metric":
         single, sets = ("per_image", "compares"), ("features", "distance", "extractor", "notes")
-        wanted = (*METRIC, *(sets if hasattr(part, "features") else single))
+        split = ("collect", "value", "compares", "reads", "by")
+        wanted = (*METRIC, *(sets if hasattr(part, "features") else split if hasattr(part, "collect") else single))
         missing = [each for each in wanted if not hasattr(part, each)]
         if missing:
-            fix = "See zoo.contracts.Metric and SetMetric"
+            fix = "See zoo.contracts.Metric, ReadingMetric, ClassMetric, SplitMetric and SetMetric"
             raise CheckError(f"a metric with {', '.join(wanted)}", f"{name} without {', '.join(missing)}", fix)
 
 

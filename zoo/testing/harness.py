@@ -184,16 +184,22 @@ class MethodHarness(Harness):
         if training:
             method.prepare_training(parts)
             if not method.order:
-                method.fit([scenes_batch(size, thermal_channels=thermal_channels)])
+                method.fit([self.example(thermal_channels=thermal_channels, size=size)])
         return method
 
     def build(self, seed: int | None = 0) -> Method:
         """Return the method, ready for training."""
         return self.method(seed=seed)
 
-    def example(self, seed: int = 0) -> Batch:
-        """Return two pairs of `scenes` with labels and degrees."""
-        return scenes_batch(self.size)
+    def example(self, seed: int = 0, *, thermal_channels: int = 1, size: int | Size | None = None) -> Batch:
+        """Return two pairs of `scenes` with labels, degrees and the declared entries that the contract reads or needs.
+
+        `size` is that of the images, by default the smallest square.
+        """
+        contract = self.choice.contract
+        return scenes_batch(
+            size or self.size, thermal_channels=thermal_channels, reads={*contract.reads, *contract.needs}
+        )
 
     def output(self, part: nn.Module, example: Batch) -> Tensor:
         """Return translations of what the contract reads."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from math import isfinite
+from typing import Any
 
 import torch
 from safetensors.torch import load
 from torch import Tensor
 
-from zoo.contracts import Method, OptimizerSpec
+from zoo.contracts import Batch, Method, OptimizerSpec
 from zoo.model_folder import inference_state
 from zoo.registry import Choice
 from zoo.sizes import size_text
@@ -16,7 +17,6 @@ from zoo.testing.checks import CheckError
 from zoo.testing.harness import MethodHarness, backward_pass
 from zoo.testing.networks import encoded, perturbed
 from zoo.testing.shapes import SLACK
-from zoo.testing.stubs import scenes_batch
 
 STEPS = 5
 """Steps in which an optimizer must lower its loss on one batch."""
@@ -28,10 +28,9 @@ def translates(choice: Choice) -> str:
     largest = 0.0
     for channels in (1, 3):
         method = harness.method(thermal_channels=channels)
-        batch = scenes_batch(harness.size, thermal_channels=channels)
+        batch = harness.example(thermal_channels=channels)
         for n, width in ((1, harness.size), (2, harness.size), (2, harness.size * 3 // 4)):
-            images = {name for name, tensor in batch.items() if tensor.ndim >= 3 and tensor.shape[-1] == harness.size}
-            part = {name: value[:n, ..., :width] if name in images else value[:n] for name, value in batch.items()}
+            part = {name: _narrowed(value[:n], width, harness.size) for name, value in batch.items()}
             try:
                 y = _translation(harness, method, part)
             except KeyError as error:
@@ -63,7 +62,7 @@ def inference(choice: Choice) -> str:
     lost = [name for name in missing if name in inference_state(loaded)]
     if lost:
         raise CheckError("weights for all that `inference` names", f"none for {lost[0]}", fix)
-    batch = scenes_batch(harness.size)
+    batch = harness.example()
     one, two = (_translation(harness, method, batch) for method in (trained, loaded))
     if not torch.equal(one, two):
         expected = "the same translations after the weights that `inference` names were saved and loaded"
@@ -102,7 +101,7 @@ def rectangles(choice: Choice) -> str:
         return "requires squares"
     size = (harness.size, 2 * harness.size)
     try:
-        method, batch = harness.method(size=size), scenes_batch(size)
+        method, batch = harness.method(size=size), harness.example(size=size)
         losses = [float(backward_pass(method, name, batch)[0].detach()) for name in dict.fromkeys(method.order)]
         height, width = _translation(harness, method, batch).shape[-2:]
         found = f"losses {losses} and a translation {height}x{width}"
@@ -135,7 +134,7 @@ def learns(choice: Choice) -> str:
     return ", ".join(results) or "nothing is trained"
 
 
-def _descent(method: Method, name: str, batch: dict[str, Tensor], rng: torch.Generator) -> list[float]:
+def _descent(method: Method, name: str, batch: Batch, rng: torch.Generator) -> list[float]:
     """Return an optimizer's loss before each of its steps and after the last.
 
     Random draws are the same in each, from torch's global stream and from `rng`, the method's own: losses at different noise
@@ -155,8 +154,14 @@ def _descent(method: Method, name: str, batch: dict[str, Tensor], rng: torch.Gen
     return losses
 
 
-def _translation(harness: MethodHarness, method: Method, batch: dict[str, Tensor]) -> Tensor:
+def _translation(harness: MethodHarness, method: Method, batch: Batch) -> Tensor:
     torch.manual_seed(0)
     method.train(method.test_mode == "train")
     with torch.no_grad():
         return harness.output(method, batch)
+
+
+def _narrowed(value: Any, width: int, size: int) -> Any:
+    """Crop images to a width; other entries stay the same."""
+    is_image = isinstance(value, Tensor) and value.ndim >= 3 and value.shape[-1] == size
+    return value[..., :width] if is_image else value

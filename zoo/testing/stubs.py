@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 
 import torch
@@ -17,6 +17,8 @@ from zoo.sources import DataSource, open_source
 WIDTH = 4
 PAIRS = 4
 """Training pairs of `scenes`."""
+DECLARED = ("boxes", "daytime")
+"""Entries that `scenes` declares on request."""
 
 
 class SmallGenerator(Generator):
@@ -112,18 +114,23 @@ def small_parts(size: Size, thermal_channels: int = 1) -> SmallParts:
     return SmallParts(size, thermal_channels)
 
 
-def scenes_batch(size: Size, *, thermal_channels: int = 1, n: int = 2) -> Batch:
-    """Return the first `n` training pairs of `scenes`, uncropped, with all entries of the set and another program's image."""
-    batch = scenes(size, thermal_channels).whole(torch.arange(n))
+def scenes_batch(size: Size, *, thermal_channels: int = 1, n: int = 2, reads: Collection[str] = ()) -> Batch:
+    """Return the first `n` training pairs of `scenes`, uncropped, with all entries of the set and another program's image.
+
+    Where they are in `reads`, they have the entries `boxes` and `daytime` that the set can declare.
+    """
+    declared = tuple(name for name in DECLARED if name in reads)
+    batch = scenes(size, thermal_channels, declared).whole(torch.arange(n))
     return batch | {"prediction": batch["thermal"].mean(dim=1, keepdim=True)}
 
 
 @cache
-def scenes(size: Size, thermal_channels: int) -> PairStore:
-    """Return a few rendered street scenes."""
-    return PairStore.open(_source(size).root, "train", size=size, device="cpu", thermal_channels=thermal_channels)
+def scenes(size: Size, thermal_channels: int, reads: tuple[str, ...] = ()) -> PairStore:
+    """Return a few rendered street scenes, with the declared entries that are read."""
+    root = _source(size, entries=bool(reads)).root
+    return PairStore.open(root, "train", size=size, device="cpu", thermal_channels=thermal_channels, reads=reads)
 
 
 @cache
-def _source(size: Size) -> DataSource:
-    return open_source(f"scenes:train={PAIRS},test=2", size=size)
+def _source(size: Size, *, entries: bool = False) -> DataSource:
+    return open_source(f"scenes:train={PAIRS},test=2{',entries=true' * entries}", size=size)

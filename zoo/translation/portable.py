@@ -35,6 +35,7 @@ class Portable(nn.Module):
 
     def __init__(self, translator: Translator) -> None:
         super().__init__()
+        translator.require_inputs(labels=translator.reads_labels)
         data = translator.config.dataset
         self.method = _deterministic(translator).cpu().float()
         self.thermal_range = data.thermal_range

@@ -28,6 +28,8 @@ Images = list[Any] | tuple[Any, ...]
 Labels = Picture | Sequence[Picture | None] | None
 Temperatures = Degrees | Sequence[Degrees] | None
 
+_INPUTS = {"visible", "labels", "temperatures", "thermal_segmentation"}
+"""Entries of a batch that a translation is given or computes from what is given."""
 SMALLEST_TILE = 32
 """Pixels; of smaller tiles the overlap is most of the image."""
 
@@ -222,6 +224,10 @@ class Translator(nn.Module):
             UsageError: labels are missing, an input is not used by the model, or a class is unknown.
         """
         model = f"this model ({self.config.recipe.method.name})"
+        others = sorted(set(self.reads) - _INPUTS)
+        if others:
+            found = f"{model} reads {', '.join(others)}, which only a dataset that declares them brings"
+            raise UsageError(found, "Score it on such a dataset")
         inputs = "the visible image and class labels" if self.reads_labels else "the visible image only"
         if labels and not self.reads_labels:
             raise UsageError(f"{model} reads {inputs}, no labels", "Leave out `labels`")

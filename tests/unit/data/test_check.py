@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from PIL import Image
 
 from zoo.data.check import check, require_usable, verify_pairs
+from zoo.data.layout import fingerprint, read_info, write_info
 from zoo.errors import DataError
 
 
@@ -168,3 +171,27 @@ def test_names_of_any_bytes_in_a_hand_made_folder_are_checked_and_printed(make_p
     (line,) = (str(problem) for problem in check(root) if problem.severity == "error")
     assert line.endswith("train/visible/%C4%E3.png` has no partner in train/thermal")
     line.encode()
+
+
+def test_a_folder_validation_counts_only_where_dataset_json_states_it(make_pairs) -> None:
+    root = make_pairs()
+    before = read_info(root).fingerprint
+    shutil.copytree(root / "test", root / "validation")
+    (root / "validation/thermal/test0.png").write_bytes(b"damaged")
+    assert fingerprint(root) == before
+    (problem,) = check(root)
+    assert (problem.severity, "states no validation split" in problem.what) == ("warning", True)
+    info = replace(read_info(root), splits={"train": 3, "validation": 2, "test": 2})
+    assert write_info(root, info).fingerprint != before
+    assert any("validation/thermal/test0.png" in str(problem) for problem in check(root))
+
+
+def test_a_set_for_testing_only_is_whole_until_something_trains_on_it(make_pairs) -> None:
+    root = make_pairs()
+    shutil.rmtree(root / "train")
+    assert any("train" in str(problem) for problem in check(root))
+    write_info(root, replace(read_info(root), splits={"train": 0, "test": 2}))
+    assert check(root) == []
+    require_usable(root, ("test",))
+    with pytest.raises(DataError, match="is for testing only"):
+        require_usable(root, ("train",))

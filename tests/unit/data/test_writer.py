@@ -96,7 +96,7 @@ def test_left_out_files_are_written_down(tmp_path: Path) -> None:
         ({"thermal": np.full((4, 6), np.inf, np.float32)}, "finite"),
         ({"stem": "a/b"}, "stem"),
         ({"stem": ".a"}, "stem"),
-        ({"split": "val"}, "train, test"),
+        ({"split": "val"}, "train, validation, test"),
     ],
 )
 def test_a_bad_pair_is_refused_and_leaves_the_writer_as_it_was(tmp_path: Path, change: dict, message: str) -> None:

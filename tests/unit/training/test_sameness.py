@@ -142,6 +142,20 @@ def test_a_recorded_step_is_the_plain_one_bit_for_bit(pairs, system):
     assert (recorders[0].warmed, recorders[0].replayed) == (WARM_STEPS, 12 - WARM_STEPS)
 
 
+def test_a_step_whose_batch_holds_lists_runs_without_a_graph():
+    class Counting:
+        steps = 0
+
+        def step(self, batch, factor):
+            self.steps += 1
+
+    plain = Counting()
+    recorded = CudaGraphStep(plain, StandIn(plain))
+    for _ in range(WARM_STEPS + 2):
+        recorded.step({"visible": torch.zeros(1), "boxes": [torch.zeros(2, 5)]}, 1.0)
+    assert plain.steps == WARM_STEPS + 2
+
+
 class Refusing(StandIn):
     """Cannot record, and finds that out at the end of the work."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from zoo.evaluate.results import CelsiusErrors, Cost, Score
+from zoo.evaluate.results import CelsiusErrors, Cost, GroupScore, Score
 from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.report.render import template_environment
 from zoo.report.table_plan import ColumnMetric, RefusedRow, TablePlan, TableRun
@@ -19,7 +19,7 @@ from zoo.report.table_schema import Column, PaperBudget, PaperData, ProtocolEntr
 from zoo.run.record import SCHEMA, Failure, Record, Tested, Timing
 
 FILES: dict[str, tuple[type, ...]] = {
-    "record.json": (Record, Recipe, Part, DataRef, Budget, Score, CelsiusErrors, Timing, Cost, Tested),
+    "record.json": (Record, Recipe, Part, DataRef, Budget, Score, GroupScore, CelsiusErrors, Timing, Cost, Tested),
     "failure.json": (Failure,),
     "tables/TABLE.json": (TablePlan, ColumnMetric, TableRun, RefusedRow),
 }
