@@ -10,11 +10,14 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from zoo.checksums import sha256_of
 from zoo.files import expand
@@ -49,6 +52,13 @@ def files_of(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         elif isinstance(value, str) and (digest := _digest_of_named(value)):
             found[key] = digest
     return found
+
+
+def stated_options(config: Any) -> dict[str, Any]:
+    """Return a config's options for keys; one that was added later only where it is set, so that earlier keys hold."""
+    options: dict[str, Any] = msgspec.to_builtins(config)
+    later = {each.name: each.default for each in fields(config) if each.metadata.get("later")}
+    return {name: value for name, value in options.items() if name not in later or value != later[name]}
 
 
 def with_contents(config: Mapping[str, Any], files: Mapping[str, str], prefix: str = "") -> dict[str, Any]:

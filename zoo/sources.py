@@ -10,13 +10,13 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from zoo.content import files_of, source_of, with_contents
+from zoo.content import files_of, source_of, stated_options, with_contents
 from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, printable, read_info
 from zoo.errors import DataError, UsageError
 from zoo.files import in_cache, made_in_cache, remember
@@ -156,23 +156,16 @@ def _rendered(choice: Choice, progress: Progress | None) -> DataSource:
         lambda folder: _render(choice, folder, progress), "datasets", f"{choice.name}-{key[:16]}", whole=INFO_FILE
     )
     info = read_info(root)
-    config = _options(choice.config)
+    config = stated_options(choice.config)
     return DataSource(root=root, name=choice.name, info=info, fingerprint=info.fingerprint, config=config)
 
 
 def _key(choice: Choice, *more: str) -> str:
     """Return a hash of what decides the images that a component writes."""
-    config = _options(choice.config)
+    config = stated_options(choice.config)
     source, hashed = source_of(choice.plugin), with_contents(config, files_of(config))
     decides = (choice.full_name, choice.plugin.version, hashed, *([source] if source else []), *more)
     return hashlib.sha256(msgspec.json.encode(decides)).hexdigest()
-
-
-def _options(config: Any) -> dict[str, Any]:
-    """Return a dataset's options; one that was added later only where it is set, so that earlier keys and caches hold."""
-    options: dict[str, Any] = msgspec.to_builtins(config)
-    later = {each.name: each.default for each in fields(config) if each.metadata.get("later")}
-    return {name: value for name, value in options.items() if name not in later or value != later[name]}
 
 
 def _render(choice: Choice, root: Path, progress: Progress | None, source: Path | None = None) -> None:

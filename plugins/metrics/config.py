@@ -28,7 +28,7 @@ class PSNRConfig:
     cap_db: float = 100.0
     """Highest score of one image in dB, since the PSNR of identical images is infinite. An error of one grey level in one
     pixel of a 256x256 image has 96.3 dB."""
-    pooled: bool = False
+    pooled: bool = field(default=False, metadata={"later": True})
     """Score the test set by its mean squared error over all images together instead of the mean of the images' scores, as
     torchmetrics does where it is updated image by image."""
 

@@ -11,7 +11,7 @@ import msgspec
 
 from zoo.checksums import find_damage, repair
 from zoo.composition import digest
-from zoo.content import files_of, source_of, with_contents
+from zoo.content import files_of, source_of, stated_options, with_contents
 from zoo.errors import ZooError
 from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import DataRef, Part, Recipe
@@ -236,7 +236,8 @@ def scorings(
     for choice in choices:
         name, plugin = score_name(choice), choice.plugin
         part = Part(name=choice.full_name, config=msgspec.to_builtins(choice.config))
-        hashed = replace(part, config=with_contents(part.config, files_of(part.config)))
+        stated = stated_options(choice.config)
+        hashed = replace(part, config=with_contents(stated, files_of(stated)))
         more = [each for each in (source_of(plugin), inference) if each]
         found[name] = Scoring(metric=part, key=digest([train_key, "test", name, plugin.version, hashed, *more]))
     return found
