@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -176,13 +176,13 @@ def planned(recipe: Recipe, source: DataSource, out: Path) -> PlannedRun:
     return PlannedRun(recipe=recipe, source=source, folder=out / folder_name(recipe, key), train_key=key)
 
 
-def open_pairs(tests: TestSet, shape: Shape | None, device: str) -> PairStore | FilePairs:
-    """Return the real images, resized to a shape or each at its own size."""
+def open_pairs(tests: TestSet, shape: Shape | None, device: str, reads: Collection[str] = ()) -> PairStore | FilePairs:
+    """Return the real images, resized to a shape, with the declared entries in `reads`, or each at its own size without them."""
     from zoo.data.scored import FilePairs
     from zoo.data.streaming import open_split
 
     if tests.is_dataset and shape and shape[0] == shape[1]:
-        return open_split(tests.source.root, tests.split, size=shape[0], device=device)
+        return open_split(tests.source.root, tests.split, size=shape[0], device=device, reads=reads)
     return FilePairs(info=tests.source.info, files=tests.files, shape=shape)
 
 

@@ -50,7 +50,10 @@ def score_predictions(
         ZooError: an image cannot be read, or a file cannot be written.
     """
     target = pick_device(device)
-    pairs = open_pairs(plan.tests, plan.shape, str(target))
+    info = plan.tests.source.info
+    groups = [entry.name for entry in info.entries if entry.kind == "group"]
+    wanted = [entry for choice in metrics for entry in choice.contract.reads]
+    pairs = open_pairs(plan.tests, plan.shape, str(target), {*groups, *wanted})
     predicted = Predicted(
         pairs=pairs,
         predictions={stem: plan.matched.files[stem] for stem in plan.inspected.sizes},
@@ -67,6 +70,7 @@ def score_predictions(
             reads=(),
             degrees=_degrees(plan, chosen),
             protocol=plan.protocol,
+            info=info,
         )
 
     def score(run: PlannedRun, measure: Measure, notes: Sequence[str]) -> Outcome:
@@ -76,10 +80,12 @@ def score_predictions(
     whole = len(predicted) == len(plan.tests.files) and plan.tests.files[0].visible is not None
     for choice in unfitted_baselines() if baselines and whole else ():
         recipe = scored_recipe(as_part(choice), plan.tests.source, plan.shape)
-        method = build_method(recipe, plan.tests.source.info, torch.Generator(), training=False).to(target)
+        method = build_method(recipe, info, torch.Generator(), training=False).to(target)
         if method.order or type(method).fit is not Method.fit:
             continue  # it is fitted to training images
-        of_method = partial(evaluate, method.translate, pairs, device=target, degrees=_shown(plan), protocol=own)
+        of_method = partial(
+            evaluate, method.translate, pairs, device=target, degrees=_shown(plan), protocol=own, info=info
+        )
         outcomes.append(score(planned(recipe, plan.tests.source, plan.run.folder.parent), of_method, ()))
     return outcomes
 

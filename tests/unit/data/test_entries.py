@@ -19,6 +19,7 @@ from zoo.data.streaming import open_split
 from zoo.data.subset import sample_subset
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError
+from zoo.sources import open_source
 
 HEIGHT, WIDTH = 12, 16
 DECLARED = (
@@ -225,3 +226,15 @@ def test_samples_and_held_out_images_keep_their_entries(tmp_path, root):
     assert check(tmp_path / "held") == []
     batch = PairStore.open(tmp_path / "held", "test", size=8, device="cpu", reads=NAMES).whole(torch.tensor([0]))
     assert batch["caption"] == ["a street, no. 1"]
+
+
+def test_boxes_of_images_that_are_not_square_are_resized_by_height_and_width(tmp_path):
+    root = open_source("scenes:train=1,test=1,entries=true", size=32).root
+    square, wide = (
+        PairStore.open(root, "test", size=size, device="cpu", reads=("boxes",)).whole(torch.tensor([0]))
+        for size in (32, (16, 64))
+    )
+    scale = torch.tensor([2.0, 0.5, 2.0, 0.5, 1.0])
+    assert len(square["boxes"][0])
+    torch.testing.assert_close(wide["boxes"][0], square["boxes"][0] * scale)
+    assert wide["visible"].shape[-2:] == (16, 64)
