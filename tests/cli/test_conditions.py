@@ -37,6 +37,8 @@ COMMANDS = {
     "plugins": "plugins",
     "publish": "publish {run} --to acme/net --dry-run -o {out}",
     "report": "report {results} -o {out}/page.html",
+    "score": "score {data}/test/thermal --data {data} --name copy --out {out}",
+    "eval": "eval",
     "status": "status {results}",
     "train": "train --method grey_copy --data {data} --size 32 --steps 1 --device cpu --out {out}",
     "worker": "worker {results}",
@@ -56,7 +58,7 @@ COMMANDS = {
     "no such command": "bensh",
     "no such file": "inspect {out}/caf\udce9.pth",
 }
-HEAVY = ("bench", "report", "train", "worker")
+HEAVY = ("bench", "report", "score", "train", "worker")
 """Those that take seconds, tried under the condition that concerns them."""
 TRACES = ("Traceback", "unexpected error", "Error:", "Exception ignored")
 
@@ -159,7 +161,7 @@ def test_output_that_cannot_be_written_ends_no_work(run, name, streams, tmp_path
 
 
 EXPECTED = {
-    **dict.fromkeys(("convert", "demo", "export", "no such command", "no such file"), 2),
+    **dict.fromkeys(("convert", "demo", "eval", "export", "no such command", "no such file"), 2),
     **dict.fromkeys(("records check", "records import"), 1),  # the run of the tests is no whole one
 }
 """Exit codes of commands that have nothing to do here."""

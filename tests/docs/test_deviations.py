@@ -8,8 +8,8 @@ from zoo.registry import get_registry
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 HEADING = "## Deviations from the source\n"
-WITHOUT_SOURCE = {"baselines", "converted", "recipes"}
-"""Plugins whose parts reproduce no program: null baselines, other programs' files, names of systems."""
+WITHOUT_SOURCE = {"baselines", "converted", "predictions", "recipes"}
+"""Plugins whose parts reproduce no program: null baselines, other programs' files and images, names of systems."""
 FOLDERS = sorted(
     {
         entry.plugin.name
