@@ -16,7 +16,8 @@ from zoo.training.seeds import seed_everything
 from zoo.training.step import TrainStep
 
 RECIPES = [
-    "gn_cyclegan", "cbam_cyclegan", "cyclegan", "cut", "fastcut", "pix2pix", "thermalgan", "layergan", "layergan_reduced",
+    "gn_cyclegan", "cbam_cyclegan", "cyclegan", "cut", "fastcut", "pix2pix", "pix2pixhd", "regression",
+    "thermalgan", "layergan", "layergan_reduced",
 ]  # fmt: skip
 SIZE = 32
 

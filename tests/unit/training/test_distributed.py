@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -52,11 +54,18 @@ def job(out: Path, parts: dict[str, str], steps: int = STEPS, stop_after: int = 
     return {"out": str(out), "parts": parts, "steps": steps, "stop_after": stop_after}
 
 
+def free_port() -> int:
+    """Return a free port below those that the system gives to clients, so that no other test's client takes it meanwhile."""
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port")
+
+
 def start(words: Sequence[str], processes: int) -> list[tuple[int, str, str]]:
     """Run a program in so many processes that find one another; return exit code, stdout and stderr of each."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     env = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
     started = [
         subprocess.Popen(
