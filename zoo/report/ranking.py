@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from zoo.evaluate.compare import Verdict
-from zoo.evaluate.results import Score
+from zoo.evaluate.results import Cost, Score
 from zoo.recipe import Budget, Recipe
 from zoo.registry import get_registry
 from zoo.report.aggregate import (
@@ -67,6 +67,8 @@ class RankedRow:
     baseline: bool
     cells: tuple[RankedCell | None, ...]
     """One per column; None where it was not measured."""
+    cost: Cost | None = None
+    """Of one translation by its first run that measured it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,11 @@ def rank(runs: Sequence[FinishedRun]) -> Ranking:
             columns.append(column)
             for row, filled in cells.items():
                 filled.append(values.get(row))
-    rows = [RankedRow(name=row, baseline=row in nulls, cells=tuple(filled)) for row, filled in cells.items()]
+    costs = {one.row: one.run.record.cost for one in reversed(found) if one.run.record.cost}
+    rows = [
+        RankedRow(name=row, baseline=row in nulls, cells=tuple(filled), cost=costs.get(row))
+        for row, filled in cells.items()
+    ]
     places = range(len(columns))
     return Ranking(
         columns=tuple(columns), rows=tuple(sort_rows([row for row in rows if any(row.cells)], columns, places))

@@ -42,12 +42,24 @@ class TextTable:
 
 def text_tables(ranking: Ranking, width: int) -> list[TextTable]:
     """Return one table where it fits the width or has one dataset, otherwise one for each dataset."""
-    groups = group_columns(ranking)
-    whole = _text_table(ranking, range(len(ranking.columns)))
-    lines = plain_table(whole.columns, whole.rows).splitlines()
-    if len(groups) < 2 or max(map(len, lines)) <= width:
-        return [whole]
-    return [_text_table(ranking, places) for places in groups.values()]
+    groups, every = group_columns(ranking), range(len(ranking.columns))
+    costs = cost_columns(ranking)
+    for chosen in (costs, {name: costs[name] for name in costs if name == "params"}, {}):
+        whole = _text_table(ranking, every, chosen)
+        if max(map(len, plain_table(whole.columns, whole.rows).splitlines())) <= width:
+            return [whole]
+    return [whole] if len(groups) < 2 else [_text_table(ranking, places, {}) for places in groups.values()]
+
+
+def cost_columns(ranking: Ranking) -> dict[str, dict[str, str]]:
+    """Return headings of the columns of cost with their texts by row; none where no row has a network whose cost is known."""
+    known = {row.name: row.cost for row in ranking.rows if row.cost and row.cost.passes}
+    columns = {
+        "params": {name: f"{cost.parameters / 1e6:.2f} M" for name, cost in known.items()},
+        "GFLOP": {name: f"{cost.flops / 1e9:.3g}" for name, cost in known.items()},
+        "ms/image": {name: f"{cost.latency_ms:.3g}" for name, cost in known.items()},
+    }
+    return columns if known else {}
 
 
 def group_columns(ranking: Ranking) -> dict[str, range]:
@@ -93,6 +105,9 @@ def legend(ranking: Ranking, form: str = "terminal") -> list[str]:
         for row, column, cell in measured
         if cell.apart
     )
+    costs = {row.cost.device: row.cost.precision for row in ranking.rows if row.cost and row.cost.passes}
+    if form != "terminal":  # whose width may have no room for these columns
+        lines += [f"GFLOP and ms/image: of one translation, on {where} in {number}." for where, number in costs.items()]
     lines += dict.fromkeys(f"{column.metric}: {note}." for _, column, cell in measured for note in cell.measured.notes)
     return lines + verdict_lines(ranking)
 
@@ -122,23 +137,31 @@ def cell_text(cell: RankedCell | None, form: str) -> str:
     return f"{value} {small.format(interval)}"
 
 
-def _text_table(ranking: Ranking, places: range) -> TextTable:
+def _text_table(ranking: Ranking, places: range, costs: Mapping[str, Mapping[str, str]]) -> TextTable:
     columns = [ranking.columns[place] for place in places]
     datasets = list(dict.fromkeys(column.dataset for column in columns))
     heads = [f"{column.dataset} {heading(column)}" if len(datasets) > 1 else heading(column) for column in columns]
     rows = sort_rows(ranking.rows, ranking.columns, places)
-    texts = [(row_name(row), *(cell_text(row.cells[place], "terminal") for place in places)) for row in rows]
+    texts = [
+        (
+            row_name(row),
+            *(cell_text(row.cells[place], "terminal") for place in places),
+            *(texts.get(row.name, "") for texts in costs.values()),
+        )
+        for row in rows
+    ]
     first = sum(not row.baseline for row in rows)
     if 0 < first < len(texts):  # a blank line above the null baselines
-        texts.insert(first, ("",) * (len(places) + 1))
+        texts.insert(first, ("",) * len(texts[0]))
     title = "\n".join(caption(ranking, dataset) for dataset in datasets)
-    return TextTable(title=title, columns=("system", *heads), rows=tuple(texts))
+    return TextTable(title=title, columns=("system", *heads, *costs), rows=tuple(texts))
 
 
 def comma_separated(ranking: Ranking) -> str:
     """Return one line per row and column, with unrounded numbers."""
     text = io.StringIO()
     names = "dataset metric unit row baseline value low high n seeds mark not_compared against effect p verdict_against"
+    names += " parameters flops passes latency_ms peak_memory device precision"
     writer = csv.DictWriter(text, names.split(), lineterminator="\n")
     writer.writeheader()
     for row in ranking.rows:
@@ -158,6 +181,8 @@ def comma_separated(ranking: Ranking) -> str:
             if test := cell.against:
                 line |= {"against": cell.baseline, "effect": test.comparison.effect, "p": test.corrected}
                 line["verdict_against"] = test.verdict
+            if row.cost:
+                line |= {name: value for name, value in vars(row.cost).items() if name in writer.fieldnames}
             writer.writerow(line)
     return text.getvalue()
 
@@ -172,6 +197,7 @@ def _from_template(form: str, suffix: str, ranking: Ranking) -> str:
     return environment.get_template(f"ranking.{suffix}.j2").render(
         ranking=ranking,
         groups=group_columns(ranking),
+        costs=cost_columns(ranking),
         caption=partial(caption, ranking),
         heading=heading,
         row_name=row_name,

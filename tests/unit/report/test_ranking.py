@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test
 
+from zoo.evaluate.results import Cost
 from zoo.recipe import Budget, DataRef, Part
 from zoo.report.finished_runs import FinishedRun
 from zoo.report.ranking import rank, verdict_lines
@@ -265,3 +266,20 @@ def test_html_closes_what_it_opens_and_escapes_names(odd):
     page = Page()
     page.feed(FORMATS["html"](odd))
     assert page.open == [] and ODD in page.text
+
+
+def test_the_cost_of_networks_stands_beside_their_scores_where_there_is_room(a_run):
+    cost = Cost(
+        parameters=2_500_000, flops=3 * 10**9, passes=1, latency_ms=12.5, latency_n=5, size=64, device="a CPU",
+        precision="fp32", peak_memory=1,
+    )  # fmt: skip
+    network, baseline = a_run("pix2pix", 14), a_run("mean_image", 16)
+    ranking = rank([replace(network, record=replace(network.record, cost=cost)), baseline])
+    (wide,), (narrow,) = text_tables(ranking, 200), text_tables(ranking, 40)
+    assert wide.columns[-3:] == ("params", "GFLOP", "ms/image") and narrow.columns == wide.columns[:-3]
+    assert wide.rows[0][-3:] == ("2.50 M", "3", "12.5") and wide.rows[-1][-3:] == ("", "", "")
+    assert "2.50 M & 3 & 12.5" in FORMATS["latex"](ranking)
+    assert "| 2.50 M | 3 | 12.5 |" in FORMATS["markdown"](ranking)
+    assert "<td>12.5</td>" in FORMATS["html"](ranking)
+    first = next(csv.DictReader(io.StringIO(FORMATS["csv"](ranking))))
+    assert (first["parameters"], first["latency_ms"], first["device"]) == ("2500000", "12.5", "a CPU")
