@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor
@@ -13,7 +14,7 @@ from zoo.layers.pixels import TOP
 from .config import DATA_RANGE, PSNRConfig
 
 
-class PairMetric:
+class PairMetric(ABC):
     """A metric of each pair of images; a subclass has a `name`, `settings` or a `protocol`, and computes `values`."""
 
     name: ClassVar[str]
@@ -26,7 +27,7 @@ class PairMetric:
     """Smallest height and width in pixels."""
 
     def __init__(self, config: object) -> None:
-        pass
+        self.config: Any = config
 
     def protocol(self) -> dict[str, Any]:
         """Return everything that changes the value without changing the model."""
@@ -41,9 +42,9 @@ class PairMetric:
         require_comparable(self.name, translated, real, self.min_size)
         return self.values(translated.double(), real.double())
 
+    @abstractmethod
     def values(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return the value of each image, float64 [N], for float64 images of one shape and of sufficient size."""
-        raise NotImplementedError
 
 
 class PSNR(PairMetric):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ Region = tuple[int, Tensor]
 """Index of a class, and the values of a map at the pixels of one region of it."""
 
 
-class RegionMetric:
+class RegionMetric(ABC):
     """The mean of a map of local values over each region of an image; an image's value is the mean over its regions.
 
     A subclass computes `local`, and the score of a region from its local values.
@@ -54,9 +55,9 @@ class RegionMetric:
         means = [[_mean(v for kind, v in found if kind == index) for index in range(len(classes))] for found in scores]
         return real.new_tensor(means, dtype=torch.float64).reshape(len(scores), len(classes))
 
+    @abstractmethod
     def local(self, translated: Tensor, real: Tensor) -> Tensor:
         """Return the local values [N, H, W] of images [N, 1, H, W]."""
-        raise NotImplementedError
 
     def score(self, values: Tensor) -> float:
         """Return the score of a region from the local values of its pixels."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,6 +14,7 @@ from zoo.layers.conditions import input_channels, stack
 from zoo.layers.gan import gan_loss
 
 from .config import Pix2PixHDConfig
+from .discriminator import MultiScaleFeatures
 
 Features = list[list[Tensor]]
 
@@ -85,8 +88,7 @@ class Pix2PixHD(Method):
 
     def _features(self, pair: Tensor) -> Features:
         """Return the discriminator's features of images and what they were made from, for each scale."""
-        features: Features = self.D.features(pair)  # type: ignore[operator]  # nn.Module's attributes have no type
-        return features
+        return cast(MultiScaleFeatures, self.D).features(pair)
 
     def _gan(self, features: Features, target_is_real: bool) -> Tensor:
         """Return the adversarial loss, summed over the scales."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -26,18 +27,18 @@ LARGEST = 1024
 
 
 @dataclass(frozen=True)
-class Harness:
+class Harness(ABC):
     """A part that holds weights, with its options; the defaults are those of networks."""
 
     choice: Choice
 
+    @abstractmethod
     def build(self, seed: int | None = 0) -> nn.Module:
         """Return the part, its weights drawn from torch's global stream, which is seeded unless `seed` is None."""
-        raise NotImplementedError
 
+    @abstractmethod
     def example(self, seed: int = 0) -> Any:
         """Return an input for it, always the same for a seed."""
-        raise NotImplementedError
 
     def output(self, part: nn.Module, example: Any) -> Tensor:
         """Return images or logits for an example, in the part's present mode."""
