@@ -27,7 +27,7 @@ class PairMetric(ABC):
     """Smallest height and width in pixels."""
 
     def __init__(self, config: object) -> None:
-        self.config: Any = config
+        super().__init__()
 
     def protocol(self) -> dict[str, Any]:
         """Return everything that changes the value without changing the model."""
