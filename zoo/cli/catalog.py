@@ -163,7 +163,7 @@ def _details(choice: Choice) -> dict[str, Any]:
 
 def _epochs(choice: Choice) -> dict[str, int] | None:
     """Return the epochs of preset `paper` at the full learning rate and of decay; None for components that are not trained."""
-    from zoo.composition import choose_preset
+    from zoo.presets import choose_preset
 
     if choice.kind == "method" and choice.contract.uses:
         system = RecipeConfig(method=choice.full_name)
