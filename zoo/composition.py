@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from zoo.choices import Choice
 from zoo.compatibility import check, check_sizes
 from zoo.errors import UsageError
 from zoo.hookspec import Kind, RecipeConfig
 from zoo.presets import Preset, PresetName, budget, choose_preset
 from zoo.recipe import Part, Precision, Recipe
-from zoo.registry import Choice, Registry, get_registry
+from zoo.registry import Registry, get_registry
 from zoo.sizes import Size, height_width, read_size, size_of
 from zoo.sources import DataSource, open_source
 

@@ -11,6 +11,7 @@ import msgspec
 import torch
 
 from zoo.checksums import digest_of
+from zoo.choices import Choice
 from zoo.compatibility import check_sizes, check_transfer
 from zoo.composition import digest
 from zoo.compute.options import pick_device
@@ -25,7 +26,6 @@ from zoo.hub.download import locate
 from zoo.keys import train_key
 from zoo.model_folder import ModelConfig, read_config
 from zoo.recipe import DataRef, Recipe, choice_of
-from zoo.registry import Choice
 from zoo.run.grid import PlannedRun
 from zoo.run.job import Job, Scoring, Trained, key_of_test, scorings
 from zoo.run.lease import lease

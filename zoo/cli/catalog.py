@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from zoo.choices import Choice
 from zoo.cli import weights
 from zoo.cli.completion import anything, kinds
 from zoo.cli.flags import with_flags
 from zoo.cli.output import Json, print_facts, print_json, print_table
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.hookspec import INFERENCE, KINDS, RecipeConfig
-from zoo.registry import Choice, get_registry
+from zoo.registry import get_registry
 
 LISTED = (*KINDS, weights.WEIGHTS)
 CONTRACT = ("size_multiple", "min_size", "reads", "uses")
