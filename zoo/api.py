@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from zoo.composition import PresetName
 from zoo.errors import ZooError
 from zoo.files import environment_without_home, require_writable
+from zoo.presets import PresetName
 from zoo.report.bench_records import Records
 from zoo.run.job import METRICS
 from zoo.run.outcome import Outcome

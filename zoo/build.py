@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from zoo.choices import Choice
 from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Kind
 from zoo.recipe import Recipe, choice_of
-from zoo.registry import Choice, get_registry, parse
+from zoo.registry import get_registry, parse
 from zoo.sizes import Size
 
 if TYPE_CHECKING:

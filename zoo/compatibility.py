@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
+from zoo.choices import Choice
 from zoo.data.layout import DatasetInfo
 from zoo.errors import RefusedError, UsageError
 from zoo.hookspec import Contract, Kind
-from zoo.registry import Choice
 from zoo.sizes import Size, height_width, size_of, size_text
 from zoo.sources import DataSource
 

@@ -8,37 +8,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from typing import Literal
 
 import msgspec
 
+from zoo.choices import Choice
 from zoo.compatibility import check, check_sizes
 from zoo.errors import UsageError
-from zoo.hookspec import Kind, RecipeConfig, Training
-from zoo.recipe import Budget, Part, Precision, Recipe
-from zoo.registry import Choice, Registry, get_registry
+from zoo.hookspec import Kind, RecipeConfig
+from zoo.presets import Preset, PresetName, budget, choose_preset
+from zoo.recipe import Part, Precision, Recipe
+from zoo.registry import Registry, get_registry
 from zoo.sizes import Size, height_width, read_size, size_of
 from zoo.sources import DataSource, open_source
-
-PresetName = Literal["quick", "paper"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preset:
-    """A budget and an image size."""
-
-    size: Size
-    steps: int | None = None
-    epochs: int | None = None
-    decay: Fraction = Fraction(1, 2)
-    """Part of the budget over which the learning rate falls."""
-
-
-PRESETS: Mapping[str, Preset] = {
-    "quick": Preset(size=64, steps=60),  # under three minutes for ResNet-9 CycleGAN on two CPU cores
-    "paper": Preset(size=256, epochs=200),  # in place of these numbers, those of the recipe or of the method's source
-}
 
 
 def compose(
@@ -218,29 +199,6 @@ def choose_system(
     return replace(system, method=narrow or system.method)
 
 
-def choose_preset(name: str, system: RecipeConfig, training: Training) -> Preset:
-    """Return a preset for a system whose method's source trains it so; `paper` is the system's own.
-
-    Raises:
-        UsageError: there is no such preset, or the system's epochs make no sense.
-    """
-    if name not in PRESETS:
-        raise UsageError(f"no preset is named {name!r}", f"Choose one of: {', '.join(PRESETS)}")
-    epochs = training.epochs if system.epochs is None else system.epochs
-    decay = Fraction(training.decay_epochs, training.epochs)
-    if epochs < 1:
-        raise UsageError(f"the recipe's option epochs is {epochs}; it must be 1 or more")
-    if system.decay_epochs is not None:
-        if not 0 <= system.decay_epochs <= epochs:
-            raise UsageError(
-                f"the recipe has {epochs} epochs, and its option decay_epochs is {system.decay_epochs}",
-                f"Choose decay_epochs from 0 to {epochs}; they are the last of the epochs",
-            )
-        decay = Fraction(system.decay_epochs, epochs)
-    preset = Preset(size=system.size, epochs=epochs) if name == "paper" else PRESETS[name]
-    return replace(preset, decay=decay)
-
-
 def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = None) -> dict[Kind, Choice]:
     """Return the parts that a method uses, by kind, each with the defaults that its partners ask for.
 
@@ -266,23 +224,6 @@ def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = No
             if kind in chosen:
                 chosen[kind] = chosen[kind].with_defaults(values)
     return chosen
-
-
-def budget(preset: Preset, steps: int | None, epochs: int | None, steps_per_epoch: int) -> Budget:
-    """Return the number of steps, and how many of them are at the full learning rate.
-
-    Raises:
-        UsageError: both steps and epochs were given.
-    """
-    if steps and epochs:
-        raise UsageError("`steps` and `epochs` were both given", "Give one of them")
-    if not steps and not epochs:
-        steps, epochs = preset.steps, preset.epochs
-    if epochs:
-        constant = epochs - int(epochs * preset.decay)
-        return Budget(steps=epochs * steps_per_epoch, constant=constant * steps_per_epoch, period=steps_per_epoch)
-    assert steps is not None
-    return Budget(steps=steps, constant=steps - int(steps * preset.decay))
 
 
 def digest(value: object) -> str:

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from zoo.choices import Choice
 from zoo.hookspec import Kind
-from zoo.registry import Choice, get_registry
+from zoo.registry import get_registry
 
 Precision = Literal["fp32", "tf32", "bf16"]
 """Number format of convolutions and matrix products in training; weights, optimizers and losses are fp32 always. `fp32` is IEEE

@@ -10,9 +10,10 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from zoo.composition import PresetName, require_positive
+from zoo.composition import require_positive
 from zoo.errors import RefusedError, UsageError
 from zoo.files import require_writable
+from zoo.presets import PresetName
 from zoo.recipe import Precision
 from zoo.registry import split_specs
 from zoo.report.bench_records import Records

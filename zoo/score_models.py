@@ -11,6 +11,7 @@ import msgspec
 import torch
 
 from zoo.checksums import digest_of
+from zoo.choices import Choice
 from zoo.compatibility import check_sizes, check_transfer
 from zoo.composition import digest
 from zoo.compute.options import pick_device
@@ -25,14 +26,14 @@ from zoo.hub.download import locate
 from zoo.keys import train_key
 from zoo.model_folder import ModelConfig, read_config
 from zoo.recipe import DataRef, Recipe, choice_of
-from zoo.registry import Choice
 from zoo.run.grid import PlannedRun
 from zoo.run.job import Job, Scoring, Trained, key_of_test, scorings
 from zoo.run.lease import lease
+from zoo.run.new_record import first_record
 from zoo.run.outcome import Outcome, Status
 from zoo.run.record import RECORD_FILE, Record, Tested, View, is_of, read_record, views, write_json
 from zoo.run.runner import choose_metrics
-from zoo.run.scoring import build_metrics, first_record, score_elsewhere
+from zoo.run.scoring import build_metrics, score_elsewhere
 from zoo.run.single import read_planned, run_one
 from zoo.sources import DataSource, open_source
 from zoo.translation.loading import load

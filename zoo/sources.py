@@ -16,12 +16,13 @@ from typing import Any
 
 import msgspec
 
+from zoo.choices import Choice
 from zoo.content import files_of, source_of, stated_options, with_contents
 from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, printable, read_info
 from zoo.errors import DataError, UsageError
 from zoo.files import in_cache, made_in_cache, remember
 from zoo.recipe import DataRef
-from zoo.registry import Choice, get_registry, parse
+from zoo.registry import get_registry, parse
 from zoo.sizes import Size, height_width
 
 Progress = Callable[[str, int], None]

@@ -25,13 +25,14 @@ from zoo.data.importing import (
     stems_in,
     usual_bits,
 )
-from zoo.data.layout import THERMAL_SUFFIXES
+from zoo.data.layout import SPLITS, THERMAL_SUFFIXES
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError
 
-from .boxes import inside
+from .boxes import inside, text_lines
 from .config import NIICUConfig, NoOptions, VEDAIConfig
-from .matching import match
+from .folders import AB_FOLDERS
+from .matching import match, match_stems
 from .public_pairs import UNSTATED
 
 VEDAI_CLASSES = {
@@ -55,13 +56,12 @@ class AVIID:
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`."""
         source = require_source(source, layout="aviid")
-        names = [f"{split}{side}" for split in ("train", "test") for side in "AB"]
         parts = [path for path in sorted(source.iterdir()) if path.is_dir() and folder_like(path, "trainA")]
-        found = {part.name: source_folders(part, names, layout="aviid") for part in parts}
+        found = {part.name: source_folders(part, AB_FOLDERS, layout="aviid") for part in parts}
         if not found:
-            found = {"": source_folders(source, names, layout="aviid")}
+            found = {"": source_folders(source, AB_FOLDERS, layout="aviid")}
         for part, folders in found.items():
-            for split in ("train", "test"):
+            for split in SPLITS:
                 visible = images_by_stem(folders[f"{split}A"], writer)
                 thermal = images_by_stem(folders[f"{split}B"], writer, THERMAL_SUFFIXES)
                 bits = usual_bits(thermal.values())
@@ -124,8 +124,7 @@ class VEDAI:
         if not all(path and path.is_file() for path in lists):
             missing = f"{self.config.split}.txt and {self.config.split}test.txt"
             raise DataError(f"Annotations{self.config.size} lacks {missing}", "Choose vedai:split=infragan")
-        splits = ("train", "test")
-        return {stem: split for split, path in zip(splits, lists, strict=True) if path for stem in stems_in(path)}
+        return {stem: split for split, path in zip(SPLITS, lists, strict=True) if path for stem in stems_in(path)}
 
 
 def _add_vedai(writer: DatasetWriter, split: str, stem: str, pair: tuple[Path, Path], texts: Path | None) -> None:
@@ -137,7 +136,7 @@ def _add_vedai(writer: DatasetWriter, split: str, stem: str, pair: tuple[Path, P
 def _vedai_boxes(path: Path) -> list[Box]:
     """Return the boxes of an image: cx cy angle class contained occluded x1..x4 y1..y4, a vehicle a line; none without a file."""
     boxes = []
-    for line in _lines(path) if path.is_file() else []:
+    for line in text_lines(path) if path.is_file() else []:
         try:
             numbers = [float(word) for word in line]
             label, corners = VEDAI_CLASSES[int(numbers[3])], numbers[6:14]
@@ -185,8 +184,7 @@ class NIICU:
         for split, half in (("train", "train"), ("test", "val")):
             visible, thermal = (source_folders(side, (half,), layout="niicu")[half] for side in sides.values())
             texts = folder_like(labels, half)
-            pairs = pair_up(images_by_stem(visible, writer), images_by_stem(thermal, writer), writer)
-            for stem, pair in pairs.items():
+            for stem, pair in match_stems(visible, thermal, writer).items():
                 text = texts / f"{stem}.txt" if texts else None
                 leave_out_bad(
                     writer, pair[0], partial(_add_niicu, writer, split, stem, pair, text, bool(labels), sizes)
@@ -226,7 +224,7 @@ def _add_niicu(
 def _niicu_boxes(path: Path) -> list[Box]:
     """Return the boxes of an image: x1 y1 x2 y2 in pixels of the visible image, type, occluded, bad; type 2 is visible only."""
     boxes = []
-    for line in _lines(path):
+    for line in text_lines(path):
         try:
             x1, y1, x2, y2, kind = (float(word) for word in line[:5])
         except ValueError as error:
@@ -238,7 +236,7 @@ def _niicu_boxes(path: Path) -> list[Box]:
 
 def note_count(writer: DatasetWriter, stated: str) -> None:
     """Note how many pairs were imported and how many the publishers state."""
-    counts = {split: len(writer.stems(split)) for split in ("train", "test")}
+    counts = {split: len(writer.stems(split)) for split in SPLITS}
     found = " and ".join(f"{count} {split}" for split, count in counts.items())
     writer.note(f"imported {found} images; the publishers state {stated}")
 
@@ -250,10 +248,3 @@ def _scaled(box: Box, across: float, down: float) -> Box:
 
 def _resized(visible: Array, height: int, width: int) -> Array:
     return np.asarray(Image.fromarray(visible).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def _lines(path: Path) -> list[list[str]]:
-    try:
-        return [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise DataError(f"the boxes in `{short_name(path)}` cannot be read: {error}") from error

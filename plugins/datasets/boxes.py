@@ -81,14 +81,25 @@ def read_boxes(path: Path, height: int, width: int, classes: Sequence[str] = ())
     try:
         if path.suffix == ".xml":
             return [_voc(thing) for thing in ElementTree.parse(path).iter("object")]
-        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         boxes = []
-        for index, *numbers in lines:
+        for index, *numbers in text_lines(path):
             x, y, w, h = (float(number) for number in numbers[:4])
             corners = (x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height
             boxes.append(Box(label=class_of(index, classes), corners=corners))
         return boxes
     except (OSError, ValueError, AttributeError, TypeError, ElementTree.ParseError) as error:
+        raise DataError(f"the boxes in `{short_name(path)}` cannot be read: {error}") from error
+
+
+def text_lines(path: Path) -> list[list[str]]:
+    """Return the words of each line of a text file of boxes, without empty lines.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        return [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
         raise DataError(f"the boxes in `{short_name(path)}` cannot be read: {error}") from error
 
 

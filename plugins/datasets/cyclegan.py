@@ -17,6 +17,7 @@ from zoo.data.layout import SPLITS, THERMAL_SUFFIXES
 from zoo.data.writer import DatasetWriter
 
 from .config import NoOptions
+from .folders import AB_FOLDERS
 
 
 class CycleGANFolders:
@@ -28,7 +29,7 @@ class CycleGANFolders:
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every image; see `zoo.contracts.Dataset`. Thermal images of another depth than most are skipped."""
         source = require_source(source, layout="cyclegan")
-        folders = source_folders(source, [f"{split}{side}" for split in SPLITS for side in "AB"], layout="cyclegan")
+        folders = source_folders(source, AB_FOLDERS, layout="cyclegan")
         thermal = {split: images_by_stem(folders[f"{split}B"], writer, THERMAL_SUFFIXES) for split in SPLITS}
         bits = usual_bits(path for files in thermal.values() for path in files.values())
         for split in SPLITS:
@@ -40,7 +41,7 @@ class CycleGANFolders:
 
     def recognizes(self, source: Path) -> list[Path]:
         """Return the four folders of this layout; none unless all exist."""
-        folders = [source / f"{split}{side}" for split in SPLITS for side in "AB"]
+        folders = [source / name for name in AB_FOLDERS]
         return folders if all(folder.is_dir() for folder in folders) else []
 
 

@@ -28,8 +28,10 @@ from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError
 
 from .aerial import note_count
-from .boxes import inside
+from .boxes import inside, text_lines
 from .config import CVC14Config, FreiburgConfig, IRVIConfig
+from .folders import AB_FOLDERS
+from .matching import match_stems
 from .public_pairs import UNSTATED
 
 FREIBURG_CLASSES = (
@@ -187,7 +189,7 @@ class CVC14:
 
     def _add_half(self, writer: DatasetWriter, split: str, time: str, visible: Path, thermal: Path) -> None:
         sides = [source_folders(side, ("FramesPos",), layout="cvc14")["FramesPos"] for side in (visible, thermal)]
-        pairs = pair_up(images_by_stem(sides[0], writer), images_by_stem(sides[1], writer), writer)
+        pairs = match_stems(sides[0], sides[1], writer)
 
         def add(stem: str, files: tuple[Path, Path]) -> None:
             photo, heat = read_visible(files[0]), read_thermal_of(files[1], 8)
@@ -207,12 +209,11 @@ def _cvc_boxes(path: Path) -> list[Box]:
     """Return the boxes of an image: `xc yc w h ...`, the centre in pixels counted from 1; none without a file."""
     boxes = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        for line in filter(str.strip, lines):
-            x, y, w, h = (float(word) for word in line.split()[:4])
+        for line in text_lines(path) if path.is_file() else []:
+            x, y, w, h = (float(word) for word in line[:4])
             left, top = x - 0.5 - w / 2, y - 0.5 - h / 2
             boxes.append(Box(label="pedestrian", corners=(left, top, left + w, top + h)))
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise DataError(f"the boxes in `{short_name(path)}` cannot be read: {error}") from error
     return boxes
 
@@ -233,9 +234,8 @@ class IRVI:
         parts = sorted(
             {path.parent for path in [source / "trainA", *source.glob("*/trainA"), *source.glob("*/*/trainA")]}
         )
-        names = [f"{split}{side}" for split in SPLITS for side in "AB"]
         parts = [part for part in parts if (part / "trainA").is_dir()]
-        found = {part: source_folders(part, names, layout="irvi") for part in parts or [source]}
+        found = {part: source_folders(part, AB_FOLDERS, layout="irvi") for part in parts or [source]}
         for part, folders in found.items():
             prefix = "".join(f"{name}_" for name in part.relative_to(source).parts)
             for split in SPLITS:

@@ -19,7 +19,6 @@ from zoo.data.importing import (
     hold_out_sequences,
     images_by_stem,
     leave_out_bad,
-    pair_up,
     read_thermal_of,
     require_source,
     short_name,
@@ -30,6 +29,7 @@ from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError, UsageError
 
 from .config import FLIRConfig
+from .matching import match_stems
 from .registration import CropBox, Registration, Shape, central_box, visible_share
 
 MAP = "rgb_to_thermal_vid_map.json"
@@ -88,7 +88,7 @@ class FLIR:
                 raise DataError(
                     f"`{source}` is not in the layout of flir: it lacks {wanted}", "Name the unpacked folder"
                 )
-            pairs = pair_up(images_by_stem(rgb, writer), images_by_stem(thermal, writer), writer)
+            pairs = match_stems(rgb, thermal, writer)
             found[split] = [(stem, *pair) for stem, pair in pairs.items()]
         return found
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from zoo.data.importing import folder_like
+from zoo.data.layout import SPLITS
 
 from .matching import holds_both, pairing_words, without
 
@@ -13,6 +14,8 @@ from .matching import holds_both, pairing_words, without
 VISIBLE = ("visible", "vis", "vi", "rgb", "color", "colour", "a")
 THERMAL = ("thermal", "infrared", "ir", "lwir", "tir", "t", "b")
 SPLIT_NAMES = {"train": ("train", "training"), "test": ("test", "testing"), "val": ("val", "valid", "validation")}
+AB_FOLDERS = tuple(f"{split}{side}" for split in SPLITS for side in "AB")
+"""`trainA`, `trainB`, `testA` and `testB`, as the code of CycleGAN names them."""
 
 Sides = tuple[Path, Path]
 """A folder of visible and one of thermal images; one folder twice where names tell the two kinds apart."""

@@ -54,6 +54,11 @@ def match(
     return Matched(pairs=pair_up(shortened[0], shortened[1], writer), words=words)
 
 
+def match_stems(visible: Path, thermal: Path, writer: DatasetWriter) -> dict[str, tuple[Path, Path]]:
+    """Return the image files of two folders with equal stems, by stem; whatever has no partner is skipped, with the reason."""
+    return pair_up(images_by_stem(visible, writer), images_by_stem(thermal, writer), writer)
+
+
 def shorten(files: Mapping[str, Path], word: str, writer: DatasetWriter) -> dict[str, Path]:
     """Return files by their stems without a word; the second of two with one stem is skipped."""
     found: dict[str, Path] = {}

@@ -17,7 +17,6 @@ from zoo.data.importing import (
     hold_out_sequences,
     images_by_stem,
     leave_out_bad,
-    pair_up,
     read_thermal_of,
     require_source,
     short_name,
@@ -29,6 +28,7 @@ from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError, SourceError
 
 from .config import KAISTConfig, M3FDConfig, MSRSConfig, NoOptions, OSUConfig, RoadSceneConfig
+from .matching import match_stems
 
 UNSTATED = "none stated by the publishers"
 FIRST_TEST_SET = 6  # KAIST's sets 00 to 05 are the training videos, 06 to 11 the test videos
@@ -200,7 +200,7 @@ class MSRS:
 
 
 def _add_labelled(writer: DatasetWriter, split: str, visible: Path, thermal: Path, labels: Path) -> None:
-    pairs = pair_up(images_by_stem(visible, writer), images_by_stem(thermal, writer), writer)
+    pairs = match_stems(visible, thermal, writer)
     label_images = images_by_stem(labels, writer)
 
     def add(stem: str, visible: Path, thermal: Path) -> None:
@@ -231,7 +231,7 @@ class M3FD:
         visible, thermal = folder_like(source, "Vis", "vi"), folder_like(source, "Ir")
         if visible is None or thermal is None:
             visible, thermal = source_folders(source, ("Vis", "Ir"), layout="m3fd").values()
-        pairs = pair_up(images_by_stem(visible, writer), images_by_stem(thermal, writer), writer)
+        pairs = match_stems(visible, thermal, writer)
         for stem, pair in pairs.items():
             add_pair(writer, "train", stem, *pair, bits=8)
         usable = writer.stems("train")

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from zoo.choices import Choice
 from zoo.cli import weights
 from zoo.cli.completion import anything, kinds
 from zoo.cli.flags import with_flags
 from zoo.cli.output import Json, print_facts, print_json, print_table
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.hookspec import INFERENCE, KINDS, RecipeConfig
-from zoo.registry import Choice, get_registry
+from zoo.registry import get_registry
 
 LISTED = (*KINDS, weights.WEIGHTS)
 CONTRACT = ("size_multiple", "min_size", "reads", "uses")
@@ -163,7 +164,7 @@ def _details(choice: Choice) -> dict[str, Any]:
 
 def _epochs(choice: Choice) -> dict[str, int] | None:
     """Return the epochs of preset `paper` at the full learning rate and of decay; None for components that are not trained."""
-    from zoo.composition import choose_preset
+    from zoo.presets import choose_preset
 
     if choice.kind == "method" and choice.contract.uses:
         system = RecipeConfig(method=choice.full_name)

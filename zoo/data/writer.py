@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,27 +10,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from zoo.data import fitting
 from zoo.data.atomic_folder import AtomicFolder, require_apart
-from zoo.data.entries import DatasetEntry, EntryValues
+from zoo.data.entries import DatasetEntry
 from zoo.data.images import one_channel
-from zoo.data.layout import (
-    ALL_SPLITS,
-    FOLDERS,
-    SPLITS,
-    Alignment,
-    DatasetInfo,
-    LeftOut,
-    Spectrum,
-    Unit,
-    printable,
-    read_info,
-    write_info,
-)
+from zoo.data.info import SPLITS, Alignment, DatasetInfo, LeftOut, Spectrum, Unit
+from zoo.data.layout import printable, read_info, write_info
 from zoo.data.temperatures import class_means, mean_by_class, write_temperatures
-from zoo.errors import DataError, SourceError
+from zoo.data.written import WrittenImages
+from zoo.errors import SourceError
 
 if TYPE_CHECKING:
     from zoo.contracts import Dataset
@@ -82,16 +69,10 @@ class DatasetWriter:
         self._stated: Mapping[str, Any] = {key: printable(value) for key, value in (stated or {}).items()}
         self._progress = progress
         self._described = DatasetInfo(name=dst.name, splits={})
-        self._traits: fitting.SharedTraits | None = None
-        self._stems = {(split, kind): set[str]() for split in ALL_SPLITS for kind in ("visible", "thermal")}
-        # Classes measured from labels are indices until the end, when their names are final.
-        self._temperatures: dict[str, list[tuple[str, str | int, float]]] = {split: [] for split in ALL_SPLITS}
-        self._top_label = (-1, "")
-        self._entries = EntryValues()
+        self._images = WrittenImages(self._folder)
         self._left_out: list[LeftOut] = []
         self._notes: list[str] = []
         self._ends: tuple[float | None, float | None] = None, None
-        self._range = fitting.ThermalRange()
         self._test_only = False
 
     def __enter__(self) -> Self:
@@ -187,22 +168,21 @@ class DatasetWriter:
         if labels is not None and self._described.classes:
             fitting.require_class(int(labels.max()), stem, self._described.classes)
         image = fitting.SharedTraits(paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None)
-        self._accept(split, ("visible", "thermal"), stem, image)
-        self._save(split, "visible", stem, visible)
-        self._save(split, "thermal", stem, thermal)
-        self._range.include(split, stem, thermal)
+        written = self._images
+        written.accept(split, ("visible", "thermal"), stem, image)
+        written.save(split, "visible", stem, visible)
+        written.save_thermal(split, stem, thermal)
         if labels is not None:
-            self._save(split, "labels", stem, labels.astype(np.uint8))
-            self._top_label = max(self._top_label, (int(labels.max()), stem))
+            written.save_labels(split, stem, labels)
         if celsius is not None:
-            self._save(split, "celsius", stem, celsius if celsius.dtype == np.float16 else celsius.astype(np.float32))
+            written.save(split, "celsius", stem, celsius if celsius.dtype == np.float16 else celsius.astype(np.float32))
         for name, mask in masks.items():
-            self._save(split, name, stem, mask.astype(np.uint8))
-        self._entries.add(split, stem, entries or {})
+            written.save(split, name, stem, mask.astype(np.uint8))
+        written.entries.add(split, stem, entries or {})
         degrees: Mapping[str, float] | Mapping[int, float] = temperatures or {}
         if temperatures is None and labels is not None and celsius is not None:
             degrees = class_means(labels, celsius)
-        self._temperatures[split] += [(stem, c, float(value)) for c, value in degrees.items() if math.isfinite(value)]
+        written.add_temperatures(split, stem, degrees)
         self._report()
 
     def add_visible(self, split: str, stem: str, visible: Array, entries: Mapping[str, Any] | None = None) -> None:
@@ -212,9 +192,9 @@ class DatasetWriter:
             DataError: its type does not fit, or the stem was used before.
         """
         fitting.require_visible(visible, stem)
-        self._accept(split, ("visible",), stem, fitting.SharedTraits(paired=False))
-        self._save(split, "visible", stem, visible)
-        self._entries.add(split, stem, entries or {})
+        self._images.accept(split, ("visible",), stem, fitting.SharedTraits(paired=False))
+        self._images.save(split, "visible", stem, visible)
+        self._images.entries.add(split, stem, entries or {})
         self._report()
 
     def add_thermal(self, split: str, stem: str, thermal: Array) -> None:
@@ -224,11 +204,9 @@ class DatasetWriter:
             DataError: its type does not fit, or the stem was used before.
         """
         thermal = one_channel(thermal)
-        self._accept(
-            split, ("thermal",), stem, fitting.SharedTraits(paired=False, bits=fitting.thermal_bits(thermal, stem))
-        )
-        self._save(split, "thermal", stem, thermal)
-        self._range.include(split, stem, thermal)
+        traits = fitting.SharedTraits(paired=False, bits=fitting.thermal_bits(thermal, stem))
+        self._images.accept(split, ("thermal",), stem, traits)
+        self._images.save_thermal(split, stem, thermal)
         self._report()
 
     def skip(self, name: str, reason: str) -> None:
@@ -242,7 +220,7 @@ class DatasetWriter:
 
     def stems(self, split: str, kind: str = "visible") -> list[str]:
         """Return the stems that were written to a split's `visible` or `thermal` images, sorted."""
-        return sorted(self._stems[split, kind])
+        return sorted(self._images.stems[split, kind])
 
     def hold_out(self, stems: Collection[str], split: str = "test") -> None:
         """Move pairs from the training set to another split, for importers that sample it from the pairs that could be decoded.
@@ -250,23 +228,7 @@ class DatasetWriter:
         Raises:
             DataError: a stem is not in the training set, or is in the other split already.
         """
-        for stem in stems:
-            if stem not in self._stems["train", "visible"] or stem in self._stems[split, "visible"]:
-                raise DataError(f"`{stem}` cannot be held out: it is not a pair of the training set alone")
-        with self._folder.writing() as root:
-            for kind, stem, suffix in itertools.product([*FOLDERS, *self._entries.names], stems, (".png", ".npy")):
-                path = root / "train" / kind / f"{stem}{suffix}"
-                if path.is_file():
-                    (root / split / kind).mkdir(parents=True, exist_ok=True)
-                    path.rename(root / split / kind / path.name)
-        for kind in ("visible", "thermal"):
-            self._stems["train", kind] -= set(stems)
-            self._stems[split, kind] |= set(stems)
-        self._range.hold_out(stems, split)
-        self._entries.hold_out(stems, split)
-        rows = self._temperatures["train"]
-        self._temperatures[split] += [row for row in rows if row[0] in stems]
-        self._temperatures["train"] = [row for row in rows if row[0] not in stems]
+        self._images.hold_out(stems, split)
 
     def for_testing_only(self) -> None:
         """Accept a dataset without a training set."""
@@ -279,42 +241,20 @@ class DatasetWriter:
             SourceError: no image was written, or none to a split.
         """
         required = ("test",) if self._test_only else SPLITS
-        stems = {key: found for key, found in self._stems.items() if key[0] in required}
+        stems = {key: found for key, found in self._images.stems.items() if key[0] in required}
         fitting.require_splits(stems, self._left_out)
 
-    def _accept(self, split: str, kinds: tuple[str, ...], stem: str, image: fitting.SharedTraits) -> None:
-        """Record an image's name and traits; where they do not fit the earlier ones, raise and change nothing."""
-        if split not in ALL_SPLITS:
-            raise DataError(f"split `{split}` of `{stem}` is not one of {', '.join(ALL_SPLITS)}")
-        fitting.require_stem(stem, self._folder.name_bytes)
-        for kind in kinds:
-            if stem in self._stems[split, kind]:
-                raise DataError(f"the stem `{stem}` occurs twice in {split}/{kind}")
-        self._traits = fitting.merge_traits(self._traits, image, stem)
-        for kind in kinds:
-            self._stems[split, kind].add(stem)
-
-    def _save(self, split: str, kind: str, stem: str, pixels: Array) -> None:
-        with self._folder.writing() as root:
-            (root / split / kind).mkdir(parents=True, exist_ok=True)
-            if pixels.dtype.kind == "f":
-                np.save(root / split / kind / f"{stem}.npy", pixels, allow_pickle=False)
-                return
-            # Level 1 halves the time of writing for a few per cent of size.
-            Image.fromarray(np.ascontiguousarray(pixels)).save(root / split / kind / f"{stem}.png", compress_level=1)
-
     def _finish(self) -> None:
-        traits = self._traits
+        images, classes = self._images, self._described.classes
+        traits, splits = images.traits, images.splits
         if traits is None:
             raise fitting.nothing_usable("image", self._left_out)
-        classes = self._described.classes
-        splits = [split for split in ALL_SPLITS if split in SPLITS or self._stems[split, "visible"]]
-        rows = {split: fitting.name_classes(self._temperatures[split], classes, self._top_label) for split in splits}
-        entries = self._entries.checked(self._described.entries, self._stems)
-        low, high = self._range.resolve(self._described.name, *self._ends, traits.bits)
+        rows = images.temperatures(classes)
+        entries = images.entries.checked(self._described.entries, images.stems)
+        low, high = images.range.resolve(self._described.name, *self._ends, traits.bits)
         info = replace(
             self._described,
-            splits={split: len(self._stems[split, "visible"]) for split in splits},
+            splits={split: len(images.stems[split, "visible"]) for split in splits},
             pairs=traits.paired,
             celsius=traits.celsius,
             thermal_bits=traits.bits or 8,
@@ -329,10 +269,10 @@ class DatasetWriter:
         with self._folder.writing() as root:
             for split in splits:
                 write_temperatures(root, split, rows[split])
-            self._entries.write(entries, root)
+            images.entries.write(entries, root)
             write_info(root, info)
         self._folder.publish()
 
     def _report(self) -> None:
         if self._progress is not None:
-            self._progress(sum(len(self._stems[split, "visible"]) for split in ALL_SPLITS), len(self._left_out))
+            self._progress(self._images.count, len(self._left_out))

@@ -6,10 +6,11 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from zoo.composition import choose_parts, choose_preset, parts_text, resolve_parts
+from zoo.composition import choose_parts, parts_text, resolve_parts
 from zoo.errors import UsageError
 from zoo.hookspec import RecipeConfig, Training
 from zoo.keys import qualified
+from zoo.presets import choose_preset
 from zoo.recipe import Recipe
 from zoo.registry import get_registry
 from zoo.sizes import size_text

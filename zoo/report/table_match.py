@@ -8,8 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
-from zoo.composition import PresetName, choose, parts_text, resolve_parts
+from zoo.composition import choose, parts_text, resolve_parts
 from zoo.errors import ZooError
+from zoo.presets import PresetName
 from zoo.recipe import Recipe
 from zoo.registry import get_registry
 from zoo.report.finished_runs import FinishedRun, read_results

@@ -9,8 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from zoo.composition import PRESETS, choose_system
+from zoo.composition import choose_system
 from zoo.errors import DamagedError, RefusedError, UsageError
+from zoo.presets import PRESETS
 from zoo.registry import get_registry, parse
 from zoo.report.table_schema import Table, TableRow
 from zoo.run.grid import Axes, PlannedRun, System, join_tests, plan_runs, score_on

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from zoo.compatibility import check_sizes, check_transfer
-from zoo.composition import Chosen, PresetName, choose, compose_chosen
+from zoo.composition import Chosen, choose, compose_chosen
 from zoo.environment import inference_options, option_files, provenance, values_of
 from zoo.errors import RefusedError, UsageError
 from zoo.keys import folder_name, inference_values, key_of
+from zoo.presets import PresetName
 from zoo.recipe import Precision, Recipe, choice_of
 from zoo.registry import get_registry
 from zoo.sizes import Size

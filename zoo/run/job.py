@@ -10,12 +10,12 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from zoo.checksums import find_damage, repair
+from zoo.choices import Choice
 from zoo.composition import digest
 from zoo.content import files_of, source_of, stated_options, with_contents
 from zoo.errors import ZooError
 from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import DataRef, Part, Recipe
-from zoo.registry import Choice
 from zoo.run.grid import PlannedRun
 from zoo.run.record import RECORD_FILE, Record, is_of, read_json
 from zoo.sizes import Size

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from zoo.checksums import Damage, repair
+from zoo.choices import Choice
 from zoo.errors import DamagedError, ZooError
 from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import Recipe
-from zoo.registry import Choice
 from zoo.run.consistency import is_doubtful
 from zoo.run.grid import PlannedRun
 from zoo.run.integrity import find_faults

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.choices import Choice
 from zoo.compatibility import check
 from zoo.data.images import header_size
 from zoo.data.matching import Matched, match_files
@@ -15,7 +16,7 @@ from zoo.errors import UsageError, ZooError
 from zoo.evaluate.results import SCORED_IMAGES
 from zoo.keys import folder_name, train_key
 from zoo.recipe import PREDICTIONS, Budget, DataRef, Part, Recipe
-from zoo.registry import Choice, get_registry
+from zoo.registry import get_registry
 from zoo.run.grid import PlannedRun
 from zoo.run.job import score_name
 from zoo.run.real_images import TestSet, telling_name

@@ -14,12 +14,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from zoo.choices import Choice
 from zoo.compatibility import check
 from zoo.data.union import scored_info
 from zoo.errors import ZooError
 from zoo.files import cannot_write
 from zoo.recipe import choices_of
-from zoo.registry import Choice, get_registry
+from zoo.registry import get_registry
 from zoo.run.display import PlainDisplay
 from zoo.run.grid import PlannedRun
 from zoo.run.integrity import clear_way, sweep_results

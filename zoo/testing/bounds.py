@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from zoo.registry import Choice
+from zoo.choices import Choice
 from zoo.testing.checks import CheckError
 from zoo.testing.harness import DiscriminatorHarness, images
 from zoo.testing.stubs import LinearDiscriminator, SmallDiscriminator

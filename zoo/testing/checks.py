@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from zoo.choices import Choice
 from zoo.hookspec import KINDS, Kind
-from zoo.registry import Choice
 
 
 class CheckError(AssertionError):

@@ -9,12 +9,12 @@ from importlib import import_module
 from pathlib import Path
 
 from zoo.build import build
+from zoo.choices import Choice
 from zoo.contracts import Dataset
 from zoo.data.check import check
 from zoo.data.layout import DatasetInfo
 from zoo.data.writer import materialize
 from zoo.errors import DataError
-from zoo.registry import Choice
 from zoo.testing.checks import CheckError
 from zoo.testing.harness import reseed
 

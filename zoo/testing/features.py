@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from zoo.choices import Choice
 from zoo.contracts import Generator
-from zoo.registry import Choice
 from zoo.testing.checks import CheckError
 from zoo.testing.harness import NetworkHarness
 from zoo.testing.networks import perturbed

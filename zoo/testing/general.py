@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from zoo.build import build
+from zoo.choices import Choice
 from zoo.contracts import Dataset, Discriminator, Generator, Method, Normalizer
-from zoo.registry import Choice
 from zoo.testing.checks import CheckError
 from zoo.testing.harness import NetworkHarness, harness_of
 

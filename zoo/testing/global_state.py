@@ -17,7 +17,7 @@ import torch
 from torch.backends import cudnn
 
 from zoo.build import build
-from zoo.registry import Choice
+from zoo.choices import Choice
 from zoo.testing.checks import CheckError
 from zoo.testing.datasets import write
 from zoo.testing.harness import harness_of, reseed

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from zoo.build import build
+from zoo.choices import Choice
 from zoo.contracts import Batch, Method, Normalizer
 from zoo.errors import RefusedError
-from zoo.registry import Choice
 from zoo.testing.checks import CheckError
 from zoo.testing.stubs import SmallDiscriminator, scenes_batch, small_parts
 

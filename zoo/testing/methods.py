@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load
 from torch import Tensor
 
+from zoo.choices import Choice
 from zoo.contracts import Batch, Method, OptimizerSpec
 from zoo.model_folder import inference_state
-from zoo.registry import Choice
 from zoo.sizes import size_text
 from zoo.testing.checks import CheckError
 from zoo.testing.harness import MethodHarness, backward_pass

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from zoo.build import build
+from zoo.choices import Choice
 from zoo.contracts import Batch, ClassMetric, SetMetric, SplitMetric
 from zoo.evaluate.reading import reads_of
 from zoo.evaluate.score import AnyMetric
 from zoo.layers.pixels import TOP
-from zoo.registry import Choice
 from zoo.testing.checks import CheckError
 
 SAME = 1e-6

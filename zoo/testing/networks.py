@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from zoo.choices import Choice
 from zoo.contracts import Method
-from zoo.registry import Choice
 from zoo.testing.checks import CheckError
 from zoo.testing.harness import harness_of
 

@@ -9,10 +9,11 @@ from typing import get_args
 
 import msgspec
 
-from zoo.composition import PresetName, compose
+from zoo.choices import Choice
+from zoo.composition import compose
 from zoo.hookspec import ENTRY_POINT_GROUP, RecipeConfig
 from zoo.plugins import Plugin
-from zoo.registry import Choice
+from zoo.presets import PresetName
 from zoo.sources import open_source
 from zoo.testing.checks import CheckError
 

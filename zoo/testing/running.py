@@ -15,10 +15,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from zoo.choices import Choice
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.hookspec import ENTRY_POINT_GROUP, Component
 from zoo.plugins import Plugin, discover, installed
-from zoo.registry import Choice
 from zoo.testing.checks import CHECKS, Check, CheckError
 
 

@@ -7,8 +7,8 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
+from zoo.choices import Choice
 from zoo.errors import UsageError
-from zoo.registry import Choice
 from zoo.sizes import size_of
 from zoo.testing.checks import CheckError
 from zoo.testing.harness import NetworkHarness, Size, images, network_harness

@@ -22,10 +22,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.build import build
+from zoo.choices import Choice
 from zoo.hookspec import Component
 from zoo.layers.norm import InstanceNorm2d, guard_norms, with_plain_gradient
 from zoo.plugins import Plugin
-from zoo.registry import Choice
 
 Function = Callable[[Tensor], Tensor]
 EPS = 1e-5

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from zoo.choices import Choice
 from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
 from zoo.hookspec import Component
 from zoo.plugins import Plugin
-from zoo.registry import Choice
 from zoo.testing.checks import CheckError
 from zoo.testing.methods import learns
 

@@ -8,8 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
-from zoo.composition import PresetName, parts_text, resolve_parts
+from zoo.composition import parts_text, resolve_parts
 from zoo.errors import ZooError
+from zoo.presets import PresetName
 from zoo.recipe import Recipe
 from zoo.registry import split_specs
 from zoo.run.grid import Axes, System
