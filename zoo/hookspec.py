@@ -92,6 +92,9 @@ class Contract:
     reads: tuple[str, ...] = ("visible",)
     """Entries of the batch that a generator or method uses at inference, or a metric in scoring (see `zoo.contracts.Batch`); also
     those that a dataset declares, such as `boxes`."""
+    inputs: tuple[str, ...] = ()
+    """For a generator: further inputs of its forward by keyword, `time` [N] in [0, 1]. A method that passes it has `time` in its
+    `needs`; a generator with such inputs works with no other method."""
     offers: frozenset[str] = frozenset()
     """Features of this part. A network: `taps`, `double_backward`, `independent_samples`, `exports` (works with torch.export)
     and `compiles` (works with torch.compile as one graph). A dataset: `pairs`, `labels`, `celsius`, `temperatures`,

@@ -7,19 +7,31 @@ frozen dataclass with the user's options applied.
 from zoo.contracts.metrics import ClassMetric, Metric, ReadingMetric, SetMetric, SplitMetric
 from zoo.contracts.metrics import Compared as Compared
 from zoo.contracts.training import Batch as Batch
-from zoo.contracts.training import Dataset, Discriminator, Generator, Method, Normalizer, OptimizerSpec, Parts
+from zoo.contracts.training import (
+    Dataset,
+    Discriminator,
+    EmaSpec,
+    Generator,
+    Method,
+    Normalizer,
+    OptimizerSpec,
+    Parts,
+    Schedule,
+)
 from zoo.contracts.training import State as State
 
 __all__ = [
     "ClassMetric",
     "Dataset",
     "Discriminator",
+    "EmaSpec",
     "Generator",
     "Method",
     "Metric",
     "Normalizer",
     "OptimizerSpec",
     "Parts",
+    "Schedule",
     "ReadingMetric",
     "SetMetric",
     "SplitMetric",

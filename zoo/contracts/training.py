@@ -21,6 +21,8 @@ where the dataset has them `labels` [N, H, W] int64 class indices, `celsius` [N,
 degrees Celsius of each class with NaN where it is absent, and `thermal_segmentation` [N, 1, H, W], every object at its mean
 temperature, in [-1, 1] over the dataset's thermal range.
 
+In training also `step`, int64 [], the steps done before this one, and `progress`, float32 [], that number over the budget's steps.
+
 Entries that the dataset declares (`zoo.data.entries`) only where something reads them, cropped and mirrored as the visible image:
 a `mask` int64 [N, H, W], a `vector` float32 [N, K], a `scalar` float32 [N]; `boxes` a list of N float32 [k, 5], x1, y1, x2, y2 in
 pixels and the index of the class; `text` and `group` a list of N str."""
@@ -120,12 +122,56 @@ class Parts(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How a learning rate changes over the training; `zoo.training.schedule` has the equations."""
+
+    kind: Literal["linear", "cosine", "constant"] = "linear"
+    """How it falls after the steps at the full rate: along a straight line, half a cosine, or not at all."""
+    hold: float | None = None
+    """Part of the budget at the full rate, warm-up included; None: as the budget states for `linear`, 0 for `cosine`."""
+    end: float = 0.0
+    """What it falls to, relative to the full rate."""
+    warmup: int = 0
+    """First steps, over which it rises linearly to the full rate."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class OptimizerSpec:
-    """Adam for the networks of one optimizer, as the method's paper states it."""
+    """One optimizer, as the method's paper states it; torch's implementations and their meaning of each number."""
 
     lr: float
-    betas: tuple[float, float]
+    kind: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Of `adam` and `adamw`."""
     eps: float = 1e-8
+    """Of all but `sgd`."""
+    alpha: float = 0.99
+    """Decay of the mean square of `rmsprop`."""
+    momentum: float = 0.0
+    """Of `rmsprop` and `sgd`."""
+    weight_decay: float = 0.0
+    """An L2 penalty's gradient; of `adamw` decoupled from the gradient (Loshchilov and Hutter, 2019)."""
+    clip_norm: float | None = None
+    """Largest norm of all gradients of the optimizer together; None: not limited."""
+    clip_value: float | None = None
+    """Largest absolute value of a gradient, before `clip_norm`; None: not limited."""
+    schedule: Schedule = Schedule()
+    """How `lr` changes over the training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmaSpec:
+    """An exponential moving average of the weights, which translates in their place: average += (1 - d) (weights - average).
+
+    With `ramp` d is min(decay, (1 + n) / (10 + n)) in the n-th update, counted from 0, so that short trainings have an average too.
+    """
+
+    decay: float = 0.9999
+    ramp: bool = True
+    start: int = 0
+    """Steps in which the average is a copy of the weights."""
+    every: int = 1
+    """Steps between two updates."""
 
 
 class Method(nn.Module):
@@ -143,6 +189,8 @@ class Method(nn.Module):
     test_mode: Literal["eval", "train"] = "eval"
     """Mode of the networks when they translate: `train` keeps dropout and batch statistics on, as pix2pix does. It is part of
     every score's protocol."""
+    ema: EmaSpec | None = None
+    """How the weights of `inference` are averaged during training; None: the last weights translate."""
     former_names: ClassVar[Mapping[str, str]] = {}
     """Submodules by the name that they had in earlier versions of the class, so that unfinished trainings of those resume."""
 
@@ -150,7 +198,7 @@ class Method(nn.Module):
         """Build what only training needs."""
 
     def networks(self) -> dict[str, list[nn.Module]]:
-        """Return the networks of each optimizer; only these receive gradients in its update, and one Adam steps them."""
+        """Return the networks of each optimizer; only these receive gradients in its update, and one optimizer steps them."""
         before: Callable[[], dict[str, list[nn.Module]]] | None = getattr(self, "players", None)  # its name until 0.2
         return before() if before else {}
 
