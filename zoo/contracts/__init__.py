@@ -31,8 +31,8 @@ __all__ = [
     "Normalizer",
     "OptimizerSpec",
     "Parts",
-    "Schedule",
     "ReadingMetric",
+    "Schedule",
     "SetMetric",
     "SplitMetric",
 ]

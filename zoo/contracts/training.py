@@ -21,7 +21,7 @@ where the dataset has them `labels` [N, H, W] int64 class indices, `celsius` [N,
 degrees Celsius of each class with NaN where it is absent, and `thermal_segmentation` [N, 1, H, W], every object at its mean
 temperature, in [-1, 1] over the dataset's thermal range.
 
-In training also `step`, int64 [], the steps done before this one, and `progress`, float32 [], that number over the budget's steps.
+In training also `step`, int64 [], the steps done before this one, and `progress`, float32 [], their part of the budget.
 
 Entries that the dataset declares (`zoo.data.entries`) only where something reads them, cropped and mirrored as the visible image:
 a `mask` int64 [N, H, W], a `vector` float32 [N, K], a `scalar` float32 [N]; `boxes` a list of N float32 [k, 5], x1, y1, x2, y2 in
@@ -163,7 +163,7 @@ class OptimizerSpec:
 class EmaSpec:
     """An exponential moving average of the weights, which translates in their place: average += (1 - d) (weights - average).
 
-    With `ramp` d is min(decay, (1 + n) / (10 + n)) in the n-th update, counted from 0, so that short trainings have an average too.
+    With `ramp` d is min(decay, (1 + n) / (10 + n)) in the n-th update, counted from 0, for the sake of short trainings.
     """
 
     decay: float = 0.9999
