@@ -79,6 +79,8 @@ class Recipe:
     """Whether images are cropped at random also while the learning rate falls; else they are then resized to `size` whole."""
     batch: int = 1
     """Images per step."""
+    accumulate: int = 1
+    """Equal parts of a batch that are computed one after the other, for less memory; an update follows their mean gradient."""
     budget: Budget
     """How long."""
     seed: int = 0

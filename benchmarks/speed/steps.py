@@ -59,7 +59,7 @@ class Path:
         with kernels(self.precision, self.speed):
             indices = self.order.indices(self.number)
             batch = self.store.sample(*indices, crop=self.size, rng=self.rng, aligned=self.paired)
-            self.train_step.step(batch, 1.0)
+            self.train_step.step(batch)
         self.number += 1
 
     def warm(self) -> None:

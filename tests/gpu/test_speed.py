@@ -16,7 +16,7 @@ from zoo.compute.options import PLAIN, ComputeOptions, kernels
 from zoo.data.layout import read_info
 from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
-from zoo.recipe import Precision, choice_of
+from zoo.recipe import Budget, Precision, choice_of
 from zoo.training.engine import train
 from zoo.training.seeds import seed_everything
 from zoo.training.step import TrainStep
@@ -61,7 +61,7 @@ class Training:
         self.order = BatchSampler(0, self.store.n_visible, self.store.n_thermal, 1, self.paired)
         undo.enter_context(kernels(precision, compute))
         undo.enter_context(prepared(method, compute, precision, self.device))
-        self.train_step = TrainStep(method, compute)
+        self.train_step = TrainStep(method, compute, budget=Budget(steps=STEPS, constant=STEPS // 2))
         self.advance = (
             CudaGraphStep(self.train_step, CudaGraph(self.device, self.rng)) if compute.graph else self.train_step
         )
@@ -69,7 +69,7 @@ class Training:
     def step(self, step: int) -> None:
         batch = self.store.sample(*self.order.indices(step), crop=SIZE, rng=self.rng, aligned=self.paired)
         floats = {name: tensor.to(self.kind) for name, tensor in batch.items() if tensor.is_floating_point()}
-        self.advance.step(batch | floats, 1.0 if step < STEPS // 2 else 0.5)
+        self.advance.step(batch | floats, step)
 
 
 def losses(

@@ -44,7 +44,7 @@ def test_a_cuda_step_gives_the_cpus_losses(pairs):
         device = torch.device(name)
         train_step, store, _ = train_step_on(device, pairs)
         batch = {key: value[..., :32, :32] for key, value in store.whole(torch.tensor([0])).items() if value.dim() == 4}
-        train_step.step(batch, 1.0)
+        train_step.step(batch)
         losses.append(train_step.losses.read(1))
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 

@@ -79,13 +79,13 @@ class CudaGraphStep:
         self._counts: dict[str, int] = {}
         self._refused = False
 
-    def step(self, batch: Batch, factor: float) -> None:
-        """Update the weights of every optimizer, at `factor` times its learning rate."""
+    def step(self, batch: Batch, done: int = 0) -> None:
+        """Update the weights of every optimizer; `done` counts the steps before this one."""
         if self._refused or any(isinstance(value, list) for value in batch.values()):  # boxes: not of one shape
-            return self.train_step.step(batch, factor)
+            return self.train_step.step(batch, done)
         self._steps += 1
         self._fill(batch)
-        self.train_step.set_rates(factor)
+        self.train_step.begin(done)
         if self._replay is not None:
             self._replay()
             return self.train_step.losses.count(self._counts)

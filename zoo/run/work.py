@@ -45,7 +45,8 @@ from zoo.run.reuse import take_weights
 from zoo.run.scoring import build_metrics, score_run
 from zoo.training.checkpoint import CheckpointError
 from zoo.training.distributed import World
-from zoo.training.engine import CHECKPOINTS, StepReport, train
+from zoo.training.engine import train
+from zoo.training.loop import CHECKPOINTS, StepReport
 from zoo.training.seeds import seed_everything
 
 

@@ -4,64 +4,44 @@ One training step of a GAN (`zoo.training.step`, in the loop of `train`):
 
     indices = the images of this step, from the seed               # zoo.data.sampling
     batch = random crops and flips of these images                 # zoo.data.store
-    lr of each optimizer = its own lr * lr_factor(step, budget)    # zoo.training.schedule
+    lr of each optimizer = its own lr * lr_factor(step, ...)       # zoo.training.schedule
     state = method(batch)                                          # all translations, once, e.g. fake = G(visible)
     for name in method.order:                                      # e.g. generator, discriminator
         require gradients of this optimizer's networks only
         terms = method.losses(name, state)                         # weighted; D's losses detach the fakes
         optimizer.zero_grad()
         sum(terms).backward()
-        average its gradients over the processes
-        optimizer.step()                                           # Adam
+        average its gradients over the processes, and clip them where its spec says so
+        optimizer.step()                                           # Adam, or what its spec names
         method.after_step(name)                                    # e.g. clips weights
         add terms to the running losses, which stay on the device
     average running statistics of the networks over the processes  # e.g. of batch normalization
+    average the weights over the steps, where the method asks for it   # zoo.training.ema
 """
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
 
-from zoo.compute.graph import CudaGraph, CudaGraphStep
 from zoo.compute.networks import prepared
 from zoo.compute.options import PLAIN, ComputeOptions, kernels, require_precision
 from zoo.contracts import Batch, Method
 from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
 from zoo.recipe import Recipe
-from zoo.training import checkpoint as checkpoints
-from zoo.training.checkpoint import Checkpoint, CheckpointError, CheckpointState
 from zoo.training.distributed import World
-from zoo.training.log import LOG, Log, LogEntry, read_log
-from zoo.training.schedule import lr_factor
-from zoo.training.seeds import restore_streams, save_streams, seed_process
-from zoo.training.step import TrainStep
+from zoo.training.log import LOG, LogEntry, read_log
+from zoo.training.loop import Loop, StepReport
 
-CHECKPOINTS = "checkpoints"
-"""Name in a run's folder."""
 TAIL = 20
 """Log entries in a result."""
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepReport:
-    """What `on_step` receives after every step."""
-
-    step: int
-    """Steps done, of `steps`."""
-    steps: int
-    entry: LogEntry | None
-    """The log entry of this step, if it has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +55,8 @@ class TrainResult:
     """Time in total."""
     tail: tuple[LogEntry, ...]
     """The last entries of the log."""
+    last: Mapping[str, Tensor] = field(default_factory=dict)
+    """Where the method averages its weights, which then are the average: the last weights of what translates, by name."""
 
 
 def train(
@@ -138,66 +120,23 @@ def train(
     require_precision(recipe.precision, device)
     assert recipe.decay_crop or decay_store, "a recipe without decay_crop needs the split at its size"
     with kernels(recipe.precision, compute), prepared(method, compute, recipe.precision, device):
-        sampler = BatchSampler(recipe.seed, store.n_visible, store.n_thermal, recipe.batch, paired)
-        train_step = TrainStep(method, compute)
-        advance = CudaGraphStep(train_step, CudaGraph(device, rng)) if compute.graph else train_step
-        world = world or World(device, recipe.batch)
-        newest = checkpoints.load(folder / CHECKPOINTS, train_key=train_key, device=device) if world.is_main else None
-        loaded = world.broadcast(newest)
-        if loaded is not None:
-            _restore(loaded, train_step, rng, device, world)
-        else:
-            world.broadcast_parameters(method.state_dict().values())
-            seed_process(recipe.seed, world)
-        saved = step = loaded.state.step if loaded else 0
-        before = loaded.state.seconds if loaded else 0.0
-        batches = _batches(recipe, sampler, store, decay_store, rng=rng, aligned=paired, part=world.part, step=step)
+        loop = Loop(method, recipe, folder, train_key, device, rng, compute, world or World(device, recipe.batch))
+        loop.resume()
+        batches = _batches(recipe, store, decay_store, rng=rng, aligned=paired, part=loop.world.part, step=loop.step)
         del store  # only `batches` holds it, and releases it where another replaces it
-        steps, last_save = recipe.budget.steps, time.perf_counter()
-
-        def save() -> None:
-            train_step.losses.check(step)
-            state = CheckpointState(
-                step=step,
-                train_key=train_key,
-                device=device.type,
-                seconds=before + time.perf_counter() - started,
-                speed=str(compute),
-                counts=train_step.losses.counts,
-            )
-            tensors = train_step.tensors() | save_streams(device, rng, world)
-            if log_file:
-                log_file.flush()
-                checkpoints.save(folder / CHECKPOINTS, Checkpoint(state=state, tensors=tensors))
-
-        with Log(folder / LOG, after=step) if world.is_main else nullcontext() as log_file:
-            last_entry = (step, time.perf_counter())
-            while step < steps and not world.broadcast_flag(stop(), step):
-                factor = lr_factor(step, recipe.budget)
-                advance.step(next(batches), factor)
-                step += 1
-                entry = None
-                if step % log_every == 0 or step == steps:
-                    entry, last_entry = _log_entry(train_step, step, factor, last_entry)
-                    if log_file:
-                        log_file.append(entry)
-                if world.broadcast_flag(time.perf_counter() - last_save >= checkpoint_every, step):
-                    save()
-                    saved, last_save = step, time.perf_counter()
-                on_step(StepReport(step=step, steps=steps, entry=entry))
-            if step > saved and (keep_end or step < steps):
-                save()
+        loop.run(batches, on_step, stop, checkpoint_every=checkpoint_every, log_every=log_every, keep_end=keep_end)
+        last = loop.end()
     return TrainResult(
-        status="finished" if step == steps else "interrupted",
-        steps=step,
-        seconds=before + time.perf_counter() - started,
-        tail=tuple(read_log(folder / LOG, TAIL)) if world.is_main else (),
+        status="finished" if loop.step == loop.steps else "interrupted",
+        steps=loop.step,
+        seconds=loop.seconds,
+        tail=tuple(read_log(folder / LOG, TAIL)) if loop.world.is_main else (),
+        last=last,
     )
 
 
 def _batches(
     recipe: Recipe,
-    sampler: BatchSampler,
     store: PairStore,
     decay_store: Callable[[], PairStore] | None,
     *,
@@ -207,6 +146,7 @@ def _batches(
     step: int,
 ) -> Iterator[Batch]:
     """Yield the augmented images of each step from `step` on; random numbers are drawn only when a batch is requested."""
+    sampler = BatchSampler(recipe.seed, store.n_visible, store.n_thermal, recipe.batch, aligned)
     while True:
         if decay_store and step >= recipe.budget.constant:
             del store  # so that its memory is free before the other split is opened
@@ -214,32 +154,6 @@ def _batches(
         indices = sampler.indices(step)
         yield store.sample(*indices, crop=recipe.size, rng=rng, aligned=aligned, flip=recipe.flip, part=part)
         step += 1
-
-
-def _log_entry(
-    train_step: TrainStep, step: int, factor: float, last: tuple[int, float]
-) -> tuple[LogEntry, tuple[int, float]]:
-    """Return the losses since the last entry, and this entry's step and time."""
-    losses = train_step.losses.read(step)
-    train_step.check_alive(step)
-    now = time.perf_counter()
-    lr = train_step.specs[train_step.method.order[-1]].lr * factor
-    return LogEntry(step=step, losses=losses, lr=lr, it_s=(step - last[0]) / (now - last[1])), (step, now)
-
-
-def _restore(
-    loaded: Checkpoint, train_step: TrainStep, rng: torch.Generator, device: torch.device, world: World
-) -> None:
-    before, now = loaded.state.speed, str(train_step.compute)
-    if before and before != now:
-        log.warning("resuming with compute %s after %s: the same training, but not bit for bit", now, before)
-    try:
-        train_step.restore(loaded.tensors, loaded.state.counts)
-        restore_streams(loaded.tensors, device, rng, world)
-    except (RuntimeError, KeyError, ValueError) as error:
-        raise CheckpointError(
-            f"the checkpoint of step {loaded.state.step} does not fit this method, it is of other code: {error}"
-        ) from error
 
 
 def _whole_split(store: PairStore, batch: int) -> Iterator[Batch]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from zoo.compute.networks import copied_like, laid_out
+from zoo.compute.networks import laid_out
 from zoo.compute.options import PLAIN, ComputeOptions
 from zoo.contracts import Batch, Method
+from zoo.errors import UsageError
+from zoo.recipe import Budget
 from zoo.training.distributed import average, mean, running_statistics
 from zoo.training.losses import RunningLosses, TrainingError
-
-STALLED = 1e-12
-"""Largest first moment of Adam below which nothing is learned: its update divides by at least eps, 1e-8."""
+from zoo.training.optimizers import build_optimizer, clip_gradients, is_stalled, restore_state, state_tensors
+from zoo.training.schedule import lr_factor
 
 
 class TrainStep:
@@ -23,47 +24,101 @@ class TrainStep:
     Args:
         method: on its device, prepared for training.
         compute: how a step is computed; `zoo.compute.networks.prepared` applies its options to the networks.
+        budget: of the training, which learning rates and `progress` follow; None: full rates, progress 0.
+        accumulate: equal parts of a batch that are computed one after the other; their mean gradient is that of the batch.
+
+    Raises:
+        UsageError: a batch in parts, and a method that updates one optimizer several times in a step.
     """
 
-    def __init__(self, method: Method, compute: ComputeOptions = PLAIN) -> None:
+    def __init__(
+        self, method: Method, compute: ComputeOptions = PLAIN, *, budget: Budget | None = None, accumulate: int = 1
+    ) -> None:
         self.method, self.losses, self.compute = method, RunningLosses(), compute
+        self.budget, self.accumulate = budget, accumulate
+        if accumulate > 1 and len(set(method.order)) < len(method.order):
+            twice = f"{type(method).__name__} updates its {method.order[-1]} several times in a step"
+            raise UsageError(f"`accumulate` is {accumulate}, and {twice}", "Use `accumulate`=1 and a smaller batch")
         self.statistics = running_statistics(method)
         self.parameters = {name: _trained(networks) for name, networks in method.networks().items()}
         assert set(method.order) <= set(self.parameters), "the method's order names an optimizer that has no networks"
         self.specs = {name: method.optimizer(name) for name in self.parameters}
+        self.rates = {name: spec.lr for name, spec in self.specs.items()}
         self.device = next(iter(self.parameters.values()))[0].device
-        self.optimizers = {name: self._adam(name) for name in self.parameters}
+        captured = compute.graph and self.device.type == "cuda"
+        self.optimizers = {
+            name: build_optimizer(self.specs[name], parameters, fused=compute.fused, captured=captured)
+            for name, parameters in self.parameters.items()
+        }
+        # Tensors, so that a captured CUDA graph reads the present values.
+        self.clock = {
+            "step": torch.zeros((), dtype=torch.int64, device=self.device),
+            "progress": torch.zeros((), device=self.device),
+        }
 
-    def step(self, batch: Batch, factor: float) -> None:
-        """Update the weights of every optimizer, at `factor` times its learning rate."""
-        self.set_rates(factor)
+    def step(self, batch: Batch, done: int = 0) -> None:
+        """Update the weights of every optimizer; `done` counts the steps before this one."""
+        self.begin(done)
         self.run(batch)
 
-    def set_rates(self, factor: float) -> None:
-        """Set every optimizer's learning rate for the next updates."""
+    def begin(self, done: int) -> None:
+        """Set the learning rates, the step's number and the progress for the next `run`."""
+        self.clock["step"].fill_(done)
+        if self.budget is None:
+            return
+        self.clock["progress"].fill_(done / self.budget.steps)
         for name, optimizer in self.optimizers.items():
-            rate = self.specs[name].lr * factor
+            spec = self.specs[name]
+            self.rates[name] = spec.lr * lr_factor(done, self.budget, spec.schedule)
             for group in optimizer.param_groups:
                 if isinstance(group["lr"], Tensor):
-                    group["lr"].fill_(rate)  # a captured CUDA graph reads it there
+                    group["lr"].fill_(self.rates[name])
                 else:
-                    group["lr"] = rate
+                    group["lr"] = self.rates[name]
 
     def run(self, batch: Batch) -> None:
         """Update the weights of every optimizer. Nothing here waits for the device."""
-        self._require_grad(*self.parameters)
-        state = self.method(laid_out(batch, self.compute))
+        batch = laid_out(batch, self.compute)
+        if self.accumulate > 1:
+            self._run_parts(batch)
+        else:
+            self._require_grad(*self.parameters)
+            state = self.method(batch | self.clock)
+            for name in self.method.order:
+                self.optimizers[name].zero_grad()
+                self._backward(name, state)
+                self._update(name)
+        average(self.statistics)
+
+    def _run_parts(self, batch: Batch) -> None:
+        """Update the weights by the mean gradients of the parts of a batch.
+
+        All of them are taken at the weights before the step: the loss of one network does not see the update of another. That is
+        no difference for a discriminator that follows its generator, whose translations are from before as well.
+        """
+        self.drop_gradients()
+        for part in _parts(batch, self.accumulate):
+            self._require_grad(*self.parameters)
+            state = self.method(part | self.clock)
+            for name in self.method.order:
+                self._backward(name, state)
         for name in self.method.order:
             self._require_grad(name)
-            terms = self.method.losses(name, state)
-            optimizer = self.optimizers[name]
-            optimizer.zero_grad()
-            torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-            average([parameter.grad for parameter in self.parameters[name] if parameter.grad is not None])
-            optimizer.step()
-            self.method.after_step(name)
-            self.losses.add(name, terms)
-        average(self.statistics)
+            self._update(name)
+
+    def _backward(self, name: str, state: dict[str, Tensor]) -> None:
+        """Add the gradients of one optimizer's losses to those of its weights."""
+        self._require_grad(name)
+        terms = self.method.losses(name, state)
+        loss = torch.stack(list(terms.values())).sum()
+        (loss / self.accumulate if self.accumulate > 1 else loss).backward()  # type: ignore[no-untyped-call]
+        self.losses.add(name, terms)
+
+    def _update(self, name: str) -> None:
+        average([parameter.grad for parameter in self.parameters[name] if parameter.grad is not None])
+        clip_gradients(self.specs[name], self.parameters[name])
+        self.optimizers[name].step()
+        self.method.after_step(name)
 
     def drop_gradients(self) -> None:
         """Delete all gradients."""
@@ -77,9 +132,7 @@ class TrainStep:
             TrainingError: networks, in practice a discriminator, receive no gradient any more.
         """
         for name, optimizer in self.optimizers.items():
-            # Adam's first moment is a running mean of the gradients, so it also covers the steps before.
-            moments = [state["exp_avg"] for state in optimizer.state.values()]
-            if moments and float(nn.utils.get_total_norm(moments, norm_type=float("inf"))) < STALLED:
+            if is_stalled(optimizer):
                 raise TrainingError(
                     f"the {name} is dead: no gradient reaches its weights by step {step}",
                     "Try another normalizer or adversarial loss, or a lower learning rate.",
@@ -88,12 +141,11 @@ class TrainStep:
                 )
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return all state by name: the method's, each Adam's and the sums of losses."""
+        """Return all state by name: the method's, each optimizer's and the sums of losses."""
         tensors = {f"method.{name}": tensor for name, tensor in self.method.state_dict().items()}
-        for optimizer_name, optimizer in self.optimizers.items():
-            for name, parameter in self._named(optimizer_name).items():
-                for key, tensor in optimizer.state.get(parameter, {}).items():
-                    tensors[f"adam.{optimizer_name}.{name}.{key}"] = tensor
+        for name, optimizer in self.optimizers.items():
+            for key, tensor in state_tensors(optimizer, self._named(name)).items():
+                tensors[f"optimizer.{name}.{key}"] = tensor
         return tensors | {f"loss.{name}": mean(value) for name, value in self.losses.sums.items()}
 
     def restore(self, tensors: Mapping[str, Tensor], counts: Mapping[str, int]) -> None:
@@ -103,15 +155,9 @@ class TrainStep:
             RuntimeError, KeyError: the tensors are of another method.
         """
         self.method.load_state_dict(self._renamed(_under("method.", tensors)))
-        for optimizer_name, optimizer in self.optimizers.items():
-            moments = self._renamed(_under(f"adam.{optimizer_name}.", tensors))
-            saved = optimizer.state_dict()
-            saved["state"] = {
-                index: _laid_out_like(parameter, state)
-                for index, (name, parameter) in enumerate(self._named(optimizer_name).items())
-                if (state := _under(f"{name}.", moments))
-            }
-            optimizer.load_state_dict(saved)
+        for name, optimizer in self.optimizers.items():
+            state = _under(f"optimizer.{name}.", tensors) | _under(f"adam.{name}.", tensors)  # their name until 0.2
+            restore_state(optimizer, self._named(name), self._renamed(state))
         self.losses.sums = {name: value.to(self.device) for name, value in _under("loss.", tensors).items()}
         self.losses.counts = dict(counts)
 
@@ -120,18 +166,6 @@ class TrainStep:
         former = self.method.former_names
         split = {name: name.partition(".") for name in tensors}
         return {f"{former.get(child, child)}{dot}{rest}": tensors[name] for name, (child, dot, rest) in split.items()}
-
-    def _adam(self, name: str) -> torch.optim.Adam:
-        spec = self.specs[name]
-        captured = self.compute.graph and self.device.type == "cuda"
-        return torch.optim.Adam(
-            self.parameters[name],
-            lr=torch.tensor(spec.lr, device=self.device) if captured else spec.lr,
-            betas=spec.betas,
-            eps=spec.eps,
-            fused=self.compute.fused or None,
-            capturable=captured,
-        )
 
     def _named(self, optimizer_name: str) -> dict[str, nn.Parameter]:
         names = {id(parameter): name for name, parameter in self.method.named_parameters()}
@@ -153,12 +187,11 @@ def _trained(networks: list[nn.Module]) -> list[nn.Parameter]:
     return list(found.values())
 
 
-def _laid_out_like(parameter: Tensor, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return Adam's state in the memory layout of its parameter: a fused step iterates over both alike."""
-    return {
-        key: copied_like(moment, parameter) if moment.shape == parameter.shape else moment
-        for key, moment in state.items()
-    }
+def _parts(batch: Batch, count: int) -> Iterator[Batch]:
+    """Yield the parts of a batch, with as many images each."""
+    size = len(batch["visible"]) // count
+    for start in range(0, size * count, size):
+        yield {name: value[start : start + size] for name, value in batch.items()}
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

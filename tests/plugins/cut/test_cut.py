@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from zoo.contracts import Generator, Normalizer
 from zoo.errors import UsageError
 from zoo.layers.kinds import ResNetConfig
+from zoo.recipe import Budget
 from zoo.training.step import TrainStep
 from zoo_plugins.cut import zoo_components
 from zoo_plugins.cut.config import CUTConfig
@@ -90,7 +91,7 @@ def build(config: CUTConfig, parts: TinyParts | None = None) -> CUT:
 
 
 def train_step_of(method: CUT) -> TrainStep:
-    return TrainStep(method)
+    return TrainStep(method, budget=Budget(steps=10, constant=1))
 
 
 def batches(count: int, thermal: int = 1, size: int = SIZE) -> list[dict[str, Tensor]]:
@@ -204,7 +205,7 @@ def test_steps_are_those_of_the_equations(config: CUTConfig, thermal: int, norma
     for number, batch in enumerate(batches(5, thermal=thermal)):
         factor = 1 - number / 10
         expected = plain.step(batch, factor)
-        train_step.step(batch, factor)
+        train_step.step(batch, number)
         assert train_step.losses.read(number) == pytest.approx(expected, rel=1e-8)
     for name, net in plain.nets.items():
         ours = dict(getattr(method, name).state_dict())
@@ -300,7 +301,7 @@ def test_training_changes_every_network_and_lowers_the_contrast(make: Any, confi
     batch = {name: value.float() for name, value in batches(1, size=32)[0].items()}
     contrasts = []
     for step in range(8):
-        train_step.step(batch, 1.0)
+        train_step.step(batch)
         losses = train_step.losses.read(step)
         assert all(math.isfinite(value) for value in losses.values())
         contrasts.append(losses["generator/nce"])

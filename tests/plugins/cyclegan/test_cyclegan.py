@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from zoo.contracts import Normalizer
 from zoo.errors import UsageError
+from zoo.recipe import Budget
 from zoo.training.step import TrainStep
 from zoo_plugins.cyclegan import zoo_components
 from zoo_plugins.cyclegan.config import CycleGANConfig
@@ -178,11 +179,11 @@ def test_steps_are_those_of_the_equations(
     config = CycleGANConfig(**options)
     method = build(config, TinyParts(thermal_channels=thermal, normalizer=normalizer))
     plain = PlainCycleGAN(method, config, identity, normalizer)
-    train_step = TrainStep(method)
+    train_step = TrainStep(method, budget=Budget(steps=10, constant=1))
     for number, batch in enumerate(batches(5, thermal=thermal)):
         factor = 1 - number / 10
         expected = plain.step(batch, factor)
-        train_step.step(batch, factor)
+        train_step.step(batch, number)
         assert train_step.losses.read(number) == pytest.approx(expected, rel=1e-9)
     for name, net in plain.nets.items():
         torch.testing.assert_close(
@@ -196,7 +197,7 @@ def test_discriminators_see_the_fakes_made_before_the_generators_update() -> Non
     before = method.G_A(batch["visible"]).detach()
     seen: list[Tensor] = []
     method.D_A.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().clone()))
-    TrainStep(method).step(batch, 1.0)
+    TrainStep(method).step(batch)
     generator_turn, real, fake = seen
     assert torch.equal(generator_turn, before)
     assert torch.equal(real, batch["thermal"])

@@ -18,6 +18,7 @@ from zoo.contracts import Normalizer
 from zoo.data.layout import read_info
 from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError, UsageError
+from zoo.recipe import Budget
 from zoo.training.step import TrainStep
 from zoo_plugins.pix2pix import zoo_components
 from zoo_plugins.pix2pix.config import Pix2PixConfig
@@ -110,7 +111,7 @@ def test_steps_are_those_of_the_equations(options: dict[str, Any], parts: TinyPa
     method = build(config, parts)
     g, d = copy.deepcopy(method.G), copy.deepcopy(method.D)
     adam_g, adam_d = PlainAdam(g, config.lr), PlainAdam(d, config.lr)
-    train_step = TrainStep(method)
+    train_step = TrainStep(method, budget=Budget(steps=10, constant=1))
     for number in range(4):
         factor, batch = 1 - number / 10, make_batch(number, parts.thermal_channels)
         x, y = batch["visible"], batch["thermal"]
@@ -131,7 +132,7 @@ def test_steps_are_those_of_the_equations(options: dict[str, Any], parts: TinyPa
         fooled, l1 = adversarial(d(torch.cat([x, fake], 1)), True, config.gan), config.l1 * (fake - y).abs().mean()
         adam_g.step(fooled + l1, factor)
         expected |= {"generator/gan": fooled.item(), "generator/l1": l1.item()}
-        train_step.step(batch, factor)
+        train_step.step(batch, number)
         assert train_step.losses.read(number) == pytest.approx(expected, rel=1e-9)
     for plain, own in ((g, method.G), (d, method.D)):
         torch.testing.assert_close(dict(plain.state_dict()), dict(own.state_dict()), rtol=1e-8, atol=1e-10)

@@ -54,7 +54,7 @@ def test_each_recipe_trains_a_step_and_translates(name, scenes):
     store = PairStore.open(scenes.root, "train", size=SIZE, device=device)
     batch = store.whole(torch.tensor([0]))
     before = {key: value.clone() for key, value in method.state_dict().items()}
-    train_step.step(batch, 1.0)
+    train_step.step(batch)
     losses = train_step.losses.read(1)
     assert losses and {key.partition("/")[0] for key in losses} == set(method.order)
     changed = [key for key, value in method.state_dict().items() if not torch.equal(value, before[key])]

@@ -122,7 +122,7 @@ def test_steps_with_temperatures_are_those_of_the_equations(make_parts, make_bat
         adams[g2].minimise(gan + l1)
         expected |= {"step2_generator/gan": gan.item(), "step2_generator/l1": l1.item()}
 
-        train_step.step(batch, 1.0)
+        train_step.step(batch)
         assert train_step.losses.read(number) == pytest.approx(expected, rel=1e-9)
     for plain, own in ((g1, method.step1.G), (d1, method.step1.D), (g2, method.step2.G), (d2, method.step2.D)):
         torch.testing.assert_close(dict(plain.state_dict()), dict(own.state_dict()), rtol=1e-8, atol=1e-10)
@@ -166,7 +166,7 @@ def test_steps_with_a_latent_code_are_bicyclegans(make_parts, make_batch) -> Non
         discriminators["D_random"] = judged(d_random, visible, segmentation, random, squared)
         adam_d.minimise(sum(discriminators.values()))
 
-        train_step.step(batch, 1.0)
+        train_step.step(batch)
         seen = train_step.losses.read(number)
         expected = {f"step1_generator/{name}": term.item() for name, term in terms.items()}
         expected |= {f"step1_discriminator/{name}": term.item() for name, term in discriminators.items()}

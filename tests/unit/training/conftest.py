@@ -14,7 +14,8 @@ from zoo.compute.options import PLAIN, ComputeOptions
 from zoo.contracts import Batch, Method, OptimizerSpec, State
 from zoo.layers.pool import HistoryPool
 from zoo.recipe import Budget, DataRef, Part, Recipe
-from zoo.training.engine import StepReport, TrainResult, train
+from zoo.training.engine import TrainResult, train
+from zoo.training.loop import StepReport
 from zoo.training.seeds import seed_everything
 
 SIZE = 8

@@ -25,7 +25,7 @@ from zoo.data.layout import read_info
 from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
 from zoo.errors import ZooError
-from zoo.recipe import Precision
+from zoo.recipe import Budget, Precision
 from zoo.training.seeds import seed_everything
 from zoo.training.step import TrainStep
 
@@ -71,12 +71,12 @@ def train(
     order = BatchSampler(0, store.n_visible, store.n_thermal, recipe.batch, False)
     losses = []
     with kernels(precision, compute), prepared(method, compute, precision, CPU):
-        train_step = TrainStep(method, compute)
+        train_step = TrainStep(method, compute, budget=Budget(steps=steps, constant=1))
         advance = wrap(train_step)
         for step in range(steps):
             batch = store.sample(*order.indices(step), crop=SIZE, rng=rng, aligned=False)
             floats = {name: tensor.to(kind) for name, tensor in batch.items() if tensor.is_floating_point()}
-            advance.step(batch | floats, 1.0 - step / steps)
+            advance.step(batch | floats, step)
             losses.append(train_step.losses.read(step))
     return losses
 
