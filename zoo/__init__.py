@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from zoo.recipe import Recipe
     from zoo.registry import list_components
     from zoo.scores import score
+    from zoo.training_options import TrainingOptions
     from zoo.translation.loading import load
     from zoo.translation.translator import Translator
 
 __all__ = [
     "Recipe",
+    "TrainingOptions",
     "Translator",
     "ZooError",
     "__version__",
@@ -43,6 +45,7 @@ __all__ = [
 
 _HOMES = {
     "Recipe": "zoo.recipe",
+    "TrainingOptions": "zoo.training_options",
     "Translator": "zoo.translation.translator",
     "ZooError": "zoo.errors",
     "bench": "zoo.api",

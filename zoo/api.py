@@ -28,6 +28,7 @@ from zoo.run_grid import (
 )
 from zoo.settings import ENVIRONMENT
 from zoo.sizes import Size
+from zoo.training_options import TrainingOptions
 
 
 def bench(
@@ -45,6 +46,13 @@ def bench(
     epochs: int | None = None,
     batch: int | None = None,
     seeds: int = 1,
+    lr: float | None = None,
+    accumulate: int = 1,
+    validate: str | float = "",
+    validate_every: int | None = None,
+    keep: str = "last",
+    patience: int | None = None,
+    rescues: int = 0,
     thermal_channels: int = 1,
     metrics: Specs = (),
     out: str | Path = "results",
@@ -74,6 +82,8 @@ def bench(
         data: datasets or folders in zoo's layout; `a+b` is the union of a and b.
         test_data: datasets to score each training on, in place of its own test split; finished runs are only scored.
         preset, size, steps, epochs, batch, thermal_channels: of every run, as in `zoo.compose`.
+        lr, accumulate, validate, validate_every, keep, patience, rescues: changes to how each is trained, see
+            `zoo.TrainingOptions`.
         seeds: trainings of each combination, with seeds 0, 1, ...
         metrics: what to score, by default PSNR and SSIM; finished runs are only scored.
         out: results folder.
@@ -92,6 +102,15 @@ def bench(
         KeyboardInterrupt: on Ctrl-C, after the running runs saved their state.
     """
     given = dict(locals())  # the arguments, for the command that the records name
+    training = TrainingOptions(
+        lr=lr,
+        accumulate=accumulate,
+        validate=validate,
+        validate_every=validate_every,
+        keep=keep,
+        patience=patience,
+        rescues=rescues,
+    )
     axes = read_axes(
         recipe=recipe,
         generator=generator,
@@ -107,6 +126,7 @@ def bench(
         batch=batch,
         seeds=seeds,
         thermal_channels=thermal_channels,
+        training=training,
         processes=gpus_per_run,
         baselines=baselines,
     )
@@ -146,6 +166,13 @@ def train(
     epochs: int | None = None,
     batch: int | None = None,
     seed: int = 0,
+    lr: float | None = None,
+    accumulate: int = 1,
+    validate: str | float = "",
+    validate_every: int | None = None,
+    keep: str = "last",
+    patience: int | None = None,
+    rescues: int = 0,
     thermal_channels: int = 1,
     metrics: Specs = (),
     out: str | Path = "results",
@@ -166,6 +193,8 @@ def train(
         recipe, generator, discriminator, normalizer, method, data, test_data, metrics, out, device, precision, compute, retry:
             as in `zoo.bench`, one name each.
         preset, size, steps, epochs, batch, thermal_channels: as in `zoo.compose`.
+        lr, accumulate, validate, validate_every, keep, patience, rescues: changes to how each is trained, see
+            `zoo.TrainingOptions`.
 
     Raises:
         UsageError: a name, option or number is wrong.
@@ -178,6 +207,15 @@ def train(
     from zoo.run.single import plan_one, run_one
 
     require_device(device)
+    training = TrainingOptions(
+        lr=lr,
+        accumulate=accumulate,
+        validate=validate,
+        validate_every=validate_every,
+        keep=keep,
+        patience=patience,
+        rescues=rescues,
+    )
     axes = read_axes(
         recipe=recipe or (),
         generator=generator or (),
@@ -193,6 +231,7 @@ def train(
         batch=batch,
         first_seed=seed,
         thermal_channels=thermal_channels,
+        training=training,
         precision=choose_precision(precision, device, compute),
         processes=int(os.environ.get("WORLD_SIZE", "1")),
     )

@@ -16,10 +16,11 @@ from zoo.compatibility import check, check_sizes
 from zoo.errors import UsageError
 from zoo.hookspec import Kind, RecipeConfig
 from zoo.presets import Preset, PresetName, budget, choose_preset
-from zoo.recipe import Part, Precision, Recipe
+from zoo.recipe import Part, Precision, Recipe, as_part
 from zoo.registry import Registry, get_registry
 from zoo.sizes import Size, height_width, read_size, size_of
 from zoo.sources import DataSource, open_source
+from zoo.training_options import USUAL, TrainingOptions, held_out
 
 
 def compose(
@@ -38,6 +39,7 @@ def compose(
     seed: int = 0,
     thermal_channels: int = 1,
     precision: Precision = "fp32",
+    training: TrainingOptions = USUAL,
 ) -> Recipe:
     """Return the recipe of one training after checking that its parts fit together.
 
@@ -56,6 +58,7 @@ def compose(
         seed: of weights, data order and augmentation.
         thermal_channels: 1, or 3 for the papers' RGB copies.
         precision: number format of convolutions and matrix products in training, see `zoo.recipe.Precision`.
+        training: learning rate, batches in parts, validation.
 
     Raises:
         UsageError: a name, option or number is wrong.
@@ -75,6 +78,7 @@ def compose(
         seed=seed,
         thermal_channels=thermal_channels,
         precision=precision,
+        training=training,
     )
 
 
@@ -129,6 +133,7 @@ def compose_chosen(
     seed: int,
     thermal_channels: int,
     precision: Precision,
+    training: TrainingOptions,
 ) -> Recipe:
     """Return the recipe of components that were chosen before; arguments and errors as of `compose`."""
     size = chosen.size(size)
@@ -139,13 +144,22 @@ def compose_chosen(
         raise UsageError(f"thermal images have 1 or 3 channels, not {thermal_channels}")
     check_sizes(chosen.parts, size)
     parts = {kind: choice.for_size(size) for kind, choice in chosen.parts.items()}
+    if not parts["method"].contract.uses:
+        training = USUAL  # what has no network is fitted in closed form
+    parts["method"] = training.with_rate(parts["method"])
     check(parts, source, size=size, thermal_channels=thermal_channels)
     if source.info.test_only and "generator" in parts:
         fix = "Train on another dataset, or sample a training set: zoo data split SRC DST"
         raise UsageError(f"dataset {source.name} is for testing only: it has no training images", fix)
-    if batch > max(1, source.train):
-        raise UsageError(f"`batch` is {batch}, and dataset {source.name} has {source.train} training images")
-    training = parts["method"].contract.training
+    if training.accumulate < 1 or batch % training.accumulate:
+        reason = f"`batch` is {batch}, which cannot be divided into `accumulate`={training.accumulate} equal parts"
+        raise UsageError(reason, "Use a batch that is a multiple of it")
+    usual = parts["method"].contract.training
+    held = held_out(source.train, (training.images(source) or ("", 0.0))[1])
+    if batch > max(1, source.train - len(held)):
+        left = f"{source.train} training images" + f", of which {len(held)} are held out" * bool(held)
+        raise UsageError(f"`batch` is {batch}, and dataset {source.name} has {left}")
+    length = budget(chosen.preset, steps, epochs, max(1, (source.train - len(held)) // batch))
     named = resolve_parts(parts, size)
     return Recipe(
         method=named["method"],
@@ -154,11 +168,13 @@ def compose_chosen(
         normalizer=named.get("normalizer"),
         data=source.ref,
         size=size,
-        load_size=size_of(round(height * training.load_scale), round(width * training.load_scale)),
-        flip=training.flip,
-        decay_crop=training.decay_crop,
+        load_size=size_of(round(height * usual.load_scale), round(width * usual.load_scale)),
+        flip=usual.flip,
+        decay_crop=usual.decay_crop,
         batch=batch,
-        budget=budget(chosen.preset, steps, epochs, max(1, source.train // batch)),
+        accumulate=training.accumulate,
+        budget=length,
+        validation=training.validation(source, length.steps),
         seed=seed,
         thermal_channels=thermal_channels,
         precision=precision,
@@ -234,11 +250,6 @@ def digest(value: object) -> str:
 def resolve_parts(choices: Mapping[Kind, Choice], size: Size) -> dict[Kind, Part]:
     """Return chosen parts as a recipe with this image size names them, every option spelled out."""
     return {kind: as_part(choice.for_size(size)) for kind, choice in choices.items()}
-
-
-def as_part(choice: Choice) -> Part:
-    """Return a choice as a recipe names it."""
-    return Part(name=choice.full_name, config=msgspec.to_builtins(choice.config))
 
 
 def parts_text(parts: Mapping[Kind, Part]) -> bytes:

@@ -15,7 +15,7 @@ from zoo.recipe import Part, Recipe
 from zoo.registry import get_registry
 from zoo.sizes import size_text
 
-LATER: Mapping[str, object] = {"flip": True, "decay_crop": True, "accumulate": 1}
+LATER: Mapping[str, object] = {"flip": True, "decay_crop": True, "accumulate": 1, "validation": None}
 """Fields that recipes did not have at first, with what was done then."""
 LONGEST_NAME, LONGEST_OPTIONS, LONGEST_VALUE = 200, 80, 16
 """Bytes of a folder's name before its key (file systems take 255), of the options of translation in it, and of one's value."""

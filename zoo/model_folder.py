@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from zoo.contracts import Method
 
 WEIGHTS_FILE, CONFIG_FILE, CARD_FILE = "model.safetensors", "config.json", "README.md"
+LAST_FILE = "last.safetensors"
+"""The last weights of a run whose `model.safetensors` has their average."""
 MOST_CARD = 2**20
 """Bytes of a model card that are read."""
 MOST_CONFIG = 64 * 2**20
@@ -85,6 +87,18 @@ def save_model(folder: Path, method: Method, config: ModelConfig) -> None:
         "zoo_version": config.zoo_version,
     }
     _save(folder, inference_state(method), metadata, config)
+
+
+def save_last(folder: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write the last weights of a method that averages its weights; it is written completely or not at all.
+
+    Raises:
+        ZooError: the folder cannot be written.
+    """
+    from safetensors.torch import save
+
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, {"format": "pt"})
+    write_atomically(folder / LAST_FILE, content)
 
 
 def save_network(folder: Path, tensors: Mapping[str, torch.Tensor], config: NetworkConfig) -> None:

@@ -44,6 +44,31 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Validation:
+    """How a training is scored while it runs, on images that it does not train on and that are not the test split."""
+
+    split: str = ""
+    """A split of the dataset; empty: images that are held out of the training split."""
+    part: float = 0.0
+    """Part of the training images that is held out, where no split is named; which ones does not depend on the seed."""
+    every: int
+    """Steps between two validations; the last step has one too."""
+    metric: Part
+    """What is scored."""
+    keep: Literal["last", "best"] = "last"
+    """Whether the weights at the end remain, or those with the best score."""
+    patience: int | None = None
+    """Validations without a better score after which the training ends; None: it ends with its budget."""
+    rescues: int = 0
+    """How often a training whose loss is no longer finite goes back to the last validation, at half the learning rate."""
+
+    @property
+    def images(self) -> str:
+        """What it is scored on, in words."""
+        return f"the {self.split} split" if self.split else f"{self.part:.3g} of the training images"
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataRef:
     """The dataset of a recipe."""
 
@@ -83,6 +108,8 @@ class Recipe:
     """Equal parts of a batch that are computed one after the other, for less memory; an update follows their mean gradient."""
     budget: Budget
     """How long."""
+    validation: Validation | None = None
+    """How it is scored while it is trained; None: it is not."""
     seed: int = 0
     """Of weights, data order and augmentation."""
     visible_channels: int = 3
@@ -126,6 +153,11 @@ class Recipe:
 
     def _readers(self) -> list[Choice]:
         return [choice_of(kind, part) for kind, part in self.parts.items() if kind in ("method", "generator")]
+
+
+def as_part(choice: Choice) -> Part:
+    """Return a choice as a recipe names it."""
+    return Part(name=choice.full_name, config=msgspec.to_builtins(choice.config))
 
 
 def choice_of(kind: Kind, part: Part) -> Choice:

@@ -24,6 +24,7 @@ from zoo.run.job import METRICS
 from zoo.run.runner import run
 from zoo.sizes import Size, read_size, size_text
 from zoo.terminal import note
+from zoo.training_options import USUAL, TrainingOptions
 
 if TYPE_CHECKING:
     from zoo.run.launch import Launcher
@@ -52,6 +53,7 @@ def read_axes(
     seeds: int = 1,
     first_seed: int = 0,
     thermal_channels: int = 1,
+    training: TrainingOptions = USUAL,
     precision: Precision = "fp32",
     processes: int = 1,
     baselines: bool = False,
@@ -81,6 +83,7 @@ def read_axes(
         seeds=seeds,
         first_seed=first_seed,
         thermal_channels=thermal_channels,
+        training=training,
         precision=precision,
         processes=processes,
         baselines=baselines,

@@ -16,12 +16,11 @@ from zoo.build import build, build_method
 from zoo.checkpoints import verify
 from zoo.checkpoints.formats import Match, matches_any
 from zoo.choices import Choice, option_names
-from zoo.composition import as_part
 from zoo.data.layout import DatasetInfo
 from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Kind
 from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig, NetworkConfig, SourceFile, save_model, save_network
-from zoo.recipe import Budget, DataRef, Recipe
+from zoo.recipe import Budget, DataRef, Recipe, as_part
 from zoo.registry import get_registry
 
 State = Mapping[str, Tensor]

@@ -51,6 +51,13 @@ def bench(
     size: options.Size = None,
     batch: options.Batch = None,
     seeds: Annotated[int, typer.Option(help="Trainings of each combination, with seeds 0, 1, ...")] = 1,
+    lr: options.Rate = None,
+    accumulate: options.Accumulate = 1,
+    validate: options.Validate = "",
+    validate_every: options.ValidateEvery = None,
+    keep: options.Keep = "last",
+    patience: options.Patience = None,
+    rescues: options.Rescues = 0,
     thermal_channels: options.ThermalChannels = 1,
     metrics: options.Metrics = "",
     device: options.Device = "auto",
@@ -93,6 +100,7 @@ def bench(
     """
     from zoo.run.runner import InterruptedBenchError
     from zoo.run_grid import read_axes, run_grid, split_names
+    from zoo.training_options import TrainingOptions
 
     processes = gpus_per_run if gpus_per_run != 1 else gpus_per_cell
     axes = read_axes(
@@ -110,6 +118,15 @@ def bench(
         batch=batch,
         seeds=seeds,
         thermal_channels=thermal_channels,
+        training=TrainingOptions(
+            lr=lr,
+            accumulate=accumulate,
+            validate=validate,
+            validate_every=validate_every,
+            keep=keep,
+            patience=patience,
+            rescues=rescues,
+        ),
         processes=processes,
         baselines=baselines,
     )

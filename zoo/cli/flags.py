@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 
 _SAME = """
-    batch boxes celsius classes compute data depth device disc epochs format gen health jobs labels launcher
-    method metrics norm offline org out part pattern port precision preset private range real recipe retry seed
-    seeds share size slurm space steps table temperature test thermal tile to trace train validation visible
-    write
+    accumulate batch boxes celsius classes compute data depth device disc epochs format gen health jobs keep labels
+    launcher lr method metrics norm offline org out part patience pattern port precision preset private range real
+    recipe rescues retry seed seeds share size slurm space steps table temperature test thermal tile to trace train
+    validate validation visible write
 """.split()  # noqa: SIM905 - a list would take a line a word
 FLAGS = {name: f"--{name}" for name in _SAME} | {
     "allow_missing": "--allow-missing",
@@ -31,6 +31,7 @@ FLAGS = {name: f"--{name}" for name in _SAME} | {
     "temperatures": "--temperature",
     "test_data": "--test-data",
     "thermal_channels": "--thermal-channels",
+    "validate_every": "--validate-every",
 }
 """The flag of each parameter of zoo's Python functions."""
 _PARAMETER = re.compile(

@@ -57,6 +57,35 @@ Size = Annotated[
 Batch = Annotated[
     int | None, typer.Option("--batch", help="Batch size, over all processes. [default: 1, or the recipe's]")
 ]
+Rate = Annotated[
+    float | None, typer.Option("--lr", help="Learning rate of every method. [default: that of the method's source]")
+]
+Accumulate = Annotated[
+    int, typer.Option("--accumulate", metavar="N", help="Compute each batch in N parts, for less memory.")
+]
+Validate = Annotated[
+    str,
+    typer.Option(
+        "--validate",
+        metavar="PART|SPLIT",
+        help="Score during training on a split, or on a part of the training images that is held out: 0.1.",
+    ),
+]
+ValidateEvery = Annotated[
+    int | None, typer.Option("--validate-every", metavar="STEPS", help="[default: a twentieth of the training]")
+]
+Keep = Annotated[str, typer.Option("--keep", metavar="last|best:METRIC", help="Weights that remain after training.")]
+Patience = Annotated[
+    int | None, typer.Option("--patience", metavar="N", help="End after N validations without a better score.")
+]
+Rescues = Annotated[
+    int,
+    typer.Option(
+        "--rescues",
+        metavar="N",
+        help="After a loss that is not finite, go back to the last validation at half the learning rate, N times at most.",
+    ),
+]
 ThermalChannels = Annotated[
     int, typer.Option("--thermal-channels", help="1, or 3 for RGB copies as the papers' code makes.")
 ]

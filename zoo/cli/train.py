@@ -31,6 +31,13 @@ def train(
     size: options.Size = None,
     batch: options.Batch = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 0,
+    lr: options.Rate = None,
+    accumulate: options.Accumulate = 1,
+    validate: options.Validate = "",
+    validate_every: options.ValidateEvery = None,
+    keep: options.Keep = "last",
+    patience: options.Patience = None,
+    rescues: options.Rescues = 0,
     thermal_channels: options.ThermalChannels = 1,
     metrics: options.Metrics = "",
     device: options.Device = "auto",
@@ -51,6 +58,7 @@ def train(
     from zoo.run.outcome import EXIT_CODES
     from zoo.run.single import plan_one, read_planned, run_one
     from zoo.run_grid import choose_precision, read_axes, require_device, split_names
+    from zoo.training_options import TrainingOptions
 
     if folder is not None:
         run, job = read_planned(folder, retry=retry)
@@ -72,6 +80,15 @@ def train(
             batch=batch,
             first_seed=seed,
             thermal_channels=thermal_channels,
+            training=TrainingOptions(
+                lr=lr,
+                accumulate=accumulate,
+                validate=validate,
+                validate_every=validate_every,
+                keep=keep,
+                patience=patience,
+                rescues=rescues,
+            ),
             precision=choose_precision(precision, device, compute),
             processes=int(os.environ.get("WORLD_SIZE", "1")),
         )

@@ -17,6 +17,7 @@ from zoo.evaluate.cost import measure_cost
 from zoo.evaluate.reading import reads_of
 from zoo.evaluate.results import CelsiusErrors, Cost, Score
 from zoo.evaluate.score import AnyMetric, Sample, evaluate, evaluate_unpaired
+from zoo.evaluate.validation import selection
 from zoo.layers.pixels import shown_degrees
 from zoo.recipe import Recipe
 
@@ -67,7 +68,7 @@ def score_method(
             mode=mode,
             reads=reads,
             degrees=degrees if thermal_range else None,
-            protocol={"split": split},
+            protocol={"split": split, **selection(recipe.validation)},
             info=info,
         )
 

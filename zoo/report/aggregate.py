@@ -15,7 +15,7 @@ from zoo.evaluate.results import SCORED_IMAGES, GroupScore, Pooling, Score
 
 Groups = Mapping[str, Mapping[str, GroupScore]]
 
-METHOD_ENTRIES = ("mode", "reads", SCORED_IMAGES)
+METHOD_ENTRIES = ("mode", "reads", "weights", SCORED_IMAGES)
 """Entries of a protocol that describe how a method translates, not how images are measured; they may differ."""
 
 

@@ -20,6 +20,7 @@ from zoo.recipe import Precision, Recipe, choice_of
 from zoo.registry import get_registry
 from zoo.sizes import Size
 from zoo.sources import DataSource, Progress, open_source
+from zoo.training_options import USUAL, TrainingOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,8 @@ class Axes:
     precision: Precision = "fp32"
     processes: int = 1
     """That train one run together."""
+    training: TrainingOptions = USUAL
+    """Learning rate, batches in parts, validation."""
     baselines: bool = False
     """Whether null baselines run beside networks."""
 
@@ -237,13 +240,15 @@ def plan_runs(chosen: Chosen, source: DataSource, axes: Axes, seeds: Iterable[in
         seed=axes.first_seed,
         thermal_channels=axes.thermal_channels,
         precision=axes.precision,
+        training=axes.training,
     )
     # What has no network is fitted, and by one process.
     processes = axes.processes if recipe.generator or recipe.discriminator else 1
-    if recipe.batch % processes:
+    if recipe.batch % (processes * recipe.accumulate):
+        parts = f" in {recipe.accumulate} parts each" if recipe.accumulate > 1 else ""
         raise UsageError(
-            f"a batch of {recipe.batch} cannot be divided equally among {processes} processes",
-            f"Use `batch`={processes} or a multiple of it",
+            f"a batch of {recipe.batch} cannot be divided equally among {processes} processes{parts}",
+            f"Use `batch`={processes * recipe.accumulate} or a multiple of it",
         )
     runs, described, plugins, files = [], asdict(recipe), provenance(recipe), option_files(recipe)
     places = inference_options(recipe)

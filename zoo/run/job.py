@@ -17,7 +17,7 @@ from zoo.errors import ZooError
 from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import DataRef, Part, Recipe
 from zoo.run.grid import PlannedRun
-from zoo.run.record import RECORD_FILE, Record, is_of, read_json
+from zoo.run.record import RECORD_FILE, Best, Record, is_of, read_json
 from zoo.sizes import Size
 
 T = TypeVar("T")
@@ -94,6 +94,8 @@ class Trained:
     """How the steps were computed, as `--compute` spells it; empty where unknown."""
     sha256: dict[str, str] = field(default_factory=dict)
     """SHA-256 of weights and config by file name; empty where unknown."""
+    best: Best | None = None
+    """The best score on validation images; None where there were none."""
     weights_of: str = ""
     """Folder of the run whose training this was, where its weights are used here too; empty for a training of its own."""
 
@@ -199,6 +201,7 @@ def _of_record(record: Record | None) -> Trained | None:
         peak_memory=record.peak_memory,
         speed=record.timing.speed,
         sha256=record.sha256,
+        best=record.best,
     )
 
 

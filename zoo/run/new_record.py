@@ -52,6 +52,7 @@ def first_record(
         losses=trained.losses,
         parameters=trained.parameters,
         timing=timing,
+        best=trained.best,
         peak_memory=trained.peak_memory,
         environment=environment(str(device)),
         plugins=provenance(job.recipe),

@@ -49,6 +49,18 @@ class Timing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Best:
+    """The best score of a training on its validation images; `recipe.validation` states the metric and the images."""
+
+    value: float
+    """The score."""
+    step: int
+    """Steps done when it was measured."""
+    steps: int
+    """Steps done in all: fewer than the budget where the validation ended the training."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tested:
     """Scores of a run on a dataset that is not its recipe's."""
 
@@ -101,6 +113,8 @@ class Record:
     """Where the time went."""
     peak_memory: dict[str, int | None]
     """Bytes, of the process and of its accelerator."""
+    best: Best | None = None
+    """The best score on validation images; None where the recipe has none."""
     cost: Cost | None = None
     """What the translation of one image costs; None in records of zoo before it was measured, until they are scored again."""
     environment: dict[str, Any]

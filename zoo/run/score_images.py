@@ -12,7 +12,6 @@ from torch import Tensor
 from zoo.build import build_method
 from zoo.checksums import find_damage
 from zoo.choices import Choice
-from zoo.composition import as_part
 from zoo.compute.options import pick_device
 from zoo.contracts import Batch, Method
 from zoo.data.scored import Predicted
@@ -20,6 +19,7 @@ from zoo.environment import peak_memory
 from zoo.errors import UsageError, ZooError
 from zoo.evaluate.score import AnyMetric, Degrees, evaluate
 from zoo.layers.pixels import shown_degrees
+from zoo.recipe import as_part
 from zoo.run.grid import PlannedRun
 from zoo.run.integrity import SHOWN, clear_way
 from zoo.run.job import Job, Trained, scorings, unscored

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from zoo.build import build_method
+from zoo.build import build, build_method
 from zoo.checksums import digest_of, digests, find_damage, repair, repair_command
 from zoo.compute.networks import is_deep
 from zoo.compute.options import choose_compute, parse_compute, pick_device
@@ -22,9 +22,18 @@ from zoo.data.layout import DatasetInfo, read_info
 from zoo.data.streaming import open_split
 from zoo.environment import inference_options, peak_memory, provenance
 from zoo.errors import DamagedError, UsageError, ZooError
+from zoo.evaluate.validation import validation_score
 from zoo.files import write_atomically
 from zoo.keys import train_key
-from zoo.model_folder import WEIGHTS_FILE, ModelConfig, inference_state, load_weights, save_model, write_config
+from zoo.model_folder import (
+    WEIGHTS_FILE,
+    ModelConfig,
+    inference_state,
+    load_weights,
+    save_last,
+    save_model,
+    write_config,
+)
 from zoo.recipe import choice_of
 from zoo.run.execute import OnEvent, Stop
 from zoo.run.integrity import MODEL, config_is_whole, set_aside
@@ -40,7 +49,7 @@ from zoo.run.job import (
     unscored_tests,
 )
 from zoo.run.outcome import usable_record
-from zoo.run.record import RECORD_FILE, Record, write_json
+from zoo.run.record import RECORD_FILE, Best, Record, write_json
 from zoo.run.reuse import take_weights
 from zoo.run.scoring import build_metrics, score_run
 from zoo.training.checkpoint import CheckpointError
@@ -48,6 +57,7 @@ from zoo.training.distributed import World
 from zoo.training.engine import train
 from zoo.training.loop import CHECKPOINTS, StepReport
 from zoo.training.seeds import seed_everything
+from zoo.training.watch import Watch
 
 
 def join(job: Job) -> tuple[torch.device, World]:
@@ -228,6 +238,7 @@ def _train(
     on_event(Event(what="stage", text="training"))
     wanted, steps = parse_compute(job.speed), recipe.budget.steps
     compute = choose_compute(wanted, device, steps=steps, processes=world.world_size, deep=is_deep(method))
+    watch = _watch(job, device) if recipe.validation and world.is_main else None
     result = train(
         method,
         recipe,
@@ -245,9 +256,12 @@ def _train(
         compute=compute,
         world=world,
         decay_store=None if recipe.decay_crop else partial(split, size=recipe.size),
+        watch=watch,
     )
     if result.status == "interrupted":
         return None
+    if result.last and world.is_main:
+        save_last(folder, result.last)
     return Trained(
         train_key=job.train_key,
         seconds=result.seconds,
@@ -256,6 +270,19 @@ def _train(
         parameters=parameters,
         peak_memory=peak_memory(),
         speed=str(compute) if method.order else "",
+        best=Best(value=watch.value, step=watch.step, steps=result.steps)
+        if watch and watch.value is not None
+        else None,
+    )
+
+
+def _watch(job: Job, device: torch.device) -> Watch:
+    """Return what scores the training on validation images, as the recipe says."""
+    plan, root = job.recipe.validation, Path(job.root)
+    assert plan is not None
+    metric = build(choice_of("metric", plan.metric))
+    return Watch(
+        plan, validation_score(job.recipe, read_info(root), root, metric, device), higher=metric.higher_is_better
     )
 
 

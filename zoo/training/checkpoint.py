@@ -49,6 +49,8 @@ class CheckpointState:
     """`ComputeOptions` as text; with others a training resumes, but not bit for bit."""
     counts: dict[str, int] = field(default_factory=dict)
     """Number of updates in each sum of losses since the last log entry."""
+    rescues: int = 0
+    """How often the training went back to a validation, each time at half the learning rate."""
     sha256: str = ""
     """Of the tensors file; set by `save`."""
     checksum: str = ""

@@ -39,6 +39,9 @@ from zoo.recipe import Recipe
 from zoo.training.distributed import World
 from zoo.training.log import LOG, LogEntry, read_log
 from zoo.training.loop import Loop, StepReport
+from zoo.training.losses import DivergedError
+from zoo.training.watch import Watch
+from zoo.training_options import held_out
 
 TAIL = 20
 """Log entries in a result."""
@@ -77,6 +80,7 @@ def train(
     compute: ComputeOptions = PLAIN,
     world: World | None = None,
     decay_store: Callable[[], PairStore] | None = None,
+    watch: Watch | None = None,
 ) -> TrainResult:
     """Train to the end of the recipe's budget, or until `stop()`, from the last checkpoint in `folder` if there is one.
 
@@ -104,6 +108,7 @@ def train(
         world: the processes of the training; by default those that the environment names.
         decay_store: opens the training split at the recipe's `size`, for recipes without `decay_crop`: it replaces `store`
             when the learning rate begins to fall.
+        watch: scores the training on validation images, where the recipe says so.
 
     Raises:
         TrainingError: a loss became NaN or infinite, or networks receive no gradient any more.
@@ -120,14 +125,29 @@ def train(
     require_precision(recipe.precision, device)
     assert recipe.decay_crop or decay_store, "a recipe without decay_crop needs the split at its size"
     with kernels(recipe.precision, compute), prepared(method, compute, recipe.precision, device):
-        loop = Loop(method, recipe, folder, train_key, device, rng, compute, world or World(device, recipe.batch))
+        loop = Loop(
+            method, recipe, folder, train_key, device, rng, compute, world or World(device, recipe.batch), watch
+        )
         loop.resume()
-        batches = _batches(recipe, store, decay_store, rng=rng, aligned=paired, part=loop.world.part, step=loop.step)
-        del store  # only `batches` holds it, and releases it where another replaces it
-        loop.run(batches, on_step, stop, checkpoint_every=checkpoint_every, log_every=log_every, keep_end=keep_end)
-        last = loop.end()
+        again = store if recipe.validation and recipe.validation.rescues else None
+        while True:
+            batches = _batches(
+                recipe, store, decay_store, rng=rng, aligned=paired, part=loop.world.part, step=loop.step
+            )
+            del store  # only `batches` holds it, and releases it where another replaces it
+            try:
+                loop.run(
+                    batches, on_step, stop, checkpoint_every=checkpoint_every, log_every=log_every, keep_end=keep_end
+                )
+                break
+            except DivergedError:
+                if again is None or not loop.rescue():
+                    raise
+                store = again
+        finished = loop.world.broadcast(loop.is_finished)
+        last = loop.end() if finished else {}
     return TrainResult(
-        status="finished" if loop.step == loop.steps else "interrupted",
+        status="finished" if finished else "interrupted",
         steps=loop.step,
         seconds=loop.seconds,
         tail=tuple(read_log(folder / LOG, TAIL)) if loop.world.is_main else (),
@@ -146,12 +166,17 @@ def _batches(
     step: int,
 ) -> Iterator[Batch]:
     """Yield the augmented images of each step from `step` on; random numbers are drawn only when a batch is requested."""
-    sampler = BatchSampler(recipe.seed, store.n_visible, store.n_thermal, recipe.batch, aligned)
+    out = set(held_out(store.n_visible, recipe.validation.part)) if recipe.validation else set()
+    kept = torch.tensor([image for image in range(store.n_visible) if image not in out])
+    n_thermal = store.n_thermal - len(out)
+    sampler = BatchSampler(recipe.seed, len(kept), n_thermal, recipe.batch, aligned)
     while True:
         if decay_store and step >= recipe.budget.constant:
             del store  # so that its memory is free before the other split is opened
             store, decay_store = decay_store(), None
         indices = sampler.indices(step)
+        if out:  # images are held out of paired data only, whose two numbers are the same
+            indices = (kept[indices[0]], kept[indices[1]])
         yield store.sample(*indices, crop=recipe.size, rng=rng, aligned=aligned, flip=recipe.flip, part=part)
         step += 1
 

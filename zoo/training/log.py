@@ -28,6 +28,8 @@ class LogEntry:
     """Learning rate of the last optimizer in the step."""
     it_s: float
     """Steps per second since the previous entry."""
+    validation: float | None = None
+    """Score on the validation images after this step, where it was measured."""
 
 
 class Log:

@@ -23,6 +23,7 @@ from zoo.training.ema import Ema
 from zoo.training.log import LOG, Log, LogEntry
 from zoo.training.seeds import restore_streams, save_streams, seed_process
 from zoo.training.step import TrainStep
+from zoo.training.watch import Watch
 
 CHECKPOINTS = "checkpoints"
 """Name in a run's folder."""
@@ -54,19 +55,26 @@ class Loop:
         rng: torch.Generator,
         compute: ComputeOptions,
         world: World,
+        watch: Watch | None,
     ) -> None:
         self.method, self.recipe, self.folder, self.train_key = method, recipe, folder, train_key
         self.device, self.rng, self.world = device, rng, world
         self.train_step = TrainStep(method, compute, budget=recipe.budget, accumulate=recipe.accumulate)
         self.advance = CudaGraphStep(self.train_step, CudaGraph(device, rng)) if compute.graph else self.train_step
         self.ema = Ema(method, method.ema) if method.ema else None
-        self.step, self.steps = 0, recipe.budget.steps
+        self.watch = watch if world.is_main else None
+        self.step, self.steps, self.rescues = 0, recipe.budget.steps, 0
         self._before, self._started = 0.0, time.perf_counter()
 
     @property
     def seconds(self) -> float:
         """Time in total, before and after a resume."""
         return self._before + time.perf_counter() - self._started
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the budget is used up, or the validation has ended the training."""
+        return self.step == self.steps or bool(self.watch and self.watch.ends(self.step))
 
     def resume(self) -> None:
         """Load the newest checkpoint, or let all processes begin alike."""
@@ -76,9 +84,30 @@ class Loop:
         if loaded is None:
             world.broadcast_parameters(self.method.state_dict().values())
             seed_process(self.recipe.seed, world)
+            if self._goes_back:
+                self._save(None)
             return
         self._restore(loaded)
-        self.step, self._before = loaded.state.step, loaded.state.seconds
+        self.step, self._before, self._started = loaded.state.step, loaded.state.seconds, time.perf_counter()
+        self.rescues = loaded.state.rescues
+        self.train_step.scale = 0.5**self.rescues
+
+    def rescue(self) -> bool:
+        """Go back to the last validation at half the learning rate; False where this is not to be tried (again)."""
+        plan = self.recipe.validation
+        if plan is None or self.rescues >= plan.rescues:
+            return False
+        diverged, rescues = self.step, self.rescues + 1
+        self.resume()
+        self.rescues, self.train_step.scale = rescues, 0.5**rescues
+        log.warning(
+            "a loss was no longer finite by step %d: back to step %d at %g of the learning rate",
+            diverged,
+            self.step,
+            self.train_step.scale,
+        )
+        self._save(None)  # so that a resume does not count this rescue again
+        return True
 
     def run(
         self,
@@ -95,37 +124,49 @@ class Loop:
         with Log(self.folder / LOG, after=self.step) if world.is_main else nullcontext() as log_file:
             last_save = last_time = time.perf_counter()
             last_step = self.step
-            while self.step < self.steps and not world.broadcast_flag(stop(), self.step):
+            while self.step < self.steps and not world.broadcast_flag(stop() or self.is_finished, self.step):
                 self.advance.step(next(batches), self.step)
                 self.step += 1
                 if self.ema:
                     self.ema.update(self.step)
                 entry = None
-                if self.step % log_every == 0 or self.step == self.steps:
-                    entry = self._log_entry(last_step, last_time)
+                due = bool(self.watch and self.watch.is_due(self.step, self.steps))
+                if due or self.step % log_every == 0 or self.step == self.steps:
+                    entry = self._log_entry(last_step, last_time, validate=due)
                     last_step, last_time = self.step, time.perf_counter()
                     if log_file:
                         log_file.append(entry)
-                if world.broadcast_flag(time.perf_counter() - last_save >= checkpoint_every, self.step):
+                now = time.perf_counter() - last_save >= checkpoint_every
+                if world.broadcast_flag(due if self._goes_back else now, self.step):
                     self._save(log_file)
                     saved, last_save = self.step, time.perf_counter()
                 on_step(StepReport(step=self.step, steps=self.steps, entry=entry))
-            if self.step > saved and (keep_end or self.step < self.steps):
+            if self.step > saved and (keep_end or not self.is_finished):
                 self._save(log_file)
 
     def end(self) -> dict[str, Tensor]:
-        """After the last step, let averaged weights translate; return the last ones, see `TrainResult.last`."""
-        if self.ema is None or self.step < self.steps:
-            return {}
-        self.ema.swap()
-        return self.ema.last()
+        """After the last step, let averaged or the best weights translate; return the last ones, see `TrainResult.last`."""
+        last: dict[str, Tensor] = {}
+        if self.ema:
+            self.ema.swap()
+            last = self.ema.last()
+        if self.watch:
+            self.watch.keep(self.method)
+        return last
 
-    def _log_entry(self, last_step: int, last_time: float) -> LogEntry:
+    @property
+    def _goes_back(self) -> bool:
+        """Whether checkpoints are written at validations, so that going back does not depend on the machine's speed."""
+        return bool(self.recipe.validation and self.recipe.validation.rescues)
+
+    def _log_entry(self, last_step: int, last_time: float, *, validate: bool) -> LogEntry:
         """Return the losses since the last entry, which waits for the device."""
         losses = self.train_step.losses.read(self.step)
         self.train_step.check_alive(self.step)
         it_s = (self.step - last_step) / (time.perf_counter() - last_time)
-        return LogEntry(step=self.step, losses=losses, lr=self.train_step.rates[self.method.order[-1]], it_s=it_s)
+        score = self.watch.look(self.step, self.method, self.ema, self.rng) if self.watch and validate else None
+        lr = self.train_step.rates[self.method.order[-1]]
+        return LogEntry(step=self.step, losses=losses, lr=lr, it_s=it_s, validation=score)
 
     def _save(self, log_file: Log | None) -> None:
         self.train_step.losses.check(self.step)
@@ -136,11 +177,13 @@ class Loop:
             seconds=self.seconds,
             speed=str(self.train_step.compute),
             counts=self.train_step.losses.counts,
+            rescues=self.rescues,
         )
-        averages = self.ema.tensors() if self.ema else {}
-        tensors = self.train_step.tensors() | averages | save_streams(self.device, self.rng, self.world)
+        more = (self.ema.tensors() if self.ema else {}) | (self.watch.tensors() if self.watch else {})
+        tensors = self.train_step.tensors() | more | save_streams(self.device, self.rng, self.world)
         if log_file:
             log_file.flush()
+        if self.world.is_main:
             checkpoints.save(self.folder / CHECKPOINTS, Checkpoint(state=state, tensors=tensors))
 
     def _restore(self, loaded: Checkpoint) -> None:
@@ -151,6 +194,8 @@ class Loop:
             self.train_step.restore(loaded.tensors, loaded.state.counts)
             if self.ema:
                 self.ema.restore(loaded.tensors)
+            if self.watch:
+                self.watch.restore(loaded.tensors)
             restore_streams(loaded.tensors, self.device, self.rng, self.world)
         except (RuntimeError, KeyError, ValueError) as error:
             raise CheckpointError(

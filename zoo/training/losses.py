@@ -28,6 +28,10 @@ class TrainingError(ZooError):
         self.step, self.terms = step, terms
 
 
+class DivergedError(TrainingError):
+    """A training whose loss is no longer finite."""
+
+
 class RunningLosses:
     """Means of named loss terms since they were last read.
 
@@ -59,7 +63,7 @@ class RunningLosses:
         """Return the means by `OPTIMIZER/TERM` and reset them.
 
         Raises:
-            TrainingError: a term was NaN or infinite at some step since the last reading.
+            DivergedError: a term was NaN or infinite at some step since the last reading.
         """
         values = self.check(step)
         means = {name: value / self.counts[name] for name, value in values.items() if self.counts.get(name)}
@@ -69,14 +73,14 @@ class RunningLosses:
         return means
 
     def check(self, step: int) -> dict[str, float]:
-        """Return the sums; raise `TrainingError` where one is no longer finite."""
+        """Return the sums; raise `DivergedError` where one is no longer finite."""
         if not self.sums:
             return {}
         totals = mean(torch.stack(list(self.sums.values()))).tolist()
         values: dict[str, float] = dict(zip(self.sums, totals, strict=True))
         bad = tuple(name for name, value in values.items() if not math.isfinite(value))
         if bad:
-            raise TrainingError(
+            raise DivergedError(
                 f"the training diverged: {', '.join(bad)} no longer finite by step {step}",
                 "Lower the method's learning rate, or try another normalizer or seed.",
                 step=step,

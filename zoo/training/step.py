@@ -43,6 +43,8 @@ class TrainStep:
         self.parameters = {name: _trained(networks) for name, networks in method.networks().items()}
         assert set(method.order) <= set(self.parameters), "the method's order names an optimizer that has no networks"
         self.specs = {name: method.optimizer(name) for name in self.parameters}
+        self.scale = 1.0
+        """What every learning rate is multiplied by, besides its schedule."""
         self.rates = {name: spec.lr for name, spec in self.specs.items()}
         self.device = next(iter(self.parameters.values()))[0].device
         captured = compute.graph and self.device.type == "cuda"
@@ -69,7 +71,7 @@ class TrainStep:
         self.clock["progress"].fill_(done / self.budget.steps)
         for name, optimizer in self.optimizers.items():
             spec = self.specs[name]
-            self.rates[name] = spec.lr * lr_factor(done, self.budget, spec.schedule)
+            self.rates[name] = spec.lr * lr_factor(done, self.budget, spec.schedule) * self.scale
             for group in optimizer.param_groups:
                 if isinstance(group["lr"], Tensor):
                     group["lr"].fill_(self.rates[name])

@@ -12,7 +12,6 @@ import torch
 
 from zoo.build import build_method
 from zoo.checkpoints.entries import shown
-from zoo.composition import as_part
 from zoo.compute.options import pick_device
 from zoo.contracts import Method
 from zoo.environment import inference_options
@@ -20,8 +19,8 @@ from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Kind
 from zoo.hub.access import Access
 from zoo.hub.download import Located, locate
-from zoo.model_folder import CONFIG_FILE, ModelConfig, count_tensors, load_weights, read_card, read_config
-from zoo.recipe import Recipe, choice_of
+from zoo.model_folder import CONFIG_FILE, LAST_FILE, ModelConfig, count_tensors, load_weights, read_card, read_config
+from zoo.recipe import Recipe, as_part, choice_of
 from zoo.registry import get_registry
 from zoo.translation.bounds import Bounded, check_numbers
 from zoo.translation.translator import Translator
@@ -39,6 +38,7 @@ def load(
     cache_dir: str | Path | None = None,
     token: str | bool | None = None,
     options: Mapping[str, Any] | None = None,
+    ema: bool = True,
 ) -> Translator:
     """Return the translator of trained weights, ready to translate.
 
@@ -51,6 +51,7 @@ def load(
         offline: True uses only the cache; None: as `$HF_HUB_OFFLINE`.
         cache_dir: folder for files from the Hub; by default the cache of huggingface_hub.
         token: for private and gated repositories; None is that of your login, False none.
+        ema: where the weights were averaged during training, use the average; False uses the last ones, which a run keeps.
         options: values of options that only translation reads, e.g. `{"steps": 10}` of a sampler; by default those of the run.
 
     Raises:
@@ -64,10 +65,22 @@ def load(
     require_parts(config, located)
     config = replace(config, recipe=with_inference_options(config.recipe, options or {}))
     method = _built(config, located)
-    load_weights(located.folder, method, located.file)
+    load_weights(located.folder, method, located.file if ema else _last_weights(located))
     translator = Translator(method, config, card=read_card(located.folder)).to(target, floats).requires_grad_(False)
     method.train(method.test_mode == "train")
     return translator
+
+
+def _last_weights(located: Located) -> str:
+    """Return the name of the file of last weights.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not (located.folder / LAST_FILE).is_file():
+        found = f"`{located.folder}` has no {LAST_FILE}: its weights are not averaged, or the last ones were not kept"
+        raise UsageError(found, "Leave out `ema`=False")
+    return LAST_FILE
 
 
 def with_inference_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:

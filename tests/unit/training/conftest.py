@@ -17,6 +17,7 @@ from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.training.engine import TrainResult, train
 from zoo.training.loop import StepReport
 from zoo.training.seeds import seed_everything
+from zoo.training.watch import Watch
 
 SIZE = 8
 
@@ -117,6 +118,7 @@ class Run:
         compute: ComputeOptions = PLAIN,
         store: TinyStore | None = None,
         decay_store: Callable[[], TinyStore] | None = None,
+        watch: Watch | None = None,
         **changes: object,
     ) -> TrainResult:
         """Train for `steps`; `changes` are made to the recipe."""
@@ -144,6 +146,7 @@ class Run:
             log_every=2,
             compute=compute,
             decay_store=decay_store,
+            watch=watch,
         )
 
     def end(self) -> dict[str, Tensor]:
