@@ -55,8 +55,10 @@ class TrainingOptions:
         """Return the split or the part of the training images to validate on; None without validation.
 
         Raises:
-            UsageError: there are no such images.
+            UsageError: there are no such images, or it is not clear which weights remain.
         """
+        if self.keep not in ("last", "best") and not self.keep.startswith("best:"):
+            raise UsageError(f"`keep` is {self.keep!r}", "Use last, best, or best:METRIC such as best:psnr")
         plain = self.keep == "last" and self.patience is None and self.validate_every is None and not self.rescues
         return None if plain and not self.validate else _images(self.validate, source)
 
@@ -66,9 +68,6 @@ class TrainingOptions:
         Raises:
             UsageError: an option is wrong, or there are no images to validate on.
         """
-        kind, _, spec = self.keep.partition(":")
-        if kind not in ("last", "best") or (kind == "last" and spec):
-            raise UsageError(f"`keep` is {self.keep!r}", "Use last, best, or best:METRIC such as best:psnr")
         images = self.images(source)
         if images is None:
             return None
@@ -78,6 +77,7 @@ class TrainingOptions:
         for name, (number, lowest) in least.items():
             if number is not None and number < lowest:
                 raise UsageError(f"`{name}` is {number}; it must be {lowest} or more")
+        kind, _, spec = self.keep.partition(":")
         metric = as_part(get_registry().find("metric", spec or "psnr"))
         return Validation(
             split=split,
