@@ -90,7 +90,7 @@ def bench(
         jobs: parallel runs, per GPU or on all cores; None: one per GPU, or as many as cores and memory allow.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: `fp32`, `tf32`, `bf16`, or `auto` for bf16 on GPUs that support it.
-        compute: how steps are computed: `auto`, `plain`, or any of `channels-last,fused,compile,graph`.
+        compute: how steps are computed: `auto`, `plain`, or any of `channels-last,fused,compile,graph,recompute`.
         gpus_per_run: GPUs (processes on a CPU) that train one run together and divide its batch.
         baselines: run null baselines beside networks: those that the data suits and that read no more than the networks.
         retry: repeat runs that failed before, and repair lost or damaged files of finished ones.

@@ -104,7 +104,9 @@ Precision = Annotated[
 ]
 Compute = Annotated[
     str,
-    typer.Option("--compute", help="How steps are computed: auto, plain, or any of channels-last,fused,compile,graph."),
+    typer.Option(
+        "--compute", help="How steps are computed: auto, plain, or any of channels-last,fused,compile,graph,recompute."
+    ),
 ]
 OldCompute = Annotated[str, typer.Option("--speed", hidden=True, help="Former name of --compute.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Results folder.")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.compute.options import ComputeOptions
+from zoo.compute.recompute import recomputed
 from zoo.contracts import Batch, Discriminator, Generator, Method
 from zoo.recipe import Precision
 
@@ -38,7 +39,10 @@ def prepared(
         if compute.compile:
             _compile(network)
     try:
-        yield
+        with ExitStack() as undo:
+            for network in networks if compute.recompute else ():
+                undo.enter_context(recomputed(network))
+            yield
     finally:
         for network in networks:
             _restore(network)

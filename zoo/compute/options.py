@@ -37,6 +37,8 @@ class ComputeOptions:
     """Compile the networks with torch.compile, which fuses the operations between their convolutions."""
     graph: bool = False
     """Capture the whole step in a CUDA graph: its kernels then start without the CPU."""
+    recompute: bool = False
+    """Compute the activations inside blocks again in the backward pass: less memory, about a third more time."""
 
     def __str__(self) -> str:
         """Return the options that are on, as `parse_compute` reads them."""
@@ -98,6 +100,10 @@ def choose_compute(
         return ComputeOptions(channels_last=long, fused=True, compile=long, graph=processes == 1)
     if wanted.graph and device.type != "cuda":
         raise UsageError(f"`compute`=graph requires an NVIDIA GPU; the device is {device.type}", "Leave graph out")
+    if wanted.graph and wanted.recompute:
+        raise UsageError(
+            "`compute`=graph,recompute: a CUDA graph cannot recompute activations", "Leave one of them out"
+        )
     if wanted.compile and not _can_compile(device):
         needs = "triton" if device.type == "cuda" else "a C++ compiler, g++ or clang++"
         raise UsageError(f"`compute`=compile requires {needs}, and none was found", "Install it, or leave compile out")
@@ -112,7 +118,7 @@ def choose_translation(wanted: ComputeOptions | None, device: torch.device) -> C
     """
     if wanted is None:
         return ComputeOptions(channels_last=device.type in ("cpu", "cuda"))
-    if wanted.fused or wanted.graph:
+    if wanted.fused or wanted.graph or wanted.recompute:
         raise UsageError(f"`compute`={wanted} is only for training", "Use auto, plain, or any of channels-last,compile")
     return choose_compute(wanted, device, steps=0)
 
