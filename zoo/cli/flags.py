@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 _SAME = """
     batch boxes celsius classes compute data depth device disc epochs format gen health jobs labels launcher
-    method metrics norm offline org out part pattern port precision preset private range real recipe retry seed
+    method metrics norm offline org out part pattern port precision preset private real recipe retry seed
     seeds share size slurm space steps table temperature test thermal tile to trace train validation visible
     write
 """.split()  # noqa: SIM905 - a list would take a line a word
@@ -31,6 +31,7 @@ FLAGS = {name: f"--{name}" for name in _SAME} | {
     "temperatures": "--temperature",
     "test_data": "--test-data",
     "thermal_channels": "--thermal-channels",
+    "value_range": "--range",
 }
 """The flag of each parameter of zoo's Python functions."""
 _PARAMETER = re.compile(

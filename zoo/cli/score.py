@@ -31,7 +31,8 @@ def score(
         str, typer.Option(metavar="TEXT", help="How files are named, e.g. '{stem}_fake_B'; usual suffixes are found.")
     ] = "",
     size: Annotated[
-        int | None, typer.Option(metavar="PX", help="Resize both images to it. [default: the predictions' size]")
+        str | None,
+        typer.Option(metavar="PX", help="Size, 256 or 512x640. [default: of the predictions, or of the training]"),
     ] = None,
     value_range: Annotated[
         str,
@@ -69,7 +70,7 @@ def score(
         split=split,
         pattern=pattern,
         size=size,
-        range=_read_range(value_range),
+        value_range=_read_range(value_range),
         source=source,
         metrics=metrics,
         allow_missing=allow_missing,
@@ -97,5 +98,5 @@ def _read_range(text: str) -> tuple[float, float] | None:
     try:
         low, high = map(float, text.split(","))
     except ValueError:
-        raise UsageError(f"`range` is {text!r}", "Give two numbers, e.g. --range 0,4095") from None
+        raise UsageError(f"`value_range` is {text!r}", "Give two numbers, e.g. --range 0,4095") from None
     return low, high
