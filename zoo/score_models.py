@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -17,15 +17,15 @@ from zoo.composition import digest
 from zoo.compute.options import pick_device
 from zoo.contracts import Method
 from zoo.data.layout import DatasetInfo
-from zoo.environment import inference_options, option_files, peak_memory
+from zoo.environment import peak_memory
 from zoo.errors import UsageError, ZooError
 from zoo.files import require_writable
 from zoo.hookspec import Kind
 from zoo.hub.access import Access
 from zoo.hub.download import locate
-from zoo.keys import key_of
+from zoo.keys import train_key
 from zoo.model_folder import ModelConfig, read_config
-from zoo.recipe import Recipe, choice_of
+from zoo.recipe import Recipe, choice_of, choices_of
 from zoo.run.grid import PlannedRun
 from zoo.run.job import Job, Scoring, Trained, key_of_test, scorings
 from zoo.run.lease import lease
@@ -82,6 +82,7 @@ def score_model(
     located = locate(target, Access())
     config = read_config(located.folder, located.file)
     require_parts(config, located)
+    _ = list(choices_of([config.recipe]))  # parts that only training needs: without them there is no key
     recipe = replace(config.recipe, size=size or config.recipe.size)
     source = open_source(data, size=recipe.size) if data else read_planned(folder)[0].source
     require_split(source, split)
@@ -90,7 +91,7 @@ def score_model(
     if record and (seen.data.fingerprint, seen.size, split) == own:
         return [_score_own(folder, specs, device=device, retry=retry)]
     _require_suited(seen, config.dataset, source)
-    key = record.train_key if record else _key_of_model(config)
+    key = record.train_key if record else train_key(config.recipe)
     if not record:
         require_writable(out)
         folder = out / f"{_slug(target)}-{digest([key, digest_of(located.folder / located.file)])[:8]}"
@@ -165,12 +166,6 @@ def _unscored(
     return {name: scoring for name, scoring in metrics.items() if scored.get(name) != scoring.key}
 
 
-def _key_of_model(config: ModelConfig) -> str:
-    """Return the train key of a model without a record, by the plugins that it was made with: some may not be installed here."""
-    recipe = config.recipe
-    return key_of(asdict(recipe), config.plugins, files=option_files(recipe), inference=inference_options(recipe))
-
-
 def _bare_record(run: PlannedRun, config: ModelConfig, method: Method, device: torch.device, command: str) -> Record:
     """Return the record of a model that was trained elsewhere, without scores."""
     trained = Trained(
@@ -182,7 +177,7 @@ def _bare_record(run: PlannedRun, config: ModelConfig, method: Method, device: t
         peak_memory=peak_memory(),
     )
     job = Job(recipe=config.recipe, train_key=run.train_key, metrics={}, root="", command=command)
-    record = first_record(run.folder, job, config.dataset, trained, device, None, 0.0, config.plugins)
+    record = first_record(run.folder, job, config.dataset, trained, device, None, 0.0)
     return replace(
         record, score_key=digest([]), notes=[*record.notes, "The model was trained elsewhere; only scores are here."]
     )

@@ -104,7 +104,9 @@ def score(
     if real is None and visible is not None:
         raise UsageError("`visible` was given without `real`", "A dataset has its own visible images: leave it out")
     if real and split != "test":
-        raise UsageError(f"`split` is {split!r}, and `real` names a plain folder, which has no splits", "Leave it out")
+        raise UsageError(
+            f"split {split!r} was requested, and `real` names a plain folder without splits", "Leave it out"
+        )
     tests = (
         plain_tests(Path(real), Path(visible) if visible else None, value_range)
         if real
@@ -137,11 +139,11 @@ def _require_model(folder: Path, of_images: Sequence[str]) -> None:
     names = ", ".join(f"`{name}`" for name in of_images)
     if names and folder.is_dir():
         raise UsageError(
-            f"{names} {'apply' if len(of_images) > 1 else 'applies'} to images of a program, and `{folder}` holds a model",
-            "Leave it out, or name the folder of images",
+            f"`{folder}` holds a model, and images of a program only have {names}",
+            "Leave them out, or name the folder of images",
         )
     if names:
-        raise UsageError(f"there is no folder `{folder}`, and {names} requires one", "Name the folder of images")
+        raise UsageError(f"there is no folder `{folder}`, and {names} apply to one only", "Name the folder of images")
     if not folder.exists() and folder.parent != Path():
         note(f"there is no folder {folder} here; looking for a model of this name")
 

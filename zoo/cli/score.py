@@ -18,7 +18,9 @@ def score(
     predictions: Annotated[
         str, typer.Argument(metavar="FOLDER|RUN|MODEL", help="Images of a program, a run folder, or trained weights.")
     ],
-    data: Annotated[str, typer.Option(help="Dataset with the real images, by name or folder.")] = "",
+    data: Annotated[
+        str, typer.Option(help="Dataset with the real images, by name or folder. [default: of a run its own]")
+    ] = "",
     real: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Plain folder of real thermal images, in place of --data.")
     ] = None,
@@ -44,12 +46,13 @@ def score(
     baselines: Annotated[bool, typer.Option(help="Score the grey copies of the visible images too.")] = True,
     out: options.Out = Path("results"),
     device: options.Device = "auto",
-    retry: Annotated[bool, typer.Option("--retry", help="Score again what is scored.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Measure the metrics again; other scores are kept.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
 ) -> None:
-    """Score images of any program, or a trained model on another dataset.
+    """Score images of any program, or a trained model on any split of a dataset.
 
-    The images become a run of the results folder, which zoo table, zoo compare and zoo report show like any other.
+    The images become a run of the results folder, which zoo table, zoo compare and zoo report show like any other. Scores of a run
+    go into its own record. --real, --visible, --name, --pattern, --range, --source and --allow-missing apply to images only.
 
     Examples:
     zoo score outputs/PID --data rs --name PID ·

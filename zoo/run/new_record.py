@@ -31,9 +31,8 @@ def first_record(
     device: torch.device,
     celsius: CelsiusErrors | None,
     seconds: float,
-    plugins: dict[str, dict[str, str]] | None = None,
 ) -> Record:
-    """Return what is known of a run that was just trained, without scores; `plugins` made it, by default the installed ones."""
+    """Return what is known of a run that was just trained, without its scores."""
     speeds = sorted(reading.it_s for reading in read_log(folder / LOG))
     timing = Timing(
         train_seconds=round(trained.seconds, 3),
@@ -55,7 +54,7 @@ def first_record(
         timing=timing,
         peak_memory=trained.peak_memory,
         environment=environment(str(device)),
-        plugins=provenance(job.recipe) if plugins is None else plugins,
+        plugins=provenance(job.recipe),
         option_files=option_files(job.recipe),
         inference_options=inference_options(job.recipe),
         processes=job.processes,
