@@ -51,8 +51,9 @@ def score(
 ) -> None:
     """Score images of any program, or a trained model on any split of a dataset.
 
-    The images become a run of the results folder, which zoo table, zoo compare and zoo report show like any other. Scores of a run
-    go into its own record. --real, --visible, --name, --pattern, --range, --source and --allow-missing apply to images only.
+    The images become a run of the results folder, which zoo table, zoo compare and zoo report show like any other.
+    Scores of a run go into its own record. --real, --visible, --name, --pattern, --range, --source and --allow-missing apply
+    to images only.
 
     Examples:
     zoo score outputs/PID --data rs --name PID ·
