@@ -15,8 +15,14 @@ from zoo.recipe import Part, Recipe
 from zoo.registry import get_registry
 from zoo.sizes import size_text
 
-LATER: Mapping[str, object] = {"flip": True, "decay_crop": True, "accumulate": 1, "validation": None}
-"""Fields that recipes did not have at first, with what was done then."""
+LATER: Mapping[str, object] = {
+    "flip": True,
+    "decay_crop": True,
+    "accumulate": 1,
+    "validation": None,
+    "split": "test",
+}
+"""Fields that recipes did not have at first, with what was done then: with these values they are no part of a key."""
 LONGEST_NAME, LONGEST_OPTIONS, LONGEST_VALUE = 200, 80, 16
 """Bytes of a folder's name before its key (file systems take 255), of the options of translation in it, and of one's value."""
 NO_VALUES: Mapping[str, Any] = MappingProxyType({})
@@ -81,7 +87,8 @@ def readable_name(recipe: Recipe, inference: Mapping[str, Any] = NO_VALUES) -> s
     length = f"{recipe.budget.steps // period}e" if period > 1 else f"{recipe.budget.steps}it"
     precision = [recipe.precision] if recipe.precision != "fp32" else []
     trained = [length, *precision, f"s{recipe.seed}"] if recipe.budget.steps else []
-    text = "-".join([*names, recipe.data.name, size, *trained])
+    split = [recipe.split] if recipe.split != "test" else []
+    text = "-".join([*names, recipe.data.name, *split, size, *trained])
     options = "".join(f"-{place.partition('.')[2]}{_short(value)}" for place, value in inference.items())
     if len(options) > LONGEST_OPTIONS:
         options = f"-{digest(inference)[:8]}"

@@ -118,6 +118,8 @@ class Recipe:
     """Channels of thermal images: 1, or 3 for the papers' RGB copies."""
     precision: Precision = "fp32"
     """Number format in training; it changes the weights."""
+    split: str = "test"
+    """The split that is scored; another one only of images that another program translated and of baselines beside them."""
 
     @property
     def parts(self) -> dict[Kind, Part]:

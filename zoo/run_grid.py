@@ -29,7 +29,7 @@ from zoo.training_options import USUAL, TrainingOptions
 if TYPE_CHECKING:
     from zoo.run.launch import Launcher
 
-FLAGS = {"generator": "gen", "discriminator": "disc", "normalizer": "norm"}
+FLAGS = {"generator": "gen", "discriminator": "disc", "normalizer": "norm", "value_range": "range"}
 """Options of the command line that are not named as the parameter."""
 
 Specs = str | Sequence[str]

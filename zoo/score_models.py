@@ -25,18 +25,20 @@ from zoo.hub.access import Access
 from zoo.hub.download import locate
 from zoo.keys import train_key
 from zoo.model_folder import ModelConfig, read_config
-from zoo.recipe import DataRef, Recipe, choice_of
+from zoo.recipe import Recipe, choice_of, choices_of
 from zoo.run.grid import PlannedRun
 from zoo.run.job import Job, Scoring, Trained, key_of_test, scorings
 from zoo.run.lease import lease
 from zoo.run.new_record import first_record
 from zoo.run.outcome import Outcome, Status
+from zoo.run.real_images import require_split
 from zoo.run.record import RECORD_FILE, Record, Tested, View, is_of, read_record, views, write_json
 from zoo.run.runner import choose_metrics
 from zoo.run.scoring import build_metrics, score_elsewhere
 from zoo.run.single import read_planned, run_one
+from zoo.sizes import Size
 from zoo.sources import DataSource, open_source
-from zoo.translation.loading import load
+from zoo.translation.loading import load, require_parts
 
 
 def score_model(
@@ -44,7 +46,7 @@ def score_model(
     data: str,
     *,
     split: str,
-    size: int | None,
+    size: Size | None,
     specs: Sequence[str],
     out: Path,
     device: str,
@@ -57,11 +59,11 @@ def score_model(
         target: a run folder, a name of the catalogue, or a repository on the Hub.
         data: a dataset; empty: that of the run.
         split: of the dataset.
-        size: of the images; None: that of the training.
+        size: height and width of the images; None: those of the training.
         specs: metrics with options.
         out: results folder of new folders.
         device, command: for the work and the record.
-        retry: score again what is scored.
+        retry: measure these metrics again where they are scored; on the run's own test images only repair files.
 
     Raises:
         UsageError: there is no such model, dataset or split.
@@ -75,24 +77,21 @@ def score_model(
             f"`{folder}` holds scores of images of {record.recipe.program}, and no model",
             "Score images of that program on the other dataset",
         )
-    if not data:
-        return [_score_own(folder, specs, device=device, retry=retry)]
+    if not data and not (folder / RECORD_FILE).is_file():
+        raise UsageError(f"`{target}` is no folder with a run's record", "Name the dataset: `data`=DATASET")
     located = locate(target, Access())
     config = read_config(located.folder, located.file)
-    recipe = config.recipe
-    source = open_source(data, size=size or recipe.size)
-    splits = source.info.splits
-    if not splits.get(split):
-        raise UsageError(f"dataset {source.name} has no split {split!r}", f"Its splits are: {', '.join(splits)}")
-    seen = replace(
-        recipe,
-        data=DataRef(name=source.name, config=source.config, fingerprint=source.fingerprint),
-        size=size or recipe.size,
-    )
-    if record and (seen.data.fingerprint, seen.size, split) == (recipe.data.fingerprint, recipe.size, "test"):
+    require_parts(config, located)
+    _ = list(choices_of([config.recipe]))  # parts that only training needs: without them there is no key
+    recipe = replace(config.recipe, size=size or config.recipe.size)
+    source = open_source(data, size=recipe.size) if data else read_planned(folder)[0].source
+    require_split(source, split)
+    seen = replace(recipe, data=source.ref)
+    own = config.recipe.data.fingerprint, config.recipe.size, "test"
+    if record and (seen.data.fingerprint, seen.size, split) == own:
         return [_score_own(folder, specs, device=device, retry=retry)]
     _require_suited(seen, config.dataset, source)
-    key = record.train_key if record else train_key(recipe)
+    key = record.train_key if record else train_key(config.recipe)
     if not record:
         require_writable(out)
         folder = out / f"{_slug(target)}-{digest([key, digest_of(located.folder / located.file)])[:8]}"
@@ -103,10 +102,7 @@ def score_model(
 
 
 def _score_own(folder: Path, specs: Sequence[str], *, device: str, retry: bool) -> Outcome:
-    """Add metrics to a run on its own dataset."""
-    if not (folder / RECORD_FILE).is_file():
-        raise UsageError(f"`{folder}` is a model without a run's record", "Name the dataset: `data`=DATASET")
-    read_config(folder)  # it refuses a folder that holds scores only
+    """Add metrics to a run on its own test images; with `retry` lost and damaged files are repaired, as `zoo bench` does."""
     run, job = read_planned(folder, retry=retry)
     choices = choose_metrics(specs, [run])
     metrics = scorings(choices, run.train_key, run.inference)
@@ -128,41 +124,46 @@ def _score_other(
     retry: bool,
 ) -> Outcome:
     """Score on another dataset than that of the training, into `Record.tests`."""
-    before = None if not run.folder.is_dir() else read_record(run.folder)
-    tested = (
-        next((one for one in before.tests if is_of(one, run.recipe.data, run.recipe.size, split)), None)
-        if before
-        else None
-    )
-    scored = tested.scored if tested and not retry else {}
-    missing = {name: scoring for name, scoring in metrics.items() if scored.get(name) != scoring.key}
-    if before and not missing:
-        return _outcome(run, "skipped", before, split)
+    record = read_record(run.folder)
+    missing = _unscored(run, metrics, split, record, retry=retry)
+    if record and not missing:
+        return _outcome(run, "skipped", record, split)
     built, where = build_metrics(missing), pick_device(device)
     method = load(target, device=device).method
     run.folder.mkdir(parents=True, exist_ok=True)
     with lease(run.folder) as held:
         if held is None:
             raise ZooError(f"another process works on `{run.folder}`", "Wait until it is done")
+        record = read_record(run.folder) or _bare_record(
+            run, config, method, where, command
+        )  # again: others may have scored
+        missing = _unscored(run, metrics, split, record, retry=retry)
+        built |= build_metrics({name: one for name, one in missing.items() if name not in built})
+        chosen = {name: built[name] for name in missing}
+        before = _tested(run, split, record)
         empty = Tested(data=run.recipe.data, dataset={}, split=split, size=run.recipe.size, scores=[])
-        kept = [score for score in tested.scores if score.metric in scored] if tested else []
-        now = replace(
-            score_elsewhere(
-                run.folder,
-                replace(tested or empty, scores=kept),
-                run.recipe,
-                method,
-                config.dataset,
-                run.source.root,
-                built,
-                where,
-            ),
-            scored=scored | {name: scoring.key for name, scoring in missing.items()},
+        now = score_elsewhere(
+            run.folder, before or empty, run.recipe, method, config.dataset, run.source.root, chosen, where
         )
-        record = before or _bare_record(run, config, method, where, command)
-        record = replace(record, tests=[*(one for one in record.tests if one is not tested), now])
+        now = replace(now, scored=now.scored | {name: scoring.key for name, scoring in missing.items()})
+        record = replace(record, tests=[*(one for one in record.tests if one is not before), now])
         write_json(run.folder / RECORD_FILE, record)
     return _outcome(run, "done", record, split)
+
+
+def _tested(run: PlannedRun, split: str, record: Record | None) -> Tested | None:
+    """Return what a record holds of the dataset, size and split that are scored; None where it holds nothing."""
+    tests = record.tests if record else []
+    return next((one for one in tests if is_of(one, run.recipe.data, run.recipe.size, split)), None)
+
+
+def _unscored(
+    run: PlannedRun, metrics: dict[str, Scoring], split: str, record: Record | None, *, retry: bool
+) -> dict[str, Scoring]:
+    """Return the metrics to measure: those whose scores the record lacks, or with `retry` all of them."""
+    tested = _tested(run, split, record)
+    scored = tested.scored if tested and not retry else {}
+    return {name: scoring for name, scoring in metrics.items() if scored.get(name) != scoring.key}
 
 
 def _bare_record(run: PlannedRun, config: ModelConfig, method: Method, device: torch.device, command: str) -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.errors import UsageError
@@ -12,6 +13,7 @@ from zoo.report.bench_records import Records
 from zoo.run.job import METRICS
 from zoo.run_grid import Specs, require_device, spell_command, split_names
 from zoo.settings import ENVIRONMENT
+from zoo.sizes import Size, read_size
 from zoo.terminal import note
 
 
@@ -24,8 +26,8 @@ def score(
     name: str = "",
     split: str = "test",
     pattern: str = "",
-    size: int | None = None,
-    range: tuple[float, float] | None = None,
+    size: Size | str | None = None,
+    value_range: tuple[float, float] | None = None,
     source: str = "",
     metrics: Specs = (),
     allow_missing: bool = False,
@@ -42,46 +44,48 @@ def score(
     >>> print(zoo.score("outputs/PID", real="thermal", visible="visible"))  # doctest: +SKIP
     >>> print(zoo.score("results/RUN", data="rs"))  # doctest: +SKIP
 
+    `real`, `visible`, `name`, `pattern`, `value_range`, `source` and `allow_missing` apply to images only.
+
     Args:
         predictions: a folder of images; or a model: a run folder, a name of the catalogue or a repository on the Hub.
-        data: dataset with the real images, by name or folder; of a model other data than its own, or its own without it.
+        data: dataset with the real images, by name or folder; of a run by default its own.
         real, visible: plain folders of real thermal and of visible images, in place of a dataset.
         name: of the program in tables; by default of the folder.
         split: of the dataset.
         pattern: how files are named, e.g. `{stem}_fake_B`; by default like the test images, alone or with a usual suffix.
-        size: to which both images are resized; by default the size of the predictions.
-        range: the values of 16-bit and float files that stand for the darkest and the brightest level, where it is not clear.
+        size: to which both images are resized, e.g. 256, (512, 640) or "512x640"; by default the size of the predictions.
+        value_range: darkest and brightest value of 16-bit and float files, where their scale is not clear.
         source: where the images come from, in free text.
         metrics: what to score with, by default PSNR and SSIM.
         allow_missing: score the images that there are where some are missing or cannot be read.
         baselines: also score the grey copies of the visible images.
-        out: results folder.
+        out: results folder; scores of a run folder go into its own record.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        retry: score again what is scored.
+        retry: measure the metrics again where they are scored; other scores are kept.
         command: the command line for the records; by default the one that does the same as this call.
 
     Raises:
         UsageError: files cannot be matched, a size or range is not clear, or an argument is wrong.
         ZooError: predictions are missing or cannot be read.
     """
-    given = {**locals(), "range": f"{range[0]:g},{range[1]:g}" if range else None}
+    given = {**locals(), "value_range": f"{value_range[0]:g},{value_range[1]:g}" if value_range else None}
     os.environ.update(ENVIRONMENT | environment_without_home() | os.environ)  # before anything imports torch
     require_device(device)
     out, specs = Path(out), split_names(metrics) or METRICS
+    side = None if size is None else read_size(size)
     command = command or _spell(given)
-    if not Path(predictions).is_dir() or is_model(Path(predictions)):
+    folder = Path(predictions)
+    if not folder.is_dir() or is_model(folder):
+        images_only = ("real", "visible", "name", "pattern", "value_range", "source", "allow_missing")
+        _require_model(folder, [name for name in images_only if given[name]])
         from zoo.score_models import score_model
 
-        if real or visible:
-            raise UsageError(
-                "a model reads a dataset, and `real` and `visible` name plain folders", "Use `data`=DATASET"
-            )
         return Records(
             score_model(
                 predictions,
                 data,
                 split=split,
-                size=size,
+                size=side,
                 specs=specs,
                 out=out,
                 device=device,
@@ -93,26 +97,29 @@ def score(
     from zoo.run.real_images import find_tests, plain_tests
 
     require_writable(out)
-    folder = Path(predictions)
     if bool(data) == bool(real):
         raise UsageError(
             "the real images are named by `data` or by `real`, one of the two", "Use `data`=DATASET or `real`=DIR"
         )
     if real is None and visible is not None:
         raise UsageError("`visible` was given without `real`", "A dataset has its own visible images: leave it out")
+    if real and split != "test":
+        raise UsageError(
+            f"split {split!r} was requested, and `real` names a plain folder without splits", "Leave it out"
+        )
     tests = (
-        plain_tests(Path(real), Path(visible) if visible else None, range)
+        plain_tests(Path(real), Path(visible) if visible else None, value_range)
         if real
-        else find_tests(data, split, size=size, folder=folder)
+        else find_tests(data, split, size=side, folder=folder)
     )
     plan = plan_scoring(
         folder,
         tests,
         name=name,
         pattern=pattern,
-        size=size,
+        size=side,
         source=source,
-        value_range=range,
+        value_range=value_range,
         allow_missing=allow_missing,
         out=out,
         warn=note,
@@ -121,6 +128,24 @@ def score(
     from zoo.run.score_images import score_predictions
 
     return Records(score_predictions(plan, choices, device=device, command=command, retry=retry, baselines=baselines))
+
+
+def _require_model(folder: Path, of_images: Sequence[str]) -> None:
+    """Refuse arguments that apply to images of a program only, and note that what is no folder is looked for elsewhere.
+
+    Raises:
+        UsageError: there are such arguments.
+    """
+    names = ", ".join(f"`{name}`" for name in of_images)
+    if names and folder.is_dir():
+        raise UsageError(
+            f"`{folder}` holds a model, and images of a program only have {names}",
+            "Leave them out, or name the folder of images",
+        )
+    if names:
+        raise UsageError(f"there is no folder `{folder}`, and {names} apply to one only", "Name the folder of images")
+    if not folder.exists() and folder.parent != Path():
+        note(f"there is no folder {folder} here; looking for a model of this name")
 
 
 def is_model(folder: Path) -> bool:

@@ -9,6 +9,7 @@ from zoo.hookspec import Component, Contract, hookimpl
 from .config import BaselineConfig, GreyConfig
 
 BASELINE = frozenset({"baseline"})
+UNFITTED = BASELINE | {"unfitted"}
 
 
 @hookimpl
@@ -27,12 +28,14 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.baselines.unfitted:Grey",
             config=GreyConfig(),
             summary="the visible image in grey",
+            contract=Contract(offers=UNFITTED),
         ),
         method(
             name="inverted_grey",
             target="zoo_plugins.baselines.unfitted:Grey",
             config=GreyConfig(inverted=True),
             summary="the visible image in inverted grey",
+            contract=Contract(offers=UNFITTED),
         ),
         method(
             name="histogram_matching",
@@ -53,6 +56,6 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.baselines.unfitted:ObjectMeans",
             config=BaselineConfig(),
             summary="every object at its mean temperature: the additional input of methods that read a thermal segmentation",
-            contract=Contract(offers=BASELINE, reads=("visible", "labels", "thermal_segmentation")),
+            contract=Contract(offers=UNFITTED, reads=("visible", "labels", "thermal_segmentation")),
         ),
     ]

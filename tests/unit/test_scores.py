@@ -68,7 +68,7 @@ def test_scores_equal_those_of_scikit_image(pairs, tmp_path):
         )
         assert by_name["psnr"].per_image[entry.stem] == pytest.approx(psnr, abs=1e-6)
         assert by_name["ssim[border=valid]"].per_image[entry.stem] == pytest.approx(ssim, abs=1e-6)
-    assert record.recipe.program == "PID" and record.recipe.method.config["source"] == "a program"
+    assert record.recipe.program == "PID" and record.source == "a program"
     assert check_folder(tmp_path / "out") == (1, [])
 
 
@@ -120,7 +120,7 @@ def test_any_split_is_scored_and_the_command_of_the_record_does_the_same(pairs, 
     folder.mkdir()
     for index in range(6):
         Image.fromarray(grey(index)).save(folder / f"train{index}.png")
-    (record,) = score(folder, pairs, tmp_path / "out", split="train", range=(0.0, 9.0))
+    (record,) = score(folder, pairs, tmp_path / "out", split="train", value_range=(0.0, 9.0))
     assert record.scores[0].n == 6 and record.scores[0].protocol["split"] == "train"
     words = f"{folder} --data {pairs} --split train --range 0,9 --no-baselines --out {tmp_path / 'out'} --device cpu"
     assert record.command == f"zoo score {words}"
@@ -242,7 +242,7 @@ def test_pairs_of_several_sizes_are_compared_each_at_its_own(tmp_path):
         ({"pattern": "{stem}_none"}, "is named after an image of blocks, such as test0"),
         ({"metrics": "mae_celsius"}, "[Cc]elsius"),
         ({"size": 0}, "`size` is 0"),
-        ({"range": (2.0, 1.0)}, "`range` is 2,1"),
+        ({"value_range": (2.0, 1.0)}, "`value_range` is 2,1"),
     ],
 )
 def test_a_wrong_request_is_refused_before_anything_is_written(pairs, tmp_path, options, message):
@@ -262,7 +262,7 @@ def test_a_scale_that_is_not_clear_is_refused_until_it_is_stated(pairs, tmp_path
     folder, out = images(tmp_path / "PID", like=like, ending="tif"), tmp_path / "out"
     with pytest.raises(UsageError, match=message):
         score(folder, pairs, out)
-    (record,) = score(folder, pairs, out, range=value_range)
+    (record,) = score(folder, pairs, out, value_range=value_range)
     (usual,) = score(images(tmp_path / "usual"), pairs, out)
     assert record.scores[0].per_image == pytest.approx(usual.scores[0].per_image)
 

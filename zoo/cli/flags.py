@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 _SAME = """
     accumulate batch boxes celsius classes compute data depth device disc epochs format gen health jobs keep labels
-    launcher lr method metrics norm offline org out part patience pattern port precision preset private range real
+    launcher lr method metrics norm offline org out part patience pattern port precision preset private real
     recipe rescues retry seed seeds share size slurm space steps table temperature test thermal tile to trace train
     validate validation visible write
 """.split()  # noqa: SIM905 - a list would take a line a word
@@ -32,6 +32,7 @@ FLAGS = {name: f"--{name}" for name in _SAME} | {
     "test_data": "--test-data",
     "thermal_channels": "--thermal-channels",
     "validate_every": "--validate-every",
+    "value_range": "--range",
 }
 """The flag of each parameter of zoo's Python functions."""
 _PARAMETER = re.compile(

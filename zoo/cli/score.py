@@ -18,7 +18,9 @@ def score(
     predictions: Annotated[
         str, typer.Argument(metavar="FOLDER|RUN|MODEL", help="Images of a program, a run folder, or trained weights.")
     ],
-    data: Annotated[str, typer.Option(help="Dataset with the real images, by name or folder.")] = "",
+    data: Annotated[
+        str, typer.Option(help="Dataset with the real images, by name or folder. [default: of a run its own]")
+    ] = "",
     real: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Plain folder of real thermal images, in place of --data.")
     ] = None,
@@ -31,7 +33,8 @@ def score(
         str, typer.Option(metavar="TEXT", help="How files are named, e.g. '{stem}_fake_B'; usual suffixes are found.")
     ] = "",
     size: Annotated[
-        int | None, typer.Option(metavar="PX", help="Resize both images to it. [default: the predictions' size]")
+        str | None,
+        typer.Option(metavar="PX", help="Size, 256 or 512x640. [default: of the predictions, or of the training]"),
     ] = None,
     value_range: Annotated[
         str,
@@ -43,12 +46,14 @@ def score(
     baselines: Annotated[bool, typer.Option(help="Score the grey copies of the visible images too.")] = True,
     out: options.Out = Path("results"),
     device: options.Device = "auto",
-    retry: Annotated[bool, typer.Option("--retry", help="Score again what is scored.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Measure the metrics again; other scores are kept.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
 ) -> None:
-    """Score images of any program, or a trained model on another dataset.
+    """Score images of any program, or a trained model on any split of a dataset.
 
     The images become a run of the results folder, which zoo table, zoo compare and zoo report show like any other.
+    Scores of a run go into its own record. --real, --visible, --name, --pattern, --range, --source and --allow-missing apply
+    to images only.
 
     Examples:
     zoo score outputs/PID --data rs --name PID ·
@@ -69,7 +74,7 @@ def score(
         split=split,
         pattern=pattern,
         size=size,
-        range=_read_range(value_range),
+        value_range=_read_range(value_range),
         source=source,
         metrics=metrics,
         allow_missing=allow_missing,
@@ -97,5 +102,5 @@ def _read_range(text: str) -> tuple[float, float] | None:
     try:
         low, high = map(float, text.split(","))
     except ValueError:
-        raise UsageError(f"`range` is {text!r}", "Give two numbers, e.g. --range 0,4095") from None
+        raise UsageError(f"`value_range` is {text!r}", "Give two numbers, e.g. --range 0,4095") from None
     return low, high

@@ -122,7 +122,7 @@ def value_ranges(inspected: Inspected, info: DatasetInfo, given: Range | None) -
         UsageError: the scale is not clear, or the given values are in the wrong order.
     """
     if given and not given[0] < given[1]:
-        raise UsageError(f"`range` is {given[0]:g},{given[1]:g}, and the first is not below the second")
+        raise UsageError(f"`value_range` is {given[0]:g},{given[1]:g}, and the first is not below the second")
     ranges: dict[str, Range] = {"uint8": (0.0, 255.0)}
     for kind, (low, high) in inspected.ends.items():
         if kind != "uint8":
@@ -136,12 +136,12 @@ def _range_of_words(low: float, high: float, info: DatasetInfo) -> Range:
         first, last = info.stored_range
         raise UsageError(
             f"{found}, and the dataset's range is {first:g} to {last:g}; they may be on that scale or from 0 to 65535",
-            f"Use `range`={first:g},{last:g} or `range`=0,65535",
+            f"Use `value_range`={first:g},{last:g} or `value_range`=0,65535",
         )
     if high < 4096:
         raise UsageError(
             f"{found}; they may be counts of fewer bits, or nearly black",
-            "Use `range`=LOW,HIGH, e.g. 0,4095 or 0,65535",
+            "Use `value_range`=LOW,HIGH, e.g. 0,4095 or 0,65535",
         )
     return WIDE
 
@@ -153,5 +153,5 @@ def _range_of_floats(low: float, high: float, info: DatasetInfo) -> Range:
         return info.thermal_range  # degrees Celsius
     raise UsageError(
         f"the predictions are floats from {low:g} to {high:g}, whose range is not known",
-        "Use `range`=LOW,HIGH, the values of the darkest and the brightest level, e.g. 0,1",
+        "Use `value_range`=LOW,HIGH, the values of the darkest and the brightest level, e.g. 0,1",
     )

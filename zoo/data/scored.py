@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from zoo.data.images import read_celsius, read_visible
 from zoo.data.layout import DatasetInfo, StemFiles
 from zoo.data.predictions import Array, Range, read_prediction
 from zoo.data.store import PairStore
+from zoo.data.union import convert_thermal
 from zoo.layers.pixels import from_bytes, grey
 
 Shape = tuple[int, int]
@@ -32,7 +34,7 @@ class FilePairs:
     shape: Shape | None
     """None: every pair at its own size."""
 
-    @property
+    @cached_property
     def stems(self) -> tuple[str, ...]:
         """Stems in the order of the indices."""
         return tuple(entry.stem for entry in self.files)
@@ -44,7 +46,9 @@ class FilePairs:
         """Return `thermal` [1, 1, H, W] of one index, and `visible` and `celsius` where there are files of them."""
         entry, (low, high) = self.files[int(index)], self.info.stored_range
         assert entry.thermal is not None
-        stored = _resized(read_thermal_of(self.info, entry.thermal), self.shape).float()
+        member = self.info.members[entry.member] if self.info.members else self.info
+        convert = convert_thermal(member, self.info) or (lambda pixels: pixels)
+        stored = _resized(convert(read_thermal_of(member, entry.thermal)), self.shape).float()
         batch = {"thermal": stored.sub(low).mul(2 / (high - low)).sub(1).clamp(-1, 1)}
         if entry.visible is not None:
             batch["visible"] = from_bytes(_resized(read_visible(entry.visible), self.shape))
@@ -66,10 +70,15 @@ class Predicted:
     ranges: Mapping[str, Range]
     """Values of the darkest and the brightest level, by the type of the files."""
 
-    @property
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Indices of the test images with a prediction, by stem."""
+        return {stem: place for place, stem in enumerate(self.pairs.stems) if stem in self.predictions}
+
+    @cached_property
     def stems(self) -> tuple[str, ...]:
         """Stems of the test images with a prediction."""
-        return tuple(stem for stem in self.pairs.stems if stem in self.predictions)
+        return tuple(self.places)
 
     def __len__(self) -> int:
         return len(self.stems)
@@ -77,7 +86,7 @@ class Predicted:
     def whole(self, index: Tensor) -> Batch:
         """Return the test image of one index, and its prediction at the same size."""
         stem = self.stems[int(index)]
-        batch = self.pairs.whole(torch.tensor([self.pairs.stems.index(stem)]))
+        batch = self.pairs.whole(torch.tensor([self.places[stem]]))
         height, width = batch["thermal"].shape[-2:]
         pixels = read_prediction(self.predictions[stem])
         batch["prediction"] = as_prediction(pixels, self.ranges, (height, width))

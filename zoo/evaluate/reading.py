@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -19,6 +19,12 @@ from .results import METRIC_READS, GroupScore, Pooling, Score
 def reads_of(metric: object) -> tuple[str, ...]:
     """Return the entries of the batch that a metric reads; empty where it receives translated and real images only."""
     return tuple(getattr(metric, "reads", ()))
+
+
+def entries_of(info: DatasetInfo, metrics: Iterable[object]) -> set[str]:
+    """Return the entries to load for a scoring: the groups of images, and what metrics or their contracts read."""
+    groups = {entry.name for entry in info.entries if entry.kind == "group"}
+    return groups.union(*map(reads_of, metrics))
 
 
 def require_entries(name: str, metric: object, batch: Batch) -> None:

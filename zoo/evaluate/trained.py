@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -14,9 +14,9 @@ from zoo.data.store import PairStore, on_device
 from zoo.data.streaming import open_split
 from zoo.evaluate.celsius import score_celsius
 from zoo.evaluate.cost import measure_cost
-from zoo.evaluate.reading import reads_of
+from zoo.evaluate.reading import entries_of
 from zoo.evaluate.results import CelsiusErrors, Cost, Score
-from zoo.evaluate.score import AnyMetric, Sample, evaluate, evaluate_unpaired
+from zoo.evaluate.score import AnyMetric, Degrees, Sample, evaluate, evaluate_unpaired
 from zoo.evaluate.validation import selection
 from zoo.layers.pixels import shown_degrees
 from zoo.recipe import Recipe
@@ -45,20 +45,14 @@ def score_method(
     Raises:
         ZooError: translations are not finite.
     """
-    groups = [entry.name for entry in info.entries if entry.kind == "group"]
-    wanted = [entry for metric in metrics.values() for entry in reads_of(metric)]
-    store = _test_split(method, recipe, root, device, split, [*groups, *wanted])
+    store = _test_split(method, recipe, root, device, split, entries_of(info, metrics.values()))
     mode, reads = method.test_mode, list(recipe.reads())
+    protocol = {"split": split, **selection(recipe.validation)}
     if not info.pairs:
         sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
-        return evaluate_unpaired(method.translate, store, sets, device=device, mode=mode, reads=reads)
-    thermal_range = info.thermal_range
-
-    def degrees(batch: Batch, translated: Tensor) -> Tensor:
-        assert thermal_range is not None
-        own = method.degrees(batch)
-        return own if own is not None else shown_degrees(translated, thermal_range)
-
+        return evaluate_unpaired(
+            method.translate, store, sets, device=device, mode=mode, reads=reads, protocol=protocol
+        )
     with torch.no_grad():
         return evaluate(
             method.translate,
@@ -67,10 +61,23 @@ def score_method(
             device=device,
             mode=mode,
             reads=reads,
-            degrees=degrees if thermal_range else None,
-            protocol={"split": split, **selection(recipe.validation)},
+            degrees=degrees_of(method, info),
+            protocol=protocol,
             info=info,
         )
+
+
+def degrees_of(method: Method, info: DatasetInfo) -> Degrees | None:
+    """Return what gives a method's degrees, by default those of its image on the thermal range; None without such a range."""
+    thermal_range = info.thermal_range
+    if thermal_range is None:
+        return None
+
+    def degrees(batch: Batch, translated: Tensor) -> Tensor:
+        own = method.degrees(batch)
+        return own if own is not None else shown_degrees(translated, thermal_range)
+
+    return degrees
 
 
 def score_degrees(
@@ -92,7 +99,7 @@ def score_cost(method: Method, recipe: Recipe, root: Path, device: torch.device)
 
 
 def _test_split(
-    method: Method, recipe: Recipe, root: Path, device: torch.device, split: str, reads: Sequence[str] = ()
+    method: Method, recipe: Recipe, root: Path, device: torch.device, split: str, reads: Collection[str] = ()
 ) -> PairStore:
     """Return the test images with the entries that are read, after putting the method into the mode in which it translates."""
     method.to(device).train(method.test_mode == "train")

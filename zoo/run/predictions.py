@@ -12,15 +12,15 @@ from zoo.compatibility import check
 from zoo.data.images import header_size
 from zoo.data.matching import Matched, match_files
 from zoo.data.predictions import Inspected, Range, inspect_predictions, value_ranges
-from zoo.errors import UsageError, ZooError
+from zoo.errors import RefusedError, UsageError, ZooError
 from zoo.evaluate.results import SCORED_IMAGES
 from zoo.keys import folder_name, train_key
-from zoo.recipe import PREDICTIONS, Budget, DataRef, Part, Recipe
+from zoo.recipe import PREDICTIONS, Budget, Part, Recipe
 from zoo.registry import get_registry
 from zoo.run.grid import PlannedRun
 from zoo.run.job import score_name
-from zoo.run.real_images import TestSet, telling_name
-from zoo.sources import DataSource
+from zoo.run.real_images import TestSet, dataset_name
+from zoo.sizes import Size, height_width, size_of
 
 if TYPE_CHECKING:
     from zoo.data.scored import FilePairs
@@ -41,12 +41,20 @@ class Plan:
     inspected: Inspected
     shape: Shape | None
     """Height and width at which pairs are compared; None: each at its own size."""
-    ranges: dict[str, Range]
     run: PlannedRun
     protocol: dict[str, Any]
     """Entries of the scores' protocol that differ from those of a trained method."""
     notes: tuple[str, ...]
     """What a reader of the scores must know."""
+    source: str
+    """Where the images come from, in free text."""
+    value_range: Range | None
+    """Darkest and brightest value of 16-bit and float files, where the user gave them."""
+
+    @property
+    def ranges(self) -> dict[str, Range]:
+        """Values of the darkest and the brightest level, by the type of the files."""
+        return value_ranges(self.inspected, self.tests.source.info, self.value_range)
 
 
 def plan_scoring(
@@ -55,7 +63,7 @@ def plan_scoring(
     *,
     name: str,
     pattern: str,
-    size: int | None,
+    size: Size | None,
     source: str,
     value_range: Range | None,
     allow_missing: bool,
@@ -104,25 +112,27 @@ def plan_scoring(
     for line in notes:
         warn(line)
     config = {
-        "name": name or telling_name(matched.folder),
+        "name": name or dataset_name(matched.folder),
         "sha256": inspected.sha256,
-        "source": source,
+        "source": "",  # of runs before it was a field of the record: another text is no other run
         "range": list(value_range) if value_range else None,
     }
-    recipe = scored_recipe(Part(name=PREDICTIONS, config=config), tests.source, shape)
-    return Plan(
+    plan = Plan(
         tests=tests,
         matched=matched,
         inspected=inspected,
         shape=shape,
-        ranges=value_ranges(inspected, tests.source.info, value_range),
-        run=planned(recipe, tests.source, out),
+        run=plan_scored(Part(name=PREDICTIONS, config=config), tests, shape, out),
         protocol=protocol,
         notes=notes,
+        source=source,
+        value_range=value_range,
     )
+    _ = plan.ranges  # a scale that is not clear is an error now
+    return plan
 
 
-def choose_shape(predicted: dict[str, Shape], real: dict[str, Shape], size: int | None) -> Shape | None:
+def choose_shape(predicted: dict[str, Shape], real: dict[str, Shape], size: Size | None) -> Shape | None:
     """Return the height and width at which pairs are compared; None: each at its own size.
 
     They are `size`, else the size that all predictions have, to which the real images are resized as a training at that size
@@ -132,9 +142,7 @@ def choose_shape(predicted: dict[str, Shape], real: dict[str, Shape], size: int 
         UsageError: predictions have several sizes, which are not those of their real images.
     """
     if size is not None:
-        if size < 1:
-            raise UsageError(f"`size` is {size}; it must be 1 or more")
-        return size, size
+        return height_width(size)
     sizes = set(predicted.values())
     if len(sizes) == 1:
         return sizes.pop()
@@ -157,24 +165,33 @@ def choose_metrics(specs: Sequence[str], plan: Plan) -> list[Choice]:
         RefusedError: a metric does not apply.
     """
     choices = [get_registry().find("metric", spec) for spec in specs]
-    side = min(plan.shape) if plan.shape else min(min(shape) for shape in plan.inspected.sizes.values())
+    side = min(min(shape) for shape in plan.inspected.sizes.values())
+    size = size_of(*plan.shape) if plan.shape else side
     for choice in choices:
         score_name(choice)  # so that an option that names a missing file is an error now
-        check({"metric": choice}, plan.tests.source, size=side, thermal_channels=1)
+        check({"metric": choice}, plan.tests.source, size=size, thermal_channels=1)
+        more = [entry for entry in choice.contract.reads if entry != "visible"]
+        if more and plan.shape is None:
+            raise RefusedError(
+                f"metric {choice.name} reads {', '.join(more)}, and pairs of several sizes have the two images only",
+                "Use `size`=N, to which all are resized",
+            )
     return choices
 
 
-def scored_recipe(method: Part, source: DataSource, shape: Shape | None) -> Recipe:
-    """Return the recipe of a run that nothing is trained for; the size of pairs at their own size is 0."""
-    side = shape[0] if shape and shape[0] == shape[1] else 0
-    data = DataRef(name=source.name, config=source.config, fingerprint=source.fingerprint)
-    return Recipe(method=method, data=data, size=side, load_size=side, budget=Budget(steps=0, constant=0))
-
-
-def planned(recipe: Recipe, source: DataSource, out: Path) -> PlannedRun:
-    """Return the run of a recipe in a results folder."""
+def plan_scored(method: Part, tests: TestSet, shape: Shape | None, out: Path) -> PlannedRun:
+    """Return a run that nothing is trained for, in a results folder; the size of pairs at sizes of their own is 0."""
+    size = size_of(*shape) if shape else 0
+    recipe = Recipe(
+        method=method,
+        data=tests.source.ref,
+        size=size,
+        load_size=size,
+        budget=Budget(steps=0, constant=0),
+        split=tests.split,
+    )
     key = train_key(recipe)
-    return PlannedRun(recipe=recipe, source=source, folder=out / folder_name(recipe, key), train_key=key)
+    return PlannedRun(recipe=recipe, source=tests.source, folder=out / folder_name(recipe, key), train_key=key)
 
 
 def open_pairs(tests: TestSet, shape: Shape | None, device: str, reads: Collection[str] = ()) -> PairStore | FilePairs:
@@ -182,19 +199,16 @@ def open_pairs(tests: TestSet, shape: Shape | None, device: str, reads: Collecti
     from zoo.data.scored import FilePairs
     from zoo.data.streaming import open_split
 
-    if tests.is_dataset and shape and shape[0] == shape[1]:
-        return open_split(tests.source.root, tests.split, size=shape[0], device=device, reads=reads)
+    if tests.is_dataset and shape:
+        return open_split(tests.source.root, tests.split, size=size_of(*shape), device=device, reads=reads)
     return FilePairs(info=tests.source.info, files=tests.files, shape=shape)
 
 
-def unfitted_baselines() -> list[Choice]:
-    """Return zoo's own methods that translate a visible image without weights: the grey copies."""
-    found = []
-    for choice in get_registry().list("method"):
-        contract = choice.contract
-        if choice.plugin.builtin and not contract.uses and contract.reads == ("visible",) and not contract.needs:
-            found.append(choice)
-    return found
+def untrained_baselines() -> list[Choice]:
+    """Return the null baselines that translate a visible image alone, without a training: the grey copies."""
+    methods = get_registry().list("method")
+    wanted = {"baseline", "unfitted"}
+    return [one for one in methods if wanted <= one.contract.offers and one.contract.reads == ("visible",)]
 
 
 def _require_complete(matched: Matched, inspected: Inspected, count: int, *, allow_missing: bool, warn: Warn) -> bool:

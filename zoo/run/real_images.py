@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.data.images import header_size, stored_bits
-from zoo.data.layout import DatasetInfo, StemFiles, list_split
+from zoo.data.layout import INFO_FILE, DatasetInfo, StemFiles, list_split
 from zoo.data.matching import COMPANIONS, SUFFIXES, match_pairs
 from zoo.data.predictions import Range
 from zoo.errors import DataError, UsageError
+from zoo.sizes import Size, size_of
 from zoo.sources import DataSource, open_source
 
 GENERIC = {name.lower() for name in (*SUFFIXES, *COMPANIONS)} | {
@@ -27,11 +28,14 @@ class TestSet:
     split: str
     files: list[StemFiles]
     """Of the split, those with a real thermal image."""
-    is_dataset: bool
-    """Whether `source` is a dataset in zoo's layout, not plain folders."""
+
+    @property
+    def is_dataset(self) -> bool:
+        """Whether `source` is a dataset in zoo's layout, not plain folders."""
+        return (self.source.root / INFO_FILE).is_file()
 
 
-def find_tests(data: str, split: str, *, size: int | None, folder: Path) -> TestSet:
+def find_tests(data: str, split: str, *, size: Size | None, folder: Path) -> TestSet:
     """Return the real images of a dataset's split.
 
     Args:
@@ -44,16 +48,25 @@ def find_tests(data: str, split: str, *, size: int | None, folder: Path) -> Test
         UsageError: there is no such dataset or split, or its images are not pairs.
     """
     source = open_source(data, size=size or _first_size(folder))
-    splits = source.info.splits
-    if not splits.get(split):
-        known = ", ".join(name for name, count in splits.items() if count)
-        raise UsageError(f"dataset {source.name} has no split {split!r}", f"Its splits are: {known or 'none'}")
+    require_split(source, split)
     if not source.info.pairs:
         raise UsageError(
             f"dataset {source.name} is unpaired: no image has a real one to compare it with", "Use paired data"
         )
     files = [entry for entry in list_split(source.root, split) if entry.visible and entry.thermal]
-    return TestSet(source=source, split=split, files=files, is_dataset=True)
+    return TestSet(source=source, split=split, files=files)
+
+
+def require_split(source: DataSource, split: str) -> None:
+    """Refuse a split that a dataset does not have.
+
+    Raises:
+        UsageError: it has none of this name, or no image in it.
+    """
+    splits = source.info.splits
+    if not splits.get(split):
+        known = ", ".join(name for name, count in splits.items() if count)
+        raise UsageError(f"dataset {source.name} has no split {split!r}", f"Its splits are: {known or 'none'}")
 
 
 def plain_tests(real: Path, visible: Path | None, value_range: Range | None) -> TestSet:
@@ -74,31 +87,32 @@ def plain_tests(real: Path, visible: Path | None, value_range: Range | None) -> 
     elif value_range is None:
         raise UsageError(
             f"the real images are {depth}-bit, and a plain folder does not state their range",
-            "Use `range`=LOW,HIGH, the values of the darkest and the brightest level, e.g. 0,65535",
+            "Use `value_range`=LOW,HIGH, the values of the darkest and the brightest level, e.g. 0,65535",
         )
     contents = hashlib.sha256(f"{depth} {low} {high}".encode())
-    for stem, (path, _) in pairs.items():
-        contents.update(f"\n{stem} {hashlib.sha256(path.read_bytes()).hexdigest()}".encode())
+    for stem, paths in pairs.items():  # of a visible image too: baselines and some metrics read it
+        digests = " ".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path)
+        contents.update(f"\n{stem} {digests}".encode())
     info = DatasetInfo(
-        name=telling_name(real), source="plain folders", splits={"test": len(pairs)}, thermal_bits=depth,  # type: ignore[arg-type]
+        name=dataset_name(real), source="plain folders", splits={"test": len(pairs)}, thermal_bits=depth,  # type: ignore[arg-type]
         thermal_low=low, thermal_high=high,
     )  # fmt: skip
     source = DataSource(root=real.resolve(), name=info.name, info=info, fingerprint=contents.hexdigest())
     files = [StemFiles(stem=stem, visible=seen, thermal=path) for stem, (path, seen) in pairs.items()]
-    return TestSet(source=source, split="test", files=files, is_dataset=False)
+    return TestSet(source=source, split="test", files=files)
 
 
-def telling_name(folder: Path) -> str:
+def dataset_name(folder: Path) -> str:
     """Return the name of a folder, or of the one above where it is a usual name such as `images`."""
     places = [place for place in (folder.resolve(), *folder.resolve().parents) if place.name]
     return next((place.name for place in places if place.name.lower() not in GENERIC), folder.resolve().name)
 
 
-def _first_size(folder: Path) -> int:
-    """Return the height of some image below a folder; 256 where there is none, which matching reports."""
+def _first_size(folder: Path) -> Size:
+    """Return the size of some image below a folder; 256 where there is none, which matching reports."""
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
         try:
-            return header_size(path)[0]
+            return size_of(*header_size(path))
         except (DataError, OSError):
             continue
     return 256

@@ -135,6 +135,8 @@ class Record:
     """Name, fingerprint, license, counts, and `health`: what `zoo data check` had found; empty where it had not been run."""
     notes: list[str] = field(default_factory=list)
     """What a reader must know: an unpaired test split, a later scoring, where the record was imported from."""
+    source: str = ""
+    """Where images that another program translated come from, in free text."""
     tests: list[Tested] = field(default_factory=list)
     """Scores on other datasets than the recipe's."""
 
@@ -145,7 +147,7 @@ class Record:
 
     @property
     def shown_recipe(self) -> Recipe:
-        """The recipe with the dataset and the size that `scores` are of, by which runs are grouped and named."""
+        """The recipe with the dataset, the split and the size that `scores` are of, by which runs are grouped and named."""
         return self.recipe
 
 
@@ -163,8 +165,8 @@ class View(Record):
 
     @property
     def shown_recipe(self) -> Recipe:
-        """The recipe with the dataset and the size that `scores` are of."""
-        return replace(self.recipe, data=self.tested.data, size=self.tested.size)
+        """The recipe with the dataset, the split and the size that `scores` are of."""
+        return replace(self.recipe, data=self.tested.data, size=self.tested.size, split=self.tested.split)
 
 
 @dataclass(frozen=True, kw_only=True)

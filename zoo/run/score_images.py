@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from zoo.build import build_method
 from zoo.checksums import find_damage
 from zoo.choices import Choice
 from zoo.compute.options import pick_device
-from zoo.contracts import Batch, Method
-from zoo.data.scored import Predicted
+from zoo.data.scored import FilePairs, Predicted
+from zoo.data.store import PairStore
 from zoo.environment import peak_memory
-from zoo.errors import UsageError, ZooError
-from zoo.evaluate.score import AnyMetric, Degrees, evaluate
-from zoo.layers.pixels import shown_degrees
+from zoo.errors import DamagedError, UsageError, ZooError
+from zoo.evaluate.reading import entries_of
+from zoo.evaluate.results import SCORED_IMAGES
+from zoo.evaluate.score import AnyMetric, evaluate
+from zoo.evaluate.trained import degrees_of
 from zoo.recipe import as_part
 from zoo.run.grid import PlannedRun
 from zoo.run.integrity import SHOWN, clear_way
 from zoo.run.job import Job, Trained, scorings, unscored
 from zoo.run.lease import lease
 from zoo.run.outcome import Outcome
-from zoo.run.predictions import Plan, open_pairs, planned, scored_recipe, unfitted_baselines
-from zoo.run.record import read_record
+from zoo.run.predictions import Plan, open_pairs, plan_scored, untrained_baselines
+from zoo.run.record import RECORD_FILE, Record, read_record, write_json
 from zoo.run.scoring import Measured, build_metrics, record_scores
 
 Measure = Callable[[Mapping[str, AnyMetric]], Measured]
@@ -49,44 +52,43 @@ def score_predictions(
         UsageError: a metric compares degrees Celsius, which the predictions do not hold.
         ZooError: an image cannot be read, or a file cannot be written.
     """
-    target = pick_device(device)
-    info = plan.tests.source.info
-    groups = [entry.name for entry in info.entries if entry.kind == "group"]
-    wanted = [entry for choice in metrics for entry in choice.contract.reads]
-    pairs = open_pairs(plan.tests, plan.shape, str(target), {*groups, *wanted})
+    target, info = pick_device(device), plan.tests.source.info
+    wanted = entries_of(info, [choice.contract for choice in metrics])
+    pairs = open_pairs(plan.tests, plan.shape, str(target), wanted)
     predicted = Predicted(
         pairs=pairs,
         predictions={stem: plan.matched.files[stem] for stem in plan.inspected.sizes},
         ranges=plan.ranges,
     )
-    own = {name: value for name, value in plan.protocol.items() if name in ("split", "resize")}
+    own = {name: value for name, value in plan.protocol.items() if name != SCORED_IMAGES}
 
-    def of_images(chosen: Mapping[str, AnyMetric]) -> Measured:
-        return evaluate(
-            lambda batch: batch["prediction"],
-            predicted,
-            chosen,
-            device=target,
-            reads=(),
-            degrees=_degrees(plan, chosen),
-            protocol=plan.protocol,
-            info=info,
-        )
+    def score(
+        run: PlannedRun, store: PairStore | FilePairs | Predicted, reads: Sequence[str], protocol: Mapping[str, Any]
+    ) -> Outcome:
+        method = build_method(run.recipe, info, torch.Generator(), training=False).to(target)
 
-    def score(run: PlannedRun, measure: Measure, notes: Sequence[str]) -> Outcome:
-        return score_once(run, metrics, measure, notes, device=target, command=command, retry=retry)
+        def measure(chosen: Mapping[str, AnyMetric]) -> Measured:
+            if store is predicted:
+                _require_degrees(plan, chosen)
+            return evaluate(
+                method.translate,
+                store,
+                chosen,
+                device=target,
+                reads=reads,
+                degrees=degrees_of(method, info),
+                protocol=protocol,
+                info=info,
+            )
 
-    outcomes = [score(plan.run, of_images, plan.notes)]
+        notes, source = (plan.notes, plan.source) if store is predicted else ((), "")
+        return score_once(run, metrics, measure, notes, source=source, device=target, command=command, retry=retry)
+
+    outcomes = [score(plan.run, predicted, (), plan.protocol)]
     whole = len(predicted) == len(plan.tests.files) and plan.tests.files[0].visible is not None
-    for choice in unfitted_baselines() if baselines and whole else ():
-        recipe = scored_recipe(as_part(choice), plan.tests.source, plan.shape)
-        method = build_method(recipe, info, torch.Generator(), training=False).to(target)
-        if method.order or type(method).fit is not Method.fit:
-            continue  # it is fitted to training images
-        of_method = partial(
-            evaluate, method.translate, pairs, device=target, degrees=_shown(plan), protocol=own, info=info
-        )
-        outcomes.append(score(planned(recipe, plan.tests.source, plan.run.folder.parent), of_method, ()))
+    for choice in untrained_baselines() if baselines and whole else ():
+        run = plan_scored(as_part(choice), plan.tests, plan.shape, plan.run.folder.parent)
+        outcomes.append(score(run, pairs, ("visible",), own))
     return outcomes
 
 
@@ -96,6 +98,7 @@ def score_once(
     measure: Measure,
     notes: Sequence[str],
     *,
+    source: str,
     device: torch.device,
     command: str,
     retry: bool,
@@ -107,8 +110,9 @@ def score_once(
         metrics: what to score with.
         measure: returns scores and samples of some metrics, by the names of their scores.
         notes: what a reader of its record must know.
+        source: where the images come from; empty: as the record says.
         device, command: for the record.
-        retry: score again in any case.
+        retry: measure these metrics again in any case.
 
     Raises:
         ZooError: its folder is in use or cannot be written, or the images cannot be scored.
@@ -120,11 +124,17 @@ def score_once(
         root=str(run.source.root),
         device=str(device),
         command=command,
+        retry=retry,
     )
     begun = time.perf_counter()
-    record = None if retry else read_record(run.folder)
+    record = _earlier(run.folder, job)
     missing = unscored(job.metrics, record)
-    if record and not missing and not find_damage(run.folder, SHOWN, expected=record.sha256):
+    if (
+        record
+        and not missing
+        and source in ("", record.source)
+        and not find_damage(run.folder, SHOWN, expected=record.sha256)
+    ):
         return Outcome(run=run, status="skipped", record=record)
     built = build_metrics(missing)  # before the folder is made
     trained = Trained(
@@ -140,6 +150,9 @@ def score_once(
         if held is None:
             raise ZooError(f"another process works on `{run.folder}`", "Wait until it is done")
         clear_way(run.folder)
+        record = _earlier(run.folder, job)  # again: another scoring may have ended since
+        missing = unscored(job.metrics, record)
+        built |= build_metrics({name: one for name, one in missing.items() if name not in built})
         record = record_scores(
             run.folder,
             job,
@@ -154,18 +167,35 @@ def score_once(
             lambda: None,
             notes=notes,
         )
+        if source not in ("", record.source):
+            record = replace(record, source=source)
+            write_json(run.folder / RECORD_FILE, record)
     return Outcome(run=run, status="done", record=record)
 
 
-def _degrees(plan: Plan, metrics: Mapping[str, AnyMetric]) -> Degrees | None:
-    """Return what gives the degrees of predictions; None where no metric compares degrees.
+def _earlier(folder: Path, job: Job) -> Record | None:
+    """Return the record of an earlier scoring; with `retry` without the scores that are measured again, or None if damaged."""
+    try:
+        record = read_record(folder)
+    except DamagedError:
+        if not job.retry:
+            raise
+        return None
+    if record is None or not job.retry:
+        return record
+    kept = {name: key for name, key in record.scored.items() if name not in job.metrics}
+    return replace(record, scored=kept, scores=[one for one in record.scores if one.metric not in job.metrics])
+
+
+def _require_degrees(plan: Plan, metrics: Mapping[str, AnyMetric]) -> None:
+    """Refuse a metric that compares degrees where the predictions do not hold them.
 
     Raises:
-        UsageError: a metric does, and the predictions do not hold them.
+        UsageError: a metric does.
     """
     wanted = [name for name, metric in metrics.items() if getattr(metric, "compares", "") == "celsius"]
     if not wanted:
-        return None
+        return
     if plan.tests.source.info.thermal_range is None:
         raise UsageError(
             f"{wanted[0]} compares degrees Celsius, and {plan.tests.source.name} is not calibrated in degrees",
@@ -177,15 +207,3 @@ def _degrees(plan: Plan, metrics: Mapping[str, AnyMetric]) -> Degrees | None:
             f"{wanted[0]} compares degrees Celsius, and 8-bit predictions have one level for {(high - low) / 255:.2g} degrees",
             "Give 16-bit or float predictions, or leave it out",
         )
-    return _shown(plan)
-
-
-def _shown(plan: Plan) -> Degrees | None:
-    thermal_range = plan.tests.source.info.thermal_range
-    if thermal_range is None:
-        return None
-
-    def degrees(batch: Batch, translated: Tensor) -> Tensor:
-        return shown_degrees(translated, thermal_range)
-
-    return degrees

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from zoo.data.layout import read_info
-from zoo.errors import UsageError
+from zoo.data.layout import member_folder, read_info
+from zoo.errors import DataError, UsageError
 from zoo.run.display import make_display
 from zoo.run.execute import Stop, execute, stop_signals
 from zoo.run.grid import Axes, PlannedRun, expand
@@ -22,7 +22,7 @@ from zoo.run.outcome import Ended, Outcome
 from zoo.run.progress import ProgressWriter
 from zoo.run.record import read_record
 from zoo.run.runner import choose_metrics
-from zoo.sources import DataSource
+from zoo.sources import DataSource, open_source
 
 
 def plan_one(
@@ -49,11 +49,21 @@ def read_planned(folder: Path, *, retry: bool = False) -> tuple[PlannedRun, Job]
     """Return a run that was planned in a folder.
 
     Raises:
-        ZooError: its plan is missing or damaged, or the dataset is missing.
+        ZooError: its plan is missing or damaged, or the dataset is missing or was changed.
     """
     job = read_job(folder)
     root, data = Path(job.root), job.recipe.data
-    source = DataSource(root=root, name=data.name, info=read_info(root), fingerprint=data.fingerprint)
+    info = read_info(root)
+    size = job.recipe.size
+    numbers = range(len(info.members))
+    now = [open_source(member_folder(root, one), size=size) for one in numbers] or [open_source(root, size=size)]
+    expected = [one.fingerprint for one in info.members] or [data.fingerprint]
+    if [one.fingerprint for one in now] != expected:
+        raise DataError(
+            f"`{root}` was changed after `{folder}` was planned",
+            "Restore it, or name it as `data`: it is another dataset now",
+        )
+    source = DataSource(root=root, name=data.name, info=info, fingerprint=data.fingerprint, config=data.config)
     run = PlannedRun(recipe=job.recipe, source=source, folder=folder.resolve(), train_key=job.train_key)
     return run, msgspec.structs.replace(job, requested_at=_now(folder), retry=retry)
 
