@@ -12,6 +12,7 @@ import numpy as np
 from zoo.data.layout import DatasetInfo
 from zoo.errors import UsageError
 from zoo.files import write_atomically
+from zoo.report.finished_runs import split_of
 from zoo.report.html.commands import row_command
 from zoo.report.html.facts import dataset_facts, dataset_info, environments, run_facts
 from zoo.report.html.plots import Curve, Point, curve_panel, scatter_panel
@@ -113,8 +114,9 @@ def _caption(group: DatasetRuns, columns: Sequence[MetricColumn]) -> str:
     if not scores:
         return f"{lengths}; no scores: the test images are unpaired, or no run finished"
     images = " or ".join(str(n) for n in sorted({score.n for score in scores}))
+    splits = " or ".join(dict.fromkeys(split_of(record) for _, record in group.finished))
     intervals = " or ".join(dict.fromkeys(f"{score.level:.0%} {score.interval}" for score in scores))
-    return f"{lengths}; {images} test images; below each score, its {intervals} interval"
+    return f"{lengths}; {images} {splits} images; below each score, its {intervals} interval"
 
 
 def _curves(group: DatasetRuns, logs: Mapping[str, Sequence[LogEntry]], term: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, stdev
+from statistics import stdev
 from typing import Any
 
 import msgspec
 
+from zoo.evaluate.intervals import pool
 from zoo.evaluate.results import Cost, Score
 from zoo.report.aggregate import measurement_protocol
 from zoo.report.html.runs import DatasetRuns, ReportedRun
@@ -40,15 +41,19 @@ class MetricColumn:
         return [self.scores[run.anchor].value for run in runs if run.anchor in self.scores]
 
     def mean(self, runs: Sequence[ReportedRun]) -> tuple[str, str]:
-        """Return the mean over two or more runs and its standard deviation; empty for fewer."""
+        """Return the value of two or more runs together and their standard deviation; empty for fewer."""
         values = self.values(runs)
-        return (self.text(fmean(values)), f"± {self.text(stdev(values))}") if len(values) > 1 else ("", "")
+        return (self.text(self._pooled(values)), f"± {self.text(stdev(values))}") if len(values) > 1 else ("", "")
 
     def best(self, group: DatasetRuns) -> str | None:
-        """Return the system with the best mean over its seeds, None if there is only one."""
-        means = {label: fmean(values) for label, runs in group.systems.items() if (values := self.values(runs))}
+        """Return the system with the best value over its seeds, None if there is only one."""
+        means = {label: self._pooled(values) for label, runs in group.systems.items() if (values := self.values(runs))}
         choose = max if self.higher_is_better else min
         return choose(means, key=lambda label: means[label]) if len(means) > 1 else None
+
+    def _pooled(self, values: Sequence[float]) -> float:
+        """Return one value for several seeds, as `zoo table` does: for a pooled PSNR that of the mean squared error."""
+        return float(pool(values, next(iter(self.scores.values())).pooling))
 
 
 def metric_columns(group: DatasetRuns) -> list[MetricColumn]:
