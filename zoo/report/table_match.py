@@ -54,28 +54,30 @@ def match_runs(table: Table, plan: TablePlan, results: Path) -> list[tuple[Table
     """Return the runs of rows that a plan does not assign: images of other programs by their name, others by their parts.
 
     Only scores of the test split count. Of several runs of a row with one seed it is the one that was trained longest, of these
-    one that was scored at the size of its training, of these the one that finished last.
+    one that was scored at the size of its training, of these the one that finished last; of a null baseline all, this one last.
     """
     try:
         runs = read_results(results)
     except ZooError:
         return []
     planned = {(run.row, run.dataset) for run in plan.cells}
-    found: dict[tuple[str, str, int], FinishedRun] = {}
+    found: dict[tuple[str, str, int, str], FinishedRun] = {}
     for run in sorted((run for run in runs if run.split == "test"), key=_order):
         key = _dataset_key(table, plan, run)
         for row in _rows_of(table, run.record.shown_recipe) if key else ():
             if (row, key) not in planned:
-                found[row, key, 0 if row in table.baselines else run.record.recipe.seed] = run
+                baseline = row in table.baselines  # its metrics may be in several runs
+                found[(row, key, 0, run.folder.name) if baseline else (row, key, run.record.recipe.seed, "")] = run
     return [
         (TableRun(row=row, dataset=key, seed=seed, folder=run.folder.name), run)
-        for (row, key, seed), run in found.items()
+        for (row, key, seed, _), run in found.items()
     ]
 
 
 def _order(run: FinishedRun) -> tuple[int, bool, str]:
     recipe = run.record.recipe
-    return recipe.budget.steps, run.record.shown_recipe.size == recipe.size, run.record.finished
+    steps = 0 if recipe.method.name in get_registry().null_baselines() else recipe.budget.steps
+    return steps, run.record.shown_recipe.size == recipe.size, run.record.finished
 
 
 def _dataset_key(table: Table, plan: TablePlan, run: FinishedRun) -> str:

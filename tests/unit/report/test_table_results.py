@@ -233,3 +233,16 @@ def test_without_a_plan_a_row_has_the_score_of_the_test_split_at_the_size_of_its
     found = read_table_results(load_table("gn_cyclegan_table3"), tmp_path).sections[0]
     (line,) = [line for line in found.baselines if line.measured]
     assert line.measured.value == pytest.approx(13)
+
+
+def test_without_a_plan_a_baseline_has_of_each_metric_the_newest_score(tmp_path, make_score, make_record):
+    both = [make_score(13 + SPREAD), make_score(0.5 + SPREAD / 10, "ssim")]
+    record = make_record(both, method=Part(name="baselines/mean_image"))
+    short = Budget(steps=20, constant=10)
+    newer = make_record([make_score(14 + SPREAD)], method=Part(name="baselines/mean_image"), budget=short)
+    newer = replace(newer, finished="2025-01-01T00:00:00+00:00")
+    for name, one in (("a", newer), ("b", record)):
+        write_json(tmp_path / name / "record.json", one)
+    sections = read_table_results(load_table("gn_cyclegan_table3"), tmp_path).sections
+    found = [line.measured.value for section in sections for line in section.baselines if line.measured]
+    assert found == pytest.approx([14, 0.5])
