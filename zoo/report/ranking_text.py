@@ -92,9 +92,15 @@ def caption(ranking: Ranking, dataset: str) -> str:
     columns = [column for column in ranking.columns if column.dataset == dataset]
     counts = " or ".join(str(n) for n in sorted({column.n for column in columns}))
     resize = " or ".join(filter(None, dict.fromkeys(column.resize for column in columns)))
-    interval = (
-        f"mean [{columns[0].level:.0%} interval]" if columns[0].n > 1 else "no interval from one image, and no test"
+    cells = (
+        cell
+        for row in ranking.rows
+        for column, cell in zip(ranking.columns, row.cells, strict=True)
+        if column in columns
     )
+    interval = f"mean [{columns[0].level:.0%} interval]"
+    if not any(cell and cell.measured.low is not None for cell in cells):
+        interval = "mean" if any(column.n > 1 for column in columns) else "no interval from one image, and no test"
     images = f"n = {counts} {columns[0].split} image{'s' * (counts != '1')}"
     return f"{dataset}: {', '.join(filter(None, (images, resize)))}; {interval}"
 
@@ -115,9 +121,8 @@ def legend(ranking: Ranking, form: str = "terminal") -> list[str]:
         if cell
     ]
     sets = {column.metric for _, column, cell in measured if not cell.measured.per_image}
-    lines += [
-        f"{metric}: a distance between sets of images, for which there is no paired test." for metric in sorted(sets)
-    ]
+    if sets:
+        lines.append(f"{', '.join(sorted(sets))}: no paired test, since these scores have no values of single images.")
     lines += dict.fromkeys(
         f"{NOT_COMPARED} {row.name}, {column.metric}: not compared, {cell.apart}."
         for row, column, cell in measured

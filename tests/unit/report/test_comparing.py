@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from zoo.cli.compare import compare
 from zoo.errors import RefusedError, UsageError
 from zoo.recipe import DataRef, Part
 from zoo.report.comparing import compare_results, compare_systems, group_seeds
 from zoo.report.finished_runs import FinishedRun
 from zoo.run import record as records
+from zoo.run.record import write_json
 
 SPREAD = np.linspace(-0.5, 0.5, 20)
 OTHER = Part(name="cut/cut")
@@ -122,3 +126,26 @@ def test_any_number_of_views_of_one_run_has_labels_of_its_own(a_run, make_score)
     run = a_run("a")
     sizes = [views(run, make_score(11 + SPREAD), size=size)[1] for size in range(16, 26)]
     assert len({group.label for group in group_seeds(sizes)}) == len(sizes)
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_on_a_terminal_no_number_and_no_verdict_is_cut(tmp_path, make_record, make_score, capsys, monkeypatch, width):
+    for place, generator in enumerate(("resnet9_cbam", "a_network_with_a_long_name")):
+        for seed in range(3):
+            shift = (-1) ** seed * place  # the seeds disagree
+            scores = [make_score(13 + shift + SPREAD), make_score(0.4 + shift / 30 + SPREAD[::-1] / 30, "ssim")]
+            scores.append(make_score([60], "fid", per_image={}))
+            made = make_record(scores, seed=seed, generator=Part(name=f"gone/{generator}"))
+            write_json(tmp_path / f"{generator}-{seed:08}" / "record.json", made)
+
+    def shown(terminal):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+        monkeypatch.setenv("COLUMNS", str(width))
+        compare([tmp_path], by="", reference="", as_json=False)
+        return re.sub(r"\x1b\[\d*m|─", "", capsys.readouterr().out)
+
+    text = shown(True)
+    assert max(map(len, text.splitlines())) <= width
+    numbers, plain = (re.findall(r"[-+]?\d+\.\d+", one) for one in (text, shown(False)))
+    assert sorted(numbers) == sorted(plain)
+    assert text.count("distinguishable") == 2 and "no test" in text
