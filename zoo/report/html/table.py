@@ -11,6 +11,7 @@ import msgspec
 
 from zoo.evaluate.intervals import pool
 from zoo.evaluate.results import Cost, Score
+from zoo.registry import get_registry
 from zoo.report.aggregate import measurement_protocol
 from zoo.report.html.runs import DatasetRuns, ReportedRun
 from zoo.report.results import count_text, decimals
@@ -76,16 +77,17 @@ def metric_columns(group: DatasetRuns) -> list[MetricColumn]:
 
 
 def cost_texts(record: Record) -> list[tuple[str, str, str]]:
-    """Return heading, text and small print of each of the `COSTS`; unknown ones are empty."""
+    """Return heading, text and small print of each of the `COSTS`; unknown ones and a null baseline's training are empty."""
+    trained = record.recipe.method.name not in get_registry().null_baselines()
     speed = record.timing.steps_per_second
     device, host = record.peak_memory.get("device"), record.peak_memory.get("host")
     memory, cost = device or host, record.cost
     parameters = record.parameters.get("translation")
     reads = record.scores[0].protocol.get("reads", ()) if record.scores else ()
     texts = (
-        (count_text(parameters) if parameters is not None else "", ""),
+        (count_text(parameters) if parameters or (trained and parameters is not None) else "", ""),
         (f"{cost.latency_ms:.3g} ms", f"{cost.flops / 1e9:.3g} GFLOP, {passes_text(cost)}") if cost else ("", ""),
-        (duration_text(record.timing.train_seconds), f"{speed:.3g} steps/s" if speed else ""),
+        (duration_text(record.timing.train_seconds), f"{speed:.3g} steps/s" if speed else "") if trained else ("", ""),
         (f"{memory / 2**30:.2f} GiB", "GPU" if device else "process") if memory else ("", ""),
         (", ".join(reads), ""),
     )
