@@ -89,11 +89,15 @@ _Values = dict[str, SeedAggregate]
 """A column's aggregates by row."""
 
 
-def rank(runs: Sequence[FinishedRun]) -> Ranking:
+def rank(runs: Sequence[FinishedRun], *, marks: bool = True) -> Ranking:
     """Return the finished runs of a results folder as one table.
 
     A system is the runs that differ only in seed, data and image size. A null baseline, which has no budget, is one system. Each
     column is one family of paired tests against its best row (Holm), and another against its best null baseline.
+
+    Args:
+        runs: the finished runs.
+        marks: test each row against the best; without it no cell has a mark, which takes half the time.
     """
     found = assign_rows(runs)
     columns: list[RankedColumn] = []
@@ -102,7 +106,7 @@ def rank(runs: Sequence[FinishedRun]) -> Ranking:
     for group in dict.fromkeys(one.group for one in found):
         members = [one for one in found if one.group == group]
         for metric in dict.fromkeys(score.metric for one in members for score in one.run.record.scores):
-            column, values = _column(group, metric, members, nulls)
+            column, values = _column(group, metric, members, nulls, with_marks=marks)
             columns.append(column)
             for row, filled in cells.items():
                 filled.append(values.get(row))
@@ -150,7 +154,7 @@ def _in_words(verdicts: Mapping[Verdict, Sequence[str]], baseline: str, where: s
 
 
 def _column(
-    group: str, metric: str, members: Sequence[AssignedRun], nulls: set[str]
+    group: str, metric: str, members: Sequence[AssignedRun], nulls: set[str], *, with_marks: bool
 ) -> tuple[RankedColumn, dict[str, RankedCell]]:
     scores = _newest_scores(members, metric)
     costs = {one.row: one.run.record.cost for one in reversed(members) if one.run.record.cost}
@@ -159,8 +163,9 @@ def _column(
     compared = {row: value for row, value in values.items() if row not in apart}
     first = next(iter((compared or values).values()))
     best = best_of(compared)
-    marks: dict[str, Mark] = dict.fromkeys(_tied(best, compared) if compared else [], "not distinguishable")
-    if first.n > 1 and len(compared) > 1:
+    marked = with_marks and first.n > 1 and len(compared) > 1
+    marks: dict[str, Mark] = dict.fromkeys(_tied(best, compared) if marked else [], "not distinguishable")
+    if marked:
         marks |= {row: "best" for row, value in compared.items() if value.value == compared[best].value}
     column = RankedColumn(
         dataset=group,

@@ -116,7 +116,7 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
         if (source.root / INFO_FILE).is_file()
     ]
     finished = [FinishedRun(folder=outcome.run.folder, record=outcome.record) for outcome in outcomes if outcome.record]
-    return lines + verdict_lines(rank(finished))
+    return lines + verdict_lines(rank(finished, marks=False))
 
 
 def by_dataset(outcomes: Sequence[Outcome]) -> list[Outcome]:

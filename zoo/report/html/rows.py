@@ -45,7 +45,7 @@ def sort_runs(group: DatasetRuns) -> tuple[DatasetRuns, str, dict[str, Differenc
         for score in record.scores
         if score.metric == metric
     ]
-    ranking = rank([finished for _, finished in found])
+    ranking = rank([finished for _, finished in found], marks=False)
     names = [assigned.row for assigned in assign_rows([finished for _, finished in found])]
     rows = {run.anchor: name for (run, _), name in zip(found, names, strict=True)}
     places = {row.name: place for place, row in enumerate(ranking.rows)}
