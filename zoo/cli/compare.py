@@ -25,6 +25,7 @@ def compare(
     reference: Annotated[
         str, typer.Option(metavar="NAME", help="System to compare with, as the table names it. [default: the first]")
     ] = "",
+    by: Annotated[str, typer.Option(metavar="ENTRY", help="Compare means by group or class, e.g. daytime.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparisons as JSON.")] = False,
 ) -> None:
     """Compare runs with the first of them, image by image, on each dataset.
@@ -33,11 +34,14 @@ def compare(
 
     Examples:
     zoo compare results/A results/B results/C ·
-    zoo compare results --reference mean_image
+    zoo compare results --reference mean_image ·
+    zoo compare results --by daytime
     """
     from zoo.report.comparing import compare_results
+    from zoo.report.groups import by_group
 
-    groups, left_out = compare_results(_finished(runs), reference)
+    finished = _finished(runs)
+    groups, left_out = compare_results(by_group(finished, by) if by else finished, reference)
     for line in left_out:
         note(line)
     if as_json:
@@ -49,6 +53,8 @@ def compare(
         "p: two-sided sign-flip permutation test, corrected for all tests on the dataset\n"
         "(Holm). better and worse require p < 0.05 and the same sign in all runs."
     )
+    if not all(line.pooled.per_image for group in groups for line in group.lines):
+        typer.echo("no test: the record has no values of single images for this score.")
     return None
 
 
@@ -78,11 +84,12 @@ def _show(group: ComparedGroup) -> None:
         unit = f" [{found.unit}]" if found.unit else ""
         images = f"n = {found.n} image{'s' * (found.n != 1)}"
         title = f"{group.dataset}: {metric}{unit}, {images}\nAgainst {group.names[lines[0].system]}"
-        print_table(COLUMNS, [_row(line, group.names) for line in lines], title=title, right=COLUMNS[1:5])
+        rows = [_row(line, lines[0], group.names) for line in lines]
+        print_table(COLUMNS, rows, title=title, right=COLUMNS[1:5])
         typer.echo()
 
 
-def _row(line: ComparedScore, names: dict[str, str]) -> tuple[str, ...]:
+def _row(line: ComparedScore, reference: ComparedScore, names: dict[str, str]) -> tuple[str, ...]:
     from zoo.report.aggregate import format_p
     from zoo.report.results import decimals
 
@@ -90,9 +97,11 @@ def _row(line: ComparedScore, names: dict[str, str]) -> tuple[str, ...]:
     seeds = len(line.pooled.by_seed)
     name = f"{names[line.system]} ({seeds} seeds)" if seeds > 1 else names[line.system]
     start = (name, f"{line.pooled.value:.{digits}f}")
+    if line is reference:
+        return (*start, "", "", "", "reference")
     if line.difference is None:
-        verdict = "reference" if line.pooled.per_image else "no test: no values per image"
-        return (*start, "", "", "", verdict)
+        difference = line.pooled.value - reference.pooled.value
+        return (*start, f"{difference:+.{digits}f}", "", "", "no test")
     found = line.difference.comparison
     if found.n < 2:
         return (*start, f"{found.difference:+.{digits}f}", "", "", "no test of one image")

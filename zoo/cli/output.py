@@ -67,7 +67,7 @@ def print_table(
         tuple(cell.replace(" [", "\n[") for cell in column) if number else column
         for column, number in zip(wide, numbers, strict=True)
     ]
-    for cells, longest in ((wide, sys.maxsize), (below, sys.maxsize), (below, 11), (below, 8)):
+    for cells, longest in ((wide, sys.maxsize), (below, sys.maxsize), (below, 15), (below, 11), (below, 8)):
         widths = _fitted(cells, numbers, screen.width, longest)
         if widths:
             break

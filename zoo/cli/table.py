@@ -31,6 +31,9 @@ def table(
         Path, typer.Option("--from", metavar="RESULTS", help="Results folder of a paper's table or a table file.")
     ] = Path("results"),
     form: Annotated[str, typer.Option("--format", help="terminal, markdown, csv, latex or html.")] = "terminal",
+    by: Annotated[
+        str, typer.Option(metavar="ENTRY", help="Print means by group or class, e.g. daytime, of a results folder.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Print a results folder as one table, or a paper's table with the measured values.
@@ -40,6 +43,7 @@ def table(
 
     Examples:
     zoo table results --format latex ·
+    zoo table results --by daytime ·
     zoo table gn_cyclegan_table2 --from results --format markdown ·
     zoo table mine.toml --from results
     """
@@ -53,7 +57,9 @@ def table(
     if not name:
         return _list_tables(as_json=as_json)
     if _is_results(name):
-        return _show_ranking(Path(name), form, as_json=as_json)
+        return _show_ranking(Path(name), form, by, as_json=as_json)
+    if by:
+        raise UsageError("--by is for a results folder", "Name the folder that zoo bench wrote to")
     from zoo.report.table_results import read_table_results
     from zoo.report.tables import load_table
 
@@ -82,16 +88,17 @@ def _list_tables(*, as_json: bool) -> None:
     return print_table(("table", "title"), [(known.name, known.title) for known in tables])
 
 
-def _show_ranking(folder: Path, form: str, *, as_json: bool) -> None:
+def _show_ranking(folder: Path, form: str, by: str, *, as_json: bool) -> None:
     """Print a results folder as one table."""
     from zoo.report.finished_runs import find_results
+    from zoo.report.groups import by_group
     from zoo.report.ranking import rank
     from zoo.report.ranking_text import FORMATS, legend, text_tables
 
     found = find_results(folder)
     for line in found.unreadable:
         note(line)
-    ranking = rank(found.runs)
+    ranking = rank(by_group(found.runs, by) if by else found.runs)
     if not ranking.rows:
         raise UsageError(
             f"the runs in `{folder}` have no scores", "Score them on a paired test split, or with set metrics"

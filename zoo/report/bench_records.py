@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, overload
 
+from zoo.report.finished_runs import split_of
 from zoo.report.naming import name_systems
 from zoo.report.results import by_dataset, footnotes, results_table
 from zoo.run.outcome import Outcome
@@ -84,11 +85,12 @@ def _flat(record: Record) -> dict[str, Any]:
     recipe = record.recipe
     parts = {kind: part.name.rpartition("/")[2] for kind, part in recipe.parts.items()}
     row: dict[str, Any] = {kind: parts.get(kind) for kind in ("method", "generator", "discriminator", "normalizer")}
-    size = recipe.size if isinstance(recipe.size, int) else size_text(recipe.size)
+    size = record.shown_recipe.size
     row |= {
         "data": record.data.name,
         "trained_on": recipe.data.name,
-        "size": size,
+        "split": split_of(record),
+        "size": size if isinstance(size, int) else size_text(size),
         "steps": recipe.budget.steps,
         "batch": recipe.batch,
     }

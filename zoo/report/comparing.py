@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain, count
 
 from zoo.composition import digest
 from zoo.errors import RefusedError, UsageError, did_you_mean
@@ -17,7 +18,7 @@ from zoo.report.aggregate import (
     measurement_protocol,
     protocol_difference,
 )
-from zoo.report.finished_runs import FinishedRun
+from zoo.report.finished_runs import FinishedRun, split_suffix
 from zoo.report.naming import name_systems
 from zoo.report.tables import dataset_title
 from zoo.run.record import Record
@@ -63,12 +64,14 @@ def group_seeds(runs: Sequence[FinishedRun]) -> list[SeedGroup]:
         # Other source under the same version, or another file under the same name, is another system.
         sources = {kind: origin.get("source", "") for kind, origin in run.record.plugins.items()}
         trained_on = run.record.recipe.data.fingerprint
-        key = digest([replace(run.record.shown_recipe, seed=0), trained_on, sources, run.record.option_files])
+        shown = replace(run.record.shown_recipe, seed=0)
+        key = digest([shown, trained_on, sources, run.record.option_files, run.split])
         if key not in labels:
             short = run.folder.name.rpartition("-")[0] or run.folder.name
             there = [short, run.folder.name, str(run.folder.resolve())]
             there += [f"{label} on {run.record.data.name}" for label in there]
-            labels[key] = next(label for label in there if label not in groups)
+            more = (f"{short} ({number})" for number in count(2))
+            labels[key] = next(label for label in chain(there, more) if label not in groups)
         group = groups.setdefault(labels[key], [])
         if any(run.record.recipe.seed == other.record.recipe.seed for other in group):
             raise UsageError(
@@ -86,7 +89,7 @@ class ComparedGroup:
     """The comparisons on one dataset."""
 
     dataset: str
-    """Title of the dataset, with the image size."""
+    """Title of the dataset, with the image size and the split."""
     names: dict[str, str]
     """Short names of the systems by their labels."""
     lines: tuple[ComparedScore, ...]
@@ -96,32 +99,34 @@ def compare_results(runs: Sequence[FinishedRun], reference: str = "") -> tuple[l
     """Compare runs dataset by dataset with a reference, and return the comparisons and one line for each group left out.
 
     Args:
-        runs: finished runs; those of one dataset and image size are compared.
+        runs: finished runs; those of one dataset, image size and split are compared.
         reference: label or short name of a system; by default the first of each dataset.
 
     Raises:
         UsageError: there is nothing to compare, or no system is the reference.
         RefusedError: protocols or test images differ.
     """
-    groups: dict[tuple[str, object], list[FinishedRun]] = {}
+    groups: dict[tuple[str, object, str], list[FinishedRun]] = {}
     compared: list[ComparedGroup] = []
     left_out: list[str] = []
     known: list[str] = []
-    seen: dict[tuple[str, str, object], FinishedRun] = {}
+    seen: dict[tuple[str, str, str], FinishedRun] = {}
     for run in runs:
         recipe = run.record.shown_recipe
-        first = seen.setdefault((run.record.train_key, recipe.data.fingerprint, recipe.size), run)
+        # The train key has no options of translation, the recipe no versions of plugins.
+        scored = digest([recipe, run.record.option_files])
+        first = seen.setdefault((run.record.train_key, scored, run.split), run)
         if first is run:
-            groups.setdefault((recipe.data.fingerprint, recipe.size), []).append(run)
+            groups.setdefault((recipe.data.fingerprint, recipe.size, run.split), []).append(run)
         else:
             left_out.append(f"left out: `{run.folder}`: the same run as `{first.folder}`")
     found = {key: group_seeds(members) for key, members in groups.items()}
     if all(len(systems) < 2 for systems in found.values()):
         compare_systems(group_seeds(list(seen.values())))  # raises what keeps them apart
-    for systems in found.values():
+    for (_, _, split), systems in found.items():
         shown = [system.records[0].shown_recipe for system in systems]
         names = _short_names(systems)
-        where = f"{dataset_title(shown[0].data.name)}, {pixels_text(shown[0].size)}"
+        where = f"{dataset_title(shown[0].data.name)}, {pixels_text(shown[0].size)}{split_suffix(split)}"
         known += names.values()
         if len(systems) < 2:
             left_out.append(f"left out: {systems[0].label}: it is the only system on {where}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zoo.errors import UsageError, ZooError
 from zoo.run.job import RUN_FILE
-from zoo.run.record import RECORD_FILE, Record, read_failure, read_record, views
+from zoo.run.record import RECORD_FILE, Record, View, read_failure, read_record, views
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +17,11 @@ class FinishedRun:
     folder: Path
     record: Record
     """Its record, or the view of it (`zoo.run.record.views`) on that dataset."""
+
+    @property
+    def split(self) -> str:
+        """The split that its scores are of."""
+        return split_of(self.record)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +77,18 @@ def find_results(folder: Path) -> Results:
         unreadable=[f"left out: {fault}" for fault in faults],
         unfinished=[line for line in map(unfinished, planned) if line],
     )
+
+
+def split_of(record: Record) -> str:
+    """Return the split that the scores of a record or view are of; `test` where it is not stated."""
+    if isinstance(record, View):
+        return record.tested.split
+    return next((str(score.protocol["split"]) for score in record.scores if "split" in score.protocol), "test")
+
+
+def split_suffix(split: str) -> str:
+    """Return `, validation split` for the title of a dataset; empty for the test split."""
+    return "" if split == "test" else f", {split} split"
 
 
 def unfinished(folder: Path) -> str:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoo.hookspec import Kind
-from zoo.recipe import Budget, Part, Recipe
+from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.registry import get_registry
-from zoo.run.record import Record
 from zoo.sizes import Size
 
 Place = tuple[str, ...]
@@ -43,24 +42,18 @@ def _networks_and_baselines(recipes: Sequence[Recipe]) -> list[list[int]]:
 
 def _names(recipes: Sequence[Recipe]) -> list[str]:
     texts = _part_texts(recipes)
-    kinds = _telling(texts)
+    kinds = _distinguishing(texts)
     names = [" ".join(text[kind] for kind in kinds if text[kind] != "-") for text in texts]
     for setting in (_length, _batch, _channels, _precision):
         names = _set_apart(names, recipes, setting)
     return _number_twins(names, recipes)
 
 
-def add_training_data(names: Sequence[str], records: Sequence[Record | None]) -> list[str]:
-    """Append `, trained on NAME` to the names of runs tested on other data, where runs of one name differ in it there."""
-    shown = [(name, record.data, record.recipe.data) for name, record in zip(names, records, strict=True) if record]
-    trained: dict[tuple[str, str], set[str]] = {}
-    for name, tested, own in shown:
-        trained.setdefault((name, tested.fingerprint), set()).add(own.fingerprint)
+def add_training_data(names: Sequence[str], trained: Sequence[DataRef], tested: Sequence[DataRef]) -> list[str]:
+    """Append `, trained on NAME` to the names of systems of which a run was tested on other data than it was trained on."""
+    crossing = {name for name, own, other in zip(names, trained, tested, strict=True) if own != other}
     return [
-        f"{name}, trained on {record.recipe.data.name}"
-        if record and record.data != record.recipe.data and len(trained[name, record.data.fingerprint]) > 1
-        else name
-        for name, record in zip(names, records, strict=True)
+        f"{name}, trained on {own.name}" if name in crossing else name for name, own in zip(names, trained, strict=True)
     ]
 
 
@@ -68,8 +61,8 @@ def shared_parts(recipes: Sequence[Recipe]) -> list[str]:
     """Return the names of the parts that all recipes with a network share and `name_systems` leaves out."""
     networks, baselines = _networks_and_baselines(recipes)
     texts = _part_texts([recipes[place] for place in networks or baselines])
-    telling = _telling(texts)
-    return [texts[0][kind] for kind in KINDS if kind not in telling and texts[0][kind] != "-"]
+    kinds = _distinguishing(texts)
+    return [texts[0][kind] for kind in KINDS if kind not in kinds and texts[0][kind] != "-"]
 
 
 def varied_options(recipes: Sequence[Recipe]) -> Varied:
@@ -119,7 +112,7 @@ def _part_texts(recipes: Sequence[Recipe]) -> list[dict[str, str]]:
     return [{kind: part_text(recipe, kind, varied) for kind in KINDS} for recipe in recipes]
 
 
-def _telling(texts: Sequence[dict[str, str]]) -> tuple[str, ...]:
+def _distinguishing(texts: Sequence[dict[str, str]]) -> tuple[str, ...]:
     """Return the kinds of parts in which recipes differ; all kinds where nothing but the plugins of the parts does."""
     found = tuple(kind for kind in KINDS if len({text[kind] for text in texts}) > 1)
     same_names = all(len({text[kind].rpartition("/")[2] for text in texts}) == 1 for kind in found)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from zoo.evaluate.compare import Verdict
 from zoo.evaluate.results import Cost, Score
-from zoo.recipe import Budget, Recipe
-from zoo.registry import get_registry
 from zoo.report.aggregate import (
     Difference,
     SeedAggregate,
@@ -20,9 +18,8 @@ from zoo.report.aggregate import (
     differing_protocols,
 )
 from zoo.report.finished_runs import FinishedRun
-from zoo.report.naming import name_systems
-from zoo.report.tables import dataset_title
-from zoo.sizes import Size, pixels_text
+from zoo.report.ranked_rows import AssignedRun, assign_rows
+from zoo.sizes import Size
 
 Mark = Literal["best", "not distinguishable", ""]
 
@@ -40,6 +37,8 @@ class RankedCell:
     """The best null baseline among those that read no more than this network."""
     against: Difference | None = None
     """Difference to that baseline; None without values per image."""
+    cost: Cost | None = None
+    """Of one translation by the row's first run on this dataset that measured it; `Cost.size` is the size of that image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +46,13 @@ class RankedColumn:
     """A metric on a dataset."""
 
     dataset: str
-    """Title of the dataset, with the image size where the folder has several."""
+    """Title of the dataset, with the image size where the folder has several, and with the split unless it is `test`."""
+    split: str
     metric: str
     unit: str
     higher_is_better: bool
     n: int
-    """Number of test images."""
+    """Number of images."""
     level: float
     """Confidence of the intervals."""
     resize: str
@@ -67,8 +67,12 @@ class RankedRow:
     baseline: bool
     cells: tuple[RankedCell | None, ...]
     """One per column; None where it was not measured."""
-    cost: Cost | None = None
-    """Of one translation by its first run that measured it."""
+
+    @property
+    def costs(self) -> dict[Size, Cost]:
+        """Cost of one translation by the size of the image."""
+        found = [cell.cost for cell in self.cells if cell and cell.cost]
+        return {cost.size: cost for cost in reversed(found)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,42 +85,32 @@ class Ranking:
     """Networks by their value in the first column that has one, then null baselines likewise."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Run:
-    """A finished run with its row and group of columns."""
-
-    row: str
-    group: str
-    baseline: bool
-    run: FinishedRun
-
-
 _Values = dict[str, SeedAggregate]
 """A column's aggregates by row."""
 
 
-def rank(runs: Sequence[FinishedRun]) -> Ranking:
+def rank(runs: Sequence[FinishedRun], *, marks: bool = True) -> Ranking:
     """Return the finished runs of a results folder as one table.
 
     A system is the runs that differ only in seed, data and image size. A null baseline, which has no budget, is one system. Each
     column is one family of paired tests against its best row (Holm), and another against its best null baseline.
+
+    Args:
+        runs: the finished runs.
+        marks: test each row against the best; without it no cell has a mark, which takes half the time.
     """
-    found = _assigned(runs)
+    found = assign_rows(runs)
     columns: list[RankedColumn] = []
     cells: dict[str, list[RankedCell | None]] = {one.row: [] for one in found}
     nulls = {one.row for one in found if one.baseline}
     for group in dict.fromkeys(one.group for one in found):
         members = [one for one in found if one.group == group]
         for metric in dict.fromkeys(score.metric for one in members for score in one.run.record.scores):
-            column, values = _column(group, metric, members, nulls)
+            column, values = _column(group, metric, members, nulls, with_marks=marks)
             columns.append(column)
             for row, filled in cells.items():
                 filled.append(values.get(row))
-    costs = {one.row: one.run.record.cost for one in reversed(found) if one.run.record.cost}
-    rows = [
-        RankedRow(name=row, baseline=row in nulls, cells=tuple(filled), cost=costs.get(row))
-        for row, filled in cells.items()
-    ]
+    rows = [RankedRow(name=row, baseline=row in nulls, cells=tuple(filled)) for row, filled in cells.items()]
     places = range(len(columns))
     return Ranking(
         columns=tuple(columns), rows=tuple(sort_rows([row for row in rows if any(row.cells)], columns, places))
@@ -159,75 +153,23 @@ def _in_words(verdicts: Mapping[Verdict, Sequence[str]], baseline: str, where: s
     return f"Systems against {best}: {' '.join(words)}"
 
 
-def _assigned(runs: Sequence[FinishedRun]) -> list[_Run]:
-    """Return the runs with the names of their rows and groups; of a null baseline's runs on the same images the newest."""
-    nulls = get_registry().null_baselines()
-    names = _row_names(runs, nulls)
-    shown = [run.record.shown_recipe for run in runs]
-    sizes: dict[str, set[Size]] = defaultdict(set)
-    contents: dict[str, list[str]] = defaultdict(list)
-    for recipe in shown:
-        title = dataset_title(recipe.data.name)
-        sizes[title].add(recipe.size)
-        if recipe.data.fingerprint not in contents[title]:
-            contents[title].append(recipe.data.fingerprint)
-    found: dict[tuple[str, str, int], _Run] = {}
-    for run, recipe, name in zip(runs, shown, names, strict=True):
-        group = title = dataset_title(recipe.data.name)
-        if len(contents[title]) > 1:  # other contents of the same name
-            group += f" ({contents[title].index(recipe.data.fingerprint) + 1})"
-        if len(sizes[title]) > 1:
-            group += f", {pixels_text(recipe.size)}"
-        one = _Run(row=name, group=group, baseline=recipe.method.name in nulls, run=run)
-        key = (name, group, 0 if one.baseline else recipe.seed)
-        if key not in found or run.record.finished > found[key].run.record.finished:
-            found[key] = one
-    return list(found.values())
-
-
-def _row_names(runs: Sequence[FinishedRun], nulls: frozenset[str]) -> list[str]:
-    """Return the names of the runs' rows; of systems that were scored on other data than their own, with the training data."""
-    shown = []
-    for run in runs:  # what was trained on other data and scored on this is another system, not a twin
-        recipe = _stripped(run.record.shown_recipe, nulls)
-        both = recipe.data.fingerprint + run.record.recipe.data.fingerprint
-        shown.append(replace(recipe, data=replace(recipe.data, fingerprint=both)))
-    names = [
-        name.partition(" (")[0] if run.record.recipe.method.name in nulls else name
-        for run, name in zip(runs, name_systems(shown), strict=True)
-    ]
-    crossing = {name for run, name in zip(runs, names, strict=True) if run.record.data != run.record.recipe.data}
-    return [
-        f"{name}, trained on {run.record.recipe.data.name}" if name in crossing else name
-        for run, name in zip(runs, names, strict=True)
-    ]
-
-
-def _stripped(recipe: Recipe, nulls: frozenset[str]) -> Recipe:
-    """Return a null baseline's recipe without what does not change it: length, batch size, seed and precision."""
-    if recipe.method.name not in nulls:
-        return recipe
-    return replace(recipe, budget=Budget(steps=0, constant=0), batch=1, seed=0, precision="fp32")
-
-
 def _column(
-    group: str, metric: str, members: Sequence[_Run], nulls: set[str]
+    group: str, metric: str, members: Sequence[AssignedRun], nulls: set[str], *, with_marks: bool
 ) -> tuple[RankedColumn, dict[str, RankedCell]]:
-    scores: dict[str, dict[int, Score]] = defaultdict(dict)
-    for one in members:
-        for score in one.run.record.scores:
-            if score.metric == metric:
-                scores[one.row][one.run.record.recipe.seed] = score
+    scores = _newest_scores(members, metric)
+    costs = {one.row: one.run.record.cost for one in reversed(members) if one.run.record.cost}
     apart = _apart(scores)
     values = {row: aggregate_seeds(_alike(by_seed)) for row, by_seed in scores.items()}
     compared = {row: value for row, value in values.items() if row not in apart}
     first = next(iter((compared or values).values()))
     best = best_of(compared)
-    marks: dict[str, Mark] = dict.fromkeys(_tied(best, compared) if compared else [], "not distinguishable")
-    if first.n > 1 and len(compared) > 1:
+    marked = with_marks and first.n > 1 and len(compared) > 1
+    marks: dict[str, Mark] = dict.fromkeys(_tied(best, compared) if marked else [], "not distinguishable")
+    if marked:
         marks |= {row: "best" for row, value in compared.items() if value.value == compared[best].value}
     column = RankedColumn(
         dataset=group,
+        split=members[0].run.split,
         metric=metric,
         unit=first.unit,
         higher_is_better=first.higher_is_better,
@@ -245,9 +187,24 @@ def _column(
             apart=apart.get(row, ""),
             baseline=baselines.get(row, ""),
             against=against.get(row),
+            cost=costs.get(row),
         )
         for row, value in values.items()
     }
+
+
+def _newest_scores(members: Sequence[AssignedRun], metric: str) -> dict[str, dict[int, Score]]:
+    """Return the scores of a metric by row and seed, each of the run that finished last; a null baseline has one seed."""
+    scores: dict[str, dict[int, Score]] = {}
+    finished: dict[tuple[str, int], str] = {}
+    for one in members:
+        record = one.run.record
+        seed = 0 if one.baseline else record.recipe.seed
+        score = next((score for score in record.scores if score.metric == metric), None)
+        if score and record.finished >= finished.get((one.row, seed), ""):
+            finished[one.row, seed] = record.finished
+            scores.setdefault(one.row, {})[seed] = score
+    return scores
 
 
 def _baselines_of(scores: Mapping[str, Mapping[int, Score]], compared: _Values, nulls: set[str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from itertools import groupby
 from zoo.report.ranking import RankedCell, RankedColumn, RankedRow, Ranking, sort_rows, verdict_lines
 from zoo.report.render import template_environment
 from zoo.report.results import decimals
+from zoo.sizes import Size, pixels_text, size_text
 from zoo.terminal import plain_table
 
 NOT_COMPARED = "~"
@@ -44,7 +45,7 @@ def text_tables(ranking: Ranking, width: int) -> list[TextTable]:
     """Return one table where it fits the width or has one dataset, otherwise one for each dataset."""
     groups, every = group_columns(ranking), range(len(ranking.columns))
     costs = cost_columns(ranking)
-    for chosen in (costs, {name: costs[name] for name in costs if name == "params"}, {}):
+    for chosen in (costs, {name: costs[name] for name in costs if name.startswith("params")}, {}):
         whole = _text_table(ranking, every, chosen)
         if max(map(len, plain_table(whole.columns, whole.rows).splitlines())) <= width:
             return [whole]
@@ -53,13 +54,30 @@ def text_tables(ranking: Ranking, width: int) -> list[TextTable]:
 
 def cost_columns(ranking: Ranking) -> dict[str, dict[str, str]]:
     """Return headings of the columns of cost with their texts by row; none where no row has a network whose cost is known."""
-    known = {row.name: row.cost for row in ranking.rows if row.cost and row.cost.passes}
-    columns = {
-        "params": {name: f"{cost.parameters / 1e6:.2f} M" for name, cost in known.items()},
-        "GFLOP": {name: f"{cost.flops / 1e9:.3g}" for name, cost in known.items()},
-        "ms/image": {name: f"{cost.latency_ms:.3g}" for name, cost in known.items()},
-    }
-    return columns if known else {}
+    sizes = _cost_sizes(ranking)
+    columns: dict[str, dict[str, str]] = {}
+    for size in sizes:
+        known = {row.name: row.costs[size] for row in ranking.rows if size in row.costs and row.costs[size].passes}
+        at = f", {pixels_text(size)}" if len(sizes) > 1 else ""
+        columns |= {
+            f"params{at}": {name: f"{cost.parameters / 1e6:.2f} M" for name, cost in known.items()},
+            f"GFLOP{at}": {name: f"{cost.flops / 1e9:.3g}" for name, cost in known.items()},
+            f"ms/image{at}": {name: f"{cost.latency_ms:.3g}" for name, cost in known.items()},
+        }
+    return columns
+
+
+def cost_line(ranking: Ranking) -> str:
+    """Return at which size, on which device and in which number format costs were measured; empty without any."""
+    found = [cost for row in ranking.rows for cost in row.costs.values() if cost.passes]
+    sizes = " or ".join(map(pixels_text, _cost_sizes(ranking)))
+    devices = " or ".join(dict.fromkeys(f"{cost.device} in {cost.precision}" for cost in found))
+    return f"GFLOP and ms/image: of one translation at {sizes}, on {devices}." if found else ""
+
+
+def _cost_sizes(ranking: Ranking) -> list[Size]:
+    """Return the sizes of the images at which the cost of a network is known."""
+    return list(dict.fromkeys(size for row in ranking.rows for size, cost in row.costs.items() if cost.passes))
 
 
 def group_columns(ranking: Ranking) -> dict[str, range]:
@@ -74,10 +92,16 @@ def caption(ranking: Ranking, dataset: str) -> str:
     columns = [column for column in ranking.columns if column.dataset == dataset]
     counts = " or ".join(str(n) for n in sorted({column.n for column in columns}))
     resize = " or ".join(filter(None, dict.fromkeys(column.resize for column in columns)))
-    interval = (
-        f"mean [{columns[0].level:.0%} interval]" if columns[0].n > 1 else "no interval from one image, and no test"
+    cells = (
+        cell
+        for row in ranking.rows
+        for column, cell in zip(ranking.columns, row.cells, strict=True)
+        if column in columns
     )
-    images = f"n = {counts} test image{'s' * (counts != '1')}"
+    interval = f"mean [{columns[0].level:.0%} interval]"
+    if not any(cell and cell.measured.low is not None for cell in cells):
+        interval = "mean" if any(column.n > 1 for column in columns) else "no interval from one image, and no test"
+    images = f"n = {counts} {columns[0].split} image{'s' * (counts != '1')}"
     return f"{dataset}: {', '.join(filter(None, (images, resize)))}; {interval}"
 
 
@@ -97,17 +121,15 @@ def legend(ranking: Ranking, form: str = "terminal") -> list[str]:
         if cell
     ]
     sets = {column.metric for _, column, cell in measured if not cell.measured.per_image}
-    lines += [
-        f"{metric}: a distance between sets of images, for which there is no paired test." for metric in sorted(sets)
-    ]
+    if sets:
+        lines.append(f"{', '.join(sorted(sets))}: no paired test, since these scores have no values of single images.")
     lines += dict.fromkeys(
         f"{NOT_COMPARED} {row.name}, {column.metric}: not compared, {cell.apart}."
         for row, column, cell in measured
         if cell.apart
     )
-    costs = {row.cost.device: row.cost.precision for row in ranking.rows if row.cost and row.cost.passes}
-    if form != "terminal":  # whose width may have no room for these columns
-        lines += [f"GFLOP and ms/image: of one translation, on {where} in {number}." for where, number in costs.items()]
+    if form != "terminal" and (costs := cost_line(ranking)):  # whose width may have no room for these columns
+        lines.append(costs)
     lines += dict.fromkeys(f"{column.metric}: {note}." for _, column, cell in measured for note in cell.measured.notes)
     return lines + verdict_lines(ranking)
 
@@ -153,7 +175,10 @@ def _text_table(ranking: Ranking, places: range, costs: Mapping[str, Mapping[str
     first = sum(not row.baseline for row in rows)
     if 0 < first < len(texts):  # a blank line above the null baselines
         texts.insert(first, ("",) * len(texts[0]))
-    title = "\n".join(caption(ranking, dataset) for dataset in datasets)
+    titles = [caption(ranking, dataset) for dataset in datasets]
+    if any(name.startswith("GFLOP") for name in costs):
+        titles.append(cost_line(ranking).rstrip("."))
+    title = "\n".join(titles)
     return TextTable(title=title, columns=("system", *heads, *costs), rows=tuple(texts))
 
 
@@ -161,7 +186,7 @@ def comma_separated(ranking: Ranking) -> str:
     """Return one line per row and column, with unrounded numbers."""
     text = io.StringIO()
     names = "dataset metric unit row baseline value low high n seeds mark not_compared against effect p verdict_against"
-    names += " parameters flops passes latency_ms peak_memory device precision"
+    names += " parameters flops passes latency_ms peak_memory device precision cost_size"
     writer = csv.DictWriter(text, names.split(), lineterminator="\n")
     writer.writeheader()
     for row in ranking.rows:
@@ -181,8 +206,9 @@ def comma_separated(ranking: Ranking) -> str:
             if test := cell.against:
                 line |= {"against": cell.baseline, "effect": test.comparison.effect, "p": test.corrected}
                 line["verdict_against"] = test.verdict
-            if row.cost:
-                line |= {name: value for name, value in vars(row.cost).items() if name in writer.fieldnames}
+            if cell.cost:
+                line |= {name: value for name, value in vars(cell.cost).items() if name in writer.fieldnames}
+                line["cost_size"] = size_text(cell.cost.size)
             writer.writerow(line)
     return text.getvalue()
 

@@ -10,7 +10,7 @@ from zoo.data.layout import INFO_FILE
 from zoo.evaluate.results import METRIC_READS, Score
 from zoo.registry import get_registry
 from zoo.report.data_health import health_line
-from zoo.report.finished_runs import FinishedRun
+from zoo.report.finished_runs import FinishedRun, split_of
 from zoo.report.naming import length_text, name_systems, part_name, shared_parts
 from zoo.report.ranking import rank, verdict_lines
 from zoo.run.outcome import Outcome
@@ -116,7 +116,7 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
         if (source.root / INFO_FILE).is_file()
     ]
     finished = [FinishedRun(folder=outcome.run.folder, record=outcome.record) for outcome in outcomes if outcome.record]
-    return lines + verdict_lines(rank(finished))
+    return lines + verdict_lines(rank(finished, marks=False))
 
 
 def by_dataset(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -214,4 +214,5 @@ def _basis(records: Sequence[Record]) -> str:
     if not scores:
         return "no scores: the test images are unpaired" if records else ""
     images = " or ".join(str(n) for n in sorted({score.n for score in scores}))
-    return f"{images} test images; mean [{scores[0].level:.0%} bootstrap interval]"
+    splits = " or ".join(dict.fromkeys(map(split_of, records)))
+    return f"{images} {splits} images; mean [{scores[0].level:.0%} bootstrap interval]"

@@ -41,6 +41,8 @@ class TableRun:
     """Substitutes for the paper's parts, e.g. `unet_auto instead of unet_256`."""
     tested: str = ""
     """Name of the dataset that it was tested on, where it was trained on another."""
+    fingerprint: str = ""
+    """Fingerprint of that dataset; empty in plans of zoo before it was noted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +187,15 @@ def plan_table(
                 name = run.folder.name
                 runs[name] = join_tests(runs.get(name, run), run)
                 planned.append(
-                    TableRun(row=row, dataset=key, seed=seed, folder=name, instead=substitutes, tested=elsewhere)
+                    TableRun(
+                        row=row,
+                        dataset=key,
+                        seed=seed,
+                        folder=name,
+                        instead=substitutes,
+                        tested=elsewhere,
+                        fingerprint=test.fingerprint if elsewhere else "",
+                    )
                 )
     try:
         previous = read_plan(out, table.name)

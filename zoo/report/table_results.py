@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from zoo.errors import ZooError
 from zoo.evaluate.results import Score
 from zoo.report.aggregate import (
     Difference,
@@ -19,11 +18,10 @@ from zoo.report.aggregate import (
 )
 from zoo.report.data_health import health_line, known_health
 from zoo.report.naming import length_text
-from zoo.report.table_match import match_runs
-from zoo.report.table_plan import ColumnMetric, TablePlan, TableRun, choose_column_metrics, read_plan
+from zoo.report.table_match import RunFiles, match_runs, read_run
+from zoo.report.table_plan import ColumnMetric, TablePlan, choose_column_metrics, read_plan
 from zoo.report.table_schema import Column, ProtocolEntry, Table, TableRow
 from zoo.report.tables import check_paper_arithmetic, dataset_title
-from zoo.run.record import Record, read_failure, read_record, views
 from zoo.sizes import pixels_text
 
 PaperVerdict = Literal["match", "differs", "not comparable", "not run", "not in the paper", "measured"]
@@ -83,15 +81,6 @@ class TableResults:
     """Whether the table has published values."""
 
 
-class _RunFiles(NamedTuple):
-    """A planned run with its record, or with the reason why it failed."""
-
-    run: TableRun
-    record: Record | None
-    failure: str
-    folder: Path
-
-
 def read_table_results(table: Table, results: Path) -> TableResults:
     """Return a table with the values of a results folder; rows without a record have the verdict `not run`.
 
@@ -116,13 +105,13 @@ class _Reader:
         no_plan = TablePlan(table=table.name, measures=choose_column_metrics(table), data={}, cells=(), refused=())
         self.table, self.results = table, results
         self.plan = read_plan(results, table.name) or no_plan
-        self.runs: dict[tuple[str, str], list[_RunFiles]] = {}
+        self.runs: dict[tuple[str, str], list[RunFiles]] = {}
         for run in self.plan.cells:
-            self.runs.setdefault((run.row, run.dataset), []).append(_read_run(run, results))
+            self.runs.setdefault((run.row, run.dataset), []).append(read_run(run, results))
         self.data = dict(self.plan.data)
         for run, finished in match_runs(table, self.plan, results):
             self.data.setdefault(run.dataset, finished.record.data.name)
-            files = _RunFiles(run, finished.record, "", finished.folder)
+            files = RunFiles(run, finished.record, "", finished.folder)
             self.runs.setdefault((run.row, run.dataset), []).append(files)
         self.substitutes = {
             key: f"{dataset_title(self.data[key])} instead of {paper.title}"
@@ -242,19 +231,7 @@ class _Reader:
         return [f"{rows} are the same run here." for rows in shared]
 
 
-def _read_run(run: TableRun, results: Path) -> _RunFiles:
-    folder = results / run.folder
-    try:
-        record = read_record(folder)
-    except ZooError as error:
-        return _RunFiles(run, None, str(error), folder)
-    if record and run.tested:
-        record = next((view for view in views(record) if view.data.name == run.tested), replace(record, scores=[]))
-    failure = None if record else read_failure(folder)
-    return _RunFiles(run, record, failure.reason if failure else "", folder)
-
-
-def _run_differences(table: Table, key: str, files: _RunFiles, *, substituted: bool) -> list[str]:
+def _run_differences(table: Table, key: str, files: RunFiles, *, substituted: bool) -> list[str]:
     if files.record is None:
         return [f"seed {files.run.seed} is missing"]
     recipe, paper, data = files.record.shown_recipe, table.budget, table.datasets[key]
@@ -288,7 +265,7 @@ def _compare_with_baseline(
     return dict(zip(tested, compare_aggregates([(measured[name], null) for name in tested]), strict=True))
 
 
-def _caption(rows: Sequence[Sequence[_RunFiles]], measured: Mapping[str, SeedAggregate]) -> str:
+def _caption(rows: Sequence[Sequence[RunFiles]], measured: Mapping[str, SeedAggregate]) -> str:
     """Return the number of images and runs of a column, and how they were measured."""
     if not measured:
         return ""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from zoo.cli.compare import compare
 from zoo.errors import RefusedError, UsageError
 from zoo.recipe import DataRef, Part
-from zoo.report.comparing import compare_systems, group_seeds
+from zoo.report.comparing import compare_results, compare_systems, group_seeds
 from zoo.report.finished_runs import FinishedRun
+from zoo.run import record as records
+from zoo.run.record import write_json
 
 SPREAD = np.linspace(-0.5, 0.5, 20)
 OTHER = Part(name="cut/cut")
@@ -84,3 +89,63 @@ def test_one_run_or_one_run_twice_is_no_comparison(a_run):
         compare_systems(group_seeds([a_run("a"), a_run("b", seed=1)]))
     with pytest.raises(UsageError, match="the same recipe and seed"):
         group_seeds([a_run("a"), a_run("a")])
+
+
+def views(run, score, **place):
+    tested = records.Tested(**{"data": run.record.data, "dataset": {}, "size": 256, "scores": [score], **place})
+    return [replace(run, record=view) for view in records.views(replace(run.record, tests=[tested]))]
+
+
+def test_splits_are_compared_apart_in_any_order_of_the_runs(a_run, make_score):
+    first = views(a_run("a"), make_score(11 + SPREAD), split="validation")
+    second = views(a_run("b", 15, method=OTHER), make_score(12 + SPREAD), split="validation")
+    for runs in ([*first, *second], [*first[::-1], *second]):
+        groups, left_out = compare_results(runs)
+        found = {group.dataset: [round(line.pooled.value) for line in group.lines] for group in groups}
+        assert found == {"FLIR, 256 px": [13, 15], "FLIR, 256 px, validation split": [11, 12]}
+        assert left_out == []
+
+
+def test_one_run_on_two_splits_is_no_comparison(a_run, make_score):
+    score = make_score(11 + SPREAD)
+    validation = replace(score, protocol={**score.protocol, "split": "validation"})
+    with pytest.raises(RefusedError, match="split validation instead of test"):
+        compare_results(views(a_run("a"), validation, split="validation"))
+
+
+def test_runs_that_differ_in_options_of_translation_only_are_two_systems(a_run):
+    parts = [Part(name="diffusion/diffusion", config={"steps": steps}) for steps in (4, 50)]
+    runs = [a_run(f"steps{one.config['steps']}", 13 + place, method=one) for place, one in enumerate(parts)]
+    runs = [replace(run, record=replace(run.record, train_key="the same")) for run in runs]
+    ((group,), left_out) = compare_results([*runs, replace(runs[1])])
+    assert [round(line.pooled.value) for line in group.lines] == [13, 14]
+    assert [line.partition(": the same run")[0] for line in left_out] == ["left out: `results/steps50-abcdef12`"]
+
+
+def test_any_number_of_views_of_one_run_has_labels_of_its_own(a_run, make_score):
+    run = a_run("a")
+    sizes = [views(run, make_score(11 + SPREAD), size=size)[1] for size in range(16, 26)]
+    assert len({group.label for group in group_seeds(sizes)}) == len(sizes)
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_on_a_terminal_no_number_and_no_verdict_is_cut(tmp_path, make_record, make_score, capsys, monkeypatch, width):
+    for place, generator in enumerate(("resnet9_cbam", "a_network_with_a_long_name")):
+        for seed in range(3):
+            shift = (-1) ** seed * place  # the seeds disagree
+            scores = [make_score(13 + shift + SPREAD), make_score(0.4 + shift / 30 + SPREAD[::-1] / 30, "ssim")]
+            scores.append(make_score([60], "fid", per_image={}))
+            made = make_record(scores, seed=seed, generator=Part(name=f"gone/{generator}"))
+            write_json(tmp_path / f"{generator}-{seed:08}" / "record.json", made)
+
+    def shown(terminal):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+        monkeypatch.setenv("COLUMNS", str(width))
+        compare([tmp_path], by="", reference="", as_json=False)
+        return re.sub(r"\x1b\[\d*m|─", "", capsys.readouterr().out)
+
+    text = shown(True)
+    assert max(map(len, text.splitlines())) <= width
+    numbers, plain = (re.findall(r"[-+]?\d+\.\d+", one) for one in (text, shown(False)))
+    assert sorted(numbers) == sorted(plain)
+    assert text.count("distinguishable") == 2 and "no test" in text

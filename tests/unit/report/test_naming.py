@@ -5,8 +5,8 @@ from dataclasses import replace
 from zoo.composition import compose
 from zoo.hub.model_names import model_name
 from zoo.keys import readable_name
-from zoo.recipe import Part
-from zoo.report.naming import name_systems, shared_parts
+from zoo.recipe import DataRef, Part
+from zoo.report.naming import add_training_data, name_systems, shared_parts
 from zoo.sources import open_source
 
 
@@ -36,3 +36,9 @@ def test_a_component_that_shares_its_name_is_shown_with_its_plugin(pairs):
         "cyclegan-other_resnet6-patchgan-"
     )
     assert "cyclegan-other-resnet6-" in model_name(other, "0" * 64)
+
+
+def test_a_system_that_was_tested_on_other_data_is_named_with_its_training_data_everywhere():
+    a, b = DataRef(name="a", fingerprint="a"), DataRef(name="b", fingerprint="b")
+    names = add_training_data(["cut", "cut", "cut", "pix2pix"], [a, a, b, b], [a, b, b, b])
+    assert names == ["cut, trained on a", "cut, trained on a", "cut, trained on b", "pix2pix"]

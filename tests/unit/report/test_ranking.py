@@ -137,6 +137,48 @@ def test_what_was_scored_on_other_data_than_its_own_is_a_row_that_says_so(a_run,
     }
 
 
+def on_split(run, score, split="validation", size=256):
+    """Return the finished run, scored on its own data and on another split or size of it."""
+    tested = records.Tested(data=run.record.data, dataset={}, size=size, split=split, scores=[score])
+    record = replace(run.record, tests=[tested])
+    return [replace(run, record=view) for view in records.views(record)]
+
+
+def test_splits_of_a_dataset_are_groups_of_columns(a_run, make_score):
+    first, second = (
+        on_split(a_run(name, psnr), make_score(psnr - 2 + SPREAD)) for name, psnr in (("cut", 13), ("pix2pix", 15))
+    )
+    ranking = rank([*first, *second[::-1]])
+    assert [(column.dataset, column.split) for column in ranking.columns] == [
+        ("FLIR", "test"),
+        ("FLIR, validation split", "validation"),
+    ]
+    cells = {row.name: [round(cell.measured.value) for cell in row.cells] for row in ranking.rows}
+    assert cells == {"pix2pix": [15, 13], "cut": [13, 11]}
+    assert (
+        text_tables(ranking, 200)[0]
+        .title.splitlines()[1]
+        .startswith("FLIR, validation split: n = 20 validation images")
+    )
+
+
+def test_the_split_of_images_of_another_program_is_that_of_their_protocol(a_run, make_score):
+    score = make_score(14 + SPREAD)
+    score = replace(score, protocol={**score.protocol, "split": "validation"})
+    (column,) = rank([a_run("cut", scores=[score])]).columns
+    assert column.dataset == "FLIR, validation split"
+
+
+def test_a_baseline_keeps_the_metrics_of_all_its_runs_and_of_each_the_newest_score(a_run, make_score):
+    older = a_run(
+        "grey_copy", scores=[make_score(9 + SPREAD), make_score(0.3 + SPREAD / 10, "mae")], finished="2025-01-01"
+    )
+    newer = a_run("grey_copy", scores=[make_score(10 + SPREAD)], finished="2025-01-02", batch=2)
+    for runs in ([older, newer], [newer, older]):
+        (row,) = rank(runs).rows
+        assert [cell.measured.value for cell in row.cells] == pytest.approx([10, 0.3])
+
+
 def test_other_protocols_and_other_images_are_shown_and_not_compared(a_run, make_score):
     odd = make_score(20 + SPREAD)
     odd = replace(odd, protocol={**odd.protocol, "resize": "64x64 bicubic"})
@@ -283,3 +325,29 @@ def test_the_cost_of_networks_stands_beside_their_scores_where_there_is_room(a_r
     assert "<td>12.5</td>" in FORMATS["html"](ranking)
     first = next(csv.DictReader(io.StringIO(FORMATS["csv"](ranking))))
     assert (first["parameters"], first["latency_ms"], first["device"]) == ("2500000", "12.5", "a CPU")
+
+
+def test_costs_at_several_sizes_are_columns_of_their_own_whatever_the_order_of_the_runs(a_run):
+    def costing(size, flops, latency):
+        cost = Cost(
+            parameters=2_500_000, flops=flops, passes=1, latency_ms=latency, latency_n=5, size=size, device="a CPU",
+            precision="fp32", peak_memory=1,
+        )  # fmt: skip
+        run = a_run("pix2pix", 14, size=size)
+        return replace(run, record=replace(run.record, cost=cost))
+
+    small, large = costing(64, 3 * 10**9, 12.5), costing(256, 29 * 10**9, 99.0)
+    for runs in ([small, large], [large, small]):
+        ranking = rank(runs)
+        (table,) = text_tables(ranking, 300)
+        texts = dict(zip(table.columns, table.rows[0], strict=True))
+        assert (texts["GFLOP, 64 px"], texts["GFLOP, 256 px"]) == ("3", "29")
+        assert (texts["ms/image, 64 px"], texts["ms/image, 256 px"]) == ("12.5", "99")
+        lines = csv.DictReader(io.StringIO(FORMATS["csv"](ranking)))
+        assert {line["dataset"]: (line["cost_size"], line["flops"]) for line in lines} == {
+            "FLIR, 64 px": ("64", "3000000000"),
+            "FLIR, 256 px": ("256", "29000000000"),
+        }
+    (alone,) = text_tables(rank([small]), 300)
+    assert alone.columns[-1] == "ms/image"
+    assert alone.title.splitlines()[-1] == "GFLOP and ms/image: of one translation at 64 px, on a CPU in fp32"

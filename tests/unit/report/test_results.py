@@ -12,9 +12,13 @@ import pytest
 from zoo.cli.output import print_table
 from zoo.composition import compose
 from zoo.evaluate.results import Cost
+from zoo.recipe import DataRef
+from zoo.report.bench_records import Records
 from zoo.report.results import footnotes, results_table
 from zoo.run.grid import PlannedRun
 from zoo.run.outcome import Outcome
+from zoo.run.record import Tested as Elsewhere  # not the name of a test class
+from zoo.run.record import views
 from zoo.sources import open_source
 
 METRICS = ("psnr", "ssim", "mae")
@@ -129,3 +133,13 @@ def test_the_dataset_s_health_is_a_footnote(outcomes):
     (outcome,) = outcomes(GENERATORS[0])
     source = outcome.run.source
     assert footnotes([outcome]) == [f"Dataset blocks: health not measured; run: zoo data check {source.root} --write"]
+
+
+def test_a_row_of_records_has_the_size_and_the_split_that_were_scored(outcomes, make_score):
+    (outcome,) = outcomes(GENERATORS[0])
+    data = DataRef(name="other", fingerprint="o")
+    tested = Elsewhere(data=data, dataset={}, size=(16, 24), split="validation", scores=[make_score([9.0, 10.0])])
+    _, view = views(replace(outcome.record, tests=[tested]))
+    own, other = Records([outcome, replace(outcome, record=view)]).to_dicts()
+    assert (own["size"], own["split"]) == (32, "test")
+    assert (other["size"], other["split"], other["psnr"]) == ("16x24", "validation", 9.5)

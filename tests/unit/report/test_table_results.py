@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zoo.recipe import Budget, DataRef
+from zoo.recipe import Budget, DataRef, Part
 from zoo.report.table_plan import ColumnMetric, RefusedRow
 from zoo.report.table_results import read_table_results
 from zoo.report.tables import load_table
@@ -199,3 +199,50 @@ def test_a_column_that_tests_on_other_data_shows_the_scores_on_these(results, ma
     (line,) = [line for line in table.sections[0].lines if line.name == "gn"]
     assert folder.is_dir() and line.measured.value == 13.5
     assert line.verdict == "not comparable" and "trained on FLIR" in line.why
+
+
+def test_a_row_tested_elsewhere_has_the_scores_of_its_own_test_set_size_and_split(results, make_score, make_record):
+    planned = DataRef(name="MSRS", fingerprint="m")
+
+    def elsewhere(value, **place):
+        place = {"data": planned, "size": 256, **place}
+        return Elsewhere(dataset={"name": "MSRS", "splits": {"test": 20}}, scores=[make_score(value + SPREAD)], **place)
+
+    tests = [
+        elsewhere(10, size=16),
+        elsewhere(11, split="validation"),
+        elsewhere(12, data=replace(planned, fingerprint="other")),
+        elsewhere(13),
+    ]
+    results.add("gn", replace(make_record([]), tests=tests))
+    results.cells[-1] = replace(results.cells[-1], tested="MSRS", fingerprint="m")
+    results.data = {"flir": "MSRS"}
+    assert the_line(results).measured.value == pytest.approx(13)
+
+
+def test_without_a_plan_a_row_has_the_score_of_the_test_split_at_the_size_of_its_training(
+    tmp_path, make_score, make_record
+):
+    record = make_record([make_score(13 + SPREAD)], method=Part(name="baselines/mean_image"))
+    place = {"data": record.data, "dataset": record.dataset}
+    tests = [
+        Elsewhere(**place, size=16, scores=[make_score(10 + SPREAD)]),
+        Elsewhere(**place, size=256, split="validation", scores=[make_score(11 + SPREAD)]),
+    ]
+    write_json(tmp_path / "run" / "record.json", replace(record, tests=tests))
+    found = read_table_results(load_table("gn_cyclegan_table3"), tmp_path).sections[0]
+    (line,) = [line for line in found.baselines if line.measured]
+    assert line.measured.value == pytest.approx(13)
+
+
+def test_without_a_plan_a_baseline_has_of_each_metric_the_newest_score(tmp_path, make_score, make_record):
+    both = [make_score(13 + SPREAD), make_score(0.5 + SPREAD / 10, "ssim")]
+    record = make_record(both, method=Part(name="baselines/mean_image"))
+    short = Budget(steps=20, constant=10)
+    newer = make_record([make_score(14 + SPREAD)], method=Part(name="baselines/mean_image"), budget=short)
+    newer = replace(newer, finished="2025-01-01T00:00:00+00:00")
+    for name, one in (("a", newer), ("b", record)):
+        write_json(tmp_path / name / "record.json", one)
+    sections = read_table_results(load_table("gn_cyclegan_table3"), tmp_path).sections
+    found = [line.measured.value for section in sections for line in section.baselines if line.measured]
+    assert found == pytest.approx([14, 0.5])

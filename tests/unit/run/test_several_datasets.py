@@ -136,7 +136,7 @@ def test_trainings_on_other_data_are_other_systems_where_both_are_tested_on_one_
     on_b = [run for run in find_results(tmp_path).runs if run.record.data.name == "b"]
     assert len(group_seeds(on_b)) == len(on_b) == 3
     labels = {run.label for run in read_runs(tmp_path)[0]}
-    assert labels == {"mean_image", "mean_image, trained on a", "mean_image, trained on a+b"}
+    assert labels == {f"mean_image, trained on {data}" for data in ("a", "a+b", "b")}
 
 
 def test_pictures_of_each_tested_dataset_have_a_folder_of_their_own(joined):

@@ -82,9 +82,6 @@ def run_facts(run: ReportedRun) -> Facts:
             facts[kind] = "; ".join(filter(None, (part.name, options, by, paper(kind, part.name))))
     if record.data != record.recipe.data:
         facts["trained on"] = f"{record.recipe.data.name} ({record.recipe.data.fingerprint[:12]})"
-    if record.celsius:
-        classes = ", ".join(f"{name} {error:.2f}" for name, error in record.celsius.classes.items())
-        facts["mean error"] = f"{record.celsius.all:.2f} °C" + (f" ({classes})" if classes else "")
     facts["parameters"] = ", ".join(f"{name} {count:,}" for name, count in record.parameters.items())
     if cost := record.cost:
         size = plain(cost.size).replace(", ", "x")

@@ -12,9 +12,12 @@ import numpy as np
 from zoo.data.layout import DatasetInfo
 from zoo.errors import UsageError
 from zoo.files import write_atomically
+from zoo.registry import get_registry
+from zoo.report.finished_runs import split_of
 from zoo.report.html.commands import row_command
 from zoo.report.html.facts import dataset_facts, dataset_info, environments, run_facts
 from zoo.report.html.plots import Curve, Point, curve_panel, scatter_panel
+from zoo.report.html.rows import sort_runs, value_tables
 from zoo.report.html.runs import DatasetRuns, ReportedRun, group_runs, read_runs
 from zoo.report.html.samples import BUDGET, samples_of
 from zoo.report.html.table import COSTS, MetricColumn, cost_texts, metric_columns
@@ -82,6 +85,7 @@ def render(runs: Sequence[ReportedRun], title: str = "") -> str:
 
 def _section(group: DatasetRuns, budget: int) -> dict[str, Any]:
     """Return the template's variables of a group of runs."""
+    group, first, differences = sort_runs(group)
     columns = metric_columns(group)
     logs = {run.anchor: read_log(run.folder / LOG) for run, _ in group.finished[:CURVES]}
     terms = list(dict.fromkeys(name for log in logs.values() for entry in log for name in entry.losses))
@@ -93,6 +97,9 @@ def _section(group: DatasetRuns, budget: int) -> dict[str, Any]:
         "many_seeds": len({run.recipe.seed for run in group.runs}) > 1,
         "columns": columns,
         "best": [column.best(group) for column in columns],
+        "differences": differences,
+        "difference_heading": f"{first} against the best null baseline",
+        "value_tables": value_tables(group),
         "samples": samples_of(group, budget, paired=_paired(columns, info)),
         "cycles": [_curves(group, logs, term) for term in cycles],
         "losses": [_curves(group, logs, term) for term in terms if term not in cycles],
@@ -108,13 +115,16 @@ def _paired(columns: Sequence[MetricColumn], info: DatasetInfo | None) -> bool:
 
 
 def _caption(group: DatasetRuns, columns: Sequence[MetricColumn]) -> str:
-    lengths = ", ".join(dict.fromkeys(length_text(run.recipe.budget) for run in group.runs))
+    nulls = get_registry().null_baselines()
+    networks = [run.recipe.budget for run in group.runs if run.recipe.method.name not in nulls]
+    lengths = ", ".join(dict.fromkeys(map(length_text, networks))) or "null baselines"
     scores = [score for column in columns for score in column.scores.values()]
     if not scores:
         return f"{lengths}; no scores: the test images are unpaired, or no run finished"
     images = " or ".join(str(n) for n in sorted({score.n for score in scores}))
+    splits = " or ".join(dict.fromkeys(split_of(record) for _, record in group.finished))
     intervals = " or ".join(dict.fromkeys(f"{score.level:.0%} {score.interval}" for score in scores))
-    return f"{lengths}; {images} test images; below each score, its {intervals} interval"
+    return f"{lengths}; {images} {splits} images; below each score, its {intervals} interval"
 
 
 def _curves(group: DatasetRuns, logs: Mapping[str, Sequence[LogEntry]], term: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from zoo.checksums import repair
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
-from zoo.report.finished_runs import find_results
+from zoo.report.finished_runs import find_results, split_of, split_suffix
 from zoo.report.naming import add_training_data, name_systems
 from zoo.run.integrity import find_faults
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, View, folder_of_test, read_failure
@@ -54,7 +54,7 @@ class ReportedRun:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetRuns:
-    """Comparable runs: those on one dataset at one size."""
+    """Comparable runs: those on one split of a dataset at one size."""
 
     title: str
     runs: list[ReportedRun]
@@ -101,7 +101,11 @@ def read_runs(results: Path) -> tuple[list[ReportedRun], list[str]]:
     ]
     recipes = {folder: record.recipe if record else recipe for folder, recipe, record, _ in ended}
     names = dict(zip(recipes, name_systems(list(recipes.values())), strict=True))
-    labels = add_training_data([names[folder] for folder, *_ in ended], [record for _, _, record, _ in ended])
+    labels = add_training_data(
+        [names[folder] for folder, *_ in ended],
+        [recipes[folder].data for folder, *_ in ended],
+        [recipe.data for _, recipe, *_ in ended],
+    )
     styles = {label: style(number) for number, label in enumerate(dict.fromkeys(labels))}
     reported = [
         ReportedRun(
@@ -119,18 +123,20 @@ def read_runs(results: Path) -> tuple[list[ReportedRun], list[str]]:
 
 
 def group_runs(runs: Sequence[ReportedRun]) -> list[DatasetRuns]:
-    """Return the runs by dataset and size, in the order of their first runs."""
-    found: dict[tuple[str, str, Size], list[ReportedRun]] = {}
+    """Return the runs by dataset, size and split, in the order of their first runs."""
+    found: dict[tuple[str, str, Size, str], list[ReportedRun]] = {}
     for run in runs:
         data = run.recipe.data
-        found.setdefault((data.name, data.fingerprint, run.recipe.size), []).append(run)
-    same_name = Counter((name, size) for name, _, size in found)
+        split = split_of(run.record) if run.record else "test"
+        found.setdefault((data.name, data.fingerprint, run.recipe.size, split), []).append(run)
+    same_name = Counter((name, size, split) for name, _, size, split in found)
     return [
         DatasetRuns(
-            title=f"{name}, {pixels_text(size)}" + (f" ({fingerprint[:8]})" if same_name[name, size] > 1 else ""),
+            title=f"{name}, {pixels_text(size)}{split_suffix(split)}"
+            + (f" ({fingerprint[:8]})" if same_name[name, size, split] > 1 else ""),
             runs=group,
         )
-        for (name, fingerprint, size), group in found.items()
+        for (name, fingerprint, size, split), group in found.items()
     ]
 
 

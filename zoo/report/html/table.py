@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, stdev
+from statistics import stdev
 from typing import Any
 
 import msgspec
 
+from zoo.evaluate.intervals import pool
 from zoo.evaluate.results import Cost, Score
+from zoo.registry import get_registry
 from zoo.report.aggregate import measurement_protocol
 from zoo.report.html.runs import DatasetRuns, ReportedRun
 from zoo.report.results import count_text, decimals
@@ -40,15 +42,19 @@ class MetricColumn:
         return [self.scores[run.anchor].value for run in runs if run.anchor in self.scores]
 
     def mean(self, runs: Sequence[ReportedRun]) -> tuple[str, str]:
-        """Return the mean over two or more runs and its standard deviation; empty for fewer."""
+        """Return the value of two or more runs together and their standard deviation; empty for fewer."""
         values = self.values(runs)
-        return (self.text(fmean(values)), f"± {self.text(stdev(values))}") if len(values) > 1 else ("", "")
+        return (self.text(self._pooled(values)), f"± {self.text(stdev(values))}") if len(values) > 1 else ("", "")
 
     def best(self, group: DatasetRuns) -> str | None:
-        """Return the system with the best mean over its seeds, None if there is only one."""
-        means = {label: fmean(values) for label, runs in group.systems.items() if (values := self.values(runs))}
+        """Return the system with the best value over its seeds, None if there is only one."""
+        means = {label: self._pooled(values) for label, runs in group.systems.items() if (values := self.values(runs))}
         choose = max if self.higher_is_better else min
         return choose(means, key=lambda label: means[label]) if len(means) > 1 else None
+
+    def _pooled(self, values: Sequence[float]) -> float:
+        """Return one value for several seeds, as `zoo table` does: for a pooled PSNR that of the mean squared error."""
+        return float(pool(values, next(iter(self.scores.values())).pooling))
 
 
 def metric_columns(group: DatasetRuns) -> list[MetricColumn]:
@@ -71,16 +77,17 @@ def metric_columns(group: DatasetRuns) -> list[MetricColumn]:
 
 
 def cost_texts(record: Record) -> list[tuple[str, str, str]]:
-    """Return heading, text and small print of each of the `COSTS`; unknown ones are empty."""
+    """Return heading, text and small print of each of the `COSTS`; unknown ones and a null baseline's training are empty."""
+    trained = record.recipe.method.name not in get_registry().null_baselines()
     speed = record.timing.steps_per_second
     device, host = record.peak_memory.get("device"), record.peak_memory.get("host")
     memory, cost = device or host, record.cost
     parameters = record.parameters.get("translation")
     reads = record.scores[0].protocol.get("reads", ()) if record.scores else ()
     texts = (
-        (count_text(parameters) if parameters is not None else "", ""),
+        (count_text(parameters) if parameters or (trained and parameters is not None) else "", ""),
         (f"{cost.latency_ms:.3g} ms", f"{cost.flops / 1e9:.3g} GFLOP, {passes_text(cost)}") if cost else ("", ""),
-        (duration_text(record.timing.train_seconds), f"{speed:.3g} steps/s" if speed else ""),
+        (duration_text(record.timing.train_seconds), f"{speed:.3g} steps/s" if speed else "") if trained else ("", ""),
         (f"{memory / 2**30:.2f} GiB", "GPU" if device else "process") if memory else ("", ""),
         (", ".join(reads), ""),
     )

@@ -16,6 +16,7 @@ from zoo.recipe import Part
 from zoo.report.html.commands import row_command
 from zoo.report.html.plots import Curve, curve_panel
 from zoo.report.html.runs import style
+from zoo.run.record import Tested as Elsewhere  # not the name of a test class
 from zoo.run.record import write_json
 
 
@@ -63,6 +64,26 @@ def test_seeds_share_a_name_and_a_colour_and_have_a_mean(tmp_path, source, score
     assert "mean of 3 seeds" in page.text and "seed 2" in page.text
     assert "11.33" in page.text and f"± {stdev(values):.2f}" in page.text
     assert len([attrs for attrs in page.all("img") if attrs.get("src")]) == 2 * 3  # the first seed's
+
+
+def test_the_mean_over_seeds_of_a_pooled_psnr_is_that_of_the_squared_error(
+    tmp_path, source, score, record, write_run, page_of
+):
+    values = (10.0, 20.0)
+    for seed, value in enumerate(values):
+        recipe = compose(generator="resnet6:width=4", data=source, size=32, steps=2, seed=seed)
+        one = score("psnr[pooled=true]", (value, value), unit="dB", pooling="mse")
+        write_run(tmp_path / f"s{seed}", record(recipe, scores=[one]))
+    text = page_of(tmp_path).text
+    assert f"{-10 * np.log10(np.mean([10 ** (-value / 10) for value in values])):.2f}" in text and "15.00" not in text
+
+
+def test_splits_of_a_dataset_are_sections_of_their_own(tmp_path, source, score, record, write_run, page_of):
+    recipe = compose(generator="resnet6:width=4", data=source, size=32, steps=2)
+    other = Elsewhere(data=recipe.data, dataset={}, split="validation", size=32, scores=[score(values=(7.0, 8.0))])
+    write_run(tmp_path / "a", record(recipe, tests=[other]))
+    page = page_of(tmp_path)
+    assert "blocks, 32 px, validation split" in page.text and "2 validation images" in page.text
 
 
 def test_a_dataset_is_shown_with_its_health_and_what_was_left_out(tmp_path, source, record, write_run, page_of):

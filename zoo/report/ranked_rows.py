@@ -1,0 +1,69 @@
+"""The rows and groups of columns of the finished runs in a results folder. Imports no torch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from zoo.recipe import Budget, Recipe
+from zoo.registry import get_registry
+from zoo.report.finished_runs import FinishedRun, split_suffix
+from zoo.report.naming import add_training_data, name_systems
+from zoo.report.tables import dataset_title
+from zoo.sizes import Size, pixels_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssignedRun:
+    """A finished run with its row and group of columns."""
+
+    row: str
+    group: str
+    baseline: bool
+    run: FinishedRun
+
+
+def assign_rows(runs: Sequence[FinishedRun]) -> list[AssignedRun]:
+    """Return the runs with the names of their rows and groups."""
+    nulls = get_registry().null_baselines()
+    names = _row_names(runs, nulls)
+    shown = [run.record.shown_recipe for run in runs]
+    sizes: dict[str, set[Size]] = defaultdict(set)
+    contents: dict[str, list[str]] = defaultdict(list)
+    for recipe in shown:
+        title = dataset_title(recipe.data.name)
+        sizes[title].add(recipe.size)
+        if recipe.data.fingerprint not in contents[title]:
+            contents[title].append(recipe.data.fingerprint)
+    found = []
+    for run, recipe, name in zip(runs, shown, names, strict=True):
+        group = title = dataset_title(recipe.data.name)
+        if len(contents[title]) > 1:  # other contents of the same name
+            group += f" ({contents[title].index(recipe.data.fingerprint) + 1})"
+        if len(sizes[title]) > 1:
+            group += f", {pixels_text(recipe.size)}"
+        group += split_suffix(run.split)
+        found.append(AssignedRun(row=name, group=group, baseline=recipe.method.name in nulls, run=run))
+    return found
+
+
+def _row_names(runs: Sequence[FinishedRun], nulls: frozenset[str]) -> list[str]:
+    """Return the names of the runs' rows."""
+    shown = []
+    for run in runs:  # what was trained on other data, or scored on another split, is no twin
+        recipe = _stripped(run.record.shown_recipe, nulls)
+        content = recipe.data.fingerprint + run.record.recipe.data.fingerprint + run.split
+        shown.append(replace(recipe, data=replace(recipe.data, fingerprint=content)))
+    names = [
+        name.partition(" (")[0] if run.record.recipe.method.name in nulls else name
+        for run, name in zip(runs, name_systems(shown), strict=True)
+    ]
+    return add_training_data(names, [run.record.recipe.data for run in runs], [run.record.data for run in runs])
+
+
+def _stripped(recipe: Recipe, nulls: frozenset[str]) -> Recipe:
+    """Return a null baseline's recipe without what does not change it: length, batch size, seed and precision."""
+    if recipe.method.name not in nulls:
+        return recipe
+    return replace(recipe, budget=Budget(steps=0, constant=0), batch=1, seed=0, precision="fp32")
