@@ -97,7 +97,7 @@ def check_transfer(parts: Mapping[Kind, Choice], trained: DatasetInfo, tested: D
     """Refuse to test a recipe that is trained on one dataset on another that lacks what its parts read to translate.
 
     Raises:
-        RefusedError: the tested dataset lacks an entry, or has classes that the training does not know.
+        RefusedError: the tested dataset lacks an entry, declares it otherwise, or has classes that the training data lack.
     """
     reads = {entry: kind for kind, choice in parts.items() for entry in choice.contract.reads if entry != "visible"}
     missing = [entry for entry in reads if entry not in tested.offers]
@@ -107,12 +107,27 @@ def check_transfer(parts: Mapping[Kind, Choice], trained: DatasetInfo, tested: D
             f"{kind} {parts[kind].name} reads {', '.join(missing)}, and dataset {tested.name} has none",
             "Test on other data, or choose a method that reads the visible image alone",
         )
-    unknown = [name for name in tested.info.classes if name not in trained.classes]
-    if reads and unknown:
+    for entry in reads:
+        _require_alike(entry, trained, tested)
+
+
+def _require_alike(entry: str, trained: DatasetInfo, tested: DataSource) -> None:
+    """Refuse an entry that the tested dataset declares otherwise than the training data, or with other classes."""
+    declared = [one for info in (trained, tested.info) for one in info.entries if one.name == entry]
+    kinds = [f"{one.kind} {one.unit}".strip() for one in declared]
+    if len(set(kinds)) > 1:
         raise RefusedError(
-            f"dataset {tested.name} has labels of {', '.join(unknown)}, and {trained.name}, the training data, has not",
-            "Test on data with the classes of the training data",
+            f"{entry} is {kinds[1]} in dataset {tested.name}, and {kinds[0]} in {trained.name}, the training data",
+            "Test on data that declare it as the training data do",
         )
+    named = "labels" if entry == "temperatures" else entry
+    own, known = tested.info.classes_of(named), trained.classes_of(named)
+    unknown = ", ".join(name for name in own if name not in known)
+    other, fix = f"{trained.name}, the training data,", "Test on data with the classes of the training data"
+    if unknown:
+        raise RefusedError(f"dataset {tested.name} has {named} of {unknown}, and {other} has not", fix)
+    if known and not own and kinds[0].startswith("mask"):  # boxes without classes: there are none
+        raise RefusedError(f"dataset {tested.name} names no classes of {named}, and {other} does", fix)
 
 
 def check_sizes(parts: Mapping[Kind, Choice], size: Size, others: Iterable[Choice] = ()) -> None:

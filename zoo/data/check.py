@@ -83,7 +83,8 @@ def verify_pairs(root: Path, split: str) -> list[Problem]:
     info = read_info(root)
     if info.members:
         folders = (member_folder(root, number).resolve() for number in range(len(info.members)))
-        return [problem for folder in folders for problem in verify_pairs(folder, split)]
+        having = [folder for folder in folders if split in read_info(folder).all_splits]
+        return [problem for folder in having for problem in verify_pairs(folder, split)]
     return list(_split_problems(root, split, info, _read_header))
 
 

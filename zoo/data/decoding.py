@@ -17,13 +17,15 @@ from PIL import Image
 from zoo.data.check import require_usable
 from zoo.data.entries import Box, DatasetEntry, files_by_stem, read_values
 from zoo.data.images import header_size, read_celsius, read_labels, read_thermal, read_visible
-from zoo.data.layout import DatasetInfo, list_split, read_info
+from zoo.data.layout import DatasetInfo, list_split, member_folder, read_info
 from zoo.data.temperatures import mean_by_object, read_temperatures
-from zoo.data.union import Convert, convert_labels, convert_thermal
+from zoo.data.union import MEMBER_GROUP, Convert, convert_classes, convert_thermal
 from zoo.errors import DataError
 from zoo.sizes import Size, height_width
 
 Array = NDArray[Any]
+_Part = tuple[DatasetInfo, Path, str]
+"""A dataset, the folder of one of its splits, and what its stems begin with in a union."""
 MakeArray = Callable[[str, tuple[int, ...], DTypeLike], Array]
 """Returns an empty array of a name, shape and type."""
 
@@ -90,7 +92,7 @@ class SplitFiles:
         bicubic, nearest = Image.Resampling.BICUBIC, Image.Resampling.NEAREST
         readers = [partial(read_thermal_of, one) for one in members]
         scales = [convert_thermal(one, info) for one in members]
-        numbers = [convert_labels(one, info) for one in members]
+        numbers = [convert_classes(one, info, "labels") for one in members]
         thermal = (_file(e.thermal, readers[e.member], scales[e.member]) for e in entries if e.thermal)
         labels = (_file(e.labels, read_labels, numbers[e.member]) for e in visible)
         found = {
@@ -104,13 +106,12 @@ class SplitFiles:
             found = {name: files for name, files in found.items() if used.get(name, True)}
         stems = tuple(entry.stem for entry in visible)
         declared = [entry for entry in info.entries if entry.name in reads]
+        parts = _parts(info, root, split, {entry.member for entry in visible})
         for entry in (each for each in declared if each.kind == "mask"):
-            masks = files_by_stem(entry.path(root / split), (".png",))
-            found[entry.name] = _array_files(
-                (_file(masks.get(stem), read_labels) for stem in stems), nearest, sides, np.uint8
-            )
+            masks = _masks(entry, info, parts)
+            found[entry.name] = _array_files((masks.get(stem) for stem in stems), nearest, sides, np.uint8)
         images = {entry.stem: entry.visible for entry in visible if entry.visible}
-        values = {entry.name: _values(entry, root / split, images, size) for entry in declared if entry.kind != "mask"}
+        values = {entry.name: _values(entry, info, parts, images, size) for entry in declared if entry.kind != "mask"}
         table = read_temperatures(root, split)
         rows = [[table.get(stem, {}).get(name, float("nan")) for name in info.classes] for stem in stems]
         return cls(
@@ -188,12 +189,37 @@ def _array_files(
     return ArrayFiles(files=present, method=method, shape=(len(present), *shape), dtype=dtype)
 
 
-def _values(entry: DatasetEntry, folder: Path, images: Mapping[str, Path], size: Size) -> Any:
+def _parts(info: DatasetInfo, root: Path, split: str, used: Collection[int]) -> list[_Part]:
+    """Return the split of a dataset, or those of the members of a union that have images in it."""
+    if not info.members:
+        return [(info, root / split, "")]
+    members = enumerate(info.members)
+    return [(one, member_folder(root, number) / split, f"{one.name}/") for number, one in members if number in used]
+
+
+def _masks(entry: DatasetEntry, info: DatasetInfo, parts: Iterable[_Part]) -> dict[str, ImageFile]:
+    """Return the masks of a declared entry by stem."""
+    return {
+        start + stem: ImageFile(path=path, read=read_labels, convert=convert_classes(one, info, entry.name))
+        for one, folder, start in parts
+        for stem, path in files_by_stem(entry.path(folder), (".png",)).items()
+    }
+
+
+def _values(
+    entry: DatasetEntry, info: DatasetInfo, parts: Iterable[_Part], images: Mapping[str, Path], size: Size
+) -> Any:
     """Return the values of a declared entry that is no mask in the order of the images; see `SplitFiles.values`."""
-    values = read_values(entry, folder)
+    if info.members and entry == MEMBER_GROUP:
+        return [stem.partition("/")[0] for stem in images]
+    values = {start + stem: value for _, folder, start in parts for stem, value in read_values(entry, folder).items()}
     if entry.kind == "boxes":
         return [_scaled(entry, values.get(stem, []), path, size) for stem, path in images.items()]
     in_order = [values[stem] for stem in images]
+    lengths = {len(value) for value in in_order} if entry.kind == "vector" else set()
+    if len(lengths) > 1:
+        found = f"the vectors of {entry.name} in {info.name} have {' and '.join(map(str, sorted(lengths)))} numbers"
+        raise DataError(found, "Train on datasets whose vectors have one length")
     return np.array(in_order, np.float32) if entry.kind in ("scalar", "vector") else in_order
 
 

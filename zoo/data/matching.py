@@ -41,7 +41,8 @@ def match_files(folder: Path, stems: Sequence[str], pattern: str = "") -> Matche
     """Return the files of a folder by test image.
 
     Args:
-        folder: the images, directly or in one folder below it (`images/` of CycleGAN-like programs).
+        folder: the images, directly or in one folder below it (`images/` of CycleGAN-like programs); of a union of datasets also
+            in a folder for each, named as the dataset.
         stems: of the test images.
         pattern: how files are named, e.g. `{stem}_fake_B` or `{stem}/out.png`; empty: the stem, alone or with a usual suffix.
 
@@ -52,6 +53,9 @@ def match_files(folder: Path, stems: Sequence[str], pattern: str = "") -> Matche
         raise UsageError(f"there is no folder `{folder}`", "Name the folder that holds the images")
     if pattern:
         return _by_pattern(folder, stems, pattern)
+    datasets = dict.fromkeys(stem.partition("/")[0] for stem in stems if "/" in stem)
+    if folders := [folder / name for name in datasets if (folder / name).is_dir()]:
+        return _by_dataset(folder, folders, stems)
     folder, files = _find_images(folder)
     candidates: dict[str, list[Path]] = {stem: [] for stem in stems}
     known, extra = _short_names(stems) | {stem: stem for stem in stems}, []
@@ -75,10 +79,28 @@ def match_files(folder: Path, stems: Sequence[str], pattern: str = "") -> Matche
 
 
 def _short_names(stems: Sequence[str]) -> dict[str, str]:
-    """Return the test images by their stems without a suffix, as `a` for `a_thermal`, where that names one image only."""
-    short = [(part, stem) for stem in stems for part in _without_suffix(stem, SUFFIXES)]
+    """Return the test images by their stems without a suffix or a union's dataset, where that names one image only.
+
+    So is `a_thermal` found as `a`, and `roadscene/b` as `b`.
+    """
+    names = {stem: stem.rpartition("/")[2] for stem in stems}
+    short = [(part, stem) for stem, name in names.items() for part in _without_suffix(name, SUFFIXES)]
+    short += [(name, stem) for stem, name in names.items() if name != stem]
     counts = Counter(part for part, _ in short)
     return {part: stem for part, stem in short if counts[part] == 1}
+
+
+def _by_dataset(folder: Path, folders: Sequence[Path], stems: Sequence[str]) -> Matched:
+    """Return the files of a folder that has one folder for each dataset of a union."""
+    files: dict[str, Path] = {}
+    extra: list[str] = []
+    for each in folders:
+        start = f"{each.name}/"
+        found = match_files(each, [stem.removeprefix(start) for stem in stems if stem.startswith(start)])
+        files |= {start + stem: path for stem, path in found.files.items()}
+        extra += (start + name for name in found.extra)
+    missing = tuple(stem for stem in stems if stem not in files)
+    return Matched(folder=folder, files=files, missing=missing, extra=tuple(extra))
 
 
 def _by_pattern(folder: Path, stems: Sequence[str], pattern: str) -> Matched:

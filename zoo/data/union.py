@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data.atomic_folder import AtomicFolder
-from zoo.data.layout import INFO_FILE, MEMBERS, SPLITS, DatasetInfo, Unit, encode_info, member_folder
+from zoo.data.entries import DatasetEntry
+from zoo.data.layout import ALL_SPLITS, INFO_FILE, MEMBERS, DatasetInfo, Unit, encode_info, member_folder
 from zoo.data.temperatures import mean_by_class, read_temperatures
 from zoo.errors import DataError, RefusedError
 from zoo.files import made_in_cache
@@ -29,7 +30,9 @@ Convert = Callable[[NDArray[Any]], NDArray[Any]]
 GREY = (0.0, 255.0)
 """Scale of grey members whose files differ in depth or range."""
 MOST_CLASSES = 256
-"""Labels are 8-bit."""
+"""Labels and masks are 8-bit."""
+MEMBER_GROUP = DatasetEntry(name="dataset", kind="group", meaning="the dataset of the union that an image is from")
+"""Declared by every union, so that scores are also given by dataset."""
 
 
 def make_union(roots: Sequence[Path], infos: Sequence[DatasetInfo]) -> Path:
@@ -55,7 +58,7 @@ def join_infos(infos: Sequence[DatasetInfo]) -> DatasetInfo:
     """Return the description of a union; its fingerprint is made of the members' fingerprints and the common scale.
 
     Raises:
-        RefusedError: the members have more classes than labels can number.
+        RefusedError: the members have more classes than labels or masks can number.
     """
     members = tuple(replace(info, name=name) for info, name in zip(infos, unique_names(infos), strict=True))
     notes = [f"Images of {_listed(f'{one.name} ({_counts(one)})' for one in members)}."]
@@ -66,14 +69,22 @@ def join_infos(infos: Sequence[DatasetInfo]) -> DatasetInfo:
     unlabelled = [one.name for one in members if not one.classes]
     if 0 < len(unlabelled) < len(members):
         notes.append(f"Labels are left out: none in {_listed(unlabelled)}.")
+    entries, dropped = _common_entries(members)
+    if dropped:
+        notes.append(f"Entries that not all datasets declare alike are left out: {_listed(dropped)}.")
     joined = DatasetInfo(
         name="+".join(one.name for one in members),
         source=_by_member(members, "source"),
         license=_by_member(members, "license"),
         citation=_by_member(members, "citation"),
-        splits={split: sum(one.splits.get(split, 0) for one in members) for split in SPLITS},
+        splits={
+            split: sum(one.splits.get(split, 0) for one in members)
+            for split in ALL_SPLITS
+            if any(split in one.all_splits for one in members)
+        },
         pairs=pairs,
-        classes=() if unlabelled else _merged_classes(members),
+        classes=() if unlabelled else _merged_classes(one.classes for one in members),
+        entries=entries,
         celsius=all(one.celsius for one in members),
         members=members,
     )
@@ -117,13 +128,23 @@ def convert_thermal(member: DatasetInfo, union: DatasetInfo) -> Convert | None:
     return lambda values: np.float32(new_low) + (values.astype(np.float32).clip(first, last) - first) * scale
 
 
-def convert_labels(member: DatasetInfo, union: DatasetInfo) -> Convert | None:
-    """Return what maps a member's class indices to those of the same names in the union; None where they are the same."""
-    if not union.classes or member.classes == union.classes[: len(member.classes)]:
+def convert_classes(member: DatasetInfo, union: DatasetInfo, name: str) -> Convert | None:
+    """Return what maps a member's labels, or a mask with classes, to the same class names in the union; None as `new_indices`."""
+    indices = new_indices(member.classes_of(name), union.classes_of(name))
+    if indices is None:
         return None
-    table = np.zeros(MOST_CLASSES, np.uint8)
-    table[: len(member.classes)] = [union.classes.index(name) for name in member.classes]
+    table = np.array(indices, np.uint8)
     return lambda labels: table[labels]
+
+
+def new_indices(old: Sequence[str], new: Sequence[str]) -> list[int] | None:
+    """Return the new class index of each 8-bit value, by name; None where all stay, or a class is unknown.
+
+    Values without a class stay.
+    """
+    if tuple(old) == tuple(new[: len(old)]) or not set(old) <= set(new):
+        return None
+    return [*(new.index(name) for name in old), *range(len(old), MOST_CLASSES)]
 
 
 def _write(folder: Path, info: DatasetInfo, links: Sequence[Path]) -> None:
@@ -169,13 +190,28 @@ def _range_note(union: DatasetInfo) -> str:
     return f"Thermal values are grey levels of each dataset's own range, without degrees: {own}."
 
 
-def _merged_classes(members: Sequence[DatasetInfo]) -> tuple[str, ...]:
+def _common_entries(members: Sequence[DatasetInfo]) -> tuple[tuple[DatasetEntry, ...], list[str]]:
+    """Return the entries that all members declare with one kind and unit, with `MEMBER_GROUP`, and the names of the others."""
+    declared: dict[str, list[DatasetEntry]] = {}
+    for entry in (entry for one in members for entry in one.entries):
+        declared.setdefault(entry.name, []).append(entry)
+    kept, dropped = [], []
+    for name, found in declared.items():
+        alike = len({(one.kind, one.unit, one.kind == "mask" and bool(one.classes)) for one in found}) == 1
+        if alike and len(found) == len(members) and name != MEMBER_GROUP.name:
+            kept.append(replace(found[0], classes=_merged_classes(one.classes for one in found)))
+        else:
+            dropped.append(name)
+    return (*kept, MEMBER_GROUP), dropped
+
+
+def _merged_classes(members: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """Return the classes of all members, equal names once.
 
     Raises:
         RefusedError: there are more than labels can number.
     """
-    classes = tuple(dict.fromkeys(name for one in members for name in one.classes))
+    classes = tuple(dict.fromkeys(name for classes in members for name in classes))
     if len(classes) > MOST_CLASSES:
         raise RefusedError(
             f"the datasets have {len(classes)} classes together, and labels number at most {MOST_CLASSES}",

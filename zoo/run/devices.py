@@ -48,7 +48,7 @@ def plan_machine(device: str, jobs: int | None, processes: int, recipes: Sequenc
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         jobs: number of parallel runs, per GPU or on all cores; None: one per GPU, or as many as cores and memory allow.
         processes: processes, and so GPUs, of one run.
-        recipes: of the whole grid, finished runs included.
+        recipes: of all trainings of the grid, finished ones included.
 
     Raises:
         UsageError: there are too few GPUs, or none of that number.
@@ -71,8 +71,8 @@ def plan_machine(device: str, jobs: int | None, processes: int, recipes: Sequenc
 def _plan_cores(device: str, jobs: int | None, processes: int, recipes: Sequence[Recipe]) -> Machine:
     """Return one worker for the cores.
 
-    The threads of a run depend on the grid alone, not on its unfinished runs or on free memory, because they change the last bits
-    of the weights.
+    The threads of a run depend on the grid's trainings alone, not on which are unfinished or on free memory, because they change
+    the last bits of the weights.
     """
     wanted = jobs or max(1, max(min(cores(), PARALLEL_RUNS), cores() // CORES_PER_RUN) // processes)
     parallel = max(1, min(wanted, len(recipes)))

@@ -160,30 +160,29 @@ def expand(
         )
     }
     runs: dict[str, PlannedRun] = {}
-    used: dict[tuple[str, Size], None] = {}
+    trained: dict[tuple[str, Size], list[Chosen]] = {}
     seeds = range(axes.first_seed, axes.first_seed + axes.seeds)
+
+    def plan(one: Chosen, data: str, size: Size, numbers: Iterable[int]) -> dict[str, PlannedRun]:
+        tests = [(name, sources[name, size]) for name in axes.tests]
+        made = plan_runs(one, sources[data, size], replace(axes, size=size), numbers, out)
+        return {run.folder.name: score_on(run, tests) if tests else run for run in made}
+
     for data, system in combinations:
         try:
-            made = plan_runs(chosen[system], sources[data, sizes[system]], axes, seeds, out)
+            made = plan(chosen[system], data, sizes[system], seeds)
         except RefusedError as error:
             refusals.append(Refusal(label=f"{system} on {data}", reason=str(error)))
         else:
-            runs |= {run.folder.name: run for run in made}
-            used[data, sizes[system]] = None
-    for (data, size), baseline in itertools.product(used, _baselines_of(axes, chosen.values())):
-        with contextlib.suppress(RefusedError):
-            # They are deterministic: one seed is enough.
-            made = plan_runs(baseline, sources[data, size], replace(axes, size=size), seeds[:1], out)
-            runs |= {run.folder.name: run for run in made if run.folder.name not in runs}
-    if not axes.tests:
-        return list(runs.values()), refusals
-    planned = []
-    for run in runs.values():
-        try:
-            planned.append(score_on(run, [(name, sources[name, run.recipe.size]) for name in axes.tests]))
-        except RefusedError as error:
-            refusals.append(Refusal(label=run.label, reason=str(error)))
-    return planned, refusals
+            runs |= made
+            trained.setdefault((data, sizes[system]), []).append(chosen[system])
+    for (data, size), beside in trained.items():
+        for baseline in _baselines_of(axes, beside):
+            with contextlib.suppress(RefusedError):
+                # They are deterministic: one seed is enough.
+                made = plan(baseline, data, size, seeds[:1])
+                runs |= {name: run for name, run in made.items() if name not in runs}
+    return list(runs.values()), refusals
 
 
 def score_on(run: PlannedRun, tests: Sequence[tuple[str, DataSource]]) -> PlannedRun:

@@ -95,9 +95,9 @@ def choose_metrics(specs: Sequence[str], runs: Sequence[PlannedRun]) -> list[Cho
     choices = [get_registry().find("metric", spec) for spec in specs]
     for choice in choices:
         score_name(choice)  # so that an option that names a missing file is an error now
-    # Runs by the thousand differ in what no metric looks at.
+    # Runs by the thousand differ in what no metric looks at; whether there are degrees depends on the training data too.
     kinds = {
-        (source.root, run.recipe.size, run.recipe.thermal_channels): (run.recipe, source)
+        (source.root, source.offers, run.recipe.size, run.recipe.thermal_channels): (run.recipe, source)
         for run in runs
         for source in scored_sources(run)
     }
@@ -135,6 +135,10 @@ class _Bench:
         self.open: dict[int, _Seen] = {}
         self.since = 0
         self.starts = 0
+        nulls = get_registry().null_baselines()
+        networks = [number for number, run in enumerate(runs) if run.recipe.method.name not in nulls]
+        # Null baselines take seconds: beside networks they get no worker and no cores of their own.
+        self.trained = networks or list(range(len(runs)))
         self.unleased_since: float | None = None
         self.waiting_shown = False
 
@@ -142,7 +146,7 @@ class _Bench:
         """Have all runs executed, or those until Ctrl-C; return the outcomes in the order of the runs."""
         self._find_ended()
         if self.open:
-            self.launcher.expect([run.recipe for run in self.runs])
+            self.launcher.expect([self.runs[number].recipe for number in self.trained])
             self._start_workers()
             with _interrupts() as interrupts:
                 while self.open and not (interrupts and self._stop(len(interrupts))):
@@ -180,7 +184,8 @@ class _Bench:
                 reason = str(cannot_write(run.folder, error) if isinstance(error, OSError) else error)
                 self._finish(number, Outcome(run=run, status="failed", reason=reason))
         if self.open:
-            self.launcher.start([self.runs[number].folder for number in self.open])
+            workers = max(1, len(self.open.keys() & set(self.trained)))
+            self.launcher.start([self.runs[number].folder for number in self.open], workers)
 
     def _plan(self, run: PlannedRun) -> None:
         run.folder.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ class Inline:
     def expect(self, recipes: Sequence[Recipe]) -> None:
         pass
 
-    def start(self, folders: Sequence[Path]) -> None:
+    def start(self, folders: Sequence[Path], workers: int) -> None:
         for folder in folders:
             self._execute(folder, read_job(folder))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import msgspec
@@ -88,6 +88,17 @@ def test_a_baseline_that_reads_labels_runs_only_beside_networks_that_do():
     assert _methods(runs)[0] == "layergan" and set(_methods(runs)) >= {"object_means", "mean_image"}
 
 
+def test_null_baselines_run_only_beside_networks_that_the_test_data_suit(pairs):
+    """They stand beside a network; their own refusals are nobody's request."""
+    axes = Axes(data=("scenes:train=4,test=2", str(pairs)), tests=(str(pairs),), size=64, baselines=True)
+    runs, refusals = expand(replace(axes, recipes=("layergan",)), Path("out"))
+    assert runs == [] and {refusal.label.partition(" ")[0] for refusal in refusals} == {"layergan"}
+    assert "reads labels, thermal_segmentation, and dataset blocks has none" in refusals[0].reason
+    runs, refusals = expand(replace(axes, recipes=("layergan", "pix2pix")), Path("out"))
+    assert sorted(_methods(runs)) == sorted(["pix2pix", *BASELINES] * 2) and len(refusals) == 2
+    assert all(run.tests for run in runs) and _methods(runs)[:2] == ["pix2pix"] * 2
+
+
 def test_what_has_no_network_is_fitted_by_one_process(pairs):
     ((run,), _) = expand(Axes(methods=("mean_image",), data=(str(pairs),), size=32, processes=4), Path("out"))
     assert run.processes == 1
@@ -142,8 +153,6 @@ def test_a_key_names_the_content_of_files_and_the_source_of_plugins_but_only_whe
 
 
 def test_what_trains_anew_after_an_edit_says_so_in_a_line(pairs, tmp_path, finished):
-    from dataclasses import replace
-
     from zoo.report.code_changes import retrained
     from zoo.run.record import read_record, write_json
 

@@ -21,6 +21,7 @@ from zoo.run.consistency import contradictions
 from zoo.run.grid import Axes, expand
 from zoo.run.job import plan_job
 from zoo.run.record import RECORD_FILE, View, folder_of_test, views
+from zoo.run.runner import choose_metrics
 
 CELSIUS = {"unit": "celsius", "thermal_low": -10.0, "thermal_high": 40.0}
 
@@ -167,6 +168,20 @@ def test_translations_keep_their_degrees_on_the_range_of_another_calibrated_data
 def test_a_training_without_degrees_has_no_errors_in_degrees_elsewhere(sets, tmp_path):
     (record,) = train(sets, tmp_path, "a+warm", "warm")
     assert record.tests[0].celsius is None and record.tests[0].scores
+
+
+@pytest.mark.parametrize("order", ["warm,a", "a,warm"])
+@pytest.mark.parametrize("files", [False, True])
+def test_degrees_are_refused_elsewhere_if_one_training_has_none_in_any_order(tmp_path, order, files):
+    """Whether the degrees lie in the thermal images or in files of their own."""
+    make(tmp_path / "a", seed=1)
+    make(tmp_path / "warm", seed=3, **CELSIUS)
+    described = {"classes": ("sky",)} if files else CELSIUS
+    make(tmp_path / "hot", seed=4, **described)
+    data = tuple(str(tmp_path / name) for name in order.split(","))
+    runs, _ = expand(Axes(methods=("mean_image",), data=data, tests=(str(tmp_path / "hot"),), size=32), tmp_path)
+    with pytest.raises(RefusedError, match="mae_celsius needs temperatures"):
+        choose_metrics(["mae_celsius"], runs)
 
 
 def test_labels_follow_their_names_to_the_classes_of_the_training(tmp_path):

@@ -35,10 +35,10 @@ class Launcher(Protocol):
         """Whether the workers outlive the bench."""
 
     def expect(self, recipes: Sequence[Recipe]) -> None:
-        """Divide the resources among the runs of a grid, before the first worker is started."""
+        """Divide the resources among the trainings of a grid, before the first worker is started."""
 
-    def start(self, folders: Sequence[Path]) -> None:
-        """Start workers for planned runs."""
+    def start(self, folders: Sequence[Path], workers: int) -> None:
+        """Start at most so many workers for planned runs."""
 
     def alive(self) -> bool:
         """Return whether any worker may still execute a run."""

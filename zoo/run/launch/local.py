@@ -38,15 +38,15 @@ class LocalLauncher:
         self.expect([])
 
     def expect(self, recipes: Sequence[Recipe]) -> None:
-        """Divide the machine's cores and memory among the runs of a grid."""
+        """Divide the machine's cores and memory among the trainings of a grid."""
         self._machine = plan_machine(self._requested_device, self._jobs, self._processes, recipes)
         self.device, self.threads = self._machine.device, self._machine.threads
 
-    def start(self, folders: Sequence[Path]) -> None:
-        """Start a worker per GPU, or one for the cores; each executes the next run that has no lease."""
+    def start(self, folders: Sequence[Path], workers: int) -> None:
+        """Start a worker per GPU, at most so many, or one for the cores; each executes the next run that has no lease."""
         names = "\n".join(folder.name for folder in folders).encode()
         visible = [{"CUDA_VISIBLE_DEVICES": gpus} for gpus in self._machine.gpus] or [{}]
-        for environment in visible[: len(folders)]:
+        for environment in visible[:workers]:
             log = tempfile.TemporaryFile()  # noqa: SIM115 - read after its worker ended
             process = subprocess.Popen(
                 worker_command(self._results, "--jobs", str(self._machine.jobs), "--runs", "-"),

@@ -102,10 +102,10 @@ class SlurmLauncher:
     def expect(self, recipes: Sequence[Recipe]) -> None:
         """Do nothing: Slurm divides the resources."""
 
-    def start(self, folders: Sequence[Path]) -> None:
-        """Submit a worker per run; those of an earlier bench that still wait or run count."""
+    def start(self, folders: Sequence[Path], workers: int) -> None:
+        """Submit so many workers; those of an earlier bench that still wait or run count."""
         self._jobs = [job for job in self._earlier() if is_alive(job)]
-        missing = len(folders) - len(self._jobs)
+        missing = workers - len(self._jobs)
         if missing > 0:
             with self._executor.batch():
                 submitted = [self._executor.submit(WorkerTask(str(self._results))) for _ in range(missing)]

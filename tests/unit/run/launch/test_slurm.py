@@ -158,6 +158,26 @@ def test_a_run_whose_job_vanished_is_executed_by_the_next_worker(pairs, tmp_path
     assert [outcome.status for outcome in outcomes] == ["done", "done"]
 
 
+@pytest.mark.parametrize(("networks", "jobs"), [(0, 2), (1, 1), (3, 3)])
+def test_null_baselines_get_no_jobs_and_no_cores_beside_networks(pairs, tmp_path, networks, jobs):
+    """They take seconds, and the number of parallel runs decides the threads, and so the last bits, of a training."""
+
+    class Counting(SlurmLauncher):
+        def expect(self, recipes):
+            self.expected = len(recipes)
+
+        def start(self, folders, workers):
+            self.started = workers, len(folders)
+            raise KeyboardInterrupt
+
+    parts = {"methods": ("pix2pix",), "generators": ("resnet6:width=4,blocks=1",), "seeds": networks}
+    runs = runs_of(pairs, tmp_path) + (runs_of(pairs, tmp_path, **parts) if networks else [])
+    launcher = Counting(tmp_path, {}, device="cpu", cluster="local")
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(runs, Recorded(), launcher, command="zoo bench")
+    assert (launcher.expected, launcher.started) == (jobs, (jobs, networks + 2))
+
+
 def test_runs_fail_with_the_reason_when_all_jobs_vanished(pairs, tmp_path, stand_in, monkeypatch, impatient):
     monkeypatch.setenv("STARTED_TASKS", "")
     runs = runs_of(pairs, tmp_path)
@@ -169,7 +189,7 @@ def test_runs_fail_with_the_reason_when_all_jobs_vanished(pairs, tmp_path, stand
 def test_workers_of_an_earlier_bench_are_not_submitted_again(pairs, tmp_path, stand_in):
     runs = runs_of(pairs, tmp_path)
     launcher = SlurmLauncher(tmp_path, {}, device="cpu")
-    launcher.start([run.folder for run in runs])
+    launcher.start([run.folder for run in runs], 2)
     (stand_in / "sbatch").write_text("#!/bin/sh\nexit 1\n")  # another submission would be an error
     outcomes = runner.run(runs, Recorded(), SlurmLauncher(tmp_path, {}, device="cpu"), command="zoo bench")
     assert [outcome.status for outcome in outcomes] == ["done", "done"]
