@@ -12,14 +12,28 @@ from typing import Any
 import msgspec
 
 from zoo.evaluate.results import CelsiusErrors, Cost, GroupScore, Score
-from zoo.recipe import Budget, DataRef, Part, Recipe
+from zoo.recipe import Budget, DataRef, Part, Recipe, Validation
 from zoo.report.render import template_environment
 from zoo.report.table_plan import ColumnMetric, RefusedRow, TablePlan, TableRun
 from zoo.report.table_schema import Column, PaperBudget, PaperData, ProtocolEntry, ReportedGain, Table, TableRow
-from zoo.run.record import SCHEMA, Failure, Record, Tested, Timing
+from zoo.run.record import SCHEMA, Best, Failure, Record, Tested, Timing
 
 FILES: dict[str, tuple[type, ...]] = {
-    "record.json": (Record, Recipe, Part, DataRef, Budget, Score, GroupScore, CelsiusErrors, Timing, Cost, Tested),
+    "record.json": (
+        Record,
+        Recipe,
+        Part,
+        DataRef,
+        Budget,
+        Validation,
+        Best,
+        Score,
+        GroupScore,
+        CelsiusErrors,
+        Timing,
+        Cost,
+        Tested,
+    ),
     "failure.json": (Failure,),
     "tables/TABLE.json": (TablePlan, ColumnMetric, TableRun, RefusedRow),
 }
