@@ -44,7 +44,7 @@ def _names(recipes: Sequence[Recipe]) -> list[str]:
     texts = _part_texts(recipes)
     kinds = _distinguishing(texts)
     names = [" ".join(text[kind] for kind in kinds if text[kind] != "-") for text in texts]
-    for setting in (_length, _batch, _channels, _precision):
+    for setting in (_length, _batch, _channels, _precision, _validation):
         names = _set_apart(names, recipes, setting)
     return _number_twins(names, recipes)
 
@@ -163,7 +163,17 @@ def _length(recipe: Recipe) -> str:
 
 
 def _batch(recipe: Recipe) -> str:
-    return f"batch {recipe.batch}"
+    parts = f" in {recipe.accumulate} parts" if recipe.accumulate > 1 else ""
+    return f"batch {recipe.batch}{parts}"
+
+
+def _validation(recipe: Recipe) -> str:
+    plan = recipe.validation
+    if plan is None:
+        return "not validated"
+    kept = "best" if plan.keep == "best" else "last"
+    ends = f", patience {plan.patience}" if plan.patience else ""
+    return f"{kept} of validations on {plan.images}{ends}"
 
 
 def _channels(recipe: Recipe) -> str:
