@@ -93,8 +93,9 @@ class Contract:
     """Entries of the batch that a generator or method uses at inference, or a metric in scoring (see `zoo.contracts.Batch`); also
     those that a dataset declares, such as `boxes`."""
     inputs: tuple[str, ...] = ()
-    """For a generator: further inputs of its forward by keyword, `time` [N] in [0, 1]. A method that passes it has `time` in its
-    `needs`; a generator with such inputs works with no other method."""
+    """For a generator: further inputs of its forward by keyword, each [N] in [0, 1], e.g. `time`. It offers them; a method that
+    passes one has it in its `needs`, and a generator with such inputs works with no other method. Its output need not be an
+    image in [-1, 1]: the method ends the translation."""
     offers: frozenset[str] = frozenset()
     """Features of this part. A network: `taps`, `double_backward`, `independent_samples`, `exports` (works with torch.export)
     and `compiles` (works with torch.compile as one graph). A dataset: `pairs`, `labels`, `celsius`, `temperatures`,
@@ -115,6 +116,10 @@ class Contract:
     that the user sets has priority; one that the other part's config lacks is ignored."""
     training: Training = field(default_factory=Training)
     """For a method: how its original code trains it."""
+
+    def __post_init__(self) -> None:
+        if self.inputs:
+            object.__setattr__(self, "offers", self.offers | frozenset(self.inputs))
 
 
 @dataclass(frozen=True, kw_only=True)
