@@ -14,7 +14,7 @@ A component's `target` is imported only when it is built, so that listing compon
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -162,6 +162,8 @@ class RecipeConfig:
     """Name of the discriminator with its normalizer's suffix and options; None if the method uses none."""
     quick_method: str | None = None
     """Name of the method in preset `quick`, if the paper's networks are too wide for a CPU; None: the same."""
+    quick_generator: str | None = None
+    """Name of the generator in preset `quick`; None: the same."""
     size: int | tuple[int, int] = 256
     """Image size of preset `paper` in pixels: a square's side, or height and width."""
     epochs: int | None = None
@@ -170,7 +172,18 @@ class RecipeConfig:
     """Number of last epochs in which the learning rate falls; before them it is constant. None: the proportion of the method's
     original code."""
     batch: int = 1
-    """Batch size, in every preset."""
+    """Batch size."""
+    quick_batch: int | None = None
+    """Batch size in preset `quick`; None: the same."""
+
+    def quick(self) -> RecipeConfig:
+        """Return the system as preset `quick` trains it."""
+        return replace(
+            self,
+            method=self.quick_method or self.method,
+            generator=self.quick_generator or self.generator,
+            batch=self.quick_batch or self.batch,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -132,6 +132,7 @@ def evaluate_unpaired(
     device: torch.device | str,
     mode: str = "eval",
     reads: Sequence[str] = ("visible",),
+    protocol: Mapping[str, Any] | None = None,
 ) -> tuple[list[Score], dict[str, Sample]]:
     """Translate an unpaired test split and compare it with the real thermal images as sets.
 
@@ -148,7 +149,7 @@ def evaluate_unpaired(
         images = store.whole(index % len(store), index % store.n_thermal)
         images = on_device(images, device)
         real = images["thermal"]
-        shared = shared_protocol(real.shape[-2], real.shape[-1], mode, reads)
+        shared = shared_protocol(real.shape[-2], real.shape[-1], mode, reads) | dict(protocol or {})
         if i < store.n_thermal:
             features.add("real", to_unit(as_saved(real)))
         if i < len(store):

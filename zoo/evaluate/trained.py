@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,8 +16,9 @@ from zoo.data.streaming import open_split
 from zoo.evaluate.celsius import score_celsius
 from zoo.evaluate.cost import measure_cost
 from zoo.evaluate.reading import reads_of
-from zoo.evaluate.results import CelsiusErrors, Cost, Score
+from zoo.evaluate.results import OPTIONS, CelsiusErrors, Cost, Score
 from zoo.evaluate.score import AnyMetric, Sample, evaluate, evaluate_unpaired
+from zoo.keys import inference_values
 from zoo.layers.pixels import shown_degrees
 from zoo.recipe import Recipe
 
@@ -47,10 +49,10 @@ def score_method(
     groups = [entry.name for entry in info.entries if entry.kind == "group"]
     wanted = [entry for metric in metrics.values() for entry in reads_of(metric)]
     store = _test_split(method, recipe, root, device, split, [*groups, *wanted])
-    mode, reads = method.test_mode, list(recipe.reads())
+    mode, reads, protocol = method.test_mode, list(recipe.reads()), {"split": split} | options_entry(recipe)
     if not info.pairs:
         sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
-        return evaluate_unpaired(method.translate, store, sets, device=device, mode=mode, reads=reads)
+        return evaluate_unpaired(method.translate, store, sets, device=device, mode=mode, reads=reads, protocol=protocol)
     thermal_range = info.thermal_range
 
     def degrees(batch: Batch, translated: Tensor) -> Tensor:
@@ -67,9 +69,15 @@ def score_method(
             mode=mode,
             reads=reads,
             degrees=degrees if thermal_range else None,
-            protocol={"split": split},
+            protocol=protocol,
             info=info,
         )
+
+
+def options_entry(recipe: Recipe) -> dict[str, Any]:
+    """Return the protocol's entry of the options that only translation reads, with the SHA-256 of files; none without such."""
+    options = {place.partition(".")[2]: value for place, value in inference_values(recipe).items()}
+    return {OPTIONS: options} if options else {}
 
 
 def score_degrees(
