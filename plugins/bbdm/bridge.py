@@ -47,7 +47,8 @@ def reverse(
     d, e = variance(m, max_variance), variance(n, max_variance)
     v = eta**2 * max(0.0, (d - e * (1 - m) ** 2 / (1 - n) ** 2) * e / d)
     kept = ((e - v) / d) ** 0.5
-    return (1 - n) * x0 + n * y + kept * (x - (1 - m) * x0 - m * y) + v**0.5 * noise
+    earlier: Tensor = (1 - n) * x0 + n * y + kept * (x - (1 - m) * x0 - m * y) + v**0.5 * noise
+    return earlier
 
 
 def timesteps(count: int) -> tuple[int, ...]:
@@ -61,5 +62,7 @@ def timesteps(count: int) -> tuple[int, ...]:
         return tuple(range(last, -1, -1))
     if count <= 2:
         return (last, 0)[:count]
-    distances = (-(-number * last // (count - 2)) for number in range(count - 2))  # rounded up, so that steps round down
+    distances = (
+        -(-number * last // (count - 2)) for number in range(count - 2)
+    )  # rounded up, so that steps round down
     return tuple(dict.fromkeys((*(last - distance for distance in distances), 1, 0)))

@@ -55,7 +55,11 @@ class Flow(Method):
         image = batch["thermal"]
         drawn = {"generator": self.rng, "device": image.device}
         noise = torch.randn(image.shape, **drawn)
-        time = torch.rand(len(image), **drawn) if self.config.time == "uniform" else torch.randn(len(image), **drawn).sigmoid()
+        time = (
+            torch.rand(len(image), **drawn)
+            if self.config.time == "uniform"
+            else torch.randn(len(image), **drawn).sigmoid()
+        )
         share = time[:, None, None, None]
         velocity = self._velocity(share * image + (1 - share) * noise, time, self._condition(batch))
         return {"velocity": velocity, "line": image - noise}

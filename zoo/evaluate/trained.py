@@ -52,7 +52,9 @@ def score_method(
     mode, reads, protocol = method.test_mode, list(recipe.reads()), {"split": split} | options_entry(recipe)
     if not info.pairs:
         sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
-        return evaluate_unpaired(method.translate, store, sets, device=device, mode=mode, reads=reads, protocol=protocol)
+        return evaluate_unpaired(
+            method.translate, store, sets, device=device, mode=mode, reads=reads, protocol=protocol
+        )
     thermal_range = info.thermal_range
 
     def degrees(batch: Batch, translated: Tensor) -> Tensor:

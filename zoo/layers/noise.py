@@ -30,7 +30,9 @@ def pixel_noise(
         device: of the result.
     """
     count, channels, height, width = shape
-    key = torch.tensor(_signed(_mixed(_mixed(seed) + draw)), device=device)  # one number: draws of one seed are unrelated
+    key = torch.tensor(
+        _signed(_mixed(_mixed(seed) + draw)), device=device
+    )  # one number: draws of one seed are unrelated
     start = torch.zeros(1, 2, dtype=torch.int64, device=device) if origin is None else origin.to(device)
     rows = start[:, :1] + torch.arange(height, device=device)
     columns = start[:, 1:] + torch.arange(width, device=device)
@@ -38,7 +40,7 @@ def pixel_noise(
     bits = _mix(bits + _signed(ODD) * rows[:, None, :, None])
     bits = _mix(bits + _signed(ODD) * columns[:, None, None, :])
     radius = torch.sqrt(-2 * torch.log(_unit(_shifted(bits, 32))))
-    noise = radius * torch.cos(2 * math.pi * _unit(bits & LOW))
+    noise: Tensor = radius * torch.cos(2 * math.pi * _unit(bits & LOW))
     return noise.expand(count, -1, -1, -1)
 
 
@@ -56,7 +58,8 @@ def _mix(x: Tensor) -> Tensor:
 
 def _shifted(x: Tensor, bits: int) -> Tensor:
     """Return the logical shift of int64 tensors to the right."""
-    return (x >> bits) & (2 ** (64 - bits) - 1)
+    shifted: Tensor = (x >> bits) & (2 ** (64 - bits) - 1)
+    return shifted
 
 
 def _mixed(x: int) -> int:

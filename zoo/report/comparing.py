@@ -107,10 +107,12 @@ def compare_results(runs: Sequence[FinishedRun], reference: str = "") -> tuple[l
     compared: list[ComparedGroup] = []
     left_out: list[str] = []
     known: list[str] = []
-    seen: dict[tuple[str, str, object], FinishedRun] = {}
+    seen: dict[tuple[str, str, str, object], FinishedRun] = {}
     for run in runs:
         recipe = run.record.shown_recipe
-        first = seen.setdefault((run.record.train_key, recipe.data.fingerprint, recipe.size), run)
+        # Runs with one train key may differ in options that only translation reads, which are in the parts.
+        key = (run.record.train_key, digest(recipe.parts), recipe.data.fingerprint, recipe.size)
+        first = seen.setdefault(key, run)
         if first is run:
             groups.setdefault((recipe.data.fingerprint, recipe.size), []).append(run)
         else:

@@ -15,7 +15,9 @@ from zoo.layers.noise import pixel_noise
 CPU = torch.device("cpu")
 
 
-def noise(channels: int = 1, height: int = 256, width: int = 256, seed: int = 0, draw: int = 0, origin=None) -> torch.Tensor:
+def noise(
+    channels: int = 1, height: int = 256, width: int = 256, seed: int = 0, draw: int = 0, origin=None
+) -> torch.Tensor:
     n = 1 if origin is None else len(origin)
     where = None if origin is None else torch.tensor(origin)
     return pixel_noise((n, channels, height, width), seed=seed, draw=draw, origin=where, device=CPU)
