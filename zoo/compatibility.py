@@ -25,6 +25,11 @@ FEATURES: Mapping[str, tuple[Kind | None, str, str]] = {
         "compares features inside the generator, and {provider} offers no taps",
         "Run zoo list generator --offers taps, and choose one of these",
     ),
+    "time": (
+        "generator",
+        "passes a time to the generator, and {provider} takes none",
+        "Run zoo list generator --offers time, and choose one of these",
+    ),
     "features": (
         "discriminator",
         "matches features inside the discriminator, and {provider} offers none",
@@ -71,15 +76,17 @@ def check(
         RefusedError: an image size that a network cannot take, or a need that no other part meets.
     """
     check_sizes(parts, size, others)
+    _check_inputs(parts)
     offers = frozenset().union(source.offers, *(choice.contract.offers for choice in parts.values()))
     if visible_channels == thermal_channels:
         offers |= {"equal_channels"}
     for kind, choice in parts.items():
-        lacks = list(_lacks(choice.contract.needs - offers, parts, source, (visible_channels, thermal_channels)))
+        missed = {need for need in choice.contract.needs if need not in _offers_for(need, parts, source, offers)}
+        lacks = list(_lacks(missed, parts, source, (visible_channels, thermal_channels)))
         if lacks:
             reasons = ", and it ".join(reason for reason, _ in lacks)
             raise RefusedError(f"{kind} {choice.name} {reasons}", lacks[0][1])
-        missing = [entry for entry in choice.contract.reads if entry != "visible" and entry not in offers]
+        missing = [entry for entry in choice.contract.reads if entry != "visible" and entry not in source.offers]
         if missing:
             known = ", ".join(sorted(source.offers - {"pairs"})) or "nothing besides the images"
             reason = f"{kind} {choice.name} reads {', '.join(missing)}, and dataset {source.name} has none"
@@ -91,6 +98,29 @@ def check(
                 f"generator {choice.name} reads {listed[0]}, of kind {kinds[listed[0]]}, which is no plane of an image"
             )
             raise RefusedError(reason, f"A generator reads entries of kind {' or '.join(PLANES)}; a method reads all")
+
+
+def _offers_for(need: str, parts: Mapping[Kind, Choice], source: DataSource, offers: Set[str]) -> Set[str]:
+    """Return what the part that must meet a need offers: a dataset's entry of the same name is no input of a generator."""
+    kind = FEATURES[need][0] if need in FEATURES else None
+    if kind == "dataset":
+        return source.offers
+    return parts[kind].contract.offers if kind and kind in parts else offers
+
+
+def _check_inputs(parts: Mapping[Kind, Choice]) -> None:
+    """Refuse a generator with further inputs that the method does not pass."""
+    method, generator = parts.get("method"), parts.get("generator")
+    if method is None or generator is None:
+        return
+    missing = [name for name in generator.contract.inputs if name not in method.contract.needs]
+    if missing:
+        what = ", ".join(missing)
+        like = ", such as flow or bbdm" if missing == ["time"] else ""
+        raise RefusedError(
+            f"generator {generator.name} takes {what} besides images, which method {method.name} does not pass",
+            f"Choose another generator, or a method that passes {what}{like}",
+        )
 
 
 def check_transfer(parts: Mapping[Kind, Choice], trained: DatasetInfo, tested: DataSource) -> None:

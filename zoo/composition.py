@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
@@ -211,8 +211,7 @@ def choose_system(
         raise UsageError(f"recipe {recipe!r} and parts of a recipe were both given", fix)
     system = registry.find("recipe", recipe).config
     assert isinstance(system, RecipeConfig)
-    narrow = system.quick_method if preset == "quick" else None
-    return replace(system, method=narrow or system.method)
+    return system.quick() if preset == "quick" else system
 
 
 def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = None) -> dict[Kind, Choice]:

@@ -14,7 +14,7 @@ A component's `target` is imported only when it is built, so that listing compon
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -93,8 +93,9 @@ class Contract:
     """Entries of the batch that a generator or method uses at inference, or a metric in scoring (see `zoo.contracts.Batch`); also
     those that a dataset declares, such as `boxes`."""
     inputs: tuple[str, ...] = ()
-    """For a generator: further inputs of its forward by keyword, `time` [N] in [0, 1]. A method that passes it has `time` in its
-    `needs`; a generator with such inputs works with no other method."""
+    """For a generator: further inputs of its forward by keyword, each [N] in [0, 1], e.g. `time`. It offers them; a method that
+    passes one has it in its `needs`, and a generator with such inputs works with no other method. Its output need not be an
+    image in [-1, 1]: the method ends the translation."""
     offers: frozenset[str] = frozenset()
     """Features of this part. A network: `taps`, `double_backward`, `independent_samples`, `exports` (works with torch.export)
     and `compiles` (works with torch.compile as one graph). A dataset: `pairs`, `labels`, `celsius`, `temperatures`,
@@ -116,6 +117,10 @@ class Contract:
     that the user sets has priority; one that the other part's config lacks is ignored."""
     training: Training = field(default_factory=Training)
     """For a method: how its original code trains it."""
+
+    def __post_init__(self) -> None:
+        if self.inputs:
+            object.__setattr__(self, "offers", self.offers | frozenset(self.inputs))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +163,8 @@ class RecipeConfig:
     """Name of the discriminator with its normalizer's suffix and options; None if the method uses none."""
     quick_method: str | None = None
     """Name of the method in preset `quick`, if the paper's networks are too wide for a CPU; None: the same."""
+    quick_generator: str | None = None
+    """Name of the generator in preset `quick`; None: the same."""
     size: int | tuple[int, int] = 256
     """Image size of preset `paper` in pixels: a square's side, or height and width."""
     epochs: int | None = None
@@ -166,7 +173,18 @@ class RecipeConfig:
     """Number of last epochs in which the learning rate falls; before them it is constant. None: the proportion of the method's
     original code."""
     batch: int = 1
-    """Batch size, in every preset."""
+    """Batch size."""
+    quick_batch: int | None = None
+    """Batch size in preset `quick`; None: the same."""
+
+    def quick(self) -> RecipeConfig:
+        """Return the system as preset `quick` trains it."""
+        return replace(
+            self,
+            method=self.quick_method or self.method,
+            generator=self.quick_generator or self.generator,
+            batch=self.quick_batch or self.batch,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

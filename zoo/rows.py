@@ -88,6 +88,8 @@ def _contract_rules(contract: Any) -> Iterator[Rule]:
     yield isinstance(multiple, int) and multiple >= 1, "the contract's size_multiple must be a whole number from 1"
     for name in ("offers", "needs"):
         yield isinstance(getattr(contract, name), frozenset), f"the contract's {name} must be a frozenset of words"
+    named = isinstance(contract.inputs, tuple) and all(isinstance(each, str) for each in contract.inputs)
+    yield named, "the contract's inputs must be a tuple of words"
     numbers = all(isinstance(value, int | float) for value in contract.promises.values())
     yield numbers, "the contract's promises must be numbers"
 

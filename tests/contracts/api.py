@@ -28,6 +28,7 @@ PUBLIC = (
     "zoo.layers.gan",
     "zoo.layers.init",
     "zoo.layers.kinds",
+    "zoo.layers.noise",
     "zoo.layers.norm",
     "zoo.layers.parallel",
     "zoo.layers.pixels",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
 
 import zoo
+from zoo.data.entries import DatasetEntry
 from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError, UsageError
 from zoo.recipe import Budget, Recipe
+from zoo.sources import open_source
 from zoo.training.schedule import lr_factor
 
 
@@ -154,3 +157,54 @@ def test_unpaired_data_is_fine_for_cyclegan(tmp_path):
             writer.add_visible(split, "a", image)
             writer.add_thermal(split, "b", image[..., 0])
     assert zoo.compose(data=str(tmp_path / "unpaired")).data.name == "unpaired"
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason", "fix"),
+    [
+        (
+            {"method": "flow", "generator": "resnet9"},
+            "method flow passes a time to the generator, and generator resnet9 takes none",
+            "Run zoo list generator --offers time",
+        ),
+        ({"method": "bbdm", "generator": "unet_auto"}, "generator unet_auto takes none", "--offers time"),
+        (
+            {"method": "regression", "generator": "adm_unet_tiny"},
+            "generator adm_unet_tiny takes time besides images, which method regression does not pass",
+            "a method that passes time, such as flow or bbdm",
+        ),
+        ({"method": "cyclegan", "generator": "adm_unet_tiny"}, "which method cyclegan does not pass", "such as flow"),
+        ({"method": "cut", "generator": "adm_unet_tiny"}, "which method cut does not pass", "such as flow"),
+    ],
+)
+def test_a_generator_with_a_time_fits_only_methods_that_pass_one(pairs, parts, reason, fix):
+    with pytest.raises(RefusedError) as caught:
+        zoo.compose(data=str(pairs), **parts)
+    assert reason in caught.value.message and fix in caught.value.fix
+
+
+def test_a_generator_with_a_time_fits_a_method_that_passes_it(pairs):
+    recipe = zoo.compose(method="flow", generator="adm_unet_tiny", data=str(pairs))
+    assert recipe.generator.name == "adm/adm_unet_tiny" and recipe.reads() == ("visible",)
+
+
+def test_an_entry_of_the_data_is_no_input_of_a_generator(tmp_path):
+    root = tmp_path / "timed"
+    grey = np.zeros((64, 64), np.uint8)
+    with DatasetWriter(root) as writer:
+        writer.describe(name="timed", entries=(DatasetEntry(name="time", kind="scalar"),))
+        for split in ("train", "test"):
+            writer.add(split, split, visible=grey[..., None].repeat(3, 2), thermal=grey, entries={"time": 0.5})
+    assert "time" in open_source(str(root), size=64).offers
+    with pytest.raises(RefusedError, match="generator resnet9 takes none"):
+        zoo.compose(method="flow", generator="resnet9", data=str(root))
+
+
+def test_preset_quick_takes_the_network_and_the_batch_that_a_recipe_states_for_it():
+    quick, paper = (zoo.compose(recipe="flow", preset=preset) for preset in ("quick", "paper"))
+    assert (quick.generator.name, quick.batch, quick.size) == ("adm/adm_unet_tiny", 4, 64)
+    assert (paper.generator.name, paper.batch, paper.size) == ("adm/adm_unet", 16, 256)
+    assert paper.budget.constant == paper.budget.steps and paper.budget.steps == 200 * (120 // 16)
+    assert zoo.compose(recipe="flow", batch=2).batch == 2
+    bridge = zoo.compose(recipe="bbdm", preset="paper")
+    assert tuple(bridge.generator.config["mult"]) == (1, 4, 8) and not bridge.flip and bridge.load_size == 256

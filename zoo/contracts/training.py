@@ -23,6 +23,8 @@ temperature, in [-1, 1] over the dataset's thermal range.
 
 In training also `step`, int64 [], the steps done before this one, and `progress`, float32 [], their part of the budget.
 
+Of an image that is translated in tiles also `origin`, int64 [N, 2], row and column of the tile's first pixel.
+
 Entries that the dataset declares (`zoo.data.entries`) only where something reads them, cropped and mirrored as the visible image:
 a `mask` int64 [N, H, W], a `vector` float32 [N, K], a `scalar` float32 [N]; `boxes` a list of N float32 [k, 5], x1, y1, x2, y2 in
 pixels and the index of the class; `text` and `group` a list of N str."""

@@ -13,6 +13,8 @@ SCORED_IMAGES = "scored images"
 """Entry of a protocol: how many images of another program were scored where some are missing, and their resize."""
 METRIC_READS = "metric_reads"
 """Entry of a score's protocol: entries of the batch that the metric reads."""
+OPTIONS = "options"
+"""Entry of a score's protocol: options that only translation reads, by name, such as a sampler's steps, solver and seed."""
 LEFT_OUT = "left_out"
 """Entry of a score's protocol: number of test images to which the metric does not apply, such as those without boxes."""
 

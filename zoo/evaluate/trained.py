@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,9 +16,10 @@ from zoo.data.streaming import open_split
 from zoo.evaluate.celsius import score_celsius
 from zoo.evaluate.cost import measure_cost
 from zoo.evaluate.reading import entries_of
-from zoo.evaluate.results import CelsiusErrors, Cost, Score
+from zoo.evaluate.results import OPTIONS, CelsiusErrors, Cost, Score
 from zoo.evaluate.score import AnyMetric, Degrees, Sample, evaluate, evaluate_unpaired
 from zoo.evaluate.validation import selection
+from zoo.keys import inference_values
 from zoo.layers.pixels import shown_degrees
 from zoo.recipe import Recipe
 
@@ -47,7 +49,7 @@ def score_method(
     """
     store = _test_split(method, recipe, root, device, split, entries_of(info, metrics.values()))
     mode, reads = method.test_mode, list(recipe.reads())
-    protocol = {"split": split, **selection(recipe.validation)}
+    protocol = {"split": split, **selection(recipe.validation), **options_entry(recipe)}
     if not info.pairs:
         sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
         return evaluate_unpaired(
@@ -78,6 +80,12 @@ def degrees_of(method: Method, info: DatasetInfo) -> Degrees | None:
         return own if own is not None else shown_degrees(translated, thermal_range)
 
     return degrees
+
+
+def options_entry(recipe: Recipe) -> dict[str, Any]:
+    """Return the protocol's entry of the options that only translation reads, with the SHA-256 of files; none without such."""
+    options = {place.partition(".")[2]: value for place, value in inference_values(recipe).items()}
+    return {OPTIONS: options} if options else {}
 
 
 def score_degrees(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 from zoo.composition import choose_parts, parts_text, resolve_parts
@@ -40,7 +39,7 @@ def model_name(recipe: Recipe, train_key: str) -> str:
         f"b{recipe.batch}": recipe.batch != usual.batch,
         "rgb": recipe.thermal_channels == 3,
         recipe.precision: recipe.precision != "fp32",
-        "quick": usual.method == usual.quick_method,
+        "quick": usual == usual.quick() and bool(usual.quick_method or usual.quick_generator),
         f"s{recipe.seed}": recipe.seed != 0,
         key: bool(key),
     }
@@ -58,9 +57,9 @@ def known_system(recipe: Recipe) -> tuple[str, RecipeConfig] | None:
     for entry in get_registry().list("recipe"):
         config = entry.component.config
         assert isinstance(config, RecipeConfig)
-        # With its own method, and with what preset `quick` makes of it.
-        for method in filter(None, (config.method, config.quick_method)):
-            if _same(system := replace(config, method=method), recipe):
+        # As preset `paper` trains it, and as preset `quick` does.
+        for system in (config, config.quick()):
+            if _same(system, recipe):
                 return entry.component.name if entry.plugin.builtin else entry.full_name, system
     return None
 

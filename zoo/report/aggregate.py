@@ -11,11 +11,11 @@ import msgspec
 
 from zoo.evaluate.compare import Comparison, Verdict, holm, paired_test, verdict_of
 from zoo.evaluate.intervals import bootstrap_interval, pool
-from zoo.evaluate.results import SCORED_IMAGES, GroupScore, Pooling, Score
+from zoo.evaluate.results import OPTIONS, SCORED_IMAGES, GroupScore, Pooling, Score
 
 Groups = Mapping[str, Mapping[str, GroupScore]]
 
-METHOD_ENTRIES = ("mode", "reads", "weights", SCORED_IMAGES)
+METHOD_ENTRIES = ("mode", "reads", "weights", OPTIONS, SCORED_IMAGES)
 """Entries of a protocol that describe how a method translates, not how images are measured; they may differ."""
 
 

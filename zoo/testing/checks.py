@@ -42,6 +42,8 @@ class Check:
     """Only for parts whose contract offers this."""
     promised: bool = False
     """Only for parts whose contract promises something."""
+    images: bool = False
+    """Only for networks whose output is an image: not for those with further inputs, whose method defines what it is."""
     importer: bool = False
     """Only for datasets that are read from a source."""
     slow: bool = False
@@ -54,6 +56,7 @@ class Check:
             choice.kind in self.kinds
             and (not self.offered or self.offered in contract.offers)
             and (not self.promised or bool(contract.promises))
+            and (not self.images or not contract.inputs)
             and (not self.importer or "source" in contract.needs)
         )
 
@@ -83,7 +86,7 @@ CHECKS: tuple[Check, ...] = (
           "global_state:untouched"),
     Check("shapes", WRAPPED, "it takes 1 and 3 channels, batches of 1 and 2, and every size that its contract allows",
           "shapes:shapes"),
-    Check("range", GENERATOR, "its images are in [-1, 1]", "shapes:in_range"),
+    Check("range", GENERATOR, "its images are in [-1, 1]", "shapes:in_range", images=True),
     Check("backward", WRAPPED, "gradients reach every parameter", "networks:backward"),
     Check("weights", WRAPPED, "safetensors hold its whole state", "networks:weights"),
     Check("evaluation", MODULES, "in eval mode it draws nothing", "networks:evaluation"),

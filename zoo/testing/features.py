@@ -48,7 +48,7 @@ def double_backward(choice: Choice) -> str:
 
     def squared_gradient() -> Tensor:
         images = x.clone().requires_grad_(True)
-        (gradient,) = torch.autograd.grad(network(images).sum(), images, create_graph=True)
+        (gradient,) = torch.autograd.grad(harness.output(network, images).sum(), images, create_graph=True)
         return gradient.square().sum()
 
     value = squared_gradient()
@@ -74,7 +74,7 @@ def independent_samples(choice: Choice) -> str:
     """Check that each image's output does not depend on the other image."""
     harness = NetworkHarness(choice)
     network, x = perturbed(harness.build(), 0).train(), harness.example().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(network(x)[0].square().sum(), x)
+    (gradient,) = torch.autograd.grad(harness.output(network, x)[0].square().sum(), x)
     if bool(gradient[1:].any()):
         raise CheckError(
             "an output that depends on its own image alone",
@@ -89,7 +89,7 @@ def exports(choice: Choice) -> str:
     harness = NetworkHarness(choice)
     network, x = harness.build().eval(), harness.example()
     try:
-        program = torch.export.export(network, (x,))
+        program = torch.export.export(network, (x,), harness.inputs(x))
     except Exception as error:  # of any type
         raise CheckError(
             "a network that torch.export accepts, as its row offers",
@@ -97,8 +97,8 @@ def exports(choice: Choice) -> str:
             "Leave branches on values of tensors and .item() out of forward, or take `exports` out of the row's offers",
         ) from error
     with torch.no_grad():
-        y = network(x)
-        _require_close(y, program.module()(x), "the exported program", float(y.norm()))
+        y = harness.output(network, x)
+        _require_close(y, program.module()(x, **harness.inputs(x)), "the exported program", float(y.norm()))
     return f"{len(program.graph.nodes)} operations"
 
 

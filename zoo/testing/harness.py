@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from math import lcm
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from zoo.build import build
 from zoo.choices import Choice
 from zoo.contracts import Batch, Method, Normalizer
 from zoo.errors import RefusedError
+from zoo.hookspec import Kind
 from zoo.testing.checks import CheckError
+from zoo.testing.partners import partners_of
 from zoo.testing.stubs import SmallDiscriminator, scenes_batch, small_parts
 
 Size = tuple[int, int]
@@ -48,10 +51,10 @@ class Harness(ABC):
     def step(self, part: nn.Module, example: Any) -> list[Tensor]:
         """Run forward and backward, as in training; return the losses and all gradients, also those by the images."""
         x = example.clone().requires_grad_(True)
-        y = part(x)
+        y = self.output(part, x)
         loss = (y * torch.linspace(-1, 1, y.numel(), dtype=y.dtype).view_as(y)).sum()  # every output takes part
         part.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         gradients = [parameter.grad for parameter in part.parameters() if parameter.grad is not None]
         return [loss.detach(), *gradients, *([x.grad] if x.grad is not None else [])]
 
@@ -117,6 +120,15 @@ class NetworkHarness(Harness):
         built: nn.Module = build(sized.with_options(dict(zip(names, channels, strict=False)), named=True))
         return built
 
+    def inputs(self, x: Tensor) -> dict[str, Tensor]:
+        """Return the further inputs [N] of the network for images."""
+        return {name: torch.linspace(0.25, 0.75, len(x)).to(x) for name in self.choice.contract.inputs}
+
+    def output(self, part: nn.Module, example: Tensor) -> Tensor:
+        """Return images or logits for images, in the part's present mode."""
+        y: Tensor = part(example, **self.inputs(example))
+        return y
+
     def build(self, seed: int | None = 0) -> nn.Module:
         """Return the network for visible images, or a discriminator for thermal ones."""
         return self.network(seed=seed, channels=(3, 1) if self.translates else (1,))
@@ -159,10 +171,22 @@ class MethodHarness(Harness):
 
     @property
     def size(self) -> int:
-        """The smallest side in pixels that the method takes, at least 32."""
-        contract = self.choice.contract
-        least = max(32, contract.min_size)
-        return -(-least // contract.size_multiple) * contract.size_multiple
+        """The smallest side in pixels that the method takes, at least 32, and of which its partners take three quarters."""
+        contracts = [partner.contract for partner in self.partners.values()]
+        least = max(32, self.choice.contract.min_size, *(-(-4 * contract.min_size // 3) for contract in contracts))
+        multiple = lcm(self.choice.contract.size_multiple, *(4 * contract.size_multiple for contract in contracts))
+        return -(-least // multiple) * multiple
+
+    @property
+    def partners(self) -> dict[Kind, Choice]:
+        """The parts that replace stubs, by kind."""
+        return partners_of(self.choice)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The entries that the method and its generator read."""
+        partner = self.partners.get("generator")
+        return tuple(dict.fromkeys((*self.choice.contract.reads, *(partner.contract.reads if partner else ()))))
 
     def method(
         self,
@@ -178,7 +202,7 @@ class MethodHarness(Harness):
         `rng` is its `parts.rng`; by default a new stream. `size` is that of the images, by default the smallest square.
         """
         size = size or self.size
-        parts = small_parts(size, thermal_channels)
+        parts = small_parts(size, thermal_channels, timed="time" in self.choice.contract.needs, partners=self.partners)
         parts.rng = rng or parts.rng
         _seed(seed)
         method: Method = build(self.choice.for_size(size), parts)
@@ -198,14 +222,12 @@ class MethodHarness(Harness):
         `size` is that of the images, by default the smallest square.
         """
         contract = self.choice.contract
-        return scenes_batch(
-            size or self.size, thermal_channels=thermal_channels, reads={*contract.reads, *contract.needs}
-        )
+        return scenes_batch(size or self.size, thermal_channels=thermal_channels, reads={*self.reads, *contract.needs})
 
     def output(self, part: nn.Module, example: Batch) -> Tensor:
         """Return translations of what the contract reads."""
         assert isinstance(part, Method)
-        return part.translate({name: example[name] for name in self.choice.contract.reads})
+        return part.translate({name: example[name] for name in self.reads})
 
     def step(self, part: nn.Module, example: Batch) -> list[Tensor]:
         """Return the losses and gradients of one update by each optimizer."""

@@ -65,16 +65,16 @@ def composes(choice: Choice) -> str:
     names = ""
     presets: tuple[PresetName, ...] = get_args(PresetName)
     for preset in presets:
-        narrow = system.quick_method if preset == "quick" else None
+        chosen = system.quick() if preset == "quick" else system
         # By its parts, so that the recipe of a module that is not installed composes too.
         recipe = compose(
-            method=narrow or system.method,
-            generator=system.generator,
-            discriminator=system.discriminator,
+            method=chosen.method,
+            generator=chosen.generator,
+            discriminator=chosen.discriminator,
             data=source,
             preset=preset,
-            size=system.size if preset == "paper" else None,
-            batch=system.batch,
+            size=chosen.size if preset == "paper" else None,
+            batch=min(chosen.batch, source.train),
         )
         parts = (recipe.method, recipe.generator, recipe.discriminator, recipe.normalizer)
         names = ", ".join(part.name for part in parts if part)

@@ -74,7 +74,7 @@ def cases_of(plugin: str | None = None, *, parts: Sequence[str] = (), fast: bool
     for each in plugins:
         cases += [Case(plugin=each, choice=None, check=check) for check in checks if not check.kinds]
         for component in each.components:
-            choice = Choice(plugin=each, component=component, config=_small(component))
+            choice = Choice(plugin=each, component=component, config=small_config(component))
             cases += [Case(plugin=each, choice=choice, check=check) for check in checks if check.applies(choice)]
     known = list(dict.fromkeys(case.part for case in cases))
     for part in parts:
@@ -140,7 +140,7 @@ def _plugin(name: str) -> Plugin:
     return discover([EntryPoint(name=name, value=name, group=ENTRY_POINT_GROUP)], selection="", strict=False)[0]
 
 
-def _small(component: Component) -> Any:
+def small_config(component: Component) -> Any:
     """Return the part's config with the options of `small`, or unchanged where it refuses them, which a check reports."""
     try:
         return replace(component.config, **component.small)

@@ -46,7 +46,9 @@ def in_range(choice: Choice) -> str:
             for parameter in network.parameters():
                 parameter.mul_(factor)
             x = harness.example()
-            y = torch.cat([network(example) for example in (x, torch.ones_like(x), -torch.ones_like(x))])
+            y = torch.cat(
+                [harness.output(network, example) for example in (x, torch.ones_like(x), -torch.ones_like(x))]
+            )
         if factor == 1 and not y.isfinite().all():
             raise CheckError("finite images", "NaN or infinity", "Check for a division by zero, or a log of zero")
         largest = max(largest, float(y[y.isfinite()].abs().max()) if y.isfinite().any() else 0.0)
@@ -65,7 +67,7 @@ def _output(harness: NetworkHarness, network: nn.Module, x: Tensor) -> Tensor | 
     """Return the network's output; None where it was built for square images and refuses others."""
     try:
         with torch.no_grad():
-            y: Tensor = network(x)
+            y = harness.output(network, x)
     except UsageError:
         if x.shape[-1] != x.shape[-2] and harness.choice.square_only:
             return None

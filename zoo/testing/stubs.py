@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.build import build
+from zoo.choices import Choice
 from zoo.contracts import Batch, Discriminator, Generator, Normalizer
 from zoo.data.store import PairStore
+from zoo.hookspec import Kind
 from zoo.sizes import Size
 from zoo.sources import DataSource, open_source
 
@@ -19,21 +23,28 @@ PAIRS = 4
 """Training pairs of `scenes`."""
 DECLARED = ("boxes", "daytime")
 """Entries that `scenes` declares on request."""
+NO_PARTNERS: Mapping[Kind, Choice] = MappingProxyType({})
 
 
 class SmallGenerator(Generator):
-    """forward(x [N, in, H, W]) -> [N, out, H, W] in [-1, 1], of any size."""
+    """forward(x [N, in, H, W]) -> [N, out, H, W] in [-1, 1], of any size; with `timed` also a time [N], and not bounded."""
 
     tap_layers = (0, 1, 2)
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, *, timed: bool = False) -> None:
         super().__init__()
         self.enter = nn.Conv2d(in_channels, WIDTH, 3, padding=1)
         self.leave = nn.Conv2d(WIDTH, out_channels, 3, padding=1)
+        self.shift = nn.Linear(1, WIDTH) if timed else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return images."""
-        return torch.tanh(self.leave(F.leaky_relu(self.enter(x), 0.2)))
+    def forward(self, x: Tensor, *, time: Tensor | None = None) -> Tensor:
+        """Return images, or with a time what the method trains the network for."""
+        entered = self.enter(x)
+        if self.shift is None:
+            return torch.tanh(self.leave(F.leaky_relu(entered, 0.2)))
+        assert time is not None, "a method that needs `time` passes it"
+        y: Tensor = self.leave(F.leaky_relu(entered + self.shift(time[:, None])[..., None, None], 0.2))
+        return y
 
     def taps(self, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
         """Return the image, its features, and their means over 2x2 pixels, in the order of `layers`."""
@@ -82,13 +93,16 @@ class LinearDiscriminator(Discriminator):
 class SmallParts:
     """What a method is built from, on `scenes`, with a newly seeded random stream; implements `zoo.contracts.Parts`."""
 
-    batch, visible_channels, reads = 2, 3, ("visible",)
+    batch, visible_channels = 2, 3
 
-    def __init__(self, size: Size, thermal_channels: int) -> None:
+    def __init__(self, size: Size, thermal_channels: int, *, timed: bool, partners: Mapping[Kind, Choice]) -> None:
         self.size, self.thermal_channels, self.source = size, thermal_channels, _source(size)
         self.class_temperatures = scenes(size, thermal_channels).class_temperatures
         self.rng = torch.Generator().manual_seed(0)
         self.normalizer = Normalizer()
+        self.timed, self.partners = timed, {kind: choice.for_size(size) for kind, choice in partners.items()}
+        generator = self.partners.get("generator")
+        self.reads = generator.contract.reads if generator else ("visible",)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -102,16 +116,31 @@ class SmallParts:
 
     def generator(self, *, in_channels: int, out_channels: int) -> Generator:
         """Build a small generator."""
-        return SmallGenerator(in_channels, out_channels)
+        if partner := self.partners.get("generator"):
+            options = {"in_channels": in_channels, "out_channels": out_channels}
+            network: Generator = build(partner.with_options(options, named=True))
+            return network
+        return SmallGenerator(in_channels, out_channels, timed=self.timed)
 
     def discriminator(self, *, in_channels: int) -> nn.Module:
         """Build a small discriminator."""
-        return self.normalizer.wrap(SmallDiscriminator(in_channels))
+        partner = self.partners.get("discriminator")
+        if partner is None:
+            return self.normalizer.wrap(SmallDiscriminator(in_channels))
+        return self.normalizer.wrap(build(partner.with_options({"in_channels": in_channels}, named=True)))
 
 
-def small_parts(size: Size, thermal_channels: int = 1) -> SmallParts:
-    """Return the parts of a recipe with a newly seeded random stream."""
-    return SmallParts(size, thermal_channels)
+def small_parts(
+    size: Size, thermal_channels: int = 1, *, timed: bool = False, partners: Mapping[Kind, Choice] = NO_PARTNERS
+) -> SmallParts:
+    """Return the parts of a recipe with a newly seeded random stream.
+
+    Args:
+        size, thermal_channels: of the images.
+        timed: whether the small generator takes a time.
+        partners: parts to build in place of the small ones, by kind.
+    """
+    return SmallParts(size, thermal_channels, timed=timed, partners=partners)
 
 
 def scenes_batch(size: Size, *, thermal_channels: int = 1, n: int = 2, reads: Collection[str] = ()) -> Batch:

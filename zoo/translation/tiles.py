@@ -35,7 +35,7 @@ def in_tiles(
     result equals the translation of the whole image. The statistics of instance norm differ from tile to tile.
 
     Args:
-        translate: a batch to thermal images of its size.
+        translate: a batch to thermal images of its size; the batch has each tile's `origin` too.
         batch: `visible` [N, 3, H, W], and maps of its size; entries without pixels ([N, K]) go to every tile unchanged.
         tile: height and width of the tiles, at most those of the images.
         multiple: of which the networks' sizes are multiples; tiles start at multiples of it if possible.
@@ -47,6 +47,7 @@ def in_tiles(
     for number, (top, left) in enumerate(corners):
         rows, columns = slice(top, top + tile[0]), slice(left, left + tile[1])
         part = {name: entry[..., rows, columns] if entry.dim() > 2 else entry for name, entry in batch.items()}
+        part["origin"] = torch.tensor([[top, left]]).expand(len(batch["visible"]), 2)
         thermal = translate(part)
         window = (ramp(height, tile[0], top)[:, None] * ramp(width, tile[1], left)).to(thermal.device)
         if number == 0:
