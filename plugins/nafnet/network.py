@@ -52,7 +52,8 @@ class Block(nn.Module):
         y = gate(self.depthwise(self.expand(self.norm1(x))))
         y = self.project(y * self.attention(y.mean((2, 3), keepdim=True)))
         x = x + self.beta * y
-        return x + self.gamma * self.narrow(gate(self.widen(self.norm2(x))))
+        z: Tensor = x + self.gamma * self.narrow(gate(self.widen(self.norm2(x))))
+        return z
 
 
 def stage(channels: int, blocks: int) -> nn.Sequential:

@@ -33,6 +33,7 @@ PUBLIC = (
     "zoo.layers.pixels",
     "zoo.layers.pool",
     "zoo.layers.residual",
+    "zoo.layers.spectral",
     "zoo.layers.stylegan2",
     "zoo.sizes",
     "zoo.testing",

@@ -16,7 +16,7 @@ from zoo.training.seeds import seed_everything
 from zoo.training.step import TrainStep
 
 RECIPES = [
-    "gn_cyclegan", "cbam_cyclegan", "cyclegan", "cut", "fastcut", "pix2pix", "pix2pixhd", "regression",
+    "gn_cyclegan", "cbam_cyclegan", "cyclegan", "cut", "fastcut", "infragan", "pix2pix", "pix2pixhd", "regression",
     "thermalgan", "layergan", "layergan_reduced",
 ]  # fmt: skip
 SIZE = 32
@@ -24,7 +24,7 @@ SIZE = 32
 
 @pytest.fixture(scope="module")
 def scenes() -> DataSource:
-    return open_source("scenes:train=3,test=2", size=SIZE)
+    return open_source("scenes:train=4,test=2", size=SIZE)
 
 
 @pytest.fixture(scope="module")
