@@ -29,6 +29,7 @@ PUBLIC = (
     "zoo.layers.init",
     "zoo.layers.kinds",
     "zoo.layers.norm",
+    "zoo.layers.pad",
     "zoo.layers.parallel",
     "zoo.layers.pixels",
     "zoo.layers.pool",

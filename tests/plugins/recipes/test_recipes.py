@@ -17,7 +17,7 @@ from zoo.training.step import TrainStep
 
 RECIPES = [
     "gn_cyclegan", "cbam_cyclegan", "cyclegan", "cut", "fastcut", "infragan", "pix2pix", "pix2pixhd", "regression",
-    "thermalgan", "layergan", "layergan_reduced",
+    "thermalgan", "layergan", "layergan_reduced", "ugatit",
 ]  # fmt: skip
 SIZE = 32
 
