@@ -14,7 +14,8 @@ class CUTConfig:
     """Losses, head and optimizer; the defaults are CUT's, and FastCUT has nce=10, identity=false, flip=true."""
 
     gan: GanKind = "lsgan"
-    """Adversarial loss: squared distance, cross entropy, hinge, Wasserstein, or one of the relativistic averages."""
+    """Adversarial loss: `lsgan` (squared distance), `log` (cross entropy), `hinge`, `wgan` (Wasserstein), or a relativistic
+    average, `rasgan`, `ralsgan` or `rahinge`; see `zoo.layers.gan`."""
     nce: float = 1.0
     """Weight of the patch-wise contrastive loss."""
     identity: bool = True

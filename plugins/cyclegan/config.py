@@ -14,8 +14,8 @@ class CycleGANConfig:
     """Losses and optimizer; the defaults are those of the authors' code."""
 
     gan: GanKind = "lsgan"
-    """Adversarial loss: squared distance, cross entropy (Eq. 4 of the GN_CycleGAN paper; see the README), hinge, Wasserstein, or
-    one of the relativistic averages."""
+    """Adversarial loss: `lsgan` (squared distance), `log` (cross entropy, Eq. 4 of the GN_CycleGAN paper; see the README),
+    `hinge`, `wgan` (Wasserstein), or a relativistic average, `rasgan`, `ralsgan` or `rahinge`; see `zoo.layers.gan`."""
     cycle: float = 10.0
     """Weight of the L1 distance between an image and its translation there and back."""
     identity: float | None = None

@@ -15,7 +15,8 @@ class Pix2PixConfig:
     """Losses, optimizer and test mode; the defaults are those of the authors' code."""
 
     gan: GanKind = "log"
-    """Adversarial loss: squared distance, cross entropy, hinge, Wasserstein, or one of the relativistic averages."""
+    """Adversarial loss: `lsgan` (squared distance), `log` (cross entropy), `hinge`, `wgan` (Wasserstein), or a relativistic
+    average, `rasgan`, `ralsgan` or `rahinge`; see `zoo.layers.gan`."""
     l1: float = 100.0
     """Weight of the mean absolute difference between translated and real thermal images."""
     evaluation: Literal["train", "eval"] = "train"

@@ -134,8 +134,9 @@ def test_attention_weights_features_by_both_classifiers() -> None:
     layer, x = CamAttention(3).double(), torch.randn(2, 3, 4, 5, dtype=torch.float64)
     features, logits = layer(x)
     mean, maximum = layer.mean.weight[0], layer.maximum.weight[0]
-    expected = [[(mean * image.mean((1, 2))).sum(), (maximum * image.amax((1, 2))).sum()] for image in x]
-    torch.testing.assert_close(logits, torch.tensor(expected, dtype=torch.float64))
+    for image, found in zip(x, logits, strict=True):
+        expected = torch.stack([mean @ image.mean((1, 2)), maximum @ image.amax((1, 2))])
+        torch.testing.assert_close(found, expected)
     kernel = layer.mix.weight[:, :, 0, 0]
     for image, found in zip(x, features, strict=True):
         stacked = torch.cat([image * mean.view(3, 1, 1), image * maximum.view(3, 1, 1)])
