@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from zoo.errors import UsageError
 from zoo.hookspec import Positive
+from zoo.layers.kinds import AdversarialOptimizer, GanKind
 
 
 @dataclass(frozen=True, kw_only=True)
 class CUTConfig:
     """Losses, head and optimizer; the defaults are CUT's, and FastCUT has nce=10, identity=false, flip=true."""
 
-    gan: Literal["lsgan", "log"] = "lsgan"
-    """Adversarial loss: squared distance, or cross entropy."""
+    gan: GanKind = "lsgan"
+    """Adversarial loss: `lsgan` (squared distance), `log` (cross entropy), `hinge`, `wgan` (Wasserstein), or a relativistic
+    average, `rasgan`, `ralsgan` or `rahinge`; see `zoo.layers.gan`."""
     nce: float = 1.0
     """Weight of the patch-wise contrastive loss."""
     identity: bool = True
@@ -29,8 +30,10 @@ class CUTConfig:
     """Divides the similarity of two patches; the lower, the more the nearest wrong patch counts."""
     width: Positive = 256
     """Hidden units, and the length of a patch's vector, in the head on each layer."""
+    optimizer: AdversarialOptimizer = "adam"
+    """Adam, or RMSprop: with `gan=wgan`, `lr=5e-5` and the normalizer `clip` this is WGAN (Arjovsky et al. 2017, algorithm 1)."""
     lr: float = 2e-4
-    """Adam's learning rate, for generator and discriminator."""
+    """Learning rate of generator and discriminator; 5e-5 with `rmsprop`, as the WGAN paper has it."""
     beta1: float = 0.5
     """Adam's decay of the first moment."""
     beta2: float = 0.999

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from zoo.contracts import Batch, Generator, Method, OptimizerSpec, Parts, State
 from zoo.errors import UsageError
-from zoo.layers.gan import discriminator_terms, gan_loss
+from zoo.layers.gan import discriminator_terms, generator_term
 from zoo.sizes import Size, height_width
 
 from .config import CUTConfig
@@ -54,8 +54,10 @@ class CUT(Method):
         return {"generator": [self.G, self.head], "discriminator": [self.D]}
 
     def optimizer(self, name: str) -> OptimizerSpec:
-        """Return the same Adam for both."""
-        return OptimizerSpec(lr=self.config.lr, betas=(self.config.beta1, self.config.beta2))
+        """Return the same settings for both."""
+        return OptimizerSpec(
+            kind=self.config.optimizer, lr=self.config.lr, betas=(self.config.beta1, self.config.beta2)
+        )
 
     def forward(self, batch: Batch) -> State:
         """Translate the visible images, and the thermal ones with them for the identity contrast."""
@@ -75,7 +77,7 @@ class CUT(Method):
         if name == "discriminator":
             fake = state["fake"].detach()
             return discriminator_terms(self.D, self.normalizer, state["thermal"], fake, self.config.gan)
-        terms = {"gan": gan_loss(self.D(state["fake"]), True, self.config.gan)}
+        terms = {"gan": generator_term(self.D, state["thermal"], state["fake"], self.config.gan)}
         contrast, count = self._contrast(state), len(state["fake"])
         if self.config.identity:
             terms["nce"] = 0.5 * self.config.nce * contrast[:count].mean()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from zoo.errors import UsageError
 from zoo.hookspec import Contract, Positive
+from zoo.layers.kinds import AdversarialOptimizer, GanKind
 
 
 @dataclass(frozen=True, kw_only=True)
 class CycleGANConfig:
     """Losses and optimizer; the defaults are those of the authors' code."""
 
-    gan: Literal["lsgan", "log"] = "lsgan"
-    """Adversarial loss: squared distance, or cross entropy (Eq. 4 of the GN_CycleGAN paper; see the README)."""
+    gan: GanKind = "lsgan"
+    """Adversarial loss: `lsgan` (squared distance), `log` (cross entropy, Eq. 4 of the GN_CycleGAN paper; see the README),
+    `hinge`, `wgan` (Wasserstein), or a relativistic average, `rasgan`, `ralsgan` or `rahinge`; see `zoo.layers.gan`."""
     cycle: float = 10.0
     """Weight of the L1 distance between an image and its translation there and back."""
     identity: float | None = None
@@ -24,8 +25,10 @@ class CycleGANConfig:
     """Size of the history pool of translated images for each discriminator; 0: only the newest images."""
     discriminator_steps: Positive = 1
     """Updates of the discriminators for one of the generators (K of the GN_CycleGAN paper)."""
+    optimizer: AdversarialOptimizer = "adam"
+    """Adam, or RMSprop: with `gan=wgan`, `lr=5e-5` and the normalizer `clip` this is WGAN (Arjovsky et al. 2017, algorithm 1)."""
     lr: float = 2e-4
-    """Adam's learning rate, for generators and discriminators."""
+    """Learning rate of generators and discriminators; 5e-5 with `rmsprop`, as the WGAN paper has it."""
     beta1: float = 0.5
     """Adam's decay of the first moment."""
     beta2: float = 0.999

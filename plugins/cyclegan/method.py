@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
-from zoo.layers.gan import discriminator_terms, gan_loss
+from zoo.layers.gan import discriminator_terms, generator_term
 from zoo.layers.pool import HistoryPool
 from zoo.sizes import height_width
 
@@ -51,8 +51,10 @@ class CycleGAN(Method):
         return {"generator": [self.G_A, self.G_B], "discriminator": [self.D_A, self.D_B]}
 
     def optimizer(self, name: str) -> OptimizerSpec:
-        """Return the same Adam for both."""
-        return OptimizerSpec(lr=self.config.lr, betas=(self.config.beta1, self.config.beta2))
+        """Return the same settings for both."""
+        return OptimizerSpec(
+            kind=self.config.optimizer, lr=self.config.lr, betas=(self.config.beta1, self.config.beta2)
+        )
 
     def forward(self, batch: Batch) -> State:
         """Translate both ways and back."""
@@ -79,8 +81,8 @@ class CycleGAN(Method):
     def _generator_losses(self, state: State) -> dict[str, Tensor]:
         visible, thermal, config = state["visible"], state["thermal"], self.config
         terms = {
-            "gan_A": gan_loss(self.D_A(state["fake_thermal"]), True, config.gan),
-            "gan_B": gan_loss(self.D_B(state["fake_visible"]), True, config.gan),
+            "gan_A": generator_term(self.D_A, thermal, state["fake_thermal"], config.gan),
+            "gan_B": generator_term(self.D_B, visible, state["fake_visible"], config.gan),
             "cycle_A": config.cycle * F.l1_loss(state["cycled_visible"], visible),
             "cycle_B": config.cycle * F.l1_loss(state["cycled_thermal"], thermal),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
 from zoo.layers.conditions import one_hot
-from zoo.layers.gan import gan_loss
+from zoo.layers.gan import discriminator_loss, generator_loss
 from zoo.sizes import height_width
 
 from .config import LayerGANConfig
@@ -91,7 +91,7 @@ class LayerGAN(Method):
         config = self.config
         if name == "generator":
             adversarial = [
-                present * _generator_loss(discriminator(fake), config.gan)
+                present * generator_loss(discriminator(fake), config.gan)
                 for discriminator, _, fake, present in self._layers_of(state)
             ]
             return {
@@ -100,7 +100,7 @@ class LayerGAN(Method):
             }
         critic, penalties = [], []
         for discriminator, real, fake, present in self._layers_of({**state, "fakes": state["fakes"].detach()}):
-            critic.append(present * _discriminator_loss(discriminator(real), discriminator(fake), config.gan))
+            critic.append(present * discriminator_loss(discriminator(real), discriminator(fake), config.gan))
             penalty = self.normalizer.penalty(discriminator, real, fake)
             if penalty is not None:
                 penalties.append(present * penalty)
@@ -179,15 +179,3 @@ class LayerGAN(Method):
                 real, fake = torch.cat([seen, real], 1), torch.cat([seen, fake], 1)
             pairs.append((discriminator, real[chosen], fake[chosen], has.any().to(real.dtype)))
         return pairs
-
-
-def _discriminator_loss(real: Tensor, fake: Tensor, kind: Literal["wgan", "lsgan", "log"]) -> Tensor:
-    """Return a discriminator's loss on its logits."""
-    if kind == "wgan":
-        return fake.mean() - real.mean()
-    return gan_loss(real, True, kind) + gan_loss(fake, False, kind)
-
-
-def _generator_loss(fake: Tensor, kind: Literal["wgan", "lsgan", "log"]) -> Tensor:
-    """Return the generator's loss on a discriminator's logits."""
-    return -fake.mean() if kind == "wgan" else gan_loss(fake, True, kind)

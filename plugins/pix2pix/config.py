@@ -7,20 +7,24 @@ from typing import Literal
 
 from zoo.errors import UsageError
 from zoo.hookspec import Contract
+from zoo.layers.kinds import AdversarialOptimizer, GanKind
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pix2PixConfig:
     """Losses, optimizer and test mode; the defaults are those of the authors' code."""
 
-    gan: Literal["lsgan", "log"] = "log"
-    """Adversarial loss: squared distance, or cross entropy."""
+    gan: GanKind = "log"
+    """Adversarial loss: `lsgan` (squared distance), `log` (cross entropy), `hinge`, `wgan` (Wasserstein), or a relativistic
+    average, `rasgan`, `ralsgan` or `rahinge`; see `zoo.layers.gan`."""
     l1: float = 100.0
     """Weight of the mean absolute difference between translated and real thermal images."""
     evaluation: Literal["train", "eval"] = "train"
     """Mode of the generator when it translates: `train` keeps dropout and batch statistics on (section 3.3)."""
+    optimizer: AdversarialOptimizer = "adam"
+    """Adam, or RMSprop: with `gan=wgan`, `lr=5e-5` and the normalizer `clip` this is WGAN (Arjovsky et al. 2017, algorithm 1)."""
     lr: float = 2e-4
-    """Adam's learning rate, for generator and discriminator."""
+    """Learning rate of generator and discriminator; 5e-5 with `rmsprop`, as the WGAN paper has it."""
     beta1: float = 0.5
     """Adam's decay of the first moment."""
     beta2: float = 0.999

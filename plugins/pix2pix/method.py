@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from zoo.contracts import Batch, Method, OptimizerSpec, Parts, State
 from zoo.layers.conditions import input_channels, stack
-from zoo.layers.gan import discriminator_terms, gan_loss
+from zoo.layers.gan import discriminator_terms, generator_term
 
 from .config import Pix2PixConfig
 
@@ -41,8 +41,10 @@ class Pix2Pix(Method):
         return {"discriminator": [self.D], "generator": [self.G]}
 
     def optimizer(self, name: str) -> OptimizerSpec:
-        """Return the same Adam for both."""
-        return OptimizerSpec(lr=self.config.lr, betas=(self.config.beta1, self.config.beta2))
+        """Return the same settings for both."""
+        return OptimizerSpec(
+            kind=self.config.optimizer, lr=self.config.lr, betas=(self.config.beta1, self.config.beta2)
+        )
 
     def forward(self, batch: Batch) -> State:
         """Translate the batch."""
@@ -52,11 +54,11 @@ class Pix2Pix(Method):
     def losses(self, name: str, state: State) -> dict[str, Tensor]:
         """Return the weighted terms of one optimizer."""
         x, y, fake, gan = state["x"], state["y"], state["fake"], self.config.gan
+        real = torch.cat((x, y), dim=1)
         if name == "generator":
-            adversarial = gan_loss(self.D(torch.cat((x, fake), dim=1)), True, gan)
+            adversarial = generator_term(self.D, real, torch.cat((x, fake), dim=1), gan)
             return {"gan": adversarial, "l1": self.config.l1 * F.l1_loss(fake, y)}
-        real, fake = torch.cat((x, y), dim=1), torch.cat((x, fake.detach()), dim=1)
-        return discriminator_terms(self.D, self.normalizer, real, fake, gan)
+        return discriminator_terms(self.D, self.normalizer, real, torch.cat((x, fake.detach()), dim=1), gan)
 
     def after_step(self, name: str) -> None:
         """Let the normalizer change the discriminator's weights."""

@@ -13,6 +13,15 @@ Norm = Literal["instance", "batch", "none"]
 Init = Literal["normal", "xavier"]
 """Distribution of the initial weights, see `zoo.layers.init`."""
 
+PointwiseGan = Literal["lsgan", "log"]
+"""Adversarial losses of each logit for itself: squared distance, or cross entropy; see `zoo.layers.gan`."""
+
+GanKind = Literal["lsgan", "log", "hinge", "wgan", "rasgan", "ralsgan", "rahinge"]
+"""Adversarial losses: also hinge and Wasserstein, and the relativistic average of cross entropy, squared distance and hinge."""
+
+AdversarialOptimizer = Literal["adam", "rmsprop"]
+"""Optimizers of adversarial methods; RMSprop is the one with which the WGAN paper clips weights."""
+
 Antialias = bool | Literal["down", "up"]
 """Where a network blurs as it changes the size: at both, neither, or only in downsampling (`down`) or upsampling (`up`)."""
 

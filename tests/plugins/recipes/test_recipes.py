@@ -16,15 +16,15 @@ from zoo.training.seeds import seed_everything
 from zoo.training.step import TrainStep
 
 RECIPES = [
-    "gn_cyclegan", "cbam_cyclegan", "cyclegan", "cut", "fastcut", "pix2pix", "pix2pixhd", "regression",
-    "thermalgan", "layergan", "layergan_reduced",
+    "gn_cyclegan", "cbam_cyclegan", "cyclegan", "cut", "fastcut", "infragan", "pix2pix", "pix2pixhd", "regression",
+    "thermalgan", "layergan", "layergan_reduced", "ugatit",
 ]  # fmt: skip
 SIZE = 32
 
 
 @pytest.fixture(scope="module")
 def scenes() -> DataSource:
-    return open_source("scenes:train=3,test=2", size=SIZE)
+    return open_source("scenes:train=4,test=2", size=SIZE)
 
 
 @pytest.fixture(scope="module")
