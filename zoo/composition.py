@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -49,8 +49,8 @@ def compose(
             `patchgan` and `cyclegan`. Parts that the method does not use are left out of the recipe.
         norm: the discriminator's normalizer where its name does not say it (`patchgan_gn` does).
         data: `scenes`, or a folder in zoo's layout.
-        preset: `quick` (64 px, 60 steps) or `paper` (256 px and the epochs of the method's source, e.g. 200 for CycleGAN and 400
-            for CUT, or what the named recipe's paper used).
+        preset: `quick` (64 px, 400 steps, and narrow networks unless size, steps or epochs are given) or `paper` (256 px and the
+            epochs of the method's source, e.g. 200 for CycleGAN and 400 for CUT, or what the named recipe's paper used).
         size, steps, epochs: what to change in the preset; size in pixels, `(512, 640)` or `"512x640"` for height and
             width, and not both steps and epochs. The learning rate falls over the same part of the budget as in the method's
             source.
@@ -67,6 +67,8 @@ def compose(
     chosen = choose(
         recipe=recipe, method=method, generator=generator, discriminator=discriminator, norm=norm, preset=preset
     )
+    if preset == "quick" and size is None and steps is None and epochs is None:
+        chosen = chosen.quick()
     source = data if isinstance(data, DataSource) else open_source(data, size=chosen.size(size))
     return compose_chosen(
         chosen,
@@ -90,6 +92,10 @@ class Chosen:
     """The parts that the method uses, by kind."""
     system: RecipeConfig
     preset: Preset
+
+    def quick(self) -> Chosen:
+        """Return the same with the options that its parts have in preset `quick`, where the user set none."""
+        return replace(self, parts={kind: part.with_defaults(part.component.quick) for kind, part in self.parts.items()})
 
     def size(self, size: Size | str | None) -> Size:
         """Return an image size, the preset's where none is given.

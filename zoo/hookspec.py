@@ -147,6 +147,8 @@ class Component:
     license: str = "Apache-2.0"
     small: Mapping[str, Any] = field(default_factory=lambda: NO_OPTIONS)
     """Options that make the part fast to build and run, `{"width": 4, "blocks": 1}`; `zoo check` uses them."""
+    quick: Mapping[str, Any] = field(default_factory=lambda: NO_OPTIONS)
+    """Options in preset `quick` where the user gives no size, steps or epochs, e.g. `{"width": 16}`."""
     example: str = ""
     """`package.module:function` of an importer: writes a tiny source into the folder that is its argument, for `zoo check`."""
 

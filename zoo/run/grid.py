@@ -52,6 +52,11 @@ class Axes:
     baselines: bool = False
     """Whether null baselines run beside networks."""
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether this is preset `quick` as it stands, whose networks are narrow: no size, steps or epochs of the user's."""
+        return self.preset == "quick" and self.size is None and self.steps is None and self.epochs is None
+
     def systems(self) -> list[System]:
         """Return the recipes, and every combination of method, generator and discriminator where one is named or no recipe is."""
         named = [System(recipe=recipe) for recipe in self.recipes]
@@ -140,6 +145,8 @@ def expand(
     """
     systems = axes.systems()
     chosen = {system: axes.choose(system) for system in systems}
+    if axes.is_quick:
+        chosen = {system: each.quick() for system, each in chosen.items()}
     together = [get_registry().find("metric", spec) for spec in metrics]
     together += [part for each in chosen.values() for part in each.parts.values()]
     sizes: dict[System, Size] = {}

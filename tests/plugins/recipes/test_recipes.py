@@ -18,6 +18,7 @@ from zoo.training.step import TrainStep
 RECIPES = [
     "gn_cyclegan", "cbam_cyclegan", "cyclegan", "cut", "fastcut", "infragan", "pix2pix", "pix2pixhd", "regression",
     "thermalgan", "layergan", "layergan_reduced", "ugatit",
+    "flow", "bbdm",
 ]  # fmt: skip
 SIZE = 32
 
