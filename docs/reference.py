@@ -110,7 +110,7 @@ def _cost(row: Component, plugin: str) -> Iterator[str]:
     image = torch.empty(1, row.config.in_channels, size, size, device="meta")
     try:
         with FlopCounterMode(display=False) as flops:
-            network(image)
+            network(image, **{name: torch.empty(1, device="meta") for name in contract.inputs})
     finally:
         for handle in handles:
             handle.remove()

@@ -215,9 +215,13 @@ def choose_system(
     if method or generator or discriminator:
         fix = f"Leave one out, or change the recipe by an option: {recipe}:generator=NAME"
         raise UsageError(f"recipe {recipe!r} and parts of a recipe were both given", fix)
-    system = registry.find("recipe", recipe).config
+    choice = registry.find("recipe", recipe)
+    system = choice.config
     assert isinstance(system, RecipeConfig)
-    return system.quick() if preset == "quick" else system
+    if preset != "quick":
+        return system
+    by_user = {name: getattr(system, name) for name in ("method", "generator", "batch") if name in choice.named}
+    return replace(system.quick(), **by_user)
 
 
 def choose_parts(registry: Registry, system: RecipeConfig, norm: str | None = None) -> dict[Kind, Choice]:

@@ -206,5 +206,8 @@ def test_preset_quick_takes_the_network_and_the_batch_that_a_recipe_states_for_i
     assert (paper.generator.name, paper.batch, paper.size) == ("adm/adm_unet", 16, 256)
     assert paper.budget.constant == paper.budget.steps and paper.budget.steps == 200 * (120 // 16)
     assert zoo.compose(recipe="flow", batch=2).batch == 2
+    named = zoo.compose(recipe="flow:generator=adm_unet_small,batch=3", preset="quick")
+    assert (named.generator.name, named.batch) == ("adm/adm_unet_small", 3)
+    assert named.method.config["warmup"] == 10
     bridge = zoo.compose(recipe="bbdm", preset="paper")
     assert tuple(bridge.generator.config["mult"]) == (1, 4, 8) and not bridge.flip and bridge.load_size == 256

@@ -164,6 +164,7 @@ CONTRACT = GOOD.replace("import Component, hookimpl", "import Component, Contrac
         (NO_HOOK, "is @hookimpl missing"),
         (CONTRACT.replace('summary="a network"', 'summary="a", contract=Contract(size_multiple=0)'), "size_multiple"),
         (CONTRACT.replace('summary="a network"', 'summary="a", contract=Contract(needs=("pairs",))'), "frozenset"),
+        (CONTRACT.replace('summary="a network"', 'summary="a", contract=Contract(inputs="time")'), "tuple of words"),
         (GOOD.replace('summary="a network"', 'summary="two\\nlines"'), "one line"),
         (GOOD.replace("    out_channels: int = 1\n", "    def contract(self): return 1 / 0\n"), "ZeroDivisionError"),
     ],

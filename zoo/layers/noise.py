@@ -41,7 +41,7 @@ def pixel_noise(
     bits = _mix(bits + _signed(ODD) * columns[:, None, None, :])
     radius = torch.sqrt(-2 * torch.log(_unit(_shifted(bits, 32))))
     noise: Tensor = radius * torch.cos(2 * math.pi * _unit(bits & LOW))
-    return noise.expand(count, -1, -1, -1)
+    return noise.expand(count, -1, -1, -1).clone()  # a view of one image would fix the batch size of an exported model
 
 
 def _unit(bits: Tensor) -> Tensor:
