@@ -2,7 +2,8 @@
 
     import zoo
     zoo.list_components("generator", "resnet*")
-    network = zoo.create("resnet9_cbam")
+    network = zoo.create("resnet9_cbam", width=32)
+    zoo.list_weights()
     print(zoo.bench(generator=["resnet6", "resnet9"], steps=200))
     zoo.load("results/RUN").translate("street.jpg").save("thermal.png")
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zoo.build import create
     from zoo.composition import compose
     from zoo.errors import ZooError
+    from zoo.hub.catalog import list_weights
     from zoo.recipe import Recipe
     from zoo.registry import list_components
     from zoo.scores import score
@@ -38,6 +40,7 @@ __all__ = [
     "compose",
     "create",
     "list_components",
+    "list_weights",
     "load",
     "score",
     "train",
@@ -52,6 +55,7 @@ _HOMES = {
     "compose": "zoo.composition",
     "create": "zoo.build",
     "list_components": "zoo.registry",
+    "list_weights": "zoo.hub.catalog",
     "load": "zoo.translation.loading",
     "score": "zoo.scores",
     "train": "zoo.api",

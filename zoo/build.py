@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,34 +22,53 @@ if TYPE_CHECKING:
 
 
 def create(
-    name: str, *, kind: Kind | None = None, in_channels: int | None = None, out_channels: int | None = None
+    name: str,
+    *,
+    kind: Kind | None = None,
+    in_channels: int | None = None,
+    out_channels: int | None = None,
+    **options: object,
 ) -> nn.Module:
     """Return a freshly initialised generator or discriminator as a `torch.nn.Module`.
 
+    >>> sum(parameter.numel() for parameter in create("resnet6", width=8, norm="batch").parameters())
+    124609
+
     Args:
-        name: a component name with options, e.g. `resnet9_cbam`, `unet_256:norm=batch`, `patchgan_gn`.
+        name: a component name, also with options in the text, e.g. `resnet9_cbam`, `unet_256:norm=batch`, `patchgan_gn`.
         kind: `generator` or `discriminator` where both kinds have a component of that name; by default a generator.
         in_channels, out_channels: image channels; by default 3 to 1 for a generator and 1 for a discriminator.
+        options: of the component, e.g. `width=32`; `zoo info NAME` lists them. Those of a normalizer's suffix are included.
 
     Raises:
-        UsageError: the name or an option is wrong, or the kind is not one of networks.
+        UsageError: the name or an option is wrong or given twice, or the kind is not one of networks.
     """
     registry = get_registry()
+    if twice := sorted(options.keys() & parse(name)[2]):
+        raise UsageError(f"option `{twice[0]}` was given twice, in {name!r} and as an argument", "Give it once")
     if kind not in (None, "generator", "discriminator"):
         raise UsageError(f"zoo.create builds generators and discriminators, not a {kind}")
-    pair = registry.find_discriminator(name) if kind == "discriminator" else None
     if kind is None and parse(name)[1] not in {choice.name for choice in registry.list("generator")}:
-        with suppress(UsageError):  # the lookup of a generator reports it
-            pair = registry.find_discriminator(name)
-    if pair is None:
-        generator: nn.Module = build(_sized(registry.find("generator", name), in_channels, out_channels))
+        kind = "discriminator" if _is_discriminator(name) else "generator"
+    if kind != "discriminator":
+        choice = registry.find("generator", name).with_options(options, named=True)
+        generator: nn.Module = build(_sized(choice, in_channels, out_channels))
         return generator
-    normalizer = pair[1]
-    discriminator = pair[0].with_defaults(normalizer.contract.defaults.get("discriminator", {}))
+    found, normalizer = registry.find_discriminator(name, options=options)
+    discriminator = found.with_defaults(normalizer.contract.defaults.get("discriminator", {}))
     if not normalizer.contract.needs <= discriminator.contract.offers:
         raise UsageError(f"normalizer {normalizer.name} does not fit {discriminator.name} with these options")
     network: nn.Module = build(normalizer).wrap(build(_sized(discriminator, in_channels, out_channels)))
     return network
+
+
+def _is_discriminator(name: str) -> bool:
+    """Whether a name without its options is that of a discriminator, also with the suffix of a normalizer."""
+    try:
+        get_registry().find_discriminator(name.partition(":")[0])
+    except UsageError:
+        return False
+    return True
 
 
 def build(choice: Choice, *arguments: object) -> Any:

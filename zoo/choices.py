@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from zoo.errors import RefusedError, UsageError, did_you_mean
 from zoo.hookspec import AtLeast, Component, Contract, Kind
+from zoo.option_types import allowed_values
 from zoo.plugins import Plugin
 from zoo.sizes import Size, height_width, read_size, size_text
 
@@ -123,14 +124,23 @@ def _with_values(choice: Choice, values: Mapping[str, Any]) -> Any:
     try:
         changed = msgspec.convert(msgspec.to_builtins(config) | parsed, type(config), strict=False)
     except msgspec.ValidationError as error:
-        reason = str(error).replace(" - at `$.", " for option `")
-        raise UsageError(f"{label}: {reason}", f"Run: zoo info {choice.name}") from None
+        raise _wrong_value(label, values, hints, error) from None
     for key in values:
         for limit in getattr(hints[key], "__metadata__", ()):
             value = getattr(changed, key)
             if isinstance(limit, AtLeast) and value is not None and value < limit.value:
                 raise UsageError(f"{label}: option `{key}` is {value}; it must be {limit.value} or more")
     return changed
+
+
+def _wrong_value(label: str, values: Mapping[str, Any], hints: Mapping[str, Any], error: Exception) -> UsageError:
+    """Return the error of the option whose value does not have its type."""
+    key = str(error).partition("`$.")[2].rstrip("`").partition("[")[0]
+    if key not in values:
+        return UsageError(f"{label}: {error}", "Give options of the right types")
+    hint, value = hints[key], values[key]
+    near = did_you_mean(str(value), [one for one in _choices(hint) if isinstance(one, str)])
+    return UsageError(f"{label}: option `{key}` is {value!r}; it must be {allowed_values(hint)}", near)
 
 
 def _parse_value(key: str, value: Any, hint: Any) -> Any:

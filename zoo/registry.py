@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
+from typing import Any
 
 from zoo.choices import Choice
 from zoo.errors import UsageError, did_you_mean
-from zoo.hookspec import KINDS, Kind
+from zoo.hookspec import KINDS, NO_OPTIONS, Kind
 from zoo.plugins import Plugin, installed
 
 GRAMMAR = re.compile(r"(?:(?P<plugin>[\w.-]+)/)?(?P<name>[\w.-]+)(?::(?P<options>.*))?")
@@ -62,19 +63,23 @@ class Registry:
             raise self._unknown(kind, spec, f"{plugin}/{name}" if plugin else name)
         return found.with_options(options, named=True)
 
-    def find_discriminator(self, spec: str, norm: str | None = None) -> tuple[Choice, Choice]:
+    def find_discriminator(
+        self, spec: str, norm: str | None = None, options: Mapping[str, Any] = NO_OPTIONS
+    ) -> tuple[Choice, Choice]:
         """Return the discriminator and normalizer that a spec such as `patchgan`, `patchgan_gn` or `patchgan_gn:layers=4` names.
 
-        A discriminator of exactly this name has priority; else the name is split at its last `_`. Each option is set on the
-        part that has it, on the discriminator if both do.
+        A discriminator of exactly this name has priority; else the name is split at its last `_`. Each option, also of
+        `options`, is set on the part that has it, on the discriminator if both do.
 
         Raises:
             UsageError: as `find`, or two normalizers were named.
         """
-        plugin, name, options = parse(spec)
+        plugin, name, in_spec = parse(spec)
+        options = {**in_spec, **options}
         stem, _, suffix = name.rpartition("_")
         if self._named("discriminator", plugin, name) or not (stem and self._named("normalizer", None, suffix)):
-            return self.find("discriminator", spec), self.find("normalizer", norm or "none")
+            discriminator = self.find("discriminator", spec).with_options(options, named=True)
+            return discriminator, self.find("normalizer", norm or "none")
         if norm and norm != suffix:
             raise UsageError(f"{spec!r} names the normalizer {suffix} and `norm` names {norm}", "Name one of them")
         discriminator = self.find("discriminator", f"{plugin}/{stem}" if plugin else stem)

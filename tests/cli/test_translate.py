@@ -80,12 +80,35 @@ def test_without_o_the_thermal_image_lies_beside_the_visible_one(warm, photos):
         (["--celsius", "-o", "x.png"], UsageError, r"are written as .tif, .tiff or .npy, not as .png. Use -o x.tif"),
         (["--depth", "16", "-o", "x.jpg"], UsageError, r"not as .jpg. Use -o x.png"),
         (["--celsius", "--depth", "8"], UsageError, "--celsius writes floats, and --depth 8 whole levels"),
+        (["--colormap", "turbo", "--depth", "16"], UsageError, "8-bit colors, and --depth 16 was given too"),
+        (["--colormap", "turbo", "--celsius"], UsageError, "8-bit colors, and --celsius was given too"),
+        (["--colormap", "turbo", "-o", "x.npy"], UsageError, r"not as .npy. Use -o x.png"),
         (["--tile", "3", "-o", "x.png"], UsageError, "tile is 3; it must be 32 pixels or more"),
     ],
 )
 def test_what_cannot_be_is_refused(warm, photos, words, error, shown):
     with pytest.raises(error, match=shown):
         typed("translate", photos / "a.png", "--model", warm, *words)
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+def test_a_colormap_gives_colors_and_a_bar_beside_them_where_degrees_are_known(warm, photos, tmp_path, ending):
+    def written(*words: object) -> np.ndarray:
+        typed("translate", photos / "a.png", "--model", warm, "-o", tmp_path / f"x{ending}", *words)
+        return np.asarray(Image.open(tmp_path / f"x{ending}"))
+
+    grey = written()
+    assert written("--colormap", "white-hot", "--no-bar").tolist() == np.repeat(grey[..., None], 3, axis=2).tolist()
+    with_bar = written("--colormap", "black-hot")
+    assert with_bar.shape[0] == 40 and with_bar.shape[1] > 256
+    assert np.array_equal(with_bar[:, :256], 255 - np.repeat(grey[..., None], 3, axis=2))
+
+
+def test_a_colormap_without_degrees_has_no_bar_and_a_folder_keeps_each_size(saved, pairs, photos, tmp_path):
+    grey = saved(tmp_path / "grey", str(pairs), method="grey_copy")
+    typed("translate", photos, "--model", grey, "--colormap", "inferno", "-o", tmp_path / "out")
+    assert [Image.open(tmp_path / "out" / f"{name}.png").size for name in "ab"] == [(256, 40), (128, 40)]
+    assert Image.open(tmp_path / "out" / "a.png").mode == "RGB"
 
 
 def test_degrees_of_weights_that_know_none_are_told_before_any_work(saved, pairs, photos, tmp_path):

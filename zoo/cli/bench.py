@@ -12,6 +12,7 @@ from zoo.cli import options
 from zoo.cli.completion import components, tables
 from zoo.cli.config import spelled_out
 from zoo.cli.flags import with_flags
+from zoo.cli.grid import read_grid
 from zoo.cli.output import note, print_json, print_table
 from zoo.cli.table import show_table
 from zoo.errors import UsageError
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 
 def bench(
     context: typer.Context,
+    grid: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[GRID.toml]",
+            is_eager=True,
+            callback=read_grid,
+            show_default=False,
+            help="File with options: gen = [...], steps = 2000. The command line overrides it.",
+        ),
+    ] = None,
     recipe: options.RecipeNames = "",
     gen: options.Generators = "",
     disc: options.Discriminators = "",
@@ -96,6 +107,7 @@ def bench(
     zoo bench --gen unet_128,resnet9_cbam --disc patchgan,patchgan_gn --data rs --size 128 ·
     zoo bench --recipe pix2pix,layergan --data scenes ·
     zoo bench --recipe pix2pix --data rs+scenes --test-data rs,scenes ·
+    zoo bench grid.toml --seeds 3 ·
     zoo bench --table gn_cyclegan_table2 --data osu=DIR,flir=DIR --preset paper
     """
     from zoo.run.runner import InterruptedBenchError

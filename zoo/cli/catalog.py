@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields
 from typing import Annotated, Any
 
 import typer
 
 from zoo.choices import Choice
-from zoo.cli import weights
+from zoo.cli import component, weights
 from zoo.cli.completion import anything, kinds
-from zoo.cli.flags import with_flags
-from zoo.cli.output import Json, print_facts, print_json, print_table
-from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.hookspec import INFERENCE, KINDS, RecipeConfig
+from zoo.cli.output import Json, print_json, print_table
+from zoo.errors import UsageError, did_you_mean
+from zoo.hookspec import KINDS
 from zoo.registry import get_registry
 
 LISTED = (*KINDS, weights.WEIGHTS)
-CONTRACT = ("size_multiple", "min_size", "reads", "uses")
-"""Fields of a contract that are printed as they are."""
 _TIMM = "zoo list generator --timm"
 
 
@@ -84,7 +79,7 @@ def info(
     ],
     as_json: Json = False,
 ) -> None:
-    """Show a component or trained weights: options, contract, source; repository, license, scores.
+    """Show a component or trained weights: options with their meanings, contract, source; repository, license, scores.
 
     Examples: zoo info resnet9_cbam · zoo info patchgan:layers=4 · zoo info layergan-thermalworld
     """
@@ -95,9 +90,9 @@ def info(
             return None
         raise
     if as_json:
-        return print_json([_details(choice) for choice in choices])
+        return print_json([_row(choice) | component.details(choice) for choice in choices])
     for choice in choices:
-        _print_details(choice)
+        component.print_details(choice)
     return None
 
 
@@ -143,88 +138,3 @@ def _row(entry: Choice) -> dict[str, Any]:
         "distribution": entry.plugin.distribution,
         "version": entry.plugin.version,
     }
-
-
-def _details(choice: Choice) -> dict[str, Any]:
-    component, contract = choice.component, choice.contract
-    parameters, fault = _parameters(choice)
-    return _row(choice) | {
-        "config": choice.config,
-        "target": component.target,
-        "contract": {name: getattr(contract, name) for name in CONTRACT}
-        | {"offers": sorted(contract.offers), "needs": sorted(contract.needs), "promises": dict(contract.promises)}
-        | {"defaults": {kind: dict(values) for kind, values in contract.defaults.items()}},
-        "epochs": _epochs(choice),
-        "paper": component.paper,
-        "license": component.license,
-        "parameters": parameters,
-        "fault": fault,
-    }
-
-
-def _epochs(choice: Choice) -> dict[str, int] | None:
-    """Return the epochs of preset `paper` at the full learning rate and of decay; None for components that are not trained."""
-    from zoo.presets import choose_preset
-
-    if choice.kind == "method" and choice.contract.uses:
-        system = RecipeConfig(method=choice.full_name)
-        training = choice.contract.training
-    elif choice.kind == "recipe":
-        system = choice.config
-        training = get_registry().find("method", system.method).contract.training
-    else:
-        return None
-    preset = choose_preset("paper", system, training)
-    assert preset.epochs is not None
-    decay = int(preset.epochs * preset.decay)
-    return {"constant": preset.epochs - decay, "decay": decay}
-
-
-def _parameters(choice: Choice) -> tuple[int | None, str]:
-    """Return the number of a network's parameters, which are not allocated, or why the network cannot be built."""
-    if choice.kind not in ("generator", "discriminator"):
-        return None, ""
-    import torch
-
-    from zoo.build import build
-
-    try:
-        with torch.device("meta"):
-            return sum(parameter.numel() for parameter in build(choice).parameters()), ""
-    except ZooError as error:
-        return None, with_flags(str(error))
-
-
-def _sizes(choice: Choice) -> Iterator[str]:
-    if choice.square_only:
-        yield "squares"
-    if choice.contract.size_multiple > 1:
-        yield f"multiples of {choice.contract.size_multiple} px"
-
-
-def _print_details(choice: Choice) -> None:
-    details = _details(choice)
-    contract, epochs = details["contract"], details["epochs"]
-    typer.echo(f"{details['kind']} {details['full_name']} — {details['summary']}")
-    training = epochs and f"{epochs['constant']} epochs at the full learning rate, {epochs['decay']} of decay"
-    print_facts(
-        {
-            "from": f"{details['distribution']} {details['version']} ({details['target']})",
-            "paper": details["paper"],
-            "license": details["license"],
-            "parameters": f"{details['parameters']:,}" if details["parameters"] is not None else "",
-            "sizes": ", ".join(_sizes(choice)),
-            "offers": ", ".join(contract["offers"]),
-            "needs": ", ".join(contract["needs"]),
-            "promises": ", ".join(f"{name} {bound:g}" for name, bound in contract["promises"].items()),
-            "paper runs": training or "",
-            "fault": details["fault"],
-        }
-    )
-    note = {True: " (only translation reads it)", False: ""}
-    rows = [
-        (field.name, str(getattr(choice.config, field.name)), f"{field.type}{note[INFERENCE in field.metadata]}")
-        for field in fields(choice.config)
-    ]
-    if rows:
-        print_table(("option", "value", "type"), rows)

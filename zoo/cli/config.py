@@ -44,7 +44,7 @@ def config(context: typer.Context, as_json: Json = False) -> None:
     names = option_names(context.parent.command)
     found = {(one.verb, one.option): one for one in read_settings(names)}
     for verb, option in ((verb, option) for verb, options in names.items() for option in options):
-        name = _variable(verb, option)
+        name = variable(verb, option)
         if name in os.environ:
             found[verb, option] = Setting(verb=verb, option=option, value=os.environ[name], source=f"${name}")
     places = {str(path): path.is_file() for path in files()}
@@ -88,7 +88,7 @@ def prepare(command: Any, *words: str) -> None:
         if parameter.param_type_name == "option":
             parameter.show_envvar = False  # else the help is twice as long
             if words and _written(parameter) != parameter.name:  # click's own variables have the parameter's name
-                parameter.envvar = _variable(*words, _written(parameter))
+                parameter.envvar = variable(*words, _written(parameter))
 
 
 def apply_settings(context: typer.Context) -> None:
@@ -101,13 +101,18 @@ def apply_settings(context: typer.Context) -> None:
     settings = read_settings(names)
     if verb in names:
         defaults = {names[verb][one.option]: one.value for one in settings if one.verb == verb}
-        empty = {name: "" for option, name in names[verb].items() if os.environ.get(_variable(verb, option)) == ""}
+        empty = {name: "" for option, name in names[verb].items() if os.environ.get(variable(verb, option)) == ""}
         context.default_map = {verb: defaults | empty}
 
 
 def spelled_out(context: typer.Context) -> str:
-    """Return the command line with the defaults that the user set, so that it gives the same result anywhere."""
+    """Return the command line with the defaults that the user set, so that it gives the same result anywhere.
+
+    Options replace a grid file, which may change or be missing elsewhere.
+    """
     words = ["zoo", *sys.argv[1:]]
+    if (grid := context.params.get("grid")) in words:
+        del words[len(words) - 1 - words[::-1].index(grid)]
     for option in context.command.params:
         source = context.get_parameter_source(option.name or "")
         if option.param_type_name == "option" and source and source.name in ("DEFAULT_MAP", "ENVIRONMENT"):
@@ -125,10 +130,12 @@ def _words(flag: str, value: Any) -> list[str]:
 
 def option_names(zoo: Any) -> dict[str, dict[str, str]]:
     """Return the options of each verb as users write them, with the names of their parameters; none of verbs with subcommands."""
-    return {
-        verb: {_written(one): one.name for one in command.params if one.param_type_name == "option"}
-        for verb, command in zoo.commands.items()
-    }
+    return {verb: written_options(command) for verb, command in zoo.commands.items()}
+
+
+def written_options(command: Any) -> dict[str, str]:
+    """Return the options of one command as users write them, with the names of their parameters."""
+    return {_written(one): one.name for one in command.params if one.param_type_name == "option"}
 
 
 def _written(option: Any) -> str:
@@ -137,5 +144,6 @@ def _written(option: Any) -> str:
     return flag.lstrip("-").replace("-", "_")
 
 
-def _variable(*words: str) -> str:
+def variable(*words: str) -> str:
+    """Return the environment variable of a verb's option."""
     return "_".join((PREFIX, *words)).upper().replace("-", "_")

@@ -10,14 +10,15 @@ from typing import Literal
 
 from zoo.errors import DataError, UsageError
 
-Level = Literal[8, 16, "float"]
+Level = Literal[8, 16, "float", "color"]
 IMAGES: dict[Level, tuple[str, ...]] = {
     8: (".png", ".tif", ".tiff", ".npy"),
     16: (".png", ".tif", ".tiff", ".npy"),
     "float": (".tif", ".tiff", ".npy"),
+    "color": (".png", ".tif", ".tiff"),
 }
 """Endings of images by depth; the first is the default."""
-VIDEOS: dict[Level, tuple[str, ...]] = {8: (".mp4", ".mkv"), 16: (".mkv",)}
+VIDEOS: dict[Level, tuple[str, ...]] = {8: (".mp4", ".mkv"), 16: (".mkv",), "color": (".mp4", ".mkv")}
 """Endings of videos by depth. MP4 is H.264, which all players support; Matroska is FFV1, which is lossless."""
 READ = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv")
 """Endings of files that are read as videos."""

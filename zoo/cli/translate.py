@@ -19,7 +19,10 @@ from zoo.cli.weights import DEFAULT_MODEL, MODEL_HELP, MODEL_METAVAR, Device, Of
 from zoo.errors import DataError, UsageError, ZooError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from zoo.translation.streaming import BatchTranslator
+    from zoo.translation.translator import Translator
 
 WRITERS = 2
 """Threads that encode and write images."""
@@ -27,6 +30,8 @@ LOG_EVERY = 10.0
 """Seconds between two lines of progress."""
 DepthName = Literal["8", "16", "float"]
 PrecisionName = Literal["fp32", "tf32", "bf16"]
+ColormapName = Literal["white-hot", "black-hot", "inferno", "magma", "plasma", "viridis", "turbo"]
+"""Those of `zoo.translation.colors`, which imports numpy."""
 
 
 def translate(
@@ -59,6 +64,11 @@ def translate(
         typer.Option(help="8 or 16 bits (PNG, TIFF, NPY), or float from -1 to 1 (TIFF, NPY). [default: 8]"),
     ] = None,
     celsius: Annotated[bool, typer.Option("--celsius", help="Write degrees Celsius as float (TIFF, NPY).")] = False,
+    colormap: Annotated[
+        ColormapName | None,
+        typer.Option(help="Write 8-bit colors (PNG, TIFF, video), with a bar in degrees where these are known."),
+    ] = None,
+    bar: Annotated[bool, typer.Option(help="Bar of --colormap; without it images keep their size.")] = True,
     batch: Annotated[
         int | None,
         typer.Option(min=1, help="Batch size, of images of one size. [default: up to 4 on a CPU, 32 on a GPU]"),
@@ -78,18 +88,22 @@ def translate(
     offline: Offline = False,
     as_json: Json = False,
 ) -> None:
-    """Translate visible images to thermal images of the same size.
+    """Translate visible images to thermal images of the same size; --colormap adds a bar beside them.
 
     Examples:
     zoo translate street.jpg ·
     zoo translate photos --model results/RUN -o thermal ·
     zoo translate drive.mp4 --model results/RUN ·
+    zoo translate street.jpg --colormap inferno ·
     zoo translate street.jpg --model results/RUN --celsius -o degrees.tif ·
     zoo translate street.png --labels street_labels.png --temperature car=35 --model results/RUN
     """
     if celsius and depth not in (None, "float"):
         raise UsageError(f"--celsius writes floats, and --depth {depth} whole levels", "Leave out --depth")
-    level: Level = "float" if celsius or depth == "float" else 16 if depth == "16" else 8
+    if colormap and (celsius or depth not in (None, "8")):
+        other = "--celsius" if celsius else f"--depth {depth}"
+        raise UsageError(f"--colormap writes 8-bit colors, and {other} was given too", f"Leave out {other}")
+    level: Level = "color" if colormap else "float" if celsius or depth == "float" else 16 if depth == "16" else 8
     degrees, chosen = parse_temperatures(temperature), parse_options(option)
     if labels is not None and not labels.exists():
         raise DataError(f"there is no label file or folder `{labels}`", "Check --labels")
@@ -109,11 +123,25 @@ def translate(
     translator.require_inputs(labels=labels is not None, temperatures=degrees)
     from zoo.translation.streaming import BatchTranslator, optimized
 
-    draw = BatchTranslator(translator, temperatures=degrees, tile=tile, depth=level, batch=batch)
+    draw = BatchTranslator(
+        translator, temperatures=degrees, tile=tile, depth=8 if level == "color" else level, batch=batch
+    )
+    finish = _finish(translator, colormap, bar=bar, celsius=celsius)
     with optimized(translator, options, precision):
         if film:
-            return _video(draw, *film, as_json)
-        return _images(draw, jobs, labels, celsius, as_json)
+            return _video(draw, *film, finish, as_json)
+        return _images(draw, jobs, labels, finish, as_json)
+
+
+def _finish(
+    translator: Translator, colormap: ColormapName | None, *, bar: bool, celsius: bool
+) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Return what turns the levels of a translation into what is written: colors, degrees or the levels themselves."""
+    if colormap:
+        from zoo.translation.colors import colored
+
+        return partial(colored, name=colormap, thermal_range=translator.thermal_range if bar else None)
+    return translator.to_celsius if celsius else lambda pixels: pixels
 
 
 def parse_temperatures(words: list[str]) -> dict[str, float]:
@@ -174,12 +202,18 @@ def _progress() -> Callable[[str], None]:
     return log
 
 
-def _video(draw: BatchTranslator, source: Path, target: Path, as_json: bool) -> None:
+def _video(
+    draw: BatchTranslator, source: Path, target: Path, finish: Callable[[NDArray[Any]], NDArray[Any]], as_json: bool
+) -> None:
     from zoo.translation.video import translate_video
 
     log = _progress()
     count = translate_video(
-        draw, source, target, lambda done, frames: log(f"{source}: frame {done}" + (f" of {frames}" if frames else ""))
+        draw,
+        source,
+        target,
+        lambda done, frames: log(f"{source}: frame {done}" + (f" of {frames}" if frames else "")),
+        finish,
     )
     if as_json:
         return print_json([{"visible": str(source), "thermal": str(target), "frames": count}])
@@ -187,7 +221,11 @@ def _video(draw: BatchTranslator, source: Path, target: Path, as_json: bool) -> 
 
 
 def _images(
-    draw: BatchTranslator, jobs: Sequence[tuple[Path, Path]], labels: Path | None, celsius: bool, as_json: bool
+    draw: BatchTranslator,
+    jobs: Sequence[tuple[Path, Path]],
+    labels: Path | None,
+    finish: Callable[[NDArray[Any]], NDArray[Any]],
+    as_json: bool,
 ) -> None:
     """Translate images to files, print each when it is written, and fail at the end if one failed."""
     from zoo.translation.outputs import write_pixels
@@ -197,7 +235,7 @@ def _images(
     label_folder = labels if labels and labels.is_dir() else None
 
     def write(number: int, pixels: Any) -> int:
-        write_pixels(translator.to_celsius(pixels) if celsius else pixels, jobs[number][1])
+        write_pixels(finish(pixels), jobs[number][1])
         return number
 
     def show(written: Iterator[int]) -> None:

@@ -31,9 +31,9 @@ def list_catalogue(pattern: str, *, as_json: bool) -> None:
     Raises:
         UsageError: none does.
     """
-    from zoo.hub.catalog import list_weights
+    from zoo.hub.catalog import catalog_entries
 
-    entries = list_weights(pattern)
+    entries = catalog_entries(pattern)
     if as_json:
         return print_json([_row(entry) for entry in entries])
     if not entries:
@@ -65,9 +65,9 @@ def show(name: str, *, as_json: bool) -> bool:
 
 def names() -> list[str]:
     """Return the names of the catalogue."""
-    from zoo.hub.catalog import list_weights
+    from zoo.hub.catalog import catalog_entries
 
-    return [entry.name for entry in list_weights()]
+    return [entry.name for entry in catalog_entries()]
 
 
 def _row(entry: CatalogEntry) -> dict[str, Any]:

@@ -101,8 +101,9 @@ def _lower_bytes(image: Image.Image, path: Path) -> list[Any]:
 def unreadable_image(path: Path, error: BaseException) -> DataError:
     """Return the error of a file that is missing or cannot be decoded."""
     if isinstance(error, FileNotFoundError):
-        found = "is a link to a file that does not exist" if path.is_symlink() else "does not exist"
-        return DataError(f"image `{path}` {found}", FIX)
+        if path.is_symlink():
+            return DataError(f"image `{path}` is a link to a file that does not exist", FIX)
+        return DataError(f"image `{path}` does not exist", "Check the path")
     if isinstance(error, UnidentifiedImageError):
         if path.stat().st_size:
             return DataError(

@@ -40,7 +40,7 @@ class CatalogEntry:
         return f"zoo publish results/RUN --to ORG/{self.name}"
 
 
-def list_weights(pattern: str = "*") -> list[CatalogEntry]:
+def catalog_entries(pattern: str = "*") -> list[CatalogEntry]:
     """Return the rows whose name matches a wildcard, in natural order; of two with one name, zoo's own or the first plugin's."""
     rows: dict[str, CatalogEntry] = {}
     for plugin in installed():
@@ -49,9 +49,20 @@ def list_weights(pattern: str = "*") -> list[CatalogEntry]:
     return sorted((row for row in rows.values() if fnmatchcase(row.name, pattern)), key=lambda row: natural(row.name))
 
 
+def list_weights(pattern: str = "*") -> list[str]:
+    """Return the names of trained weights that `zoo.load` takes and that match a wildcard, in natural order.
+
+    Weights whose file is not published yet are left out; `zoo list weights` shows them with the command that trains them.
+
+    >>> list_weights("pix2pix-s*")
+    ['pix2pix-scenes']
+    """
+    return [entry.name for entry in catalog_entries(pattern) if entry.weights.repo or entry.weights.folder]
+
+
 def find_weights(name: str) -> CatalogEntry | None:
     """Return the row of this name, or None."""
-    return next((row for row in list_weights() if row.name == name), None)
+    return next((row for row in catalog_entries() if row.name == name), None)
 
 
 def bundled_folder(row: CatalogEntry) -> Path:

@@ -19,7 +19,7 @@ from zoo.hub import cached
 from zoo.hub.access import Access, Pin, endpoint
 from zoo.hub.addresses import is_address, repository
 from zoo.hub.cached import CachedModel
-from zoo.hub.catalog import CatalogEntry, bundled_folder, find_weights, list_weights
+from zoo.hub.catalog import CatalogEntry, bundled_folder, catalog_entries, find_weights
 from zoo.hub.errors import cannot_cache, client_errors, is_no_repository
 from zoo.hub.requests import Listing, log, look_up, send
 from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
@@ -62,7 +62,7 @@ def locate(source: str | Path, access: Access) -> Located:
     pin, exact = repository(source), is_address(source) or "@" in str(source)
     if pin is None or (not exact and path.parent.is_dir()):
         if isinstance(source, str) and re.fullmatch(r"[\w.-]+", source) and not source.startswith("."):
-            fix = did_you_mean(source, [row.name for row in list_weights()]) or "Run: zoo list weights"
+            fix = did_you_mean(source, [row.name for row in catalog_entries()]) or "Run: zoo list weights"
             raise UsageError(f"no weights are named {source!r}, and there is no folder of that name here", fix)
         return Located(folder=path)  # reading it raises the error
     try:

@@ -73,7 +73,7 @@ def describe(pin: Pin, access: Access) -> RemoteModel:
         license=_text(card.get("license_name") or card.get("license")),
         datasets=_texts(card.get("datasets")),
         tags=_texts(info.tags),
-        scores=_scores(info.model_index),
+        scores=model_index_scores(info.model_index),
         architecture=header.metadata.get("architecture", ""),
         zoo_version=header.metadata.get("zoo_version", ""),
         tensors=len(header.tensors),
@@ -81,7 +81,7 @@ def describe(pin: Pin, access: Access) -> RemoteModel:
     )
 
 
-def _scores(index: Any) -> dict[str, float]:
+def model_index_scores(index: Any) -> dict[str, float]:
     """Return the values of a model-index, whatever its form."""
     results = [result for model in _rows(index) for result in _rows(model.get("results"))]
     metrics = [metric for result in results for metric in _rows(result.get("metrics"))]

@@ -21,8 +21,15 @@ from zoo.layers.conditions import paint_temperatures
 RANGE_SLACK = 1e-3
 """Largest excess over [-1, 1], as interpolation causes it."""
 
+Degrees = Mapping[str, float]
+"""Degrees Celsius by class name."""
+Temperatures = Degrees | Sequence[Degrees] | None
 Picture = str | Path | Image.Image | NDArray[Any] | Tensor
 """A file, a PIL image, an array or a tensor."""
+
+
+_INPUTS = {"visible", "labels", "temperatures", "thermal_segmentation"}
+"""Entries of a batch that a translation is given or computes from what is given."""
 
 
 def visible_tensor(image: Picture, *, any_size: bool = False) -> Tensor:
@@ -49,8 +56,13 @@ def visible_tensor(image: Picture, *, any_size: bool = False) -> Tensor:
         pixels = _rgb_array(image)
     elif isinstance(image, Image.Image):
         pixels = to_rgb(image)
-    else:
+    elif isinstance(image, str | Path):
         pixels = read_visible(require_path(image, "the image to translate"), any_size=any_size)
+    else:
+        raise DataError(
+            f"an image to translate is a file, a PIL image, an array or a tensor; this is {type(image).__name__}",
+            "Several images are a list of these",
+        )
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None]
 
 
@@ -58,11 +70,78 @@ def require_path(path: str | Path, what: str) -> Path:
     """Return a path; `what` names it in the error.
 
     Raises:
-        DataError: it is empty, and would be the current folder.
+        DataError: it is empty, and would be the current folder, or it is a folder.
     """
     if str(path) in ("", "."):
         raise DataError(f"{what} is an empty path or a folder", "Name a file")
+    if Path(path).is_dir():
+        raise DataError(f"{what}, `{path}`, is a folder", "Name a file; several files are a list")
     return Path(path)
+
+
+def require_tensor(images: object, multiple: int, least: int) -> Tensor:
+    """Return the argument of a network, a float tensor [N, 3, H, W] whose sides are multiples and large enough.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    fix = "Use `.translate(...)`, which takes files, PIL images, arrays and tensors of any size"
+    if not isinstance(images, Tensor):
+        raise UsageError(
+            f"a model is called with a tensor [N, 3, H, W] or a batch; this is {type(images).__name__}", fix
+        )
+    found = f"{str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
+    if not images.is_floating_point() or images.dim() != 4 or images.shape[1] != 3:
+        raise UsageError(f"a model is called with float images [N, 3, H, W] in [-1, 1]; this is {found}", fix)
+    if any(side % multiple or side < least for side in images.shape[2:]):
+        sides = f"multiples of {multiple} and {max(least, multiple)} or more"
+        raise UsageError(f"the networks need sides that are {sides}; this is {found}", fix)
+    return images
+
+
+def require_inputs(
+    method: str, reads: Sequence[str], classes: Sequence[str], *, labels: bool, temperatures: Degrees
+) -> None:
+    """Check that the additional inputs are those of a model.
+
+    Args:
+        method: its name.
+        reads, classes: of the model.
+        labels: whether class labels are passed.
+        temperatures: degrees Celsius by class name.
+
+    Raises:
+        UsageError: labels are missing, an input is not used by the model, or a class is unknown.
+    """
+    reads_labels = bool({"labels", "thermal_segmentation"} & set(reads))
+    reads_temperatures = bool({"temperatures", "thermal_segmentation"} & set(reads))
+    model = f"this model ({method})"
+    others = sorted(set(reads) - _INPUTS)
+    if others:
+        found = f"{model} reads {', '.join(others)}, which only a dataset that declares them brings"
+        raise UsageError(found, "Score it on such a dataset")
+    inputs = "the visible image and class labels" if reads_labels else "the visible image only"
+    if labels and not reads_labels:
+        raise UsageError(f"{model} reads {inputs}, no labels", "Leave out `labels`")
+    if temperatures and not reads_temperatures:
+        raise UsageError(f"{model} reads {inputs}, no temperatures", "Leave out `temperatures`")
+    if reads_labels and not labels:
+        known = ", ".join(f"{index} {name}" for index, name in enumerate(classes))
+        raise UsageError(f"{model} reads {inputs}, and got no labels", f"Pass `labels`; the indices are {known}")
+    temperature_vector(temperatures, classes, {})
+
+
+def for_each(values: Any, count: int) -> Sequence[Any]:
+    """Return one value for each of `count` images, from a list of them or one for all.
+
+    Raises:
+        DataError: the list has another length.
+    """
+    if not isinstance(values, list | tuple):
+        return [values] * count
+    if len(values) != count:
+        raise DataError(f"there are {count} images and {len(values)} labels or temperatures", "Pass one for each image")
+    return values
 
 
 def _rgb_array(array: NDArray[Any]) -> NDArray[np.uint8]:

@@ -16,6 +16,7 @@ from zoo.compute.options import pick_device
 from zoo.contracts import Method
 from zoo.environment import inference_options
 from zoo.errors import UsageError, ZooError
+from zoo.files import expand
 from zoo.hookspec import Kind
 from zoo.hub.access import Access
 from zoo.hub.download import Located, locate
@@ -66,7 +67,9 @@ def load(
     config = replace(config, recipe=with_inference_options(config.recipe, options or {}))
     method = _built(config, located)
     load_weights(located.folder, method, located.file if ema else _last_weights(located))
-    translator = Translator(method, config, card=read_card(located.folder)).to(target, floats).requires_grad_(False)
+    name = located.folder.resolve().name if located.folder == expand(source) else str(source)
+    translator = Translator(method, config, card=read_card(located.folder), name=name, folder=located.folder)
+    translator = translator.to(target, floats).requires_grad_(False)
     method.train(method.test_mode == "train")
     return translator
 

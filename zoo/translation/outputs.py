@@ -79,17 +79,18 @@ def celsius(thermal: Picture, thermal_range: tuple[float, float]) -> NDArray[np.
 
 
 def write_pixels(pixels: NDArray[Any], path: Path) -> None:
-    """Write a thermal image [H, W] or [H, W, 1] atomically as PNG, TIFF or NPY, by the path's ending.
+    """Write a thermal image [H, W] or [H, W, 1], or one in colors [H, W, 3], atomically as PNG, TIFF or NPY, by the ending.
 
     Raises:
         ZooError: the folder cannot be written or the disk is full.
     """
     buffer = io.BytesIO()
     ending = path.suffix.lower()
+    pixels = pixels if pixels.ndim == 3 and pixels.shape[2] == 3 else one_channel(pixels)
     if ending == ".npy":
-        np.save(buffer, one_channel(pixels))
+        np.save(buffer, pixels)
     else:
-        Image.fromarray(one_channel(pixels)).save(buffer, "PNG" if ending == ".png" else "TIFF")
+        Image.fromarray(pixels).save(buffer, "PNG" if ending == ".png" else "TIFF")
     write_atomically(path, buffer.getvalue())
 
 

@@ -17,19 +17,27 @@ from zoo.errors import DataError, UsageError
 from zoo.layers.pixels import from_bytes, grey
 from zoo.model_folder import ModelConfig
 from zoo.recipe import choice_of
-from zoo.translation.inputs import Picture, label_entries, labels_tensor, pad_to, temperature_vector, visible_tensor
+from zoo.translation import summary
+from zoo.translation.inputs import (
+    Degrees,
+    Picture,
+    Temperatures,
+    for_each,
+    label_entries,
+    labels_tensor,
+    pad_to,
+    require_inputs,
+    require_tensor,
+    temperature_vector,
+    visible_tensor,
+)
 from zoo.translation.outputs import Depth, celsius, like_input
 from zoo.translation.tiles import Progress, in_tiles
 
-Degrees = Mapping[str, float]
-"""Degrees Celsius by class name."""
 Same = TypeVar("Same", Image.Image, NDArray[Any], Tensor)
 Images = list[Any] | tuple[Any, ...]
 Labels = Picture | Sequence[Picture | None] | None
-Temperatures = Degrees | Sequence[Degrees] | None
 
-_INPUTS = {"visible", "labels", "temperatures", "thermal_segmentation"}
-"""Entries of a batch that a translation is given or computes from what is given."""
 SMALLEST_TILE = 32
 """Pixels; of smaller tiles the overlap is most of the image."""
 
@@ -37,17 +45,24 @@ SMALLEST_TILE = 32
 class Translator(nn.Module):
     """A trained method that translates visible images to thermal ones; `zoo.load` returns it.
 
-    `forward` maps a batch's `visible` [N, 3, H, W] (and the other entries in `reads`) to thermal [N, C, H, W], all in [-1, 1];
-    `translate` takes files, pictures, arrays and tensors of any size and returns thermal images of the same size.
+    Calling it maps visible images [N, 3, H, W], or a batch with `visible` and the other entries in `reads`, to thermal
+    [N, C, H, W], all in [-1, 1], and gradients pass through it; `translate` takes files, pictures, arrays and tensors of any size
+    and returns thermal images of the same size. The layers are those of `translator.method`.
     """
 
-    def __init__(self, method: Method, config: ModelConfig, *, card: str = "") -> None:
+    def __init__(
+        self, method: Method, config: ModelConfig, *, card: str = "", name: str = "", folder: Path | None = None
+    ) -> None:
         super().__init__()
         self.method = method
         self.config = config
         """Recipe and training data of the model."""
         self.card = card
         """The model card as Markdown; empty if the weights have none."""
+        self.name = name
+        """The name of the weights, or of their folder or repository."""
+        self.folder = folder
+        """Where the weights were loaded from; None for a model that was not loaded."""
         self.on_tile: Progress | None = None
         """Called after each tile with the number of finished tiles and of all; for images translated in tiles."""
         # Values of the contracts, not the contracts: those of plugins cannot be pickled.
@@ -96,10 +111,23 @@ class Translator(nn.Module):
         """Return the smallest side, at least `length`, that suits the networks."""
         return -(-max(length, self.min_size) // self.size_multiple) * self.size_multiple
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Return thermal images [N, C, H, W] in [-1, 1] for a batch whose image size suits the networks."""
+    def forward(self, batch: Batch | Tensor) -> Tensor:
+        """Return thermal images [N, C, H, W] in [-1, 1] for visible ones whose sides suit the networks (`grid`).
+
+        Args:
+            batch: a tensor [N, 3, H, W] in [-1, 1], for models that read nothing else, or a batch with the entries in `reads`.
+
+        Raises:
+            UsageError: it is neither, or the model reads more than the visible image.
+        """
+        if not isinstance(batch, Mapping):
+            batch = {"visible": require_tensor(batch, self.size_multiple, self.min_size)}
+            self.require_inputs(labels=False)
         thermal: Tensor = self.method.translate(batch)
         return thermal
+
+    __repr__ = summary.text
+    _repr_html_ = summary.card
 
     @overload
     def translate(
@@ -169,7 +197,7 @@ class Translator(nn.Module):
             reason = f"tile is {tile}; it must be {SMALLEST_TILE} pixels or more"
             raise UsageError(reason, "Use a larger one, such as 512 or 1024")
         if isinstance(image, list | tuple):
-            inputs = zip(image, _for_each(labels, len(image)), _for_each(temperatures, len(image)), strict=True)
+            inputs = zip(image, for_each(labels, len(image)), for_each(temperatures, len(image)), strict=True)
             return [self.translate(*one, tile=tile, depth=depth) for one in inputs]
         visible = visible_tensor(image, any_size=tile is not None)
         batch = {"visible": visible} | self._additional_inputs(visible, labels, temperatures, any_size=tile is not None)
@@ -223,24 +251,13 @@ class Translator(nn.Module):
         Raises:
             UsageError: labels are missing, an input is not used by the model, or a class is unknown.
         """
-        model = f"this model ({self.config.recipe.method.name})"
-        others = sorted(set(self.reads) - _INPUTS)
-        if others:
-            found = f"{model} reads {', '.join(others)}, which only a dataset that declares them brings"
-            raise UsageError(found, "Score it on such a dataset")
-        inputs = "the visible image and class labels" if self.reads_labels else "the visible image only"
-        if labels and not self.reads_labels:
-            raise UsageError(f"{model} reads {inputs}, no labels", "Leave out `labels`")
-        if temperatures and not self.reads_temperatures:
-            raise UsageError(f"{model} reads {inputs}, no temperatures", "Leave out `temperatures`")
-        if self.reads_labels and not labels:
-            known = ", ".join(f"{index} {name}" for index, name in enumerate(self.classes))
-            raise UsageError(f"{model} reads {inputs}, and got no labels", f"Pass `labels`; the indices are {known}")
-        temperature_vector(temperatures or {}, self.classes, {})
+        require_inputs(
+            self.config.recipe.method.name, self.reads, self.classes, labels=labels, temperatures=temperatures or {}
+        )
 
     def _additional_inputs(self, visible: Tensor, labels: Any, temperatures: Temperatures, *, any_size: bool) -> Batch:
         """Return the entries of a batch besides `visible` [N, 3, H, W]; a sequence of temperatures has one for each image."""
-        per_image = _for_each(temperatures, len(visible))
+        per_image = for_each(temperatures, len(visible))
         for one in per_image:
             self.require_inputs(labels=labels is not None, temperatures=one)
         if labels is None:
@@ -280,12 +297,3 @@ class Translator(nn.Module):
             moved = from_bytes(moved)
         is_image = moved.dim() == 4 and moved.is_floating_point()
         return moved.to(self.dtype).contiguous() if is_image else moved  # in the memory layout of scored images
-
-
-def _for_each(values: Any, count: int) -> Sequence[Any]:
-    """Return one value for each of `count` images, from a list of them or one for all."""
-    if not isinstance(values, list | tuple):
-        return [values] * count
-    if len(values) != count:
-        raise DataError(f"there are {count} images and {len(values)} labels or temperatures", "Pass one for each image")
-    return values

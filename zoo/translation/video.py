@@ -28,7 +28,11 @@ SLACK = 0.5
 
 
 def translate_video(
-    translate: BatchTranslator, source: Path, target: Path, on_progress: Callable[[int, int], None]
+    translate: BatchTranslator,
+    source: Path,
+    target: Path,
+    on_progress: Callable[[int, int], None],
+    finish: Callable[[NDArray[Any]], NDArray[Any]] = lambda pixels: pixels,
 ) -> int:
     """Translate a video and return the number of its frames, which keep their times; sound is left out.
 
@@ -40,6 +44,7 @@ def translate_video(
         source: a video file.
         target: `.mp4`, which is H.264 and lossy, or `.mkv`, which is FFV1 and lossless.
         on_progress: called with the number of finished frames and of all; 0 of all if the source does not state it.
+        finish: returns what is encoded of a frame [H, W], of the same depth or uint8 [H, W, 3].
 
     Raises:
         DataError: the source is no readable video, or ends too early.
@@ -59,7 +64,7 @@ def translate_video(
                     for batch in _batches(video, translate):
                         thermal = translate([image for _, image in batch])
                         for (frame, _), pixels in zip(batch, thermal, strict=True):
-                            list(queue.put(partial(writer.add, pixels, frame.pts)))
+                            list(queue.put(partial(writer.add, finish(pixels), frame.pts)))
                         done += len(batch)
                         on_progress(done, video.stream.frames)
                 except DataError as error:
@@ -159,20 +164,22 @@ class VideoWriter:
         self._number = 0
 
     def add(self, image: NDArray[Any], pts: int | None) -> None:
-        """Encode an image [H, W]; without a time it gets that of a constant frame rate."""
+        """Encode an image [H, W] or [H, W, 3]; without a time it gets that of a constant frame rate."""
+        pixels = "rgb24" if image.ndim == 3 else self._format
         stream = self._stream = self._stream or self._add_stream(*image.shape)
-        frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=self._format)
+        frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=pixels)
         frame.time_base = self._source.base
         frame.pts = round(self._number / self._source.rate / self._source.base) if pts is None else pts
         self._number += 1
         self._file.mux(stream.encode(frame))
 
-    def _add_stream(self, height: int, width: int) -> VideoStream:
+    def _add_stream(self, height: int, width: int, colors: int = 1) -> VideoStream:
         stream: VideoStream = self._file.add_stream("ffv1" if self._lossless else "libx264", rate=self._source.rate)
         stream.height, stream.width = height, width
         # Many video players need colours at half the resolution, which requires even sides.
         lossy = "yuv444p" if height % 2 or width % 2 else "yuv420p"
-        stream.pix_fmt = self._format if self._lossless else lossy
+        lossless = "bgr0" if colors == 3 else self._format
+        stream.pix_fmt = lossless if self._lossless else lossy
         stream.options = {} if self._lossless else {"crf": QUALITY}
         stream.codec_context.time_base = self._source.base
         if self._source.stream.sample_aspect_ratio:

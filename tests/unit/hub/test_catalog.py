@@ -25,7 +25,7 @@ GOOD = {"name": "a-b", "summary": "a", "train": "zoo bench", "dataset": "b"}
 
 def test_every_row_and_dataset_of_the_tables_has_weights_that_the_same_recipe_trains(tmp_path):
     published = {}
-    for row in catalog.list_weights():
+    for row in catalog.catalog_entries():
         words = shlex.split(row.weights.train)
         options = dict(zip(words[2::2], words[3::2], strict=True))
         if words[:2] == ["zoo", "bench"] and options["--data"] in ("osu", "flir", "thermalworld"):
@@ -51,7 +51,7 @@ def test_every_row_and_dataset_of_the_tables_has_weights_that_the_same_recipe_tr
 
 
 def test_the_names_that_the_papers_suggest_are_there():
-    names = {row.name for row in catalog.list_weights()}
+    names = {row.name for row in catalog.catalog_entries()}
     assert {
         "layergan-thermalworld",
         "layergan-reduced-thermalworld",
@@ -63,7 +63,7 @@ def test_the_names_that_the_papers_suggest_are_there():
         "cut-osu",
         "cbam-cyclegan-flir",
     } <= names
-    assert [row.name for row in catalog.list_weights("cut-*")] == ["cut-flir", "cut-osu"]
+    assert [row.name for row in catalog.catalog_entries("cut-*")] == ["cut-flir", "cut-osu"]
 
 
 def test_weights_that_nobody_published_say_how_to_make_them():
@@ -85,7 +85,7 @@ def test_a_typo_is_answered_with_the_nearest_names():
 
 def test_listing_imports_neither_torch_nor_the_hubs_client():
     code = (
-        "import sys; from zoo.hub.catalog import list_weights; assert list_weights(); "
+        "import sys; from zoo.hub.catalog import catalog_entries; assert catalog_entries(); "
         "print([name for name in ('torch', 'huggingface_hub', 'numpy', 'msgspec') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -119,7 +119,7 @@ def plugin(name: str, distribution: str, *rows: Weights) -> Plugin:
 def test_a_plugin_cannot_take_a_name_that_zoo_has(monkeypatch):
     own, other = Weights(**GOOD), Weights(**(GOOD | {"summary": "of a stranger"}))
     monkeypatch.setattr(catalog, "installed", lambda: (plugin("recipes", "thermal-zoo", own), plugin("x", "x", other)))
-    assert [row.weights.summary for row in catalog.list_weights()] == ["a"]
+    assert [row.weights.summary for row in catalog.catalog_entries()] == ["a"]
 
 
 def test_weights_that_a_distribution_brings_load_without_network(saved, pairs, tmp_path, monkeypatch):

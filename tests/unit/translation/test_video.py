@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
 
 import zoo
 from zoo.errors import DataError, UsageError, ZooError
+from zoo.translation.colors import colored
 from zoo.translation.streaming import BatchTranslator
 from zoo.translation.video import translate_video, upright
 
@@ -66,6 +68,20 @@ def test_matroska_keeps_every_level_and_time(copier, tmp_path, depth, kind, unit
     for one, grey in zip(thermal, frames, strict=True):
         assert np.abs(one.astype(int) - grey.astype(int) * unit).max() <= unit
     assert [path.name for path in (tmp_path / "to").iterdir()] == ["out.mkv"]
+
+
+@pytest.mark.parametrize("ending", [".mkv", ".mp4"])
+def test_a_video_in_colors_has_the_colors_of_each_frame(copier, tmp_path, ending):
+    write_video(tmp_path / "in.mkv", size=(48, 32))
+    translate_video(batcher_of(copier), tmp_path / "in.mkv", tmp_path / "grey.mkv", lambda *at: None)
+    paint = partial(colored, name="inferno", thermal_range=(-10.0, 40.0))
+    translate_video(batcher_of(copier), tmp_path / "in.mkv", tmp_path / f"out{ending}", lambda *at: None, paint)
+    frames, times = read_video(tmp_path / f"out{ending}", "rgb24")
+    grey, _ = read_video(tmp_path / "grey.mkv")
+    assert times == pytest.approx([pts / 1000 for pts in TIMES], abs=0.001)
+    most = 0 if ending == ".mkv" else 20  # H.264 is lossy, and has colors at half the resolution
+    for frame, levels in zip(frames, grey, strict=True):
+        assert np.abs(frame.astype(int) - paint(levels)).mean() <= most
 
 
 @pytest.mark.parametrize("size", [(48, 32), (47, 33)])

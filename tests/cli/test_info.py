@@ -1,0 +1,80 @@
+"""`zoo info NAME`: options with meanings and allowed values, an example that works, and lines that fit a terminal."""
+
+import dataclasses
+import json
+import shlex
+
+import pytest
+
+from zoo.choices import option_names
+from zoo.cli.component import example, options_of
+from zoo.registry import get_registry, split_specs
+
+COMPONENTS = get_registry().list()
+IDS = [f"{choice.kind}-{choice.name}" for choice in COMPONENTS]
+
+
+@pytest.mark.parametrize("choice", COMPONENTS, ids=IDS)
+def test_every_option_has_a_meaning_and_allowed_values_and_its_text_gives_its_value(choice):
+    options = options_of(choice)
+    assert [one.name for one in options] == option_names(choice.config)
+    for one in options:
+        assert one.meaning and one.allowed, one.name
+        if one.text and not {",", ":"} & set(one.text):  # a name with options stands in no option's text
+            spec = f"{choice.full_name}:{one.name}={one.text}"
+            assert getattr(get_registry().find(choice.kind, spec).config, one.name) == one.value
+
+
+@pytest.mark.parametrize("choice", COMPONENTS, ids=IDS)
+def test_the_example_names_the_component_as_the_command_line_reads_it(choice):
+    words = shlex.split(example(choice))
+    if {"converted_weights", "predictions"} & choice.contract.needs:
+        assert words == []  # it is not trained
+        return
+    spec = words[3] if words[1] == "data" else words[-1]
+    assert split_specs(spec) == [spec]
+    assert get_registry().find(choice.kind, spec).full_name == choice.full_name
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_no_line_is_wider_than_the_terminal_unless_a_word_is(zoo, columns):
+    done = zoo("info", "cyclegan", env={"COLUMNS": str(columns)})
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert all(len(line) <= columns for line in lines if "  example " not in line)
+    assert (
+        "  identity=none (a number or none)" in lines and "  example    zoo bench --method cyclegan:gan=lsgan" in lines
+    )
+
+
+def test_the_options_that_were_named_stand_in_the_example_and_the_list(zoo):
+    done = zoo("info", "resnet9:width=32,norm=batch")
+    assert "  example    zoo bench --gen resnet9:width=32,norm=batch\n" in done.stdout
+    assert "  norm=batch (instance, batch or none)\n      Normalization after each" in done.stdout
+
+
+def test_json_has_the_options_beside_the_config(zoo):
+    (row,) = json.loads(zoo("info", "restormer", "--json").stdout)
+    by_name = {one["name"]: one for one in row["options"]}
+    assert row["config"]["blocks"] == by_name["blocks"]["value"] and by_name["blocks"]["text"] == "4+6+6+8"
+    assert by_name["blocks"]["allowed"] == "whole numbers joined by + (0+4+8)"
+
+
+def test_a_config_whose_code_cannot_be_read_has_options_without_meanings():
+    form = dataclasses.make_dataclass("Made", [("width", int, 3)], frozen=True, kw_only=True)
+    choice = dataclasses.replace(get_registry().find("generator", "resnet6"), config=form())
+    (option,) = options_of(choice)
+    assert (option.name, option.allowed, option.meaning) == ("width", "a whole number", "")
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("resnet6:norm=bach", "option `norm` is 'bach'; it must be instance, batch or none. Did you mean batch?"),
+        ("resnet6:width=wide", "option `width` is 'wide'; it must be a whole number, 1 or more"),
+        ("restormer:blocks=4+x", "option `blocks` is '4+x'; it must be whole numbers joined by + (0+4+8)"),
+    ],
+)
+def test_a_wrong_value_is_answered_with_the_allowed_ones(zoo, spec, message):
+    done = zoo("info", spec)
+    assert done.returncode == 2 and message in done.stderr

@@ -1,0 +1,215 @@
+"""One component in `zoo info`: its facts, its options with meanings and allowed values, and an example command."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, get_type_hints
+
+import typer
+
+from zoo.choices import Choice
+from zoo.cli.flags import with_flags
+from zoo.errors import ZooError
+from zoo.hookspec import INFERENCE, RecipeConfig
+from zoo.option_types import allowed_values, value_text
+from zoo.registry import get_registry
+from zoo.terminal import one_line
+
+CONTRACT = ("size_multiple", "min_size", "reads", "uses")
+"""Fields of a contract that are printed as they are."""
+WIDEST = 100
+"""Columns; longer lines are hard to read."""
+FLAGS = {"generator": "--gen", "discriminator": "--disc", "normalizer": "--norm", "dataset": "--data"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """An option of a component."""
+
+    name: str
+    value: Any
+    type: str
+    """As the plugin's code writes it."""
+    allowed: str
+    """The values that it takes, in words."""
+    meaning: str
+    """The docstring below the field; empty where the code cannot be read."""
+    inference: bool
+    """Whether only translation reads it."""
+    text: str
+    """The value as it is written after the component's name."""
+
+
+def details(choice: Choice) -> dict[str, Any]:
+    """Return what `zoo info --json` prints of a component besides its name and plugin."""
+    component, contract = choice.component, choice.contract
+    parameters, fault = _parameters(choice)
+    return {
+        "config": choice.config,
+        "options": options_of(choice),
+        "example": example(choice),
+        "target": component.target,
+        "contract": {name: getattr(contract, name) for name in CONTRACT}
+        | {"offers": sorted(contract.offers), "needs": sorted(contract.needs), "promises": dict(contract.promises)}
+        | {"defaults": {kind: dict(values) for kind, values in contract.defaults.items()}},
+        "epochs": _epochs(choice),
+        "paper": component.paper,
+        "license": component.license,
+        "parameters": parameters,
+        "fault": fault,
+    }
+
+
+def options_of(choice: Choice) -> list[Option]:
+    """Return the options of a component in the order of its config."""
+    hints, meanings = get_type_hints(type(choice.config), include_extras=True), _meanings(type(choice.config))
+    return [
+        Option(
+            name=field.name,
+            value=getattr(choice.config, field.name),
+            type=str(field.type),
+            allowed=allowed_values(hints[field.name]),
+            meaning=meanings.get(field.name, ""),
+            inference=INFERENCE in field.metadata,
+            text=value_text(getattr(choice.config, field.name), hints[field.name]),
+        )
+        for field in fields(choice.config)
+    ]
+
+
+def _meanings(form: type) -> dict[str, str]:
+    """Return the docstrings below a config's fields, inherited ones too; none where the code is not a readable file."""
+    from zoo.report.records.schema import fields_of
+
+    found: dict[str, str] = {}
+    for base in reversed(form.__mro__):
+        if is_dataclass(base):
+            try:
+                found |= {field.name: " ".join(field.meaning.split()) for field in fields_of(base)}
+            except (
+                OSError,
+                SyntaxError,
+                TypeError,
+                ValueError,
+            ):  # compiled, made at run time, or one of two definitions
+                continue
+    return found
+
+
+def example(choice: Choice) -> str:
+    """Return a command that uses a component with the options that were named, or else with the first of its own.
+
+    It is empty for methods that are not trained.
+    """
+    kind, spec = choice.kind, f"{choice.name}{_options_text(choice)}"
+    if kind == "dataset" and "source" in choice.contract.needs:
+        return f"zoo data import {choice.name} FOLDER my_data"
+    if kind == "method" and {"converted_weights", "predictions"} & choice.contract.needs:
+        return ""
+    if kind == "metric":
+        return f"zoo score results/RUN --metrics {spec}"
+    return f"zoo bench {FLAGS.get(kind, f'--{kind}')} {spec}"
+
+
+def _options_text(choice: Choice) -> str:
+    options = [one for one in options_of(choice) if not one.name.endswith("_channels")]
+    named = [one for one in options if one.name in choice.named]
+    usual = [one for one in options if one.value not in (None, "", ())] if choice.kind != "recipe" else []
+    shown = named or usual[:1]
+    return f":{','.join(f'{one.name}={one.text}' for one in shown)}" if shown else ""
+
+
+def _epochs(choice: Choice) -> dict[str, int] | None:
+    """Return the epochs of preset `paper` at the full learning rate and of decay; None for components that are not trained."""
+    from zoo.presets import choose_preset
+
+    if choice.kind == "method" and choice.contract.uses:
+        system = RecipeConfig(method=choice.full_name)
+        training = choice.contract.training
+    elif choice.kind == "recipe":
+        system = choice.config
+        training = get_registry().find("method", system.method).contract.training
+    else:
+        return None
+    preset = choose_preset("paper", system, training)
+    assert preset.epochs is not None
+    decay = int(preset.epochs * preset.decay)
+    return {"constant": preset.epochs - decay, "decay": decay}
+
+
+def _parameters(choice: Choice) -> tuple[int | None, str]:
+    """Return the number of a network's parameters, which are not allocated, or why the network cannot be built."""
+    if choice.kind not in ("generator", "discriminator"):
+        return None, ""
+    import torch
+
+    from zoo.build import build
+
+    try:
+        with torch.device("meta"):
+            return sum(parameter.numel() for parameter in build(choice).parameters()), ""
+    except ZooError as error:
+        return None, with_flags(str(error))
+
+
+def _sizes(choice: Choice) -> Iterator[str]:
+    if choice.square_only:
+        yield "squares"
+    if choice.contract.size_multiple > 1:
+        yield f"multiples of {choice.contract.size_multiple} px"
+
+
+def print_details(choice: Choice) -> None:
+    """Print a component on lines that fit the terminal, and at most 100 columns."""
+    facts = details(choice)
+    contract, epochs = facts["contract"], facts["epochs"]
+    _print_wrapped(f"{choice.kind} {choice.full_name} — {choice.component.summary}", "  ")
+    training = epochs and f"{epochs['constant']} epochs at the full learning rate, {epochs['decay']} of decay"
+    lines = {
+        "from": f"{choice.plugin.distribution} {choice.plugin.version} ({facts['target']})",
+        "paper": facts["paper"],
+        "license": facts["license"],
+        "parameters": f"{facts['parameters']:,}" if facts["parameters"] is not None else "",
+        "sizes": ", ".join(_sizes(choice)),
+        "offers": ", ".join(contract["offers"]),
+        "needs": ", ".join(contract["needs"]),
+        "promises": ", ".join(f"{name} {bound:g}" for name, bound in contract["promises"].items()),
+        "paper runs": training or "",
+        "fault": facts["fault"],
+    }
+    for label, fact in lines.items():
+        if fact:
+            _print_wrapped(f"  {label:<11}{fact}", " " * 13)
+    if facts["example"]:
+        typer.echo(f"  {'example':<11}{one_line(facts['example'])}")  # whole, so that it can be copied
+    _print_options(facts["options"])
+
+
+def _print_options(options: Sequence[Option]) -> None:
+    if options:
+        typer.echo("options, written as NAME:OPTION=VALUE,OPTION=VALUE:")
+    for one in options:
+        mark = " (only translation reads it)" if one.inference else ""
+        _print_wrapped(f"  {one.name}={one.text} ({one.allowed}){mark}", "    ")
+        if one.meaning:
+            _print_wrapped(f"      {one.meaning}", "      ")
+
+
+def _print_wrapped(text: str, indent: str) -> None:
+    width = min(WIDEST, shutil.get_terminal_size().columns)
+    lead = text[: len(text) - len(text.lstrip())]
+    label = text.lstrip()
+    typer.echo(
+        textwrap.fill(
+            one_line(label),
+            width,
+            initial_indent=lead,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+            replace_whitespace=False,
+        )
+    )

@@ -1,0 +1,69 @@
+"""Types of options in words: which values an option takes, and how one is written after a component's name. Imports no torch."""
+
+from __future__ import annotations
+
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from zoo.hookspec import AtLeast
+from zoo.sizes import Size, size_text
+
+_WORDS = {int: "a whole number", float: "a number", str: "text", NoneType: "none"}
+_PLURALS = {int: "whole numbers", float: "numbers", str: "texts"}
+
+
+def allowed_values(hint: Any) -> str:
+    """Return the values that an option of this type takes, as text.
+
+    >>> allowed_values(Literal["instance", "batch"] | None), allowed_values(Annotated[int, AtLeast(2)])
+    ('instance, batch or none', 'a whole number, 2 or more')
+    >>> allowed_values(tuple[int, ...] | None), allowed_values(Size)
+    ('whole numbers joined by + (0+4+8) or none', 'pixels (256) or height x width (512x640)')
+    """
+    words = list(dict.fromkeys(_words(hint)))
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def value_text(value: Any, hint: Any = None) -> str:
+    """Return an option's value as it is written after a component's name.
+
+    >>> value_text((0, 4, 8)), value_text(None), value_text(False), value_text((512, 640), Size)
+    ('0+4+8', 'none', 'false', '512x640')
+    """
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return size_text((value[0], value[1])) if _is_size(hint) else "+".join(map(value_text, value))
+    return str(value)
+
+
+def _words(hint: Any) -> list[str]:
+    """Return the kinds of values of a type."""
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind is Annotated:
+        limits = [limit.value for limit in inner[1:] if isinstance(limit, AtLeast)]
+        return [f"{word}, {limits[0]} or more" if limits and word != "none" else word for word in _words(inner[0])]
+    if kind is Literal or hint is bool:
+        return [value_text(value) for value in (inner if kind is Literal else (True, False))]
+    if kind in (Union, UnionType):
+        rest = inner
+        size = ["pixels (256)", "height x width (512x640)"] if _is_size(hint) else []
+        if size:
+            rest = tuple(part for part in inner if part not in get_args(Size))
+        return [*size, *(word for part in rest for word in _words(part))]
+    if kind in (tuple, list):
+        return [_several(inner)]
+    return [_WORDS.get(hint, getattr(hint, "__name__", str(hint)))]
+
+
+def _several(inner: tuple[Any, ...]) -> str:
+    """Return the words for a tuple or list with these parts."""
+    items = _PLURALS.get(inner[0], "values") if inner else "values"
+    example = {"texts": "a+b"}.get(items, "0+4+8")
+    if len(inner) > 1 and inner[1] is not Ellipsis:
+        items, example = f"{len(inner)} {items}", "+".join(str(number) for number in range(len(inner)))
+    return f"{items} joined by + ({example})"
+
+
+def _is_size(hint: Any) -> bool:
+    return get_origin(hint) in (Union, UnionType) and set(get_args(Size)) <= set(get_args(hint))
