@@ -25,21 +25,28 @@ def new(
     kind: Annotated[
         str, typer.Option(help="generator, discriminator, normalizer, method, metric or dataset.")
     ] = "generator",
+    variant: Annotated[
+        str,
+        typer.Option(
+            help="Of a method: regression, gan or diffusion. Of a dataset: synthetic, or importer for the user's files. "
+            "[default: the first]"
+        ),
+    ] = "",
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="New folder. [default: NAME]")] = None,
     as_json: Json = False,
 ) -> None:
     """Write a package for a component of your own, with tests and CI.
 
-    Examples: zoo new mynet · zoo new mynorm --kind normalizer -o work/mynorm
+    Examples: zoo new mynet · zoo new mymethod --kind method --variant diffusion · zoo new mynorm --kind normalizer -o work/mynorm
     """
     from zoo.scaffold import new_plugin, use_of
 
     folder = out or Path(name)
-    made = [str(path) for path in new_plugin(name, kind, folder)]
+    made = [str(path) for path in new_plugin(name, kind, folder, variant=variant)]
     if as_json:
         return print_json({"folder": str(folder), "files": made})
     typer.echo("\n".join(made))
-    return note(f"\nzoo: now run\n  pip install -e {folder}\n  zoo check {name}\n  {use_of(kind, name)}")
+    return note(f"\nzoo: now run\n  pip install -e {folder}\n  zoo check {name}\n  {use_of(kind, name, variant)}")
 
 
 def check(
