@@ -14,7 +14,6 @@ from zoo.errors import UsageError
 from zoo.scaffold import KINDS, VARIANTS, new_plugin, use_of
 from zoo.version import __version__
 
-
 EVERY = [(kind, variant) for kind in KINDS for variant in VARIANTS.get(kind, ("",))]
 
 
@@ -59,19 +58,18 @@ def test_what_every_kind_gets_passes_its_own_tests(tmp_path: Path) -> None:
 
 
 RULES = "E,F,I,B,C4,UP,SIM,RUF,PT,PTH"
-"""Rules of ruff that hold in every new package, with lines of 120 characters; it may have others. `inference_only` is a field, which
-RUF009 does not see."""
+"""Rules of ruff that hold in every new package; RUF009 does not, which takes `inference_only` for no field."""
 
 
 def test_every_variant_is_linted_and_formatted(tmp_path: Path) -> None:
-    for kind, variant in EVERY:
-        folder = tmp_path / f"clean{kind}{variant}"
+    for number, (kind, variant) in enumerate(EVERY):
+        folder = tmp_path / f"clean{number}"  # a longer name makes longer lines
         new_plugin(folder.name, kind, folder, variant=variant)
         usual = ["--isolated", "--no-cache", "--line-length", "120", "."]
         for words in (["check", "--select", RULES, "--ignore", "RUF009"], ["format", "--check"]):
             command = [sys.executable, "-m", "ruff", *words, *usual]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, f"{folder.name}: {done.stdout}{done.stderr}"
+            assert done.returncode == 0, f"{kind} {variant}: {done.stdout}{done.stderr}"
 
 
 def test_without_a_name_the_variant_is_the_first_and_each_has_its_own_code(tmp_path: Path) -> None:
