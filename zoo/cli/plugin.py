@@ -25,21 +25,28 @@ def new(
     kind: Annotated[
         str, typer.Option(help="generator, discriminator, normalizer, method, metric or dataset.")
     ] = "generator",
+    variant: Annotated[
+        str,
+        typer.Option(
+            help="Of a method: regression, gan or diffusion. Of a dataset: synthetic, or importer for the user's files. "
+            "[default: the first]"
+        ),
+    ] = "",
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="New folder. [default: NAME]")] = None,
     as_json: Json = False,
 ) -> None:
     """Write a package for a component of your own, with tests and CI.
 
-    Examples: zoo new mynet · zoo new mynorm --kind normalizer -o work/mynorm
+    Examples: zoo new mynet · zoo new mymethod --kind method --variant diffusion · zoo new mynorm --kind normalizer -o work/mynorm
     """
     from zoo.scaffold import new_plugin, use_of
 
     folder = out or Path(name)
-    made = [str(path) for path in new_plugin(name, kind, folder)]
+    made = [str(path) for path in new_plugin(name, kind, folder, variant=variant)]
     if as_json:
         return print_json({"folder": str(folder), "files": made})
     typer.echo("\n".join(made))
-    return note(f"\nzoo: now run\n  pip install -e {folder}\n  zoo check {name}\n  {use_of(kind, name)}")
+    return note(f"\nzoo: now run\n  pip install -e {folder}\n  zoo check {name}\n  {use_of(kind, name, variant)}")
 
 
 def check(
@@ -56,17 +63,20 @@ def check(
 ) -> None:
     """Check components of a plugin against their contracts.
 
-    Each failure names what was expected, what was found and what to change; the exit code is then 1.
+    Each failure names what was expected, what was found and what to change; the exit code is then 1. A cause is
+    named once: later checks that fail for it are skipped.
 
     Examples: zoo check mynet · zoo check mynet --component generator:mynet · zoo check --fast
     """
+    from zoo.testing.causes import Causes
     from zoo.testing.running import cases_of, outcome
 
+    causes = Causes()
     results: list[Result] = []
     for case in cases_of(plugin, parts=component, fast=fast):
         if not results or case.part != results[-1].part:
             note(f"zoo: checking {case.part} of {case.plugin.name}")
-        results.append(outcome(case))
+        results.append(outcome(case, causes))
     failed = [result for result in results if result.status == "failed"]
     if as_json:
         print_json([asdict(result) | {"text": with_flags(result.text)} for result in results])
@@ -115,14 +125,18 @@ def _print_results(results: list[Result], failed: list[Result], *, summary: bool
         if trace and result.trace:
             typer.echo(result.trace.rstrip())
     seconds = sum(result.seconds for result in results)
-    typer.echo(f"\n{len(results) - len(failed)} checks passed, {len(failed)} failed, in {seconds:.1f} s")
+    passed = sum(result.status == "passed" for result in results)
+    skipped = len(results) - passed - len(failed)
+    counts = f"{passed} checks passed, {len(failed)} failed{f', {skipped} skipped' if skipped else ''}"
+    typer.echo(f"\n{counts}, in {seconds:.1f} s")
 
 
 def _summary_line(results: list[Result], plugin: str, part: str) -> tuple[str, ...]:
     own = [result for result in results if (result.plugin, result.part) == (plugin, part)]
     failed = [result.check for result in own if result.status == "failed"]
     seconds = sum(result.seconds for result in own)
-    return plugin, part, f"{len(own) - len(failed)} of {len(own)}", f"{seconds:.1f}", ", ".join(failed)
+    passed = sum(result.status == "passed" for result in own)
+    return plugin, part, f"{passed} of {len(own)}", f"{seconds:.1f}", ", ".join(failed)
 
 
 def _found(result: Result) -> str:

@@ -29,6 +29,13 @@ class _Text(NamedTuple):
     use: str
 
 
+class _Variant(NamedTuple):
+    """A component of the same kind that is built in another way, with its own command if that differs."""
+
+    summary: str
+    use: str = ""
+
+
 _TEXTS: dict[str, _Text] = {
     "generator": _Text("network", "the network", "zoo bench --gen $name --disc patchgan_gn --data scenes"),
     "discriminator": _Text("network", "the network", "zoo bench --gen resnet6 --disc $name --data scenes"),
@@ -45,21 +52,45 @@ _TEXTS: dict[str, _Text] = {
 }
 KINDS = tuple(_TEXTS)
 """Kinds of components with templates."""
+_VARIANTS: dict[str, dict[str, _Variant]] = {
+    "method": {
+        "regression": _Variant(
+            "one generator under a pixel loss", "zoo bench --gen resnet6 --method $name --data scenes"
+        ),
+        "gan": _Variant("a generator and a discriminator"),
+        "diffusion": _Variant(
+            "a generator with a time, and a sampler",
+            "zoo bench --gen adm_unet_tiny --method $name --data scenes",
+        ),
+    },
+    "dataset": {
+        "synthetic": _Variant("images that the package draws"),
+        "importer": _Variant(
+            "images that the user has, in a layout of their own: the component needs `source`",
+            "zoo data import $name SOURCE $name-data",
+        ),
+    },
+}
+"""Variants of the kinds that have some, by name; the first is the default."""
+VARIANTS: dict[str, tuple[str, ...]] = {kind: tuple(named) for kind, named in _VARIANTS.items()}
+"""Names of variants by kind, the default first; other kinds have none."""
 
 
-def new_plugin(name: str, kind: str, folder: Path) -> list[Path]:
+def new_plugin(name: str, kind: str, folder: Path, *, variant: str = "") -> list[Path]:
     """Write an installable package with one small working component and return its files.
 
     Args:
         name: of the distribution, the package, the plugin and the component.
         kind: of the component.
         folder: a new one.
+        variant: one of `VARIANTS` of the kind; empty: the first.
 
     Raises:
-        UsageError: the name cannot be used or is taken, there is no such kind, or the folder exists.
+        UsageError: the name cannot be used or is taken, there is no such kind or variant, or the folder exists.
         ZooError: the folder cannot be written.
     """
     _require_usable(name, kind)
+    variant = _variant(kind, variant)
     if folder.exists():
         raise UsageError(f"`{folder}` exists already", "Use another `out`")
     _require_free(name, kind)
@@ -69,13 +100,13 @@ def new_plugin(name: str, kind: str, folder: Path) -> list[Path]:
         "kind": kind,
         "title": f"{'An' if kind[0] in 'aeiou' else 'A'} {kind}",
         **_TEXTS[kind]._asdict(),
-        "use": use_of(kind, name),
+        "use": use_of(kind, name, variant),
         "distribution": DISTRIBUTION,
         "version": __version__,
     }
     made = []
     try:
-        for path, template in sorted(_templates(kind).items()):
+        for path, template in sorted(_templates(kind, variant).items()):
             place = folder / path.replace("NAME", name).replace("DOT", ".").removesuffix(_SUFFIX)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(Template(template).substitute(values), encoding="utf-8")
@@ -86,9 +117,22 @@ def new_plugin(name: str, kind: str, folder: Path) -> list[Path]:
     return made
 
 
-def use_of(kind: str, name: str) -> str:
+def use_of(kind: str, name: str, variant: str = "") -> str:
     """Return a command that uses a component of this kind."""
-    return Template(_TEXTS[kind].use).substitute(name=name)
+    variant = _variant(kind, variant)
+    own = _VARIANTS[kind][variant].use if variant else ""
+    return Template(own or _TEXTS[kind].use).substitute(name=name)
+
+
+def _variant(kind: str, variant: str) -> str:
+    """Return a kind's variant, by default its first; empty where it has none."""
+    known = _VARIANTS.get(kind, {})
+    if variant and not known:
+        raise UsageError(f"zoo new has no variants of kind {kind}, got {variant!r}", "Leave out `variant`")
+    if variant and variant not in known:
+        named = "; ".join(f"{name}, {one.summary}" for name, one in known.items())
+        raise UsageError(f"zoo new has no variant {variant!r} of kind {kind}", f"Use one of: {named}")
+    return variant or next(iter(known), "")
 
 
 def _require_usable(name: str, kind: str) -> None:
@@ -116,8 +160,9 @@ def _require_free(name: str, kind: str) -> None:
         raise UsageError(f"there is a package {name!r} already, and Python would import that", "Choose another name")
 
 
-def _templates(kind: str) -> dict[str, str]:
+def _templates(kind: str, variant: str) -> dict[str, str]:
     """Return the templates of a kind by their path in the new package."""
-    roots = [Path(__file__).with_name("templates") / part for part in ("common", kind)]
+    folder = Path(__file__).with_name("templates")
+    roots = [folder / "common", folder / kind / variant]
     files = [(root, path) for root in roots for path in root.rglob(f"*{_SUFFIX}")]
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for root, path in files}

@@ -76,16 +76,24 @@ METHOD: tuple[Kind, ...] = ("method",)
 METRIC: tuple[Kind, ...] = ("metric",)
 DATASET: tuple[Kind, ...] = ("dataset",)
 
+BUILDS = "builds"
+"""Name of the check on which the others of a part depend."""
+
 # fmt: off
+# Each check stands after those that name a cause of its failure more clearly.
 CHECKS: tuple[Check, ...] = (
     Check("discovery", (), "it is listed without torch, in a process of its own", "plugin:discovery"),
-    Check("builds", BUILT, "it is built from its config", "general:builds"),
     Check("config", KINDS, "its config goes to JSON and back", "general:config"),
+    Check(BUILDS, BUILT, "it is built from its config", "general:builds"),
     Check("options", BUILT, "an unknown option is refused", "general:options"),
-    Check("globals", BUILT, "building and running it changes no random stream, torch setting or environment variable",
-          "global_state:untouched"),
     Check("shapes", WRAPPED, "it takes 1 and 3 channels, batches of 1 and 2, and every size that its contract allows",
           "shapes:shapes"),
+    Check("translates", METHOD, "it translates at any size, from what its contract reads, into [-1, 1]",
+          "methods:translates"),
+    Check("scores", METRIC, "it scores image by image, the same each time, and names its protocol", "metrics:scores"),
+    Check("layout", DATASET, "the dataset that it writes has no fault, and all that its row offers", "datasets:layout"),
+    Check("globals", BUILT, "building and running it changes no random stream, torch setting or environment variable",
+          "global_state:untouched"),
     Check("range", GENERATOR, "its images are in [-1, 1]", "shapes:in_range", images=True),
     Check("backward", WRAPPED, "gradients reach every parameter", "networks:backward"),
     Check("weights", WRAPPED, "safetensors hold its whole state", "networks:weights"),
@@ -104,17 +112,13 @@ CHECKS: tuple[Check, ...] = (
           "features:compiles", offered="compiles", slow=True),
     Check("promises", ("normalizer",), "discriminators stay within the bounds that it promises",
           "bounds:promises", promised=True),
-    Check("translates", METHOD, "it translates at any size, from what its contract reads, into [-1, 1]",
-          "methods:translates"),
     Check("inference", METHOD, "`inference` names all that a translation needs", "methods:inference"),
     Check("networks", METHOD, "in an optimizer's update gradients reach all of its parameters", "methods:networks"),
     Check("rectangles", METHOD, "it trains on images that are not square, or requires squares", "methods:rectangles"),
     Check("learns", METHOD, "each optimizer lowers its loss on scenes while the others are frozen", "methods:learns"),
-    Check("scores", METRIC, "it scores image by image, the same each time, and names its protocol", "metrics:scores"),
     Check("direction", METRIC, "noise makes a score worse, in the direction that it names", "metrics:direction"),
     Check("bounds", METRIC, "scores stay within the bounds that it promises", "metrics:bounds", promised=True),
     Check("symmetric", METRIC, "translated and real images can be exchanged", "metrics:symmetric", offered="symmetric"),
-    Check("layout", DATASET, "the dataset that it writes has no fault, and all that its row offers", "datasets:layout"),
     Check("epochs", DATASET, "it writes the same images every time", "datasets:epochs"),
     Check("refuses", DATASET, "a folder in another layout is refused", "datasets:refuses", importer=True),
     Check("composes", ("recipe",), "its parts fit together", "plugin:composes"),

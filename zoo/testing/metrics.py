@@ -16,12 +16,14 @@ from zoo.evaluate.reading import reads_of
 from zoo.evaluate.score import AnyMetric
 from zoo.layers.pixels import TOP
 from zoo.testing.checks import CheckError
+from zoo.testing.image_sizes import smallest_side
 
 SAME = 1e-6
 """Relative tolerance between two computations of the same score."""
 NOISE = (0.0, 0.05, 0.25)
 """Standard deviations of what is added to the real images, of their range, from no fault to a bad one."""
-SIDE = 32
+SIDE, LARGEST = 32, 512
+"""Sides in pixels of the images that are scored, and of the largest with which a metric that fails is tried."""
 HOT = 40.0
 """Degrees Celsius of the brightest pixel."""
 CLASSES = ("person", "car")
@@ -31,7 +33,7 @@ CLASSES = ("person", "car")
 class MetricHarness:
     """A metric under test, and images whose order of quality is known, as it compares them."""
 
-    def __init__(self, choice: Choice, metric: AnyMetric | None = None) -> None:
+    def __init__(self, choice: Choice, metric: AnyMetric | None = None, *, side: int | None = None) -> None:
         self.metric: AnyMetric = build(choice) if metric is None else metric
         self.of_set = isinstance(self.metric, SetMetric | SplitMetric)
         compares = "grey" if isinstance(self.metric, SetMetric) else self.metric.compares
@@ -40,7 +42,7 @@ class MetricHarness:
         stream = torch.Generator().manual_seed(0)
         n, channels = 8 if isinstance(self.metric, SetMetric) else 3, 3 if compares == "channels" else 1
         blocks = torch.rand(n, channels, 8, 8, generator=stream, dtype=torch.float64)
-        side = max(SIDE, choice.contract.min_size)
+        side = side or max(SIDE, choice.contract.min_size)
         smooth = torch.nn.functional.interpolate(blocks, (side, side), mode="bilinear")
         smooth[..., side // 2 :] = (smooth[..., side // 2 :] * 0.5 + 0.4).clamp(0, 1)  # with an edge
         self.real = self._as_compared(smooth)
@@ -122,12 +124,17 @@ def scores(choice: Choice) -> str:
         fix = "Give the component contract=Contract(reads=...), so that data without the entry is refused"
         raise CheckError(expected, f"{', '.join(choice.contract.reads)}", fix)
     real, noisy = harness.real, harness.noisy()
-    values = harness.score(noisy, real)
+    try:
+        values = harness.score(noisy, real)
+    except Exception as error:  # of any type
+        _require_larger(choice, harness, " ".join(f"{type(error).__name__}: {error}".split())[:200], error)
+        raise
     if not harness.of_set and (values.shape != (len(real),) or values.dtype != torch.float64):
         expected = f"float64 scores [{len(real)}], one for each image"
         fix = "Average over channels and pixels only, after .double()"
         raise CheckError(expected, f"{values.dtype} {list(values.shape)}", fix)
     if not values.isfinite().all():
+        _require_larger(choice, harness, "NaN or infinity")
         raise CheckError("finite scores", "NaN or infinity", "Give the score a cap, or a constant in its denominator")
     if not torch.equal(values, harness.score(noisy, real)):
         raise CheckError("the same score each time", "another the second time", "Draw nothing; keep no state")
@@ -139,6 +146,24 @@ def scores(choice: Choice) -> str:
             fix = "Take the data range from the protocol, not from the images, and average each image by itself"
             raise CheckError(expected, f"one that moves by {float((alone - values).abs().max()):.3g}", fix)
     return f"{float(values[0]):.4g} {metric.unit}".rstrip()
+
+
+def _require_larger(choice: Choice, harness: MetricHarness, found: str, cause: Exception | None = None) -> None:
+    """Raise where a metric fails on the harness's images and scores larger ones, with the size from which it does."""
+
+    def works(side: int) -> bool:
+        larger = MetricHarness(choice, harness.metric, side=side)
+        try:
+            return bool(larger.score(larger.noisy(), larger.real).isfinite().all())
+        except Exception:  # of any type
+            return False
+
+    side = harness.real.shape[-1]
+    least = smallest_side(works, side, LARGEST)
+    if least:
+        expected = f"a finite score of images of {side}x{side} px, which its contract allows"
+        fix = f"It works from {least} px: write contract=Contract(min_size={least}) in the row"
+        raise CheckError(expected, found, fix) from cause
 
 
 def direction(choice: Choice) -> str:

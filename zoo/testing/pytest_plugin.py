@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 if TYPE_CHECKING:
+    from zoo.testing.causes import Causes
     from zoo.testing.running import Case
 
 
@@ -39,28 +40,28 @@ class PluginNode(pytest.Collector):
     def collect(self) -> Iterator[pytest.Item]:
         """Return an item for each case."""
         from zoo.errors import ZooError
+        from zoo.testing.causes import Causes
         from zoo.testing.running import cases_of
 
         try:
             cases = cases_of(self.name, fast=self.config.getoption("--zoo-fast"))
         except ZooError as error:
             raise self.CollectError(str(error)) from error
+        causes = Causes()
         for case in cases:
-            yield CaseItem.from_parent(self, name=case.name, case=case)
+            yield CaseItem.from_parent(self, name=case.name, case=case, causes=causes)
 
 
 class CaseItem(pytest.Item):
     """A check of one part."""
 
-    def __init__(self, *, case: Case, **given: Any) -> None:
+    def __init__(self, *, case: Case, causes: Causes, **given: Any) -> None:
         super().__init__(**given)
-        self.case = case
+        self.case, self.causes = case, causes
 
     def runtest(self) -> None:
         """Run the check."""
-        from zoo.testing.running import run
-
-        run(self.case)
+        _run(self.case, self.causes)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show the message of a failed check, and any other error with its trace."""
@@ -91,11 +92,15 @@ class ComponentTests:
     """Only these, each as `KIND:NAME`; none: every part."""
     fast: ClassVar[bool] = False
     """Leave out the checks that take seconds."""
+    causes: ClassVar[Causes]
+    """Of the failures so far; set when tests are collected."""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Make a test of every case."""
+        from zoo.testing.causes import Causes
         from zoo.testing.running import cases_of
 
+        type(self).causes = Causes()
         if "zoo_case" in metafunc.fixturenames:
             assert self.plugin, f"{type(self).__name__} names no plugin: write plugin = NAME in its body"
             cases = cases_of(self.plugin, parts=self.parts, fast=self.fast)
@@ -104,10 +109,24 @@ class ComponentTests:
     def test_component(self, zoo_case: Case) -> None:
         """Run one check of one part."""
         from zoo.testing.checks import CheckError
-        from zoo.testing.running import run
 
         __tracebackhide__ = True
         try:
-            run(zoo_case)
+            _run(zoo_case, self.causes)
         except CheckError as error:
             pytest.fail(f"{zoo_case.part} {zoo_case.check.name}: {error}", pytrace=False)
+
+
+def _run(case: Case, causes: Causes) -> None:
+    """Run a check, or skip it where an earlier failure of its part is the cause."""
+    from zoo.testing.running import run
+
+    __tracebackhide__ = True
+    if blocked := causes.blocked(case):
+        pytest.skip(blocked)
+    try:
+        run(case)
+    except Exception as error:
+        if repeated := causes.repeated(case, error):
+            pytest.skip(repeated)
+        raise

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Literal
 
 from zoo.choices import Choice
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import UsageError, did_you_mean
 from zoo.hookspec import ENTRY_POINT_GROUP, Component
 from zoo.plugins import Plugin, discover, installed
+from zoo.testing.causes import Causes, raised
 from zoo.testing.checks import CHECKS, Check, CheckError
 
 
@@ -49,9 +49,10 @@ class Result:
     plugin: str
     part: str
     check: str
-    status: Literal["passed", "failed"]
+    status: Literal["passed", "failed", "skipped"]
+    """`skipped`: the part cannot be built, or the check fails for a cause that an earlier one names."""
     text: str
-    """What was measured, or what was expected, what was found and what to change."""
+    """What was measured, or what was expected, what was found and what to change, or why it was skipped."""
     seconds: float
     trace: str = ""
     """Where the part's code raised, if it did."""
@@ -102,25 +103,40 @@ def run(case: Case) -> str:
         return case.check.function()(case.choice)
 
 
-def outcome(case: Case) -> Result:
-    """Run a case and return its result, whatever the part's code raises."""
+def outcome(case: Case, causes: Causes | None = None) -> Result:
+    """Run a case and return its result, whatever the part's code raises.
+
+    Args:
+        case: the check and the part.
+        causes: of the failures before this one, to which its own is added; None: there were none.
+    """
     start = time.perf_counter()
-    status: Literal["passed", "failed"] = "failed"
+    causes = causes or Causes()
+    status: Literal["passed", "failed", "skipped"] = "failed"
     trace = ""
     try:
-        text, status = run(case), "passed"
-    except CheckError as error:
-        text = str(error)
+        text, status = _blocked_or_run(case, causes)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a part must not end the command
-        trace = traceback.format_exc()
-        text = f"expected that {case.check.proves}; found {_raised(error, case)}. Use `trace` to see where"
+        if text := causes.repeated(case, error):
+            status = "skipped"
+        elif isinstance(error, CheckError):
+            text = str(error)
+        else:
+            trace = traceback.format_exc()
+            text = f"expected that {case.check.proves}; found {raised(error, case)}. Use `trace` to see where"
     plugin = case.plugin.name
     seconds = round(time.perf_counter() - start, 3)
     return Result(
         plugin=plugin, part=case.part, check=case.check.name, status=status, text=text, seconds=seconds, trace=trace
     )
+
+
+def _blocked_or_run(case: Case, causes: Causes) -> tuple[str, Literal["passed", "skipped"]]:
+    """Run a case unless an earlier failure of its part makes that pointless."""
+    blocked = causes.blocked(case)
+    return (blocked, "skipped") if blocked else (run(case), "passed")
 
 
 def _plugin(name: str) -> Plugin:
@@ -146,15 +162,3 @@ def small_config(component: Component) -> Any:
         return replace(component.config, **component.small)
     except Exception:
         return component.config
-
-
-def _raised(error: BaseException, case: Case) -> str:
-    """Return an exception in one line, with the last place in the plugin's own code where it passed."""
-    text = " ".join(str(error).split())
-    if isinstance(error, ZooError):
-        return text
-    code = getattr(sys.modules.get(case.plugin.module), "__file__", None) or __file__
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(Path(code).parent)]
-    place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
-    return f"{type(error).__name__}{f': {text[:300]}' if text else ''}{place}"

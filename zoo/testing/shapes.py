@@ -12,6 +12,7 @@ from zoo.errors import UsageError
 from zoo.sizes import size_of
 from zoo.testing.checks import CheckError
 from zoo.testing.harness import NetworkHarness, Size, images, network_harness
+from zoo.testing.image_sizes import working
 
 SLACK = 1e-6
 """Rounding by which an image may leave [-1, 1]."""
@@ -27,12 +28,12 @@ def shapes(choice: Choice) -> str:
     tries = [(first, size) for size in sizes] + [(channels, sizes[0]) for channels in others]
     taken = set()
     for (channels, size), training in product(tries, (True, False)):
-        network = harness.network(channels=channels, side=_built_for(harness, size)).train(training)
-        for n in (1, 2):
-            y = _output(harness, network, images(n, channels[0], size))
-            if y is not None:
-                _require_shape(choice, y, n, channels, size)
+        try:
+            if _runs(harness, channels, size, training=training):
                 taken.add(size)
+        except Exception as error:  # of any type
+            _explain(harness, size, error)
+            raise
     return ", ".join(f"{height}x{width}" for height, width in sorted(taken))
 
 
@@ -56,6 +57,59 @@ def in_range(choice: Choice) -> str:
             found = f"{largest:.3g} with the weights times {factor:g}"
             raise CheckError("images in [-1, 1] whatever the weights", found, "End the network with torch.tanh")
     return f"at most {largest:.3g}"
+
+
+def _runs(harness: NetworkHarness, channels: tuple[int, ...], size: Size, *, training: bool) -> bool:
+    """Run a new network on 1 and 2 images and require outputs of the right shape; return whether it takes this size."""
+    network = harness.network(channels=channels, side=_built_for(harness, size)).train(training)
+    taken = True
+    for n in (1, 2):
+        y = _output(harness, network, images(n, channels[0], size))
+        taken = taken and y is not None
+        if y is not None:
+            _require_shape(harness.choice, y, n, channels, size)
+    return taken
+
+
+def _explain(harness: NetworkHarness, size: Size, error: Exception) -> None:
+    """Raise where a network fails at a size and works at others, with the sizes that it works at."""
+    fix = _sizes_fix(harness, size) if harness.choice.kind != "normalizer" else ""
+    if fix:
+        known = isinstance(error, CheckError)
+        expected = (
+            error.expected if known else f"images of {size[0]}x{size[1]} px, which its contract allows, to be taken"
+        )
+        found = error.found if known else f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise CheckError(expected, found, fix) from error
+
+
+def _sizes_fix(harness: NetworkHarness, size: Size) -> str:
+    """Return what to write for the sizes at which a network works; empty where it works at none, or the size is no cause."""
+    contract = harness.choice.contract
+    channels = (3, 1) if harness.translates else (1,)
+
+    def works(side: int) -> bool:
+        try:
+            harness.choice.for_size(side)
+            return all(_runs(harness, channels, (side, side), training=training) for training in (True, False))
+        except Exception:  # of any type
+            return False
+
+    if size[0] != size[1] and all(map(works, size)):
+        return "It works at squares only: define for_size() in the config, or correct forward"
+    found = working(works, multiple=contract.size_multiple, least=contract.min_size)
+    if found is None or found == (contract.size_multiple, contract.min_size):
+        return ""
+    multiple, least = found
+    smallest = least if least > max(multiple, contract.min_size) else 0
+    written = [
+        *([f"size_multiple={multiple}"] if multiple != contract.size_multiple else []),
+        *([f"min_size={smallest}"] if smallest else []),
+    ]
+    if not written:
+        return ""
+    start = f" from {smallest} px" if smallest else ""
+    return f"It works at multiples of {multiple}{start}: write {', '.join(written)} in the contract, or correct forward"
 
 
 def _built_for(harness: NetworkHarness, size: Size) -> int | Size:
