@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from zoo.build import build
+from zoo.cli.verbs import split_examples
 from zoo.hookspec import KINDS, Component, Contract, Hooks, Kind
 from zoo.registry import Registry, get_registry
 from zoo.report.records.schema import fields_of
@@ -148,10 +148,9 @@ def _verbs(command: Any, path: str) -> Iterator[str]:
 
 
 def _help(text: str) -> Iterator[str]:
-    """Yield a verb's text and its examples, which stand after `Example:` or `Examples:`, separated by dots."""
-    words, _, examples = re.sub(r"Examples?:", "\0", text, count=1).partition("\0")
-    yield words.strip()
-    commands = [" ".join(one.split()) for one in examples.split("·") if one.strip()]
+    """Yield a verb's text and its examples."""
+    words, commands = split_examples(text)
+    yield words
     if commands:
         yield "\n".join(["```sh", *commands, "```"])
 

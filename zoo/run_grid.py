@@ -175,7 +175,9 @@ def require_device(device: str) -> None:
         UsageError: it is none.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-        raise UsageError(f"{device!r} is not a device", "Use auto, cpu, cuda or cuda:N")
+        from zoo.compute.options import device_fix
+
+        raise UsageError(f"{device!r} is not a device", device_fix(device))
 
 
 def choose_precision(precision: str, device: str, compute: str) -> Precision:

@@ -15,6 +15,7 @@ from zoo.cli.flags import with_flags
 from zoo.cli.grid import read_grid
 from zoo.cli.output import note, print_json, print_table
 from zoo.cli.table import show_table
+from zoo.cli.verbs import COMPUTE, DATA, MODEL, OUTPUT, TRAINING
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def bench(
             autocompletion=tables,
             metavar="NAME|FILE.toml",
             help="A paper's table or a table file of your own: train what its rows and null baselines need; zoo table.",
+            rich_help_panel=MODEL,
         ),
     ] = "",
     data: Annotated[
@@ -53,6 +55,7 @@ def bench(
         typer.Option(
             autocompletion=components("dataset"),
             help="Dataset names or folders, comma-separated; a+b is their union; with --table as osu=DIR,flir=DIR.",
+            rich_help_panel=DATA,
         ),
     ] = "scenes",
     test_data: options.TestData = "",
@@ -61,7 +64,9 @@ def bench(
     epochs: options.Epochs = None,
     size: options.Size = None,
     batch: options.Batch = None,
-    seeds: Annotated[int, typer.Option(help="Trainings of each combination, with seeds 0, 1, ...")] = 1,
+    seeds: Annotated[
+        int, typer.Option(help="Trainings of each combination, with seeds 0, 1, ...", rich_help_panel=TRAINING)
+    ] = 1,
     lr: options.Rate = None,
     accumulate: options.Accumulate = 1,
     validate: options.Validate = "",
@@ -80,23 +85,36 @@ def bench(
         typer.Option(
             metavar="N|auto",
             help="Parallel runs, per GPU or on all cores; auto: one per GPU, or as many as cores and memory allow.",
+            rich_help_panel=COMPUTE,
         ),
     ] = "auto",
     gpus_per_run: Annotated[
-        int, typer.Option(metavar="N", help="Train each run on N GPUs (processes on a CPU), which divide --batch.")
+        int,
+        typer.Option(
+            metavar="N",
+            help="Train each run on N GPUs (processes on a CPU), which divide --batch.",
+            rich_help_panel=COMPUTE,
+        ),
     ] = 1,
     gpus_per_cell: Annotated[int, typer.Option(hidden=True, help="Former name of --gpus-per-run.")] = 1,
-    launcher: Annotated[str, typer.Option(help="local, or slurm: workers become jobs of the cluster.")] = "local",
+    launcher: Annotated[
+        str, typer.Option(help="local, or slurm: workers become jobs of the cluster.", rich_help_panel=COMPUTE)
+    ] = "local",
     slurm: Annotated[
         str,
         typer.Option(
-            metavar="KEY=VALUE,...", help="Options of sbatch with --launcher slurm: partition=gpu,time=12:00:00."
+            metavar="KEY=VALUE,...",
+            help="Options of sbatch with --launcher slurm: partition=gpu,time=12:00:00.",
+            rich_help_panel=COMPUTE,
         ),
     ] = "",
-    baselines: Annotated[bool, typer.Option(help="Run the null baselines that the data suits beside networks.")] = True,
+    baselines: Annotated[
+        bool,
+        typer.Option(help="Run the null baselines that the data suits beside networks.", rich_help_panel=MODEL),
+    ] = True,
     out: options.Out = Path("results"),
     retry: options.Retry = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.", rich_help_panel=OUTPUT)] = False,
 ) -> None:
     """Train and score every combination of the parts named, and print one table.
 

@@ -26,17 +26,19 @@ from zoo.cli.score import eval_, score
 from zoo.cli.table import table
 from zoo.cli.train import train
 from zoo.cli.translate import translate
+from zoo.cli.verbs import Verb, Verbs
 from zoo.cli.worker import status, worker
 from zoo.version import DISTRIBUTION, __version__
 
 app = typer.Typer(
     name="zoo",
+    cls=Verbs,
     help="A model zoo and benchmark runner for visible-to-thermal image translation.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # boxes would cost --help two thirds of its time
     # With color, click strips no codes from names of files in a pipe; zoo prints no color, and zoo.terminal escapes codes.
-    context_settings={"help_option_names": ["-h", "--help"], "color": True},
+    context_settings={"help_option_names": ["-h", "--help"], "color": True, "max_content_width": 120},
 )
 
 
@@ -64,10 +66,12 @@ def _options(
 
 VERBS = (bench, check, compare, config, convert, demo, doctor, export, info, inspect, list_, new, plugins, publish)
 for verb in (*VERBS, report, score, status, table, train, translate, worker):
-    app.command(verb.__name__.strip("_"))(verb)
+    app.command(verb.__name__.strip("_"), cls=Verb)(verb)
 app.command("eval", hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(eval_)
-app.add_typer(data.app, name="data")
-app.add_typer(records.app, name="records")
+for name, group in (("data", data.app), ("records", records.app)):
+    for command in group.registered_commands:
+        command.cls = Verb
+    app.add_typer(group, name=name, cls=Verbs)
 
 
 def main() -> None:

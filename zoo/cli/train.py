@@ -11,6 +11,7 @@ import typer
 from zoo.cli import options
 from zoo.cli.config import spelled_out
 from zoo.cli.output import note
+from zoo.cli.verbs import DATA, TRAINING
 
 
 def train(
@@ -23,14 +24,14 @@ def train(
     disc: options.Discriminators = "",
     norm: options.Normalizer = None,
     method: options.Methods = "",
-    data: Annotated[str, typer.Option(help="Dataset name or folder; a+b is a union.")] = "scenes",
+    data: Annotated[str, typer.Option(help="Dataset name or folder; a+b is a union.", rich_help_panel=DATA)] = "scenes",
     test_data: options.TestData = "",
     preset: options.Preset = "quick",
     steps: options.Steps = None,
     epochs: options.Epochs = None,
     size: options.Size = None,
     batch: options.Batch = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.", rich_help_panel=TRAINING)] = 0,
     lr: options.Rate = None,
     accumulate: options.Accumulate = 1,
     validate: options.Validate = "",

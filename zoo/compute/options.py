@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -136,10 +137,20 @@ def pick_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UsageError(f"{name!r} is not a device", "Use auto, cpu or cuda") from None
+        raise UsageError(f"{name!r} is not a device", device_fix(name)) from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError("no CUDA device is available", "Use `device`=cpu or `device`=auto")
     return device
+
+
+def device_fix(name: str) -> str:
+    """Return what to name instead of something that is no device; other programs number GPUs only.
+
+    >>> device_fix("0")
+    'Use `device`=cuda:0'
+    """
+    number = re.fullmatch(r"(?:gpu:?)?(\d+)", name)
+    return f"Use `device`=cuda:{number[1]}" if number else "Use auto, cpu, cuda or cuda:N"
 
 
 def choose_precision(wanted: str, device: str) -> Precision:

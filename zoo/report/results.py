@@ -108,6 +108,12 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
         for score in scores
         if score.interval == "jackknife"
     )
+    lines += dict.fromkeys(
+        f"{metric}: not measured: {why}"
+        for outcome in outcomes
+        if outcome.record
+        for metric, why in outcome.record.unmeasured.items()
+    )
     lines += dict.fromkeys(f"{score.metric}: {note}." for score in scores for note in score.notes)
     lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in inputs.items() if more]
     lines += [

@@ -165,7 +165,8 @@ def finished_text(outcome: Outcome) -> str:
     if outcome.status == "interrupted" or record is None:
         return f"{label}: interrupted, its state is saved"
     scores = "; ".join(_scores_text(view) for view in views(record))
-    return f"{label}: done in {record.timing.train_seconds:.0f} s: {scores}"
+    lacking = "".join(f"; {name} not measured: {why}" for name, why in record.unmeasured.items())
+    return f"{label}: done in {record.timing.train_seconds:.0f} s: {scores}{lacking}"
 
 
 def _scores_text(record: Record) -> str:

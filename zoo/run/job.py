@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -261,6 +261,23 @@ def unscored_tests(tests: Sequence[PlannedTest], record: Record | None) -> list[
         metrics = {name: one for name, one in test.metrics.items() if scored.get(name) != one.key}
         lacking += [replace(test, metrics=metrics)] if metrics else []
     return lacking
+
+
+def scored_before(job: Job, record: Record | None) -> bool:
+    """Whether a record has some of the scores that a job requests."""
+    requested = len(job.metrics) + sum(len(test.metrics) for test in job.tests)
+    lacking = len(unscored(job.metrics, record)) + sum(len(test.metrics) for test in unscored_tests(job.tests, record))
+    return lacking < requested
+
+
+def without(job: Job, names: Collection[str]) -> Job:
+    """Return a job that scores with all its metrics but these."""
+
+    def rest(metrics: Mapping[str, Scoring]) -> dict[str, Scoring]:
+        return {name: scoring for name, scoring in metrics.items() if name not in names}
+
+    tests = tuple(replace(test, metrics=rest(test.metrics)) for test in job.tests)
+    return msgspec.structs.replace(job, metrics=rest(job.metrics), tests=tests)
 
 
 def _word(value: object) -> str:

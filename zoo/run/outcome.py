@@ -19,7 +19,7 @@ from zoo.recipe import Recipe
 from zoo.run.consistency import is_doubtful
 from zoo.run.grid import PlannedRun
 from zoo.run.integrity import find_faults
-from zoo.run.job import LOG_FILE, Job, plan_job, unscored, unscored_tests
+from zoo.run.job import LOG_FILE, Job, plan_job, unscored, unscored_tests, without
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure, read_record, write_json
 
 TAIL_LINES = 40
@@ -92,6 +92,8 @@ def find_ended(folder: Path, job: Job) -> Ended | None:
 
 def _find_finished(folder: Path, job: Job, record: Record) -> Ended | None:
     """Return how a run with a record ended; None where metrics are missing or, with `retry`, where files are damaged."""
+    if changed(folder / RECORD_FILE) > job.requested_at:  # what could not be measured just now is not tried again
+        job = without(job, record.unmeasured)
     missing = unscored(job.metrics, record)
     elsewhere = [f"{name} on {test.data.name}" for test in unscored_tests(job.tests, record) for name in test.metrics]
     skipped = Ended(status="skipped", record=record)

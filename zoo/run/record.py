@@ -103,6 +103,9 @@ class Record:
     scored: dict[str, str] = field(default_factory=dict)
     """Metrics that were applied, by the names of their scores: the hash of weights, split, version and options. One that cannot
     be applied to the data, as a metric of single images to unpaired ones, stands here and has no score."""
+    unmeasured: dict[str, str] = field(default_factory=dict)
+    """Metrics that could not be applied because a file or package of theirs is missing, by the names of their scores: the reason.
+    A later `zoo bench` with them tries again."""
     celsius: CelsiusErrors | None = None
     """Errors in degrees Celsius, where the dataset is calibrated in degrees."""
     losses: dict[str, float]

@@ -20,6 +20,7 @@ from zoo.compute.options import PLAIN, kernels
 from zoo.contracts import Method
 from zoo.data.layout import DatasetInfo, read_info
 from zoo.data.union import scored_info
+from zoo.errors import UsageError, ZooError
 from zoo.evaluate.pictures import COLUMNS, TILES_FOLDER, loss_curves, sample_sheet, sample_tiles
 from zoo.evaluate.results import CelsiusErrors, Cost, Score
 from zoo.evaluate.score import AnyMetric, Sample
@@ -46,6 +47,24 @@ def build_metrics(scorings: Mapping[str, Scoring]) -> dict[str, AnyMetric]:
     return {name: build(choice_of("metric", scoring.metric)) for name, scoring in scorings.items()}
 
 
+def build_available(scorings: Mapping[str, Scoring]) -> tuple[dict[str, AnyMetric], dict[str, str]]:
+    """Return metrics by the names of their scores, and why the others are not to be had: a missing file or package.
+
+    Raises:
+        UsageError: an option is wrong.
+    """
+    built: dict[str, AnyMetric] = {}
+    missing: dict[str, str] = {}
+    for name, scoring in scorings.items():
+        try:
+            built |= build_metrics({name: scoring})
+        except UsageError:
+            raise
+        except ZooError as error:
+            missing[name] = str(error).replace(str(Path.home()), "~")  # records name no user
+    return built, missing
+
+
 def score_run(
     folder: Path,
     job: Job,
@@ -57,6 +76,7 @@ def score_run(
     record: Record | None,
     begun: float,
     on_event: Callable[[Event], None],
+    unmeasured: Mapping[str, str] = {},
 ) -> None:
     """Score on the run's own test split and on other datasets; write pictures and `scores.csv`, then the record.
 
@@ -66,6 +86,7 @@ def score_run(
         record: what was measured of the same weights before; its other scores are kept, and lost pictures drawn again.
         begun: when the run's work began, by `time.perf_counter`.
         on_event: called when the scoring begins.
+        unmeasured: metrics that the job leaves out, with the reasons, for the record.
 
     Raises:
         ZooError: the method's translations are not finite, or a file cannot be written.
@@ -86,7 +107,20 @@ def score_run(
     if record:
         record = replace(record, tests=tests, notes=[*record.notes, *notes])
     record_scores(
-        folder, job, info, trained, device, metrics, record, begun, on_event, measure, celsius, cost, tests=tests
+        folder,
+        job,
+        info,
+        trained,
+        device,
+        metrics,
+        record,
+        begun,
+        on_event,
+        measure,
+        celsius,
+        cost,
+        tests=tests,
+        unmeasured=unmeasured,
     )
 
 
@@ -105,11 +139,12 @@ def record_scores(
     measure_cost: Callable[[], tuple[Cost | None, list[str]]] = lambda: (None, []),
     notes: Sequence[str] = (),
     tests: Sequence[Tested] = (),
+    unmeasured: Mapping[str, str] = {},
 ) -> Record:
     """Measure images, write pictures, `scores.csv` and the record, and return the record.
 
     Arguments and errors are those of `score_run`, which measures a method; `measure` returns scores and samples of some metrics,
-    `measure_celsius` errors in degrees, and `notes` and `tests` stand in a first record.
+    `measure_celsius` errors in degrees, and `notes` and `tests` stand in a first record; `unmeasured` is as of `score_run`.
     """
     start = time.perf_counter()
     missing = unscored(job.metrics, record)
@@ -142,7 +177,10 @@ def record_scores(
         record = replace(record, cost=cost, timing=timing, notes=[*record.notes, *remarks, *notes], tests=list(tests))
     # An early record that does not say how it was scored keeps its key.
     key = digest(scored) if scored else record.score_key
-    record = replace(record, scores=scores, scored=scored, score_key=key, sha256=run_digests(folder))
+    lacking = {name: why for name, why in (record.unmeasured | unmeasured).items() if name not in scored}
+    record = replace(
+        record, scores=scores, scored=scored, unmeasured=lacking, score_key=key, sha256=run_digests(folder)
+    )
     write_json(folder / RECORD_FILE, record)
     return record
 

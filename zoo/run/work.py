@@ -45,13 +45,15 @@ from zoo.run.job import (
     Trained,
     read_trained,
     read_trained_file,
+    scored_before,
     unscored,
     unscored_tests,
+    without,
 )
 from zoo.run.outcome import usable_record
 from zoo.run.record import RECORD_FILE, Best, Record, write_json
 from zoo.run.reuse import take_weights
-from zoo.run.scoring import build_metrics, score_run
+from zoo.run.scoring import build_available, score_run
 from zoo.training.checkpoint import CheckpointError
 from zoo.training.distributed import World
 from zoo.training.engine import train
@@ -105,7 +107,10 @@ def work(
     wanted = unscored(job.metrics, before)
     for test in unscored_tests(job.tests, before):
         wanted |= test.metrics
-    metrics = build_metrics(wanted)  # before the training, so that a missing metric is reported at once
+    metrics, unmeasured = build_available(wanted)  # before the training, so that a wrong one is reported at once
+    if unmeasured and not metrics and not scored_before(job, before):
+        raise ZooError(next(iter(unmeasured.values())))
+    job = without(job, unmeasured)
     info = read_info(Path(job.root))
     rng, method = _build(job, info, device)
     fresh = trained is None
@@ -131,7 +136,7 @@ def work(
     record = _record_of(folder, job, fresh=fresh)
     if record is None:
         set_aside(folder / RECORD_FILE)  # of other weights, or damaged
-    score_run(folder, job, method, info, trained, device, metrics, record, begun, on_event)
+    score_run(folder, job, method, info, trained, device, metrics, record, begun, on_event, unmeasured)
     return True
 
 

@@ -151,6 +151,7 @@ class Worker:
             if child == 0:
                 return
             folder, job = self._children.pop(child)
+            _remove_if_empty(folder / LOG_FILE)
             code = os.waitstatus_to_exitcode(status)
             if code == EXIT_CODES["interrupted"]:
                 self._starts[folder] = ATTEMPTS  # this run alone was stopped
@@ -194,6 +195,12 @@ def _run_child(folder: Path, job: Job, worker: int) -> int:
     if ended.reason:
         print(ended.reason, file=sys.stderr)
     return EXIT_CODES[ended.status]
+
+
+def _remove_if_empty(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if not path.stat().st_size:
+            path.unlink()
 
 
 def preload() -> None:

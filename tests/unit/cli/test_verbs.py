@@ -1,0 +1,93 @@
+"""Help in groups with one example a line, and the pointers from other tools' options."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+import pytest
+import typer.main
+
+from zoo.cli.main import app
+from zoo.cli.verbs import GROUPS, pointer, split_examples
+
+VERBS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def _help(verb: str, width: int) -> str:
+    command = typer.main.get_command(app)
+    context = command.make_context("zoo", [verb, "--help"], resilient_parsing=True, terminal_width=width)
+    child = VERBS[verb].context_class(VERBS[verb], info_name=verb, parent=context)
+    return str(VERBS[verb].get_help(child))
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_help_fits_80_columns(verb):
+    assert max(map(len, _help(verb, 80).splitlines())) <= 80
+
+
+@pytest.mark.parametrize("verb", ["bench", "train"])
+def test_help_of_trainings_has_its_groups_in_one_order(verb):
+    shown = re.findall(r"^(\w+):$", _help(verb, 80), re.M)
+    assert [name for name in shown if name in GROUPS] == list(GROUPS)
+    before, _, rest = _help(verb, 80).partition("\nOptions:")
+    assert rest.split()[:1] == ["-h,"] and "--data" in before  # only --help has no group
+
+
+def test_help_with_few_grouped_options_has_no_groups():
+    assert not set(re.findall(r"^(\w+):$", _help("score", 80), re.M)) & set(GROUPS)
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_each_example_is_one_command_that_the_verb_parses_as_such(verb):
+    text, examples = split_examples(VERBS[verb].help or "")
+    assert "Example" not in text
+    shown = _help(verb, 80).replace("\\\n", "")
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    for example in examples:
+        assert example in lines  # a shell takes the folded lines as this one command
+        words = shlex.split(example)
+        assert words[0] == "zoo" or words[0].startswith(("accelerate", "CUDA_VISIBLE_DEVICES")) or "zoo" in words
+
+
+def test_the_list_of_verbs_has_their_first_sentences_whole():
+    command = typer.main.get_command(app)
+    context = command.make_context("zoo", ["--help"], resilient_parsing=True, terminal_width=80)
+    text = " ".join(command.get_help(context).partition("Commands:")[2].split())
+    assert "..." not in text and "Train and score every combination of the parts named, and print one table." in text
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (("bench", "--resume"), "resumes from its last checkpoint"),
+        (("train", "--resume_from_checkpoint", "x"), "resumes from its last checkpoint"),
+        (("bench", "--config", "my.yaml"), "zoo.toml"),
+        (("bench", "--batch-size=4"), "Use --batch"),
+        (("train", "--batch_size", "4"), "Use --batch"),
+        (("bench", "--dataroot", "x"), "Use --data"),
+        (("bench", "--seed", "3"), "Use --seeds"),
+        (("train", "--seeds", "3"), "Use --seed"),
+        (("translate", "--gpu_ids", "0"), "Use --device"),
+        (("bench", "--device", "0"), "Use --device cuda:0"),
+        (("train", "--device", "gpu:1"), "Use --device cuda:1"),
+    ],
+)
+def test_an_option_of_another_tool_gets_one_line_that_names_zoos(zoo, words, advice):
+    done = zoo(*words)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and advice in done.stderr, done.stderr
+
+
+def test_an_unknown_option_is_reported_as_before(zoo):
+    done = zoo("bench", "--resum")
+    assert done.returncode == 2 and "No such option: --resum" in done.stderr
+
+
+def test_a_pointer_names_only_options_that_the_verb_has():
+    assert pointer("--img-size", "check", {"--fast"}) == ""
+    assert pointer("--resume", "translate", {"--size"}) == ""
+    flags = {flag for one in VERBS["bench"].params for flag in one.opts} | {"--seed"}
+    for option in ("--imgsz", "--learning-rate", "--netG", "--max_steps", "--amp", "--val", "--early-stopping"):
+        advice = pointer(option, "bench", flags)
+        assert advice.startswith("Use --") and advice.removeprefix("Use ") in flags
