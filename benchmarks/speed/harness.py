@@ -54,9 +54,27 @@ def parser(text: str) -> argparse.ArgumentParser:
 
 def compare(paths: Mapping[str, Callable[[], object]], device: torch.device, seconds: float) -> dict[str, Timing]:
     """Return the time of one call of every path, measured in turns for about so many seconds and at least three rounds."""
-    calls = 1 if device.type == "cpu" else 10  # a GPU works off several before it is args for the time
-    taken: dict[str, list[float]] = {name: [] for name in paths}
     busy: dict[str, list[float]] = {name: [] for name in paths}
+    return {
+        name: Timing(
+            median=statistics.median(times),
+            best=min(times),
+            processor=statistics.median(busy[name]),
+            rounds=len(times),
+        )
+        for name, times in take_turns(paths, device, seconds, busy).items()
+    }
+
+
+def take_turns(
+    paths: Mapping[str, Callable[[], object]],
+    device: torch.device,
+    seconds: float,
+    busy: Mapping[str, list[float]] | None = None,
+) -> dict[str, list[float]]:
+    """Return the seconds of one call of every path in every round, at least three; `busy` gets those of the processors."""
+    calls = 1 if device.type == "cpu" else 10  # a GPU works off several before it is waited for
+    taken: dict[str, list[float]] = {name: [] for name in paths}
     end = time.perf_counter() + seconds
     while len(next(iter(taken.values()))) < 3 or time.perf_counter() < end:
         for name, path in paths.items():
@@ -66,20 +84,13 @@ def compare(paths: Mapping[str, Callable[[], object]], device: torch.device, sec
                 path()
             wait(device)
             taken[name].append((time.perf_counter() - start) / calls)
-            busy[name].append((time.process_time() - worked) / calls)
-    return {
-        name: Timing(
-            median=statistics.median(times),
-            best=min(times),
-            processor=statistics.median(busy[name]),
-            rounds=len(times),
-        )
-        for name, times in taken.items()
-    }
+            if busy is not None:
+                busy[name].append((time.process_time() - worked) / calls)
+    return taken
 
 
 def wait(device: torch.device) -> None:
-    """Wait for what the device was args to do."""
+    """Wait for what the device was given to do."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
