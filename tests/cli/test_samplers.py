@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 import zoo
 from zoo.checksums import digest_of
@@ -55,6 +57,20 @@ def test_scores_state_steps_solver_and_seed_and_the_cost_counts_all_passes(resul
         assert score["protocol"]["options"] == {"steps": steps, "sampler": "heun", "seed": 0, "samples": 1}
     assert found["cost"]["passes"] == passes
     assert found["cost"]["flops"] == passes * record(results[1])["cost"]["flops"]
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_last_weights_are_kept_beside_their_average(results, steps):
+    average, last = (zoo.load(results[steps], device="cpu", ema=ema) for ema in (True, False))
+    differ = [not torch.equal(a, b) for a, b in zip(average.parameters(), last.parameters(), strict=True)]
+    assert any(differ)
+    stored = load_file(results[steps] / "last.safetensors")
+    assert all(torch.equal(tensor, stored[name]) for name, tensor in last.method.state_dict().items())
+
+
+def test_a_model_without_an_average_has_no_other_weights():
+    with pytest.raises(zoo.ZooError, match="its weights are not averaged"):
+        zoo.load("pix2pix-scenes", ema=False)
 
 
 def test_runs_of_other_steps_can_be_compared(results):

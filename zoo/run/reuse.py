@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zoo.checksums import digest_of
 from zoo.files import beside
-from zoo.model_folder import WEIGHTS_FILE
+from zoo.model_folder import LAST_FILE, WEIGHTS_FILE
 from zoo.run.job import Trained, read_trained
 from zoo.training.log import LOG
 
@@ -40,6 +40,8 @@ def take_weights(folder: Path, train_key: str) -> Trained | None:
             _link(other / WEIGHTS_FILE, part)
             if digest_of(part) == trained.sha256[WEIGHTS_FILE]:
                 part.replace(folder / WEIGHTS_FILE)
+                if (other / LAST_FILE).is_file() and not (folder / LAST_FILE).exists():
+                    _link(other / LAST_FILE, folder / LAST_FILE)
                 return replace(trained, weights_of=trained.weights_of or other.name)
         finally:
             part.unlink(missing_ok=True)  # also where it is the same file as before, which renaming leaves in its place
