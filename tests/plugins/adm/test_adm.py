@@ -11,7 +11,7 @@ from torch import nn
 
 import zoo
 from zoo.errors import UsageError
-from zoo_plugins.adm.network import Attention, Norm, ResBlock, sinusoids
+from zoo_plugins.adm.blocks import Attention, Norm, ResBlock, sinusoids
 
 PLAIN = "film=false,resblock_updown=false"
 
