@@ -14,6 +14,7 @@ from zoo.evaluate.results import Score
 from zoo.evaluate.score import Sample
 from zoo.keys import qualified
 from zoo.recipe import Recipe
+from zoo.registry import get_registry
 
 MOST_SCORES = 2
 """Scores in the title of a sheet."""
@@ -43,7 +44,8 @@ def sheet_title(recipe: Recipe, scores: Sequence[Score]) -> str:
     """Return method, length of the training and first scores, e.g. `pix2pix resnet6, 3000 steps, psnr 18.99 dB`."""
     parts = [recipe.method, *filter(None, [recipe.generator])]
     name = recipe.program or " ".join(qualified(part) for part in parts)
-    length = recipe.budget.text if recipe.budget.steps else ""
+    trained = recipe.budget.steps and recipe.method.name not in get_registry().null_baselines()
+    length = recipe.budget.text if trained else ""
     values = [f"{score.metric} {score.value:.4g} {score.unit}".strip() for score in scores[:MOST_SCORES]]
     return ", ".join(filter(None, [name, length, *values]))
 

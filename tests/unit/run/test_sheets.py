@@ -9,6 +9,7 @@ from zoo.data.layout import list_split
 from zoo.evaluate.pictures import GAP, HEADING
 from zoo.recipe import Budget
 from zoo.run.sheets import own_shapes, sheet_title
+from zoo.sources import open_source
 
 
 def test_shapes_are_those_of_the_files_and_nothing_of_missing_ones(pairs, tmp_path):
@@ -36,3 +37,8 @@ def test_the_sheet_of_a_run_has_its_aspect_and_its_title(pairs, tmp_path):
     assert sheet.size[1] == 2 * HEADING + 3 * (192 + GAP) and sheet.size[0] == GAP + 3 * (240 + GAP)
     epochs = replace(records[0].recipe, budget=Budget(steps=30, constant=15, period=10))
     assert sheet_title(epochs, []) == "cyclegan resnet6, 3 epochs"
+
+
+def test_the_title_of_a_null_baseline_has_no_steps(pairs):
+    recipe = zoo.compose(data=open_source(str(pairs), size=32), size=32, method="mean_image")
+    assert sheet_title(recipe, []) == "mean_image"
