@@ -42,6 +42,13 @@ class Budget:
     period: int = 1
     """Steps that share one rate: the steps of an epoch where the budget was given in epochs, else 1."""
 
+    @property
+    def text(self) -> str:
+        """The length in the words of its request: `200 epochs`, `60 steps` or `not trained`."""
+        if not self.steps:
+            return "not trained"
+        return f"{self.steps // self.period} epochs" if self.period > 1 else f"{self.steps} steps"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:

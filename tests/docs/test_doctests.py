@@ -15,7 +15,7 @@ def module_of(path):
     return ".".join([{"plugins": "zoo_plugins"}.get(package, package), *inner]).removesuffix(".__init__")
 
 
-WITH_EXAMPLES = sorted(module_of(path) for path in FILES if "\n    >>> " in path.read_text(encoding="utf-8"))
+WITH_EXAMPLES = sorted(module_of(path) for path in FILES if ">>> " in path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", WITH_EXAMPLES)

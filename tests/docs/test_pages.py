@@ -1,5 +1,6 @@
 """Documentation that cannot rot: everything is documented, every link leads somewhere."""
 
+import importlib
 import importlib.util
 import inspect
 import re
@@ -97,3 +98,18 @@ def test_every_page_is_in_the_navigation():
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     for path in DOCS.rglob("*.md"):
         assert path.relative_to(DOCS).as_posix() in nav, f"add {path.name} to mkdocs.yml"
+
+
+def test_every_public_name_of_the_package_is_on_the_page_of_the_python_interface():
+    import zoo
+
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    shown = [
+        getattr(importlib.import_module(module), name)
+        for module, name in re.findall(r"^::: ([\w.]+)\.(\w+)$", text, re.M)
+    ]
+    for name in zoo.__all__:
+        if name != "__version__":
+            assert getattr(zoo, name) in shown, f"add {name} to docs/api.md"
+    for one in shown:
+        assert inspect.getdoc(one), f"{one} has no docstring"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,42 +29,71 @@ SMOOTHING = 50
 """A smoothed curve averages about one part in this many of the training."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SheetRow:
+    """The images of one row of a sample sheet."""
+
+    images: Sequence[Pixels]
+    """Visible [H, W, 3], translated [H, W] and real [H, W], uint8, all of one size; images as the labels say."""
+    shape: tuple[int, int] | None = None
+    """Height and width of the image's file, in whose aspect the row is shown; None: that of the images."""
+
+    def tile_size(self) -> tuple[int, int]:
+        """Return width and height of a tile: the images enlarged by a whole factor, then stretched to the file's aspect.
+
+        Raises:
+            ValueError: the images differ in size.
+        """
+        sizes = {image.shape[:2] for image in self.images}
+        if len(sizes) != 1:
+            raise ValueError(f"a row of a sample sheet needs images of one size, not {sorted(sizes)}")
+        height, width = sizes.pop()
+        factor = max(1, -(-TILE // min(height, width)))
+        if self.shape is None or self.shape[0] * width == self.shape[1] * height:
+            return width * factor, height * factor
+        return max(1, round(height * factor * self.shape[1] / self.shape[0])), height * factor
+
+
 def sample_sheet(
-    rows: Sequence[Sequence[Pixels]],
+    rows: Sequence[SheetRow | Sequence[Pixels]],
     path: Path,
     labels: Sequence[str] = COLUMNS,
     max_rows: int = 8,
+    *,
+    title: str = "",
 ) -> None:
     """Write a PNG with one test image a row under column headings.
 
     Args:
-        rows: visible [H, W, 3], translated [H, W] and real [H, W], uint8, all of one size; images as the labels say.
+        rows: images of one size in each row; rows may differ in size.
         path: file to write.
         labels: column headings.
         max_rows: rows shown, from the first.
+        title: line above the headings, at least as wide as it is.
 
     Raises:
-        ValueError: there are no rows, or images differ in size.
+        ValueError: there are no rows, or images of a row differ in size.
     """
-    shown = rows[:max_rows]
-    sizes = {image.shape[:2] for row in shown for image in row}
-    if len(sizes) != 1:
-        raise ValueError(f"a sample sheet needs images of one size, not {sorted(sizes)}")
-    height, width = sizes.pop()
-    factor = max(1, -(-TILE // min(height, width)))
-    tile_width, tile_height = width * factor, height * factor
-    left = [GAP + column * (tile_width + GAP) for column in range(len(labels))]
-    top = [HEADING + row * (tile_height + GAP) for row in range(len(shown))]
-
-    sheet = Image.new("RGB", (left[-1] + tile_width + GAP, top[-1] + tile_height + GAP), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
+    shown = [row if isinstance(row, SheetRow) else SheetRow(images=row) for row in rows[:max_rows]]
+    if not shown:
+        raise ValueError("a sample sheet needs at least one row of images of one size")
+    sizes = [row.tile_size() for row in shown]
+    column = max(width for width, _ in sizes)
+    font = ImageFont.load_default(size=14)
+    start = HEADING * (1 + bool(title))
+    left = [GAP + place * (column + GAP) for place in range(len(labels))]
+    top = [start + sum(height + GAP for _, height in sizes[:place]) for place in range(len(sizes) + 1)]
+    wide = max(left[-1] + column + GAP, int(font.getlength(title)) + 2 * GAP if title else 0)
+    sheet = Image.new("RGB", (wide, top[-1]), "white")
+    draw = ImageDraw.Draw(sheet)
+    draw.text((GAP, HEADING / 2), title, fill="black", font=font, anchor="lm")
     for x, label in zip(left, labels, strict=True):
-        draw.text((x + tile_width / 2, HEADING / 2), label, fill="black", font=font, anchor="mm")
-    for y, row in zip(top, shown, strict=True):
-        for x, image in zip(left, row, strict=True):
+        draw.text((x + column / 2, start - HEADING / 2), label, fill="black", font=font, anchor="mm")
+    for y, size, row in zip(top, sizes, shown, strict=False):
+        for x, image in zip(left, row.images, strict=True):
             # Nearest neighbour: a network's checkerboards and blocks are to be seen, not smoothed away.
-            tile = Image.fromarray(image).convert("RGB").resize((tile_width, tile_height), Image.Resampling.NEAREST)
-            sheet.paste(tile, (x, y))
+            tile = Image.fromarray(image).convert("RGB").resize(size, Image.Resampling.NEAREST)
+            sheet.paste(tile, (x + (column - size[0]) // 2, y))
     sheet.save(path)
 
 

@@ -102,9 +102,7 @@ def part_name(kind: str, part: Part) -> str:
 
 def length_text(budget: Budget) -> str:
     """Return how long a training was in the words of its request: `200 epochs`, `60 steps` or `not trained`."""
-    if not budget.steps:
-        return "not trained"
-    return f"{budget.steps // budget.period} epochs" if budget.period > 1 else f"{budget.steps} steps"
+    return budget.text
 
 
 def _part_texts(recipes: Sequence[Recipe]) -> list[dict[str, str]]:

@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 
 from zoo.build import build
 from zoo.checksums import find_damage
@@ -21,7 +19,7 @@ from zoo.contracts import Method
 from zoo.data.layout import DatasetInfo, read_info
 from zoo.data.union import scored_info
 from zoo.errors import UsageError, ZooError
-from zoo.evaluate.pictures import COLUMNS, TILES_FOLDER, loss_curves, sample_sheet, sample_tiles
+from zoo.evaluate.pictures import TILES_FOLDER, loss_curves, sample_tiles
 from zoo.evaluate.results import CelsiusErrors, Cost, Score
 from zoo.evaluate.score import AnyMetric, Sample
 from zoo.evaluate.trained import score_cost, score_degrees, score_method
@@ -32,6 +30,7 @@ from zoo.run.integrity import LOSSES_FILE, SAMPLES_FILE, SCORES_FILE, SHOWN, run
 from zoo.run.job import Event, Job, Scoring, Trained, unscored, unscored_tests
 from zoo.run.new_record import UNPAIRED, dataset_facts, first_record, rescored
 from zoo.run.record import HEALTH, RECORD_FILE, Record, Tested, folder_of_test, is_of, write_json
+from zoo.run.sheets import own_shapes, write_sheet
 from zoo.training.log import LOG, read_log
 
 Measured = tuple[list[Score], dict[str, Sample]]
@@ -161,7 +160,8 @@ def record_scores(
     if record:
         scores = [score for score in record.scores if score.metric not in missing] + scores
     if job.metrics or scores:
-        write_pictures(folder, scores, samples if redraw else {})
+        shapes = own_shapes(Path(job.root), job.recipe.split, samples)
+        write_pictures(folder, scores, samples if redraw else {}, job.recipe, shapes)
     if redraw or record is None:
         _draw_losses(folder)
     scored = (record.scored if record else {}) | {name: one.key for name, one in missing.items()}
@@ -257,12 +257,19 @@ def score_elsewhere(
         celsius=score_degrees(moved, recipe, usable, root, device, split=before.split),
         notes=notes,
     )
-    write_pictures(folder_of_test(folder, now), now.scores, samples)
+    shapes = own_shapes(root, before.split, samples)
+    write_pictures(folder_of_test(folder, now), now.scores, samples, recipe, shapes)
     return now
 
 
-def write_pictures(folder: Path, scores: list[Score], samples: Mapping[str, Sample]) -> None:
-    """Write `scores.csv` and, where there are samples, the pictures of a run.
+def write_pictures(
+    folder: Path,
+    scores: list[Score],
+    samples: Mapping[str, Sample],
+    recipe: Recipe,
+    shapes: Mapping[str, tuple[int, int]],
+) -> None:
+    """Write `scores.csv` and, where there are samples, the pictures of a run, the sheet in the `shapes` of the files by stem.
 
     Raises:
         ZooError: a file cannot be written.
@@ -270,10 +277,7 @@ def write_pictures(folder: Path, scores: list[Score], samples: Mapping[str, Samp
     write_atomically(folder / SCORES_FILE, _csv(scores))
     if not samples:
         return
-    rows = [[image for image in sample if image is not None] for sample in samples.values()]
-    height, width = rows[0][0].shape[:2]  # of the first; those of other sizes are shown at it
-    shown = [[np.asarray(Image.fromarray(image).resize((width, height))) for image in row] for row in rows]
-    sample_sheet(shown, folder / SAMPLES_FILE, COLUMNS[-len(rows[0]) :])
+    write_sheet(folder / SAMPLES_FILE, samples, recipe, scores, shapes)
     sample_tiles(samples, folder / TILES_FOLDER)
 
 

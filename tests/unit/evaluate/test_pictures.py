@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from zoo.evaluate.pictures import GAP, HEADING, loss_curves, sample_sheet, sample_tiles
+from zoo.evaluate.pictures import GAP, HEADING, SheetRow, loss_curves, sample_sheet, sample_tiles
 
 
 def images(n, height, width):
@@ -60,10 +60,38 @@ def test_a_sheet_stops_at_max_rows(tmp_path):
     assert Image.open(tmp_path / "sheet.png").height == HEADING + 2 * (192 + GAP)
 
 
-@pytest.mark.parametrize("rows", [[], images(1, 20, 20) + images(1, 20, 24)])
-def test_a_sheet_of_nothing_or_of_mixed_sizes_is_refused(tmp_path, rows):
+@pytest.mark.parametrize("rows", [[], [images(1, 20, 20)[0][:2] + images(1, 20, 24)[0][2:]]])
+def test_a_sheet_of_nothing_or_of_mixed_sizes_in_a_row_is_refused(tmp_path, rows):
     with pytest.raises(ValueError, match="images of one size"):
         sample_sheet(rows, tmp_path / "sheet.png")
+
+
+def test_rows_of_other_sizes_keep_their_own_aspect(tmp_path):
+    rows = [*images(1, 192, 256), *images(1, 384, 192)]
+    sample_sheet(rows, tmp_path / "sheet.png", ("a", "b", "c"))
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+    assert sheet.shape == (HEADING + 192 + 384 + 2 * GAP, GAP + 3 * (256 + GAP), 3)
+    np.testing.assert_array_equal(sheet[HEADING : HEADING + 192, GAP : GAP + 256], rows[0][0])
+    below = HEADING + 192 + GAP
+    np.testing.assert_array_equal(sheet[below : below + 384, GAP + 32 : GAP + 32 + 192], rows[1][0])
+
+
+@pytest.mark.parametrize(("shape", "tile"), [((480, 640), (256, 192)), ((640, 480), (144, 192)), ((9, 9), (192, 192))])
+def test_an_image_scored_at_a_square_is_shown_in_the_aspect_of_its_file(tmp_path, shape, tile):
+    (images_of_row,) = images(1, 64, 64)
+    sample_sheet([SheetRow(images=images_of_row, shape=shape)], tmp_path / "sheet.png")
+    width, height = Image.open(tmp_path / "sheet.png").size
+    assert (width, height) == (GAP + 3 * (tile[0] + GAP), HEADING + tile[1] + GAP)
+
+
+def test_a_title_stands_above_the_headings_and_is_never_cut_off(tmp_path):
+    title = "cyclegan resnet9_cbam:width=16,blocks=3, 3000 steps, psnr 18.99 dB, ssim 0.5395 " * 2
+    sample_sheet(images(1, 192, 192), tmp_path / "plain.png")
+    sample_sheet(images(1, 192, 192), tmp_path / "titled.png", title=title)
+    plain, titled = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("plain", "titled"))
+    assert len(titled) == len(plain) + HEADING and titled[:HEADING].min() < 128
+    np.testing.assert_array_equal(titled[HEADING:, : plain.shape[1]], plain)
+    assert titled.shape[1] > plain.shape[1] and titled[:, -GAP:].min() == 255
 
 
 def test_loss_curves_have_a_panel_a_player_and_a_raw_and_a_smoothed_line_a_term(tmp_path, drawn):
