@@ -16,6 +16,7 @@ from zoo.run.job import METRICS
 from zoo.run.outcome import Outcome
 from zoo.run.record import read_record
 from zoo.run.runner import InterruptedBenchError
+from zoo.run.trackers import read_trackers
 from zoo.run_grid import (
     Specs,
     choose_precision,
@@ -63,6 +64,7 @@ def bench(
     gpus_per_run: int = 1,
     baselines: bool = True,
     retry: bool = False,
+    tracker: str = "",
 ) -> Records:
     """Train and score every combination of the named parts, as `zoo bench` does, and return the records.
 
@@ -94,6 +96,7 @@ def bench(
         gpus_per_run: GPUs (processes on a CPU) that train one run together and divide its batch.
         baselines: run null baselines beside networks: those that the data suits and that read no more than the networks.
         retry: repeat runs that failed before, and repair lost or damaged files of finished ones.
+        tracker: what receives losses, rates, scores and samples: `tensorboard`, `wandb` or another of accelerate's trackers.
 
     Raises:
         UsageError: a name, option or number is wrong.
@@ -141,6 +144,7 @@ def bench(
             compute=compute,
             command=spell_command("bench", given, bench),
             retry=retry,
+            tracker=tracker,
         )
     except InterruptedBenchError as interrupted:
         raise KeyboardInterrupt(
@@ -180,6 +184,7 @@ def train(
     precision: str = "auto",
     compute: str = "auto",
     retry: bool = False,
+    tracker: str = "",
 ) -> Records:
     """Train and score one run in this process, as `zoo train` does, and return its record.
 
@@ -190,8 +195,8 @@ def train(
 
     Args:
         seed: of weights, data order and augmentation.
-        recipe, generator, discriminator, normalizer, method, data, test_data, metrics, out, device, precision, compute, retry:
-            as in `zoo.bench`, one name each.
+        recipe, generator, discriminator, normalizer, method, data, test_data, metrics, out, device, precision, compute, retry,
+            tracker: as in `zoo.bench`, one name each.
         preset, size, steps, epochs, batch, thermal_channels: as in `zoo.compose`.
         lr, accumulate, validate, validate_every, keep, patience, rescues: changes to how each is trained, see
             `zoo.TrainingOptions`.
@@ -238,7 +243,10 @@ def train(
     require_writable(Path(out))
     command = spell_command("train", given, train)
     specs = split_names(metrics) or METRICS
-    run, job = plan_one(axes, specs, Path(out), device=device, command=command, speed=compute, retry=retry)
+    tracker = ",".join(read_trackers(tracker))
+    run, job = plan_one(
+        axes, specs, Path(out), device=device, command=command, speed=compute, retry=retry, tracker=tracker
+    )
     ended = run_one(run, job)
     if ended.status == "interrupted":
         raise KeyboardInterrupt("interrupted; the state is saved, and the same call resumes the training")

@@ -22,6 +22,7 @@ from zoo.run.display import make_display
 from zoo.run.grid import Axes, PlannedRun, Refusal, expand
 from zoo.run.job import METRICS
 from zoo.run.runner import run
+from zoo.run.trackers import read_trackers
 from zoo.sizes import Size, read_size, size_text
 from zoo.terminal import note
 from zoo.training_options import USUAL, TrainingOptions
@@ -109,6 +110,7 @@ def run_grid(
     compute: str,
     command: str,
     retry: bool,
+    tracker: str = "",
     table: str = "",
     table_data: str = "",
 ) -> Records:
@@ -121,6 +123,7 @@ def run_grid(
         metrics: names with options; without any, PSNR and SSIM, or the table's.
         precision, compute, retry: as of `bench`.
         command: the command line that does the same, for the records.
+        tracker: trackers with commas between them; empty: none.
         table: name of a paper's table, or a user's table file.
         table_data: its datasets, as `osu=DIR,flir=DIR`.
 
@@ -130,6 +133,7 @@ def run_grid(
         InterruptedBenchError: on Ctrl-C, after the running runs saved their state.
     """
     axes = replace(axes, precision=choose_precision(precision, launcher.device, compute))
+    tracker = ",".join(read_trackers(tracker))
     require_writable(out)
     if table:
         runs, refusals, metrics = _plan_table(table, table_data, axes, out, metrics)
@@ -140,7 +144,10 @@ def run_grid(
     for line in retrained(runs):
         note(line)
     with make_display() as display:
-        return Records(run(runs, display, launcher, command=command, metrics=metrics, speed=compute, retry=retry))
+        outcomes = run(
+            runs, display, launcher, command=command, metrics=metrics, speed=compute, retry=retry, tracker=tracker
+        )
+    return Records(outcomes)
 
 
 def local_launcher(out: Path, device: str, jobs: str | None, processes: int) -> Launcher:

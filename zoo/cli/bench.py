@@ -113,6 +113,7 @@ def bench(
         typer.Option(help="Run the null baselines that the data suits beside networks.", rich_help_panel=MODEL),
     ] = True,
     out: options.Out = Path("results"),
+    tracker: options.Tracker = "",
     retry: options.Retry = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.", rich_help_panel=OUTPUT)] = False,
 ) -> None:
@@ -171,6 +172,7 @@ def bench(
             compute=compute if compute != "auto" else speed,
             command=command,
             retry=retry,
+            tracker=tracker,
             table=table,
             table_data=data if _is_given(context, "data") else "",
         )

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 _SAME = """
     accumulate batch boxes celsius classes compute data depth device disc epochs format gen health jobs keep labels
     launcher lr method metrics norm offline org out part patience pattern port precision preset private real
-    recipe rescues retry seed seeds share size slurm space steps table temperature test thermal tile to trace train
+    recipe rescues retry seed seeds share size slurm space steps table temperature test thermal tile to trace tracker train
     validate validation visible write
 """.split()  # noqa: SIM905 - a list would take a line a word
 FLAGS = {name: f"--{name}" for name in _SAME} | {

@@ -172,6 +172,15 @@ Compute = Annotated[
 ]
 OldCompute = Annotated[str, typer.Option("--speed", hidden=True, help="Former name of --compute.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Results folder.", rich_help_panel=OUTPUT)]
+Tracker = Annotated[
+    str,
+    typer.Option(
+        "--tracker",
+        metavar="NAME,...",
+        help="Send losses, rates, scores and samples to tensorboard, wandb or another of accelerate's trackers.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Retry = Annotated[
     bool,
     typer.Option(

@@ -46,6 +46,7 @@ def train(
     compute: options.Compute = "auto",
     speed: options.OldCompute = "auto",
     out: options.Out = Path("results"),
+    tracker: options.Tracker = "",
     retry: options.Retry = False,
 ) -> None:
     """Train and score one run in this process, also under accelerate launch.
@@ -58,6 +59,7 @@ def train(
     from zoo.run.job import METRICS
     from zoo.run.outcome import EXIT_CODES
     from zoo.run.single import plan_one, read_planned, run_one
+    from zoo.run.trackers import read_trackers
     from zoo.run_grid import choose_precision, read_axes, require_device, split_names
     from zoo.training_options import TrainingOptions
 
@@ -94,7 +96,17 @@ def train(
             processes=int(os.environ.get("WORLD_SIZE", "1")),
         )
         specs = split_names(metrics) or METRICS
-        run, job = plan_one(axes, specs, out, device=device, command=spelled_out(context), speed=compute, retry=retry)
+        tracker = ",".join(read_trackers(tracker))
+        run, job = plan_one(
+            axes,
+            specs,
+            out,
+            device=device,
+            command=spelled_out(context),
+            speed=compute,
+            retry=retry,
+            tracker=tracker,
+        )
     ended = run_one(run, job)
     if ended.reason:
         note(f"zoo: {ended.reason}")

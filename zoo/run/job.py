@@ -78,6 +78,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Whether to repair lost and damaged files, by training where needed, and to set unusable checkpoints aside."""
     tests: tuple[PlannedTest, ...] = ()
     """Other datasets to score the run on."""
+    tracker: str = ""
+    """Trackers that receive the course of the training (`zoo.run.trackers`), with commas between them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +125,7 @@ def plan_job(
     threads: int | None = None,
     requested_at: int = 0,
     retry: bool = False,
+    tracker: str = "",
 ) -> Job:
     """Return how to execute a run of a grid; see the fields of `Job`."""
     return Job(
@@ -137,6 +140,7 @@ def plan_job(
         threads=threads,
         requested_at=requested_at,
         retry=retry,
+        tracker=tracker,
         tests=tuple(
             PlannedTest(
                 data=test.ref,

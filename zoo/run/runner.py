@@ -61,6 +61,7 @@ def run(
     metrics: Sequence[str] = METRICS,
     speed: str = "auto",
     retry: bool = False,
+    tracker: str = "",
 ) -> list[Outcome]:
     """Execute every unfinished run through workers, and return how each run ended, in their order.
 
@@ -72,6 +73,7 @@ def run(
         metrics: what to score the runs with, by name with options; a run that lacks only scores is not trained again.
         speed: how to compute the steps, as `zoo.compute.options.parse_compute` reads it.
         retry: repeat failed runs, and restore lost or damaged files, by training if needed.
+        tracker: what receives the course of each training, see `zoo.run.trackers`.
 
     Raises:
         UsageError: a metric's name or an option is wrong, or it does not apply to a run's data or image size.
@@ -79,7 +81,9 @@ def run(
         InterruptedBenchError: on Ctrl-C, after the running runs saved their state.
     """
     choices = choose_metrics(metrics, runs)
-    outcomes = _Bench(runs, display, launcher, choices, command=command, speed=speed, retry=retry).run()
+    outcomes = _Bench(
+        runs, display, launcher, choices, command=command, speed=speed, retry=retry, tracker=tracker
+    ).run()
     if len(outcomes) < len(runs) or any(outcome.status == "interrupted" for outcome in outcomes):
         raise InterruptedBenchError(outcomes)
     return outcomes
@@ -128,9 +132,10 @@ class _Bench:
         command: str,
         speed: str,
         retry: bool,
+        tracker: str,
     ) -> None:
         self.runs, self.display, self.launcher, self.metrics = runs, display, launcher, metrics
-        self.command, self.speed, self.retry = command, speed, retry
+        self.command, self.speed, self.retry, self.tracker = command, speed, retry, tracker
         self.outcomes: dict[int, Outcome] = {}
         self.open: dict[int, _Seen] = {}
         self.since = 0
@@ -201,6 +206,7 @@ class _Bench:
             threads=self.launcher.threads,
             requested_at=self.since,
             retry=self.retry,
+            tracker=self.tracker,
         )
         if busy:  # what another bench planned stays planned
             with contextlib.suppress(ZooError):

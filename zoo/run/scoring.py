@@ -177,7 +177,7 @@ def record_scores(
         record = replace(record, cost=cost, timing=timing, notes=[*record.notes, *remarks, *notes], tests=list(tests))
     # An early record that does not say how it was scored keeps its key.
     key = digest(scored) if scored else record.score_key
-    lacking = {name: why for name, why in (record.unmeasured | unmeasured).items() if name not in scored}
+    lacking = {name: why for name, why in {**record.unmeasured, **unmeasured}.items() if name not in scored}
     record = replace(
         record, scores=scores, scored=scored, unmeasured=lacking, score_key=key, sha256=run_digests(folder)
     )

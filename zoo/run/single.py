@@ -26,7 +26,15 @@ from zoo.sources import DataSource, open_source
 
 
 def plan_one(
-    axes: Axes, metrics: Sequence[str], out: Path, *, device: str, command: str, speed: str, retry: bool = False
+    axes: Axes,
+    metrics: Sequence[str],
+    out: Path,
+    *,
+    device: str,
+    command: str,
+    speed: str,
+    retry: bool = False,
+    tracker: str = "",
 ) -> tuple[PlannedRun, Job]:
     """Return the only run of a grid, and how to execute it.
 
@@ -42,7 +50,10 @@ def plan_one(
     (run,) = runs
     run.folder.mkdir(parents=True, exist_ok=True)
     now, choices = _now(run.folder), choose_metrics(metrics, runs)
-    return run, plan_job(run, choices, device=device, command=command, speed=speed, requested_at=now, retry=retry)
+    job = plan_job(
+        run, choices, device=device, command=command, speed=speed, requested_at=now, retry=retry, tracker=tracker
+    )
+    return run, job
 
 
 def read_planned(folder: Path, *, retry: bool = False) -> tuple[PlannedRun, Job]:

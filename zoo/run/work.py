@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,7 @@ from zoo.model_folder import (
     write_config,
 )
 from zoo.recipe import choice_of
+from zoo.run.course import Course
 from zoo.run.execute import OnEvent, Stop
 from zoo.run.integrity import MODEL, config_is_whole, set_aside
 from zoo.run.job import (
@@ -57,7 +59,7 @@ from zoo.run.scoring import build_available, score_run
 from zoo.training.checkpoint import CheckpointError
 from zoo.training.distributed import World
 from zoo.training.engine import train
-from zoo.training.loop import CHECKPOINTS, StepReport
+from zoo.training.loop import CHECKPOINTS
 from zoo.training.seeds import seed_everything
 from zoo.training.watch import Watch
 
@@ -229,42 +231,37 @@ def _train(
         reads=recipe.entries(),
     )
     resumed = _count_start(folder) - 1 if world.is_main else 0
-    last_reported = 0.0
-
-    def on_step(report: StepReport) -> None:
-        nonlocal last_reported
-        now = time.monotonic()
-        if report.entry or now - last_reported > 0.2:  # a display needs no more
-            last_reported = now
-            entry = report.entry
-            losses, speed = (entry.losses, entry.it_s) if entry else ({}, None)
-            on_event(Event(what="step", step=report.step, losses=losses, it_s=speed))
-
-    on_event(Event(what="stage", text="training"))
     wanted, steps = parse_compute(job.speed), recipe.budget.steps
     compute = choose_compute(wanted, device, steps=steps, processes=world.world_size, deep=is_deep(method))
     watch = _watch(job, device) if recipe.validation and world.is_main else None
-    result = train(
-        method,
-        recipe,
-        split(size=side),  # nothing here holds it, so that the training may let go of it
-        folder=folder,
-        train_key=job.train_key,
-        device=device,
-        rng=rng,
-        paired="pairs" in choice_of("method", recipe.method).contract.needs,
-        on_step=on_step,
-        stop=stop,
-        checkpoint_every=float(os.environ.get("ZOO_CHECKPOINT_SECONDS", "60")),
-        log_every=max(1, min(50, recipe.budget.steps // 200)),
-        keep_end=False,  # the weights are written next
-        compute=compute,
-        world=world,
-        decay_store=None if recipe.decay_crop else partial(split, size=recipe.size),
-        watch=watch,
-    )
-    if result.status == "interrupted":
-        return None
+    on_event(Event(what="stage", text=_decoding(read_info(Path(job.root)))))
+    store = [split(size=side)]
+    on_event(Event(what="stage", text="training"))
+    with Course(folder, job, on_event) if world.is_main else nullcontext() as course:
+        result = train(
+            method,
+            recipe,
+            store.pop(),  # nothing here holds it, so that the training may let go of it
+            folder=folder,
+            train_key=job.train_key,
+            device=device,
+            rng=rng,
+            paired="pairs" in choice_of("method", recipe.method).contract.needs,
+            on_step=course.on_step if course else lambda report: None,
+            stop=stop,
+            checkpoint_every=float(os.environ.get("ZOO_CHECKPOINT_SECONDS", "60")),
+            log_every=max(1, min(50, recipe.budget.steps // 200)),
+            keep_end=False,  # the weights are written next
+            compute=compute,
+            world=world,
+            decay_store=None if recipe.decay_crop else partial(split, size=recipe.size),
+            watch=watch,
+            samples=course.samples if course else None,
+        )
+        if result.status == "interrupted":
+            return None
+        if course:
+            course.end(result.steps, method, rng)
     if result.last and world.is_main:
         save_last(folder, result.last)
     return Trained(
@@ -279,6 +276,11 @@ def _train(
         if watch and watch.value is not None
         else None,
     )
+
+
+def _decoding(info: DatasetInfo) -> str:
+    """Return the name of the stage in which the training split is read."""
+    return f"decoding {info.splits.get('train', 0)} {'pairs' if info.pairs else 'images'}"
 
 
 def _watch(job: Job, device: torch.device) -> Watch:

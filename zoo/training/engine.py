@@ -40,6 +40,7 @@ from zoo.training.distributed import World
 from zoo.training.log import LOG, LogEntry, read_log
 from zoo.training.loop import Loop, StepReport
 from zoo.training.losses import DivergedError
+from zoo.training.samples import Samples
 from zoo.training.watch import Watch
 from zoo.training_options import held_out
 
@@ -81,6 +82,7 @@ def train(
     world: World | None = None,
     decay_store: Callable[[], PairStore] | None = None,
     watch: Watch | None = None,
+    samples: Samples | None = None,
 ) -> TrainResult:
     """Train to the end of the recipe's budget, or until `stop()`, from the last checkpoint in `folder` if there is one.
 
@@ -109,6 +111,7 @@ def train(
         decay_store: opens the training split at the recipe's `size`, for recipes without `decay_crop`: it replaces `store`
             when the learning rate begins to fall.
         watch: scores the training on validation images, where the recipe says so.
+        samples: shows training images as they are translated meanwhile.
 
     Raises:
         TrainingError: a loss became NaN or infinite, or networks receive no gradient any more.
@@ -126,8 +129,19 @@ def train(
     assert recipe.decay_crop or decay_store, "a recipe without decay_crop needs the split at its size"
     with kernels(recipe.precision, compute), prepared(method, compute, recipe.precision, device):
         loop = Loop(
-            method, recipe, folder, train_key, device, rng, compute, world or World(device, recipe.batch), watch
+            method,
+            recipe,
+            folder,
+            train_key,
+            device,
+            rng,
+            compute,
+            world or World(device, recipe.batch),
+            watch,
+            samples,
         )
+        if loop.samples:
+            loop.samples.choose(store, recipe.size, recipe.seed)
         loop.resume()
         again = store if recipe.validation and recipe.validation.rescues else None
         while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from zoo.training.checkpoint import Checkpoint, CheckpointError, CheckpointState
 from zoo.training.distributed import World
 from zoo.training.ema import Ema
 from zoo.training.log import LOG, Log, LogEntry
+from zoo.training.samples import Samples
 from zoo.training.seeds import restore_streams, save_streams, seed_process
 from zoo.training.step import TrainStep
 from zoo.training.watch import Watch
@@ -40,6 +41,8 @@ class StepReport:
     steps: int
     entry: LogEntry | None
     """The log entry of this step, if it has one."""
+    rates: Mapping[str, float]
+    """Learning rate of each optimizer."""
 
 
 class Loop:
@@ -56,6 +59,7 @@ class Loop:
         compute: ComputeOptions,
         world: World,
         watch: Watch | None,
+        samples: Samples | None,
     ) -> None:
         self.method, self.recipe, self.folder, self.train_key = method, recipe, folder, train_key
         self.device, self.rng, self.world = device, rng, world
@@ -63,6 +67,7 @@ class Loop:
         self.advance = CudaGraphStep(self.train_step, CudaGraph(device, rng)) if compute.graph else self.train_step
         self.ema = Ema(method, method.ema) if method.ema else None
         self.watch = watch if world.is_main else None
+        self.samples = samples if world.is_main else None
         self.step, self.steps, self.rescues = 0, recipe.budget.steps, 0
         self._before, self._started = 0.0, time.perf_counter()
 
@@ -140,7 +145,9 @@ class Loop:
                 if world.broadcast_flag(due if self._goes_back else now, self.step):
                     self._save(log_file)
                     saved, last_save = self.step, time.perf_counter()
-                on_step(StepReport(step=self.step, steps=self.steps, entry=entry))
+                if self.samples:
+                    self.samples.look(self.step, self.steps, self.method, self.ema, self.rng)
+                on_step(StepReport(step=self.step, steps=self.steps, entry=entry, rates=self.train_step.rates))
             if self.step > saved and (keep_end or not self.is_finished):
                 self._save(log_file)
 

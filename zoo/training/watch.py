@@ -39,7 +39,7 @@ class Watch:
 
     def look(self, step: int, method: Method, ema: Ema | None, rng: torch.Generator) -> float:
         """Score the method as it would translate now, and return the score; the training continues as if nothing had happened."""
-        with _unchanged(method, rng), ema.applied() if ema else nullcontext():
+        with unchanged(method, rng), ema.applied() if ema else nullcontext():
             value = self.score(method)
             sign = 1 if self.higher else -1
             if self.value is None or sign * value > sign * self.value:
@@ -80,7 +80,7 @@ class Watch:
 
 
 @contextmanager
-def _unchanged(method: Method, rng: torch.Generator) -> Iterator[None]:
+def unchanged(method: Method, rng: torch.Generator) -> Iterator[None]:
     """Restore random streams, buffers (running statistics of batch norms) and the networks' mode after a `with` block."""
     buffers = [(buffer, buffer.clone()) for buffer in method.buffers()]
     state = rng.get_state()

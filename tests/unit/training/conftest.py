@@ -16,6 +16,7 @@ from zoo.layers.pool import HistoryPool
 from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.training.engine import TrainResult, train
 from zoo.training.loop import StepReport
+from zoo.training.samples import Samples
 from zoo.training.seeds import seed_everything
 from zoo.training.watch import Watch
 
@@ -119,6 +120,7 @@ class Run:
         store: TinyStore | None = None,
         decay_store: Callable[[], TinyStore] | None = None,
         watch: Watch | None = None,
+        samples: Samples | None = None,
         **changes: object,
     ) -> TrainResult:
         """Train for `steps`; `changes` are made to the recipe."""
@@ -147,6 +149,7 @@ class Run:
             compute=compute,
             decay_store=decay_store,
             watch=watch,
+            samples=samples,
         )
 
     def end(self) -> dict[str, Tensor]:
