@@ -12,9 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from zoo.checksums import sha256_of
 from zoo.content import files_of, source_of, with_contents
 from zoo.hookspec import INFERENCE
-from zoo.recipe import Recipe
+from zoo.recipe import Recipe, choice_of
 from zoo.registry import get_registry
 from zoo.version import __version__
 
@@ -52,13 +53,24 @@ def provenance(recipe: Recipe) -> dict[str, dict[str, str]]:
     return found
 
 
-def option_files(recipe: Recipe) -> dict[str, str]:
-    """Return the SHA-256 of each file that an option of a recipe's part names, by `KIND.OPTION`."""
-    return {
-        f"{kind}.{place}": digest
-        for kind, part in recipe.parts.items()
-        for place, digest in files_of(part.config).items()
-    }
+def option_files(recipe: Recipe, *, fetch: bool = False) -> dict[str, str]:
+    """Return the SHA-256 of each file that an option of a recipe's part names or requires, by `KIND.OPTION`.
+
+    Args:
+        recipe: of a training.
+        fetch: whether to download published weights that an option requires and this machine lacks; without, they are left out.
+
+    Raises:
+        ZooError: they cannot be downloaded.
+    """
+    configs = {(row.kind, row.full_name): row.config for row in get_registry().choices}
+    found: dict[str, str] = {}
+    for kind, part in recipe.parts.items():
+        found |= {f"{kind}.{place}": digest for place, digest in files_of(part.config).items()}
+        if hasattr(configs.get((kind, part.name)), "weights_files"):
+            required: Mapping[str, Path] = choice_of(kind, part).config.weights_files(fetch=fetch)
+            found |= {f"{kind}.{option}": sha256_of(path.resolve()) for option, path in required.items()}
+    return found
 
 
 def inference_options(recipe: Recipe) -> list[str]:

@@ -134,11 +134,14 @@ class Component:
     """`package.module:Class`, imported when the part is built as `Class(config)`, a method as `Class(config, parts)`."""
     config: Any
     """An instance of a frozen, keyword-only dataclass: every option with its default. Recipes set `in_channels` and
-    `out_channels` of a generator, and `in_channels` of a discriminator. The dataclass may have three methods:
+    `out_channels` of a generator, and `in_channels` of a discriminator. The dataclass may have methods:
     `contract(self) -> Contract` if the contract depends on the options (it replaces the field `contract`),
     `for_sides(self, height: int, width: int) -> Self` if options depend on the image size (`compose()` calls it), or
     `for_size(self, size: int) -> Self` if the part requires square images, and for a metric `label(self) -> str`, the text in
-    brackets after the score's name."""
+    brackets after the score's name. A network's may have
+    `weights_files(self, *, fetch: bool) -> Mapping[str, Path]`: files, other than those that options name, from which its initial
+    weights come, by the option that requires each. With `fetch` it downloads those that are not on this machine, else it leaves
+    them out. Their SHA-256 is part of the key of the training. An option `pretrained` is False where trained weights follow."""
     summary: str
     """One line for `zoo list`."""
     contract: Contract = field(default_factory=Contract)

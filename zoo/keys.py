@@ -36,14 +36,17 @@ def folder_name(recipe: Recipe, key: str, inference: Mapping[str, Any] = NO_VALU
     return f"{readable_name(recipe, inference)}-{key[:8]}"
 
 
-def train_key(recipe: Recipe, *, world_size: int = 1) -> str:
+def train_key(recipe: Recipe, *, world_size: int = 1, fetch: bool = False) -> str:
     """Return the hash of what decides a training's weights: the recipe with the contents of files that its options name, its
-    plugins' versions and sources, precision, processes. Options that only translation reads are no part of it."""
+    plugins' versions and sources, precision, processes. Options that only translation reads are no part of it.
+
+    With `fetch` published weights from which the training starts are downloaded where this machine lacks them.
+    """
     return key_of(
         asdict(recipe),
         provenance(recipe),
         world_size=world_size,
-        files=option_files(recipe),
+        files=option_files(recipe, fetch=fetch),
         inference=inference_options(recipe),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 from zoo.errors import UsageError
@@ -18,7 +19,7 @@ class TimmUNetConfig:
     encoder: str = "resnet34"
     """Name of a network in timm, with the tag of its weights where it matters, e.g. `convnext_tiny.fb_in22k`."""
     pretrained: bool = False
-    """Start from the encoder's published weights, which timm downloads."""
+    """Start from the encoder's published weights: of the Hub's cache, or downloaded. The SHA-256 of the file is in the record."""
     in_channels: Positive = 3
     """Channels of the input images."""
     out_channels: Positive = 1
@@ -41,6 +42,15 @@ class TimmUNetConfig:
     def contract(self) -> Contract:
         """Return what nearly every encoder takes; one with other limits is refused when it is built."""
         return Contract(size_multiple=32, min_size=64, offers=frozenset({"taps", "exports", "compiles"}))
+
+    def weights_files(self, *, fetch: bool) -> dict[str, Path]:
+        """Return the file of the published weights for option `pretrained`; see `zoo.hookspec.Component.config`."""
+        if not self.pretrained:
+            return {}
+        from .weights import weights_file  # here: it imports torch
+
+        path = weights_file(self.encoder, fetch=fetch)
+        return {"pretrained": path} if path else {}
 
     def for_sides(self, height: int, width: int) -> Self:
         """Return the options for images of this height and width."""

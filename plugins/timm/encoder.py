@@ -9,8 +9,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.errors import UsageError
 from zoo.sizes import Size, height_width, size_of
+
+from .weights import loading, require_known
 
 
 class Encoder(nn.Module):
@@ -27,7 +29,7 @@ class Encoder(nn.Module):
 
     Raises:
         UsageError: timm has no such network, or it has no features of images of this size.
-        ZooError: the weights cannot be downloaded.
+        ZooError: the weights are not on this machine and cannot be downloaded.
     """
 
     shift: Tensor
@@ -89,9 +91,7 @@ class Encoder(nn.Module):
 
 def _sketch(name: str) -> Any:
     """Return the network with its features' facts, without memory for its weights."""
-    if not timm.is_model(name):
-        hint = did_you_mean(name.partition(".")[0], timm.list_models())
-        raise UsageError(f"timm has no network named {name!r}", hint or "Run zoo list generator --timm '*'")
+    require_known(name)
     try:
         with torch.device("meta"):
             return timm.create_model(name, features_only=True)
@@ -107,20 +107,12 @@ def _create(name: str, size: Size, *, pretrained: bool, in_channels: int) -> tup
     attempts: list[dict[str, Any]] = [{}]
     if published is not None and published.fixed_input_size:
         attempts = [{"img_size": size, "dynamic_img_size": True}, {"img_size": size}, {}]
+    weights = loading(name) if pretrained else {}
     for options in attempts:
         try:
-            network = timm.create_model(
-                name, features_only=True, pretrained=pretrained, in_chans=in_channels, **options
-            )
+            network = timm.create_model(name, features_only=True, in_chans=in_channels, **weights, **options)
         except TypeError:  # its class has no such option
             continue
-        except (OSError, RuntimeError) as error:
-            if not pretrained:
-                raise
-            raise ZooError(
-                f"the published weights of {name} cannot be downloaded: {_reason(error)}",
-                "Leave out pretrained=true, or connect to the internet once: timm keeps what it downloads.",
-            ) from error
         return network, options
     raise UsageError(f"encoder {name} cannot be given {in_channels} channels", "Choose another encoder.")
 

@@ -13,7 +13,7 @@ from zoo.checksums import sha256_of
 from zoo.errors import ZooError
 from zoo.files import expand, in_cache, locked, writable_cache, write_atomically
 
-__all__ = ["VARIABLE", "PublishedFile", "find", "sha256_of"]
+__all__ = ["VARIABLE", "PublishedFile", "find", "find_copy", "sha256_of"]
 
 VARIABLE = "ZOO_WEIGHTS"
 """Environment variable: the folder that is searched first."""
@@ -58,6 +58,11 @@ def find(file: PublishedFile) -> Path:
                 f"{file.name} is not on this machine and cannot be fetched: {reason}{''.join(wrong)}",
                 f"Fetch {file.url} (sha256 {file.sha256}) elsewhere and put it at {target}",
             ) from error
+
+
+def find_copy(file: PublishedFile) -> Path | None:
+    """Return a verified copy on this machine; None where there is none."""
+    return _find_copy(file)[0]
 
 
 def _find_copy(file: PublishedFile) -> tuple[Path | None, list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from zoo.environment import inference_options, option_files, provenance
+from zoo.environment import inference_options, option_files, provenance, values_of
 from zoo.errors import ZooError
 from zoo.keys import key_of, readable_name
 from zoo.recipe import Recipe
@@ -53,9 +53,14 @@ def code_changes(record: Record) -> list[str]:
         if (change := _change(f"{kind} {getattr(record.recipe, kind).name}", record.plugins.get(kind, {}), origin))
     ]
     for place in sorted(files.keys() | record.option_files.keys()):
-        if files.get(place) != record.option_files.get(place):
-            changes.append(f"the file that option {place} names has changed")
+        if files.get(place) != record.option_files.get(place) and _is_known(record, place, files):
+            changes.append(f"the file that option {place} names or requires has changed")
     return changes
+
+
+def _is_known(record: Record, place: str, files: Mapping[str, str]) -> bool:
+    """Return whether a file is on this machine or an option names it; published weights that were never fetched here are not."""
+    return place in files or isinstance(values_of(record.recipe, [place], {}).get(place, ""), str)
 
 
 def _changes_of(run: PlannedRun, folders: Sequence[Path]) -> list[str]:

@@ -256,7 +256,8 @@ def plan_runs(chosen: Chosen, source: DataSource, axes: Axes, seeds: Iterable[in
             f"a batch of {recipe.batch} cannot be divided equally among {processes} processes{parts}",
             f"Use `batch`={processes * recipe.accumulate} or a multiple of it",
         )
-    runs, described, plugins, files = [], asdict(recipe), provenance(recipe), option_files(recipe)
+    runs, described, plugins = [], asdict(recipe), provenance(recipe)
+    files = option_files(recipe, fetch=True)
     places = inference_options(recipe)
     inference = values_of(recipe, places, files)
     for seed in seeds:

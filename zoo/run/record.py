@@ -126,7 +126,8 @@ class Record:
     """Plugin, distribution and version of each part of the recipe, by kind, and `source`, a digest of the plugin's source, where
     it is not installed as a release."""
     option_files: dict[str, str] = field(default_factory=dict)
-    """SHA-256 of files that options of the recipe name, by `KIND.OPTION`: their contents decide the weights, not their paths."""
+    """SHA-256 of files that options of the recipe name or require, by `KIND.OPTION`: their contents decide the weights, not their
+    paths. Published weights from which a training starts are at the option `pretrained`."""
     inference_options: list[str] = field(default_factory=list)
     """Options of the recipe that only translation reads, as `KIND.OPTION`: `scored` depends on them, `train_key` does not."""
     processes: int = 1

@@ -149,7 +149,7 @@ def _require_same_code(job: Job) -> None:
         ZooError: the recipe's key is another one now.
     """
     try:
-        now = train_key(job.recipe, world_size=job.processes)
+        now = train_key(job.recipe, world_size=job.processes, fetch=True)
     except KeyError:  # a plugin that is not installed here, which building the method reports
         return
     if now != job.train_key:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
 
 from zoo.errors import UsageError, ZooError
 from zoo.registry import parse
@@ -130,19 +133,13 @@ def test_an_encoder_that_cannot_take_the_size_says_so_when_built() -> None:
         tiny("efficientformer_l1")
 
 
-def test_weights_that_cannot_be_had_are_a_readable_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    create = timm.create_model
-
-    def offline(name: str, *, pretrained: bool = False, **options: object) -> torch.nn.Module:
-        if pretrained:
-            raise FileNotFoundError("cannot find the requested files in the local cache.")
-        return create(name, **options)
-
-    monkeypatch.setattr(timm, "create_model", offline)
+def test_weights_that_cannot_be_had_are_a_readable_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(
-        ZooError, match=r"published weights of resnet18 cannot be downloaded.*Leave out pretrained=true"
+        ZooError, match=r"published weights of resnet18 .*cannot be downloaded.*Leave out pretrained=true"
     ):
-        tiny(pretrained=True)
+        tiny("resnet18", pretrained=True)
 
 
 def test_an_encoder_of_a_fixed_size_is_built_for_height_and_width():

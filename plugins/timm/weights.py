@@ -1,0 +1,72 @@
+"""The published weights of timm's networks: which file they are, on this machine or downloaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import timm
+from torch.hub import HASH_REGEX
+
+from zoo.checkpoints import published
+from zoo.checkpoints.hub_file import find_hub_file
+from zoo.errors import UsageError, ZooError, did_you_mean
+
+LIST = "Run zoo list generator --timm '*'"
+NAMES = ("model.safetensors", "pytorch_model.bin")
+"""Names of a file of weights on the Hub, in timm's order."""
+
+
+def weights_file(name: str, *, fetch: bool) -> Path | None:
+    """Return the verified file of a network's published weights; None where it is not on this machine and is not to be fetched.
+
+    Raises:
+        UsageError: timm has no such network, or publishes no weights for it.
+        ZooError: they are not on this machine and cannot be downloaded.
+    """
+    require_known(name)
+    config = _published(name)
+    if not (config and (config.hf_hub_id or config.url)):
+        raise UsageError(f"timm publishes no weights for {name}", f"Leave out pretrained=true. {LIST}")
+    try:
+        if config.hf_hub_id:
+            names = (config.hf_hub_filename,) if config.hf_hub_filename else NAMES
+            return find_hub_file(config.hf_hub_id, names, fetch=fetch)
+        return _of_address(config.url, fetch=fetch)
+    except ZooError as error:
+        raise ZooError(
+            f"the published weights of {name} are not on this machine and cannot be downloaded: {error.message}",
+            f"Leave out pretrained=true, or connect to the internet once and run the same command again. {error.fix}",
+        ) from error
+
+
+def require_known(name: str) -> None:
+    """Refuse the name of no network of timm, with close matches."""
+    if not timm.is_model(name):
+        hint = did_you_mean(name.partition(".")[0], timm.list_models())
+        raise UsageError(f"timm has no network named {name!r}", hint or LIST)
+
+
+def loading(name: str) -> dict[str, Any]:
+    """Return the options of `timm.create_model` that load the published weights from the file of `weights_file`."""
+    path = weights_file(name, fetch=True)
+    config = _published(name)
+    # A network with a loader of its own has it for files of its authors, not for those that timm has on the Hub.
+    own = bool(config.custom_load) and not config.hf_hub_id
+    return {"pretrained": True, "pretrained_cfg_overlay": {"file": str(path), "custom_load": own}}
+
+
+def _published(name: str) -> Any:
+    """Return timm's facts of a network's weights."""
+    try:
+        return timm.get_pretrained_cfg(name)
+    except RuntimeError as error:  # a tag that it does not have
+        raise UsageError(f"timm has no weights {name!r}: {error}", LIST) from error
+
+
+def _of_address(url: str, *, fetch: bool) -> Path | None:
+    """Return a file that is on no Hub; its name has the start of its SHA-256."""
+    name = url.rpartition("/")[2]
+    start = HASH_REGEX.search(name)
+    file = published.PublishedFile(name=name, url=url, sha256=start[1] if start else "")
+    return published.find(file) if fetch else published.find_copy(file)
