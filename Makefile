@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := bench
 
 bench: install ## The main job on the synthetic street scenes
-	$(BIN)/zoo bench --gen resnet9_cbam --disc patchgan_gn
+	$(BIN)/zoo bench --gen resnet9_cbam --disc patchgan_gn --recipe pix2pix
 
 test: install ## Every test that this machine can run
 	$(BIN)/python -m pytest -n auto --dist worksteal

@@ -95,7 +95,9 @@ class Chosen:
 
     def quick(self) -> Chosen:
         """Return the same with the options that its parts have in preset `quick`, where the user set none."""
-        return replace(self, parts={kind: part.with_defaults(part.component.quick) for kind, part in self.parts.items()})
+        return replace(
+            self, parts={kind: part.with_defaults(part.component.quick) for kind, part in self.parts.items()}
+        )
 
     def size(self, size: Size | str | None) -> Size:
         """Return an image size, the preset's where none is given.

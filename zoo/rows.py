@@ -75,8 +75,12 @@ def _component_rules(row: Component) -> Iterator[Rule]:
     yield is_dataclass(row.config) and not isinstance(row.config, type), "config must be an instance of a dataclass"
     yield _is_line(row.summary), "summary must be a line of text: one line, not empty"
     yield type(row.config).__dataclass_params__.frozen, "config must be a frozen dataclass"
-    unknown = set(row.small) - {field.name for field in fields(row.config)}
-    yield not unknown, f"small names options that its config lacks: {', '.join(sorted(unknown))}"
+    known = {field.name for field in fields(row.config)}
+    for name, options in {"small": row.small, "quick": row.quick}.items():
+        yield (
+            known >= set(options),
+            f"{name} names options that its config lacks: {', '.join(sorted({*options} - known))}",
+        )
     yield not row.example or _matches(TARGET, row.example), "example must be `package.module:function`"
     of_options = getattr(row.config, "contract", None)
     yield from _contract_rules(of_options() if callable(of_options) else row.contract)

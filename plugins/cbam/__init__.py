@@ -23,6 +23,7 @@ def zoo_components() -> list[Component]:
             contract=CONTRACT,
             paper=PAPER,
             small={"width": 8, "blocks": 1},
+            quick={"width": 16},
         )
         for blocks in (6, 9)
     ]

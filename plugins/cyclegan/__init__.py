@@ -20,5 +20,6 @@ def zoo_components() -> Iterable[Component]:
             contract=CycleGANConfig().contract(),
             paper="Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks, 2017",
             small={"pool": 2},
+            quick={"lr": 5e-4},
         )
     ]

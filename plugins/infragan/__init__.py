@@ -22,6 +22,7 @@ def zoo_components() -> list[Component]:
             contract=UNetGANConfig().contract(),
             paper="Schönfeld et al., A U-Net Based Discriminator for Generative Adversarial Networks, CVPR 2020",
             small={"width": 4},
+            quick={"width": 16},
         ),
         Component(
             kind="method",

@@ -51,5 +51,6 @@ def zoo_components() -> list[Component]:
             contract=NAFNetConfig().contract(),
             paper="Chen et al., Simple Baselines for Image Restoration, ECCV 2022",
             small={"width": 4, "encoder": (1,), "middle": 1, "decoder": (1,)},
+            quick={"width": 16},
         )
     ]

@@ -23,6 +23,7 @@ def zoo_components() -> list[Component]:
             contract=PatchGANConfig().contract(),
             paper=PAPER,
             small={"width": 4},
+            quick={"width": 16},
         ),
         Component(
             kind="discriminator",
@@ -33,6 +34,7 @@ def zoo_components() -> list[Component]:
             contract=MultiScaleConfig().contract(),
             paper="Wang et al., pix2pixHD, CVPR 2018",
             small={"width": 4},
+            quick={"width": 16},
         ),
         Component(
             kind="discriminator",
@@ -43,6 +45,7 @@ def zoo_components() -> list[Component]:
             contract=PixelConfig().contract(),
             paper=PAPER,
             small={"width": 4},
+            quick={"width": 16},
         ),
     ]
 

@@ -22,6 +22,7 @@ def zoo_components() -> list[Component]:
             contract=GlobalConfig().contract(),
             paper=PAPER,
             small={"width": 4, "downs": 2, "blocks": 1},
+            quick={"width": 16},
         ),
         Component(
             kind="generator",
@@ -32,6 +33,7 @@ def zoo_components() -> list[Component]:
             contract=LocalConfig().contract(),
             paper=PAPER,
             small={"width": 4, "downs": 2, "blocks": 1, "local_blocks": 1},
+            quick={"width": 16},
         ),
         Component(
             kind="discriminator",
@@ -42,6 +44,7 @@ def zoo_components() -> list[Component]:
             contract=ScalesConfig().contract(),
             paper=PAPER,
             small={"width": 4},
+            quick={"width": 16},
         ),
         Component(
             kind="method",

@@ -21,6 +21,7 @@ def zoo_components() -> Iterable[Component]:
             summary="one generator on aligned pairs under L1, Charbonnier or L1 + MS-SSIM, without a discriminator",
             contract=RegressionConfig().contract(),
             paper="Zhao et al., Loss Functions for Image Restoration with Neural Networks, IEEE TCI 2017",
+            quick={"lr": 5e-4},
         ),
         Component(
             kind="recipe",

@@ -49,5 +49,6 @@ def zoo_components() -> list[Component]:
             contract=Contract(size_multiple=8, min_size=8, offers=frozenset({"exports", "compiles"})),
             paper="Zamir et al., Restormer: Efficient Transformer for High-Resolution Image Restoration, CVPR 2022",
             small={"width": 4, "blocks": (1, 1, 1, 1), "refinement": 1},
+            quick={"width": 16},
         )
     ]

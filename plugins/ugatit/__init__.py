@@ -24,6 +24,7 @@ def zoo_components() -> list[Component]:
             paper=PAPER,
             license="MIT",
             small=SMALL,
+            quick={"width": 16},
         ),
         Component(
             kind="generator",
@@ -35,6 +36,7 @@ def zoo_components() -> list[Component]:
             paper=PAPER,
             license="MIT",
             small=SMALL,
+            quick={"width": 16},
         ),
         Component(
             kind="discriminator",
@@ -46,6 +48,7 @@ def zoo_components() -> list[Component]:
             paper=PAPER,
             license="MIT",
             small={"width": 2},
+            quick={"width": 16},
         ),
         Component(
             kind="method",

@@ -24,6 +24,7 @@ def zoo_components() -> list[Component]:
             contract=UNetConfig(downs=downs).contract(),
             paper=PAPER,
             small=SMALL,
+            quick={"width": 32},
         )
         for downs in (7, 8, 9)
     ]
@@ -36,6 +37,7 @@ def zoo_components() -> list[Component]:
         contract=UNetConfig(downs=None).contract(),
         paper=PAPER,
         small={"width": 4},
+        quick={"width": 32},
     )
     return [*fixed, auto]
 

@@ -107,12 +107,23 @@ def test_fastcuts_learning_rate_is_its_sources_in_every_epoch(pairs):
     assert [lr_factor(6 * done, budget) for done in range(200)] == pytest.approx(expected, abs=1e-15)
 
 
+def test_the_quick_preset_is_narrow_unless_the_user_sets_a_size_or_a_length(pairs):
+    def widths(**options):
+        recipe = zoo.compose(generator="resnet9_cbam", discriminator="patchgan_gn", data=str(pairs), **options)
+        return recipe.generator.config["width"], recipe.discriminator.config["width"], recipe.method.config["lr"]
+
+    assert widths() == (16, 16, 5e-4)
+    assert widths(steps=400) == widths(size=64) == widths(epochs=2) == widths(preset="paper") == (64, 64, 2e-4)
+    named = zoo.compose(generator="resnet9:width=8", method="cyclegan:lr=0.1", data=str(pairs))
+    assert (named.generator.config["width"], named.method.config["lr"]) == (8, 0.1)
+
+
 def test_the_quick_preset_keeps_the_proportion(pairs):
     budgets = {name: zoo.compose(method=name, data=str(pairs)).budget for name in ("cyclegan", "cut", "fastcut")}
     assert {name: (budget.constant, budget.steps) for name, budget in budgets.items()} == {
-        "cyclegan": (30, 60),
-        "cut": (30, 60),
-        "fastcut": (45, 60),
+        "cyclegan": (200, 400),
+        "cut": (200, 400),
+        "fastcut": (300, 400),
     }
 
 

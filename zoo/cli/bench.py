@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from zoo.run.record import Record
 
 
+QUICK = (
+    "Preset quick is 400 steps at 64 px with narrow networks, a first look and no paper's result; methods without pairs need "
+    "far more steps. --preset paper: 256 px, the papers' networks and epochs."
+)
+"""What `zoo bench` says of preset `quick` as it stands."""
+
+
 def bench(
     context: typer.Context,
     grid: Annotated[
@@ -185,6 +192,8 @@ def bench(
     if all(outcome.status == "skipped" for outcome in outcomes):
         note(f"Skipped {len(outcomes)} finished run{'s' * (len(outcomes) > 1)}; their records are in {out}.")
     elif not as_json and records:
+        if axes.is_quick and not table:
+            note(QUICK)
         note(f"Records, pictures and weights are in {out}.")
     if records.failures:
         raise typer.Exit(1)
