@@ -69,6 +69,14 @@ def test_one_dictionary_per_record_holds_the_scores_of_the_images(made):
         assert (row["discriminator"], row["normalizer"], row["steps"], row["seed"]) == ("patchgan", "none", 2, 0)
 
 
+def test_pandas_takes_the_rows(made):
+    pandas = pytest.importorskip("pandas")
+    records, _ = made
+    frame = pandas.DataFrame(records.to_dicts())
+    assert list(frame["system"]) == GENERATORS and frame["psnr"].dtype == float
+    assert frame["psnr"].mean() == pytest.approx(sum(record.scores[0].value for record in records) / 2)
+
+
 def test_a_notebook_shows_a_table_with_escaped_texts(made):
     records, _ = made
     html = records._repr_html_()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
@@ -12,16 +10,14 @@ import typer
 
 from zoo.choices import Choice
 from zoo.cli.flags import with_flags
+from zoo.cli.output import print_facts, print_wrapped
 from zoo.errors import ZooError
 from zoo.hookspec import INFERENCE, RecipeConfig
 from zoo.option_types import allowed_values, value_text
 from zoo.registry import get_registry
-from zoo.terminal import one_line
 
 CONTRACT = ("size_multiple", "min_size", "reads", "uses")
 """Fields of a contract that are printed as they are."""
-WIDEST = 100
-"""Columns; longer lines are hard to read."""
 FLAGS = {"generator": "--gen", "discriminator": "--disc", "normalizer": "--norm", "dataset": "--data"}
 
 
@@ -163,10 +159,10 @@ def _sizes(choice: Choice) -> Iterator[str]:
 
 
 def print_details(choice: Choice) -> None:
-    """Print a component on lines that fit the terminal, and at most 100 columns."""
+    """Print a component on lines that fit the terminal."""
     facts = details(choice)
     contract, epochs = facts["contract"], facts["epochs"]
-    _print_wrapped(f"{choice.kind} {choice.full_name} — {choice.component.summary}", "  ")
+    print_wrapped(f"{choice.kind} {choice.full_name} — {choice.component.summary}", "  ")
     training = epochs and f"{epochs['constant']} epochs at the full learning rate, {epochs['decay']} of decay"
     lines = {
         "from": f"{choice.plugin.distribution} {choice.plugin.version} ({facts['target']})",
@@ -179,12 +175,9 @@ def print_details(choice: Choice) -> None:
         "promises": ", ".join(f"{name} {bound:g}" for name, bound in contract["promises"].items()),
         "paper runs": training or "",
         "fault": facts["fault"],
+        "example": facts["example"],
     }
-    for label, fact in lines.items():
-        if fact:
-            _print_wrapped(f"  {label:<11}{fact}", " " * 13)
-    if facts["example"]:
-        typer.echo(f"  {'example':<11}{one_line(facts['example'])}")  # whole, so that it can be copied
+    print_facts(lines)
     _print_options(facts["options"])
 
 
@@ -193,23 +186,6 @@ def _print_options(options: Sequence[Option]) -> None:
         typer.echo("options, written as NAME:OPTION=VALUE,OPTION=VALUE:")
     for one in options:
         mark = " (only translation reads it)" if one.inference else ""
-        _print_wrapped(f"  {one.name}={one.text} ({one.allowed}){mark}", "    ")
+        print_wrapped(f"  {one.name}={one.text} ({one.allowed}){mark}", "    ")
         if one.meaning:
-            _print_wrapped(f"      {one.meaning}", "      ")
-
-
-def _print_wrapped(text: str, indent: str) -> None:
-    width = min(WIDEST, shutil.get_terminal_size().columns)
-    lead = text[: len(text) - len(text.lstrip())]
-    label = text.lstrip()
-    typer.echo(
-        textwrap.fill(
-            one_line(label),
-            width,
-            initial_indent=lead,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-            replace_whitespace=False,
-        )
-    )
+            print_wrapped(f"      {one.meaning}", "      ")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
@@ -12,10 +14,14 @@ import typer
 
 from zoo.terminal import can_show, console, note, one_line, plain_table
 
-__all__ = ["Json", "note", "print_facts", "print_json", "print_table"]
+__all__ = ["Json", "note", "print_facts", "print_json", "print_table", "print_wrapped"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 """The option of every command that prints data."""
+COMMANDS = ("example", "load", "train", "publish")
+"""Labels of facts that are commands or code."""
+WIDEST = 100
+"""Columns; longer lines are hard to read."""
 
 
 def print_json(value: Any) -> None:
@@ -97,7 +103,19 @@ def _fitted(columns: Sequence[Sequence[str]], numbers: Sequence[bool], width: in
 
 
 def print_facts(facts: dict[str, str]) -> None:
-    """Print labels with their texts, a line each; empty texts are left out."""
+    """Print labels with their texts, folded to the terminal; empty ones are left out, and commands stay whole for copying."""
     for label, fact in facts.items():
-        if fact:
-            print(f"  {label:<11}{one_line(fact)}")
+        text = f"  {label:<11}{fact}"
+        if fact and label in COMMANDS:
+            print(one_line(text))
+        elif fact:
+            print_wrapped(text, " " * 13)
+
+
+def print_wrapped(text: str, indent: str) -> None:
+    """Print a text on lines that fit the terminal, and at most 100 columns; those after the first are indented."""
+    width = min(WIDEST, shutil.get_terminal_size().columns)
+    folded = textwrap.wrap(
+        one_line(text), width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    print("\n".join(folded))

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo.cli.output import print_facts, print_json, print_table
+from zoo.cli.output import print_facts, print_json, print_table, print_wrapped
 from zoo.errors import UsageError, did_you_mean
-from zoo.terminal import one_line
 
 if TYPE_CHECKING:
     from zoo.hub.catalog import CatalogEntry
@@ -84,7 +83,7 @@ def _row(entry: CatalogEntry) -> dict[str, Any]:
 def _print_entry(entry: CatalogEntry) -> None:
     weights = entry.weights
     published = bool(weights.repo or weights.folder)
-    typer.echo(one_line(f"weights {weights.name} — {weights.summary}"))
+    print_wrapped(f"weights {weights.name} — {weights.summary}", "  ")
     print_facts(
         {
             "from": f"{entry.plugin.distribution} {entry.plugin.version} (plugin {entry.plugin.name})",
@@ -105,7 +104,7 @@ def _print_entry(entry: CatalogEntry) -> None:
 
 def _print_remote(model: RemoteModel) -> None:
     closed = [word for word, holds in (("private", model.private), ("gated", model.gated)) if holds]
-    typer.echo(one_line(f"{model.repo} — {model.architecture or 'not written by zoo'}"))
+    print_wrapped(f"{model.repo} — {model.architecture or 'not written by zoo'}", "  ")
     counts = ", ".join(f"{count:,} {kind}" for kind, count in model.parameters.items())
     print_facts(
         {
