@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -49,7 +50,7 @@ def execute(folder: Path, job: Job, on_event: OnEvent, stop: Stop) -> Ended:
         on_main_event: OnEvent = on_event if is_main else (lambda event: None)
 
         def train_and_score() -> bool:
-            on_main_event(Event(what="stage", text="loading"))
+            on_main_event(Event(what="stage", text="loading" if "torch" in sys.modules else "importing torch"))
             from zoo.run.work import work
 
             return work(folder, job, on_main_event, lambda: stop() or (held is not None and held.lost), joined=joined)

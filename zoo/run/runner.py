@@ -147,6 +147,8 @@ class _Bench:
         """Have all runs executed, or those until Ctrl-C; return the outcomes in the order of the runs."""
         self._find_ended()
         if self.open:
+            stage = "waiting for the cluster" if self.launcher.lasting else "importing torch"
+            self.display.planned([self.runs[number] for number in self.open], stage)
             self.launcher.expect([run.recipe for run in self.runs])
             self._start_workers()
             with _interrupts() as interrupts:
