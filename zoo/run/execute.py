@@ -105,3 +105,22 @@ def stop_signals(*signals: signal.Signals) -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def collect_interrupts() -> Iterator[list[int]]:
+    """Collect Ctrl-C in a list for the length of a `with` block, so that none falls between two steps that belong together.
+
+    So is SIGTERM, by which containers and service managers end a program: runs save their state before it is gone.
+    """
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    both = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, lambda number, _: received.append(number)) for one in both]
+    try:
+        yield received
+    finally:
+        for one, handler in zip(both, before, strict=True):
+            signal.signal(one, handler)
