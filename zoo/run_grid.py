@@ -18,7 +18,7 @@ from zoo.recipe import Precision
 from zoo.registry import split_specs
 from zoo.report.bench_records import Records
 from zoo.report.code_changes import retrained
-from zoo.run.display import make_display
+from zoo.run.display import make_display, show_reading
 from zoo.run.grid import Axes, PlannedRun, Refusal, expand
 from zoo.run.job import METRICS
 from zoo.run.runner import run
@@ -111,6 +111,7 @@ def run_grid(
     command: str,
     retry: bool,
     tracker: str = "",
+    open_samples: bool = False,
     table: str = "",
     table_data: str = "",
 ) -> Records:
@@ -124,6 +125,7 @@ def run_grid(
         precision, compute, retry: as of `bench`.
         command: the command line that does the same, for the records.
         tracker: trackers with commas between them; empty: none.
+        open_samples: open the first picture of samples.
         table: name of a paper's table, or a user's table file.
         table_data: its datasets, as `osu=DIR,flir=DIR`.
 
@@ -139,11 +141,12 @@ def run_grid(
         runs, refusals, metrics = _plan_table(table, table_data, axes, out, metrics)
     else:
         metrics = metrics or METRICS
-        runs, refusals = expand(axes, out, progress=_show_reading, metrics=metrics)
+        with show_reading() as progress:
+            runs, refusals = expand(axes, out, progress=progress, metrics=metrics)
     _show_refusals(runs, refusals)
     for line in retrained(runs):
         note(line)
-    with make_display() as display:
+    with make_display(open_samples=open_samples) as display:
         outcomes = run(
             runs, display, launcher, command=command, metrics=metrics, speed=compute, retry=retry, tracker=tracker
         )
@@ -239,7 +242,8 @@ def _plan_table(
         )
     chosen = parse_data(data, paper)
     tests = parse_data(",".join(axes.tests), paper, "test_data") if axes.tests else {}
-    runs, plan = plan_table(paper, chosen, axes, out, metrics=metrics, progress=_show_reading, tests=tests)
+    with show_reading() as progress:
+        runs, plan = plan_table(paper, chosen, axes, out, metrics=metrics, progress=progress, tests=tests)
     if runs:
         write_plan(out, plan)
     refused = [one for one in plan.refused if one.dataset in chosen]
@@ -254,9 +258,3 @@ def _show_refusals(runs: Sequence[PlannedRun], refusals: Sequence[Refusal]) -> N
         note(f"refused: {refusal.label}: {refusal.reason}")
     if not runs:
         raise RefusedError("no combination of these parts can work")
-
-
-def _show_reading(what: str, images: int) -> None:
-    """Print what a first reading of a dataset does, and every fifty images how far it is."""
-    if images % 50 == 0:
-        note(f"{what}: {images} images" if images else what)

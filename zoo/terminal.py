@@ -175,7 +175,9 @@ def console(*, stderr: bool = False) -> Console:
             for segment in super().render(renderable, options):
                 yield segment if segment.control else Segment(escape(segment.text), segment.style)
 
-    return SafeConsole(stderr=stderr, highlight=False, markup=False)
+    # Named now: while a live display is shown, the streams are proxies through which its own codes would be escaped.
+    file = getattr(sys.stderr if stderr else sys.stdout, "rich_proxied_file", None)
+    return SafeConsole(file=file, stderr=stderr, highlight=False, markup=False)
 
 
 def _nowhere() -> TextIO:

@@ -158,16 +158,18 @@ def test_the_trace_of_an_unexpected_error(show, monkeypatch):
 
 
 def test_the_progress_of_a_bench(monkeypatch):
-    from zoo.run.display import LiveDisplay
+    from zoo.run.bars import LiveDisplay, _Run
+    from zoo.run.progress import Progress
     from zoo.terminal import SafeStream
 
     screen = Terminal()
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr(sys, "stderr", SafeStream(screen))
     with LiveDisplay() as display:
-        display._bars.add_task(HOSTILE, total=2, status=HOSTILE)
+        display._grid[Path("run")] = _Run(2, HOSTILE, Progress(stage=HOSTILE))
+        display._grid[Path("other")] = _Run(2, HOSTILE, Progress(stage="training", step=1, losses={HOSTILE: 1.0}))
         display.print(HOSTILE)
-        display._bars.refresh()
+        display._live.refresh()
     written = screen.getvalue()
     assert r"\x1b]52" in written and "[red]" in written
     for harm in ("\x1b]52", "\x1b[1;31m", "\u202e", "\x9b"):

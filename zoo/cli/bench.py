@@ -121,6 +121,7 @@ def bench(
     ] = True,
     out: options.Out = Path("results"),
     tracker: options.Tracker = "",
+    open_samples: options.Open = False,
     retry: options.Retry = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the records as JSON.", rich_help_panel=OUTPUT)] = False,
 ) -> None:
@@ -180,6 +181,7 @@ def bench(
             command=command,
             retry=retry,
             tracker=tracker,
+            open_samples=open_samples,
             table=table,
             table_data=data if _is_given(context, "data") else "",
         )
@@ -251,9 +253,3 @@ def _as_json(outcome: Outcome) -> Record | dict[str, object]:
     if outcome.record:
         return outcome.record
     return {"recipe": outcome.run.recipe, "status": outcome.status, "reason": with_flags(outcome.reason)}
-
-
-def _tell_progress(what: str, images: int) -> None:
-    """Say what a first look at the data does, and every fifty images how far it is."""
-    if images % 50 == 0:
-        note(f"{what}: {images} images" if images else what)

@@ -181,6 +181,14 @@ Tracker = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+Open = Annotated[
+    bool,
+    typer.Option(
+        "--open",
+        help="Open samples.png, which is refreshed during the training, of the first run with networks.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Retry = Annotated[
     bool,
     typer.Option(

@@ -47,6 +47,7 @@ def train(
     speed: options.OldCompute = "auto",
     out: options.Out = Path("results"),
     tracker: options.Tracker = "",
+    open_samples: options.Open = False,
     retry: options.Retry = False,
 ) -> None:
     """Train and score one run in this process, also under accelerate launch.
@@ -107,7 +108,7 @@ def train(
             retry=retry,
             tracker=tracker,
         )
-    ended = run_one(run, job)
+    ended = run_one(run, job, open_samples=open_samples)
     if ended.reason:
         note(f"zoo: {ended.reason}")
     raise typer.Exit(1 if ended.status == "leased" else EXIT_CODES[ended.status])

@@ -13,16 +13,20 @@ import numpy as np
 import torch
 from PIL import Image
 
+from zoo.build import build
 from zoo.contracts import Method
+from zoo.data.layout import read_info
 from zoo.evaluate.pictures import COLUMNS, sample_sheet
-from zoo.files import beside
+from zoo.evaluate.validation import validation_score
+from zoo.files import beside, write_atomically
+from zoo.recipe import choice_of
 from zoo.run.execute import OnEvent
 from zoo.run.integrity import SAMPLES_FILE
-from zoo.run.job import Event, Job
+from zoo.run.job import STARTS_FILE, Event, Job
 from zoo.run.trackers import Trackers, read_trackers
 from zoo.training.loop import StepReport
 from zoo.training.samples import Row, Samples
-from zoo.training.watch import unchanged
+from zoo.training.watch import Watch, unchanged
 
 EVENT_EVERY = 0.2
 """Seconds between two events without losses: a display needs no more."""
@@ -79,3 +83,24 @@ class Course(AbstractContextManager["Course"]):
             part.replace(self._path)  # viewers see a whole picture
             if self._trackers:
                 self._trackers.show(np.asarray(Image.open(sheet).convert("RGB")), step)
+
+
+def open_watch(job: Job, device: torch.device) -> Watch:
+    """Return what scores the training on validation images, as the recipe says."""
+    plan, root = job.recipe.validation, Path(job.root)
+    assert plan is not None
+    metric = build(choice_of("metric", plan.metric))
+    return Watch(
+        plan, validation_score(job.recipe, read_info(root), root, metric, device), higher=metric.higher_is_better
+    )
+
+
+def count_start(folder: Path) -> int:
+    """Count the starts of this run's training, in a file; an unreadable one counts as none."""
+    path = folder / STARTS_FILE
+    try:
+        count = max(0, int(path.read_text())) + 1
+    except (OSError, ValueError):
+        count = 1
+    write_atomically(path, str(count).encode())
+    return count

@@ -1,25 +1,22 @@
-"""Progress for people, on stderr: live bars on a terminal, plain lines elsewhere."""
+"""Progress for people, on stderr: plain lines, and how a display is chosen; the live bars of terminals are `zoo.run.bars`."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from zoo.run.grid import PlannedRun
+from zoo.run.integrity import SAMPLES_FILE
 from zoo.run.lease import DEAD_AFTER
 from zoo.run.outcome import Outcome
 from zoo.run.progress import Progress, time_left
 from zoo.run.record import Record, views
 from zoo.terminal import console, note
-
-if TYPE_CHECKING:
-    from rich.progress import TaskID
 
 PLAIN_EVERY = 10.0
 """Seconds between plain lines of one run."""
@@ -43,8 +40,9 @@ class _Shown:
 class PlainDisplay(AbstractContextManager["PlainDisplay"]):
     """One line at each new stage, and every ten seconds of training; each begins with its run's number."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, open_samples: bool = False) -> None:
         self._runs: dict[Path, _Shown] = {}
+        self._open_samples = open_samples
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -54,6 +52,9 @@ class PlainDisplay(AbstractContextManager["PlainDisplay"]):
     def print(self, text: str) -> None:
         """Print a line."""
         note(text)
+
+    def planned(self, runs: Sequence[PlannedRun], stage: str) -> None:
+        """Receive the runs that will be executed, and what is done before the first one begins."""
 
     def skipped(self, outcomes: Sequence[Outcome]) -> None:
         """Print which runs ended before this bench began; finished runs share a line if they are many."""
@@ -72,6 +73,8 @@ class PlainDisplay(AbstractContextManager["PlainDisplay"]):
     def update(self, run: PlannedRun, progress: Progress) -> None:
         """Print a new stage, and the step if the last line is ten seconds old."""
         shown, steps = self._runs[run.folder], run.recipe.budget.steps
+        if progress.step:
+            self._open_once(run)
         if progress.stage != shown.stage:
             shown.stage = progress.stage
             self.print(f"{shown.place} {progress.stage}")
@@ -94,58 +97,22 @@ class PlainDisplay(AbstractContextManager["PlainDisplay"]):
         """Print how a run ended."""
         self.print(self._numbered(outcome.run, finished_text(outcome)))
         self._runs.pop(outcome.run.folder, None)
+        self._open_once(outcome.run)
+
+    def _open_once(self, run: PlannedRun) -> None:
+        """Open the samples of the first run with networks that has some, where this was requested."""
+        path = run.folder / SAMPLES_FILE
+        if not (self._open_samples and run.recipe.generator and path.exists()):
+            return
+        self._open_samples = False
+        import typer
+
+        if typer.launch(str(path)):
+            self.print(f"no program opens pictures here; the samples are in {path}")
 
     def _numbered(self, run: PlannedRun, text: str) -> str:
         shown = self._runs.get(run.folder)
         return f"{shown.place} {text}" if shown else text
-
-
-class LiveDisplay(PlainDisplay):
-    """A bar per run with step, speed, time left and losses."""
-
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
-        from rich.progress import Progress as Bars
-
-        super().__init__()
-        self._bars = Bars(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[status]}", style="dim", markup=False),
-            console=console(stderr=True),
-        )
-        self._tasks: dict[Path, TaskID] = {}
-
-    def __enter__(self) -> LiveDisplay:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
-
-    def print(self, text: str) -> None:
-        """Print a line above the bars."""
-        self._bars.console.print(text, markup=False, highlight=False)
-
-    def started(self, run: PlannedRun, number: int, runs: int) -> None:
-        """Add the bar of a run."""
-        label = f"[{number}/{runs}] {run.label}"
-        self._tasks[run.folder] = self._bars.add_task(label, total=run.recipe.budget.steps, status="starting")
-
-    def update(self, run: PlannedRun, progress: Progress) -> None:
-        """Move the bar of a run."""
-        text = progress_text(progress, run.recipe.budget.steps) if progress.stage == "training" else progress.stage
-        self._bars.update(self._tasks[run.folder], completed=progress.step, status=text)
-
-    def finished(self, outcome: Outcome) -> None:
-        """Replace the bar of a run by a line on how it ended."""
-        if outcome.run.folder in self._tasks:
-            self._bars.remove_task(self._tasks.pop(outcome.run.folder))
-        super().finished(outcome)
 
 
 def progress_text(progress: Progress, steps: int) -> str:
@@ -174,6 +141,24 @@ def _scores_text(record: Record) -> str:
     return scores if record.data == record.recipe.data else f"{scores} on {record.data.name}"
 
 
-def make_display() -> PlainDisplay:
-    """Return live bars where stderr is a terminal, else plain lines."""
-    return LiveDisplay() if sys.stderr.isatty() else PlainDisplay()
+def make_display(*, open_samples: bool = False) -> PlainDisplay:
+    """Return live bars where stderr is a terminal, else plain lines.
+
+    Args:
+        open_samples: open the first picture of samples in the system's viewer.
+    """
+    if not sys.stderr.isatty():
+        return PlainDisplay(open_samples=open_samples)
+    from zoo.run.bars import LiveDisplay
+
+    return LiveDisplay(open_samples=open_samples)
+
+
+@contextmanager
+def show_reading() -> Iterator[Callable[[str, int], None]]:
+    """Yield what shows the first reading of a dataset: a spinner on a terminal, else a line every fifty images."""
+    if not sys.stderr.isatty():
+        yield lambda what, images: note(f"{what}: {images} images" if images else what) if images % 50 == 0 else None
+        return
+    with console(stderr=True).status("reading data") as status:
+        yield lambda what, images: status.update(f"{what}: {images} images" if images else what)

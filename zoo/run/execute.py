@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -49,7 +50,7 @@ def execute(folder: Path, job: Job, on_event: OnEvent, stop: Stop) -> Ended:
         on_main_event: OnEvent = on_event if is_main else (lambda event: None)
 
         def train_and_score() -> bool:
-            on_main_event(Event(what="stage", text="loading"))
+            on_main_event(Event(what="stage", text="loading" if "torch" in sys.modules else "importing torch"))
             from zoo.run.work import work
 
             return work(folder, job, on_main_event, lambda: stop() or (held is not None and held.lost), joined=joined)
@@ -104,3 +105,22 @@ def stop_signals(*signals: signal.Signals) -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def collect_interrupts() -> Iterator[list[int]]:
+    """Collect Ctrl-C in a list for the length of a `with` block, so that none falls between two steps that belong together.
+
+    So is SIGTERM, by which containers and service managers end a program: runs save their state before it is gone.
+    """
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    both = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, lambda number, _: received.append(number)) for one in both]
+    try:
+        yield received
+    finally:
+        for one, handler in zip(both, before, strict=True):
+            signal.signal(one, handler)

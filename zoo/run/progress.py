@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -94,7 +95,33 @@ def time_left(steps: int, progress: Progress) -> str:
     """
     if not progress.it_s or progress.step >= steps:
         return ""
-    left = round((steps - progress.step) / progress.it_s)
+    return duration_text((steps - progress.step) / progress.it_s)
+
+
+def grid_left(runs: Sequence[tuple[int, Progress | None]]) -> float | None:
+    """Return the seconds that a grid's open runs will take, None where no speed is known yet.
+
+    Runs that wait are taken to be as fast as the mean of those in progress, and as many to run at once.
+
+    >>> running = Progress(step=100, it_s=10.0)
+    >>> grid_left([(300, running), (300, None)])
+    50.0
+
+    Args:
+        runs: steps in all, and progress; None for a run that waits.
+    """
+    running = [(steps - one.step, one.it_s) for steps, one in runs if one and one.it_s]
+    if not running:
+        return None
+    seconds = [left / it_s for left, it_s in running]
+    per_step = sum(1 / it_s for _, it_s in running) / len(running)
+    waiting = sum(steps * per_step for steps, one in runs if not (one and one.it_s))
+    return max((sum(seconds) + waiting) / len(running), *seconds)
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration as `0:41` or `2:03:10`."""
+    left = round(seconds)
     hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 

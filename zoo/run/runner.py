@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from zoo.choices import Choice
@@ -22,6 +20,7 @@ from zoo.files import cannot_write
 from zoo.recipe import choices_of
 from zoo.registry import get_registry
 from zoo.run.display import PlainDisplay
+from zoo.run.execute import collect_interrupts
 from zoo.run.grid import PlannedRun
 from zoo.run.integrity import clear_way, sweep_results
 from zoo.run.job import METRICS, RUN_FILE, join_plans, plan_job, read_job, score_name
@@ -151,9 +150,11 @@ class _Bench:
         """Have all runs executed, or those until Ctrl-C; return the outcomes in the order of the runs."""
         self._find_ended()
         if self.open:
+            stage = "waiting for the cluster" if self.launcher.lasting else "importing torch"
+            self.display.planned([self.runs[number] for number in self.open], stage)
             self.launcher.expect([self.runs[number].recipe for number in self.trained])
             self._start_workers()
-            with _interrupts() as interrupts:
+            with collect_interrupts() as interrupts:
                 while self.open and not (interrupts and self._stop(len(interrupts))):
                     time.sleep(POLL)
                     alive = self.launcher.alive()  # before the look: what a worker wrote last is then surely seen
@@ -290,22 +291,3 @@ class _Seen:
     def __init__(self) -> None:
         self.ended = self.written = 0
         self.stopping = False
-
-
-@contextlib.contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Collect Ctrl-C in a list for the length of a `with` block, so that none falls between two steps that belong together.
-
-    So is SIGTERM, by which containers and service managers end a program: runs save their state before it is gone.
-    """
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    both = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(one, lambda number, _: received.append(number)) for one in both]
-    try:
-        yield received
-    finally:
-        for one, handler in zip(both, before, strict=True):
-            signal.signal(one, handler)

@@ -79,7 +79,7 @@ def read_planned(folder: Path, *, retry: bool = False) -> tuple[PlannedRun, Job]
     return run, msgspec.structs.replace(job, requested_at=_now(folder), retry=retry)
 
 
-def run_one(run: PlannedRun, job: Job) -> Ended:
+def run_one(run: PlannedRun, job: Job, *, open_samples: bool = False) -> Ended:
     """Execute a run, or this process's share of it; the main process shows its progress.
 
     On Ctrl-C and SIGTERM it saves its state and ends.
@@ -95,12 +95,13 @@ def run_one(run: PlannedRun, job: Job) -> Ended:
         if os.environ.get("RANK", "0") != "0":
             return execute(run.folder, job, lambda event: None, stopping.is_set)
         _wait_for_lease(run.folder)
-        return _run_shown(run, job, stopping.is_set)
+        return _run_shown(run, job, stopping.is_set, open_samples=open_samples)
 
 
-def _run_shown(run: PlannedRun, job: Job, stop: Stop) -> Ended:
+def _run_shown(run: PlannedRun, job: Job, stop: Stop, *, open_samples: bool) -> Ended:
     progress = ProgressWriter(run.folder)
-    with make_display() as display:
+    with make_display(open_samples=open_samples) as display:
+        display.planned([run], "")
         display.started(run, 1, 1)
 
         def on_event(event: Event) -> None:

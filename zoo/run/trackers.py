@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.recipe import Recipe
@@ -18,7 +16,9 @@ from zoo.training.log import LogEntry
 from zoo.version import DISTRIBUTION
 
 if TYPE_CHECKING:
+    import numpy as np
     from accelerate.tracking import GeneralTracker
+    from numpy.typing import NDArray
 
 TRACKERS = ("aim", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "tensorboard", "trackio", "wandb")
 """Those of accelerate, each also the name of its Python package."""

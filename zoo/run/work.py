@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from accelerate import PartialState
 
-from zoo.build import build, build_method
+from zoo.build import build_method
 from zoo.checksums import digest_of, digests, find_damage, repair, repair_command
 from zoo.compute.networks import is_deep
 from zoo.compute.options import choose_compute, parse_compute, pick_device
@@ -23,8 +23,6 @@ from zoo.data.layout import DatasetInfo, read_info
 from zoo.data.streaming import open_split
 from zoo.environment import inference_options, peak_memory, provenance
 from zoo.errors import DamagedError, UsageError, ZooError
-from zoo.evaluate.validation import validation_score
-from zoo.files import write_atomically
 from zoo.keys import train_key
 from zoo.model_folder import (
     WEIGHTS_FILE,
@@ -36,11 +34,10 @@ from zoo.model_folder import (
     write_config,
 )
 from zoo.recipe import choice_of
-from zoo.run.course import Course
+from zoo.run.course import Course, count_start, open_watch
 from zoo.run.execute import OnEvent, Stop
 from zoo.run.integrity import MODEL, config_is_whole, set_aside
 from zoo.run.job import (
-    STARTS_FILE,
     TRAINED_FILE,
     Event,
     Job,
@@ -61,7 +58,6 @@ from zoo.training.distributed import World
 from zoo.training.engine import train
 from zoo.training.loop import CHECKPOINTS
 from zoo.training.seeds import seed_everything
-from zoo.training.watch import Watch
 
 
 def join(job: Job) -> tuple[torch.device, World]:
@@ -230,10 +226,10 @@ def _train(
         thermal_channels=recipe.thermal_channels,
         reads=recipe.entries(),
     )
-    resumed = _count_start(folder) - 1 if world.is_main else 0
+    resumed = count_start(folder) - 1 if world.is_main else 0
     wanted, steps = parse_compute(job.speed), recipe.budget.steps
     compute = choose_compute(wanted, device, steps=steps, processes=world.world_size, deep=is_deep(method))
-    watch = _watch(job, device) if recipe.validation and world.is_main else None
+    watch = open_watch(job, device) if recipe.validation and world.is_main else None
     on_event(Event(what="stage", text=_decoding(read_info(Path(job.root)))))
     store = [split(size=side)]
     on_event(Event(what="stage", text="training"))
@@ -283,16 +279,6 @@ def _decoding(info: DatasetInfo) -> str:
     return f"decoding {info.splits.get('train', 0)} {'pairs' if info.pairs else 'images'}"
 
 
-def _watch(job: Job, device: torch.device) -> Watch:
-    """Return what scores the training on validation images, as the recipe says."""
-    plan, root = job.recipe.validation, Path(job.root)
-    assert plan is not None
-    metric = build(choice_of("metric", plan.metric))
-    return Watch(
-        plan, validation_score(job.recipe, read_info(root), root, metric, device), higher=metric.higher_is_better
-    )
-
-
 def _parameters(method: Method) -> dict[str, int]:
     sizes = {name: sum(p.numel() for p in child.parameters()) for name, child in method.named_children()}
     trained = {id(p) for modules in method.networks().values() for module in modules for p in module.parameters()}
@@ -300,14 +286,3 @@ def _parameters(method: Method) -> dict[str, int]:
     translation = sum(p.numel() for name, p in method.named_parameters() if name in needed)
     total = sum(p.numel() for p in method.parameters() if id(p) in trained)
     return {name: size for name, size in sizes.items() if size} | {"translation": translation, "trained": total}
-
-
-def _count_start(folder: Path) -> int:
-    """Count the starts of this run's training, in a file; an unreadable one counts as none."""
-    path = folder / STARTS_FILE
-    try:
-        count = max(0, int(path.read_text())) + 1
-    except (OSError, ValueError):
-        count = 1
-    write_atomically(path, str(count).encode())
-    return count

@@ -65,8 +65,8 @@ class Samples:
         if step % max(1, steps // TIMES) or step == steps:  # the end is scored, with a sheet of test images
             return
         first, began = self._begin
-        # A step of training translates at least one image.
-        cost = self._last or SHEET_SECONDS + len(self._batches) * (now - began) / (step - first)
+        # A step translates at least one image and takes its gradients, which is three times the work.
+        cost = self._last or SHEET_SECONDS + len(self._batches) * (now - began) / (step - first) / 3
         if self._spent + cost > SHARE * (now - began):
             return
         with unchanged(method, rng), ema.applied() if ema else nullcontext():
