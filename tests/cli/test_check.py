@@ -187,7 +187,7 @@ def test_a_new_method_of_each_variant_is_trained_and_scored(variant, parts, tmp_
     data = ["--data", "scenes:train=4,test=2", "--size", "32", "--steps", "3", "--metrics", "psnr"]
     done = zoo("bench", "--method", "mymethod", *parts, *data, env={"PYTHONPATH": str(site)})
     assert done.returncode == 0, done.stderr
-    (record,) = (tmp_path / "results").glob("mymethod-*/record.json")
+    (record,) = (tmp_path / "results").glob("mymethod_mymethod-*/record.json")
     found = json.loads(record.read_text())
     assert found["recipe"]["budget"]["steps"] == 3 and found["scores"][0]["metric"] == "psnr"
 
