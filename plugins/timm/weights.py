@@ -8,8 +8,8 @@ from typing import Any
 import timm
 from torch.hub import HASH_REGEX
 
-from zoo.checkpoints import published
 from zoo.checkpoints.hub_file import find_hub_file
+from zoo.checkpoints.published import PublishedFile, find, find_copy
 from zoo.errors import UsageError, ZooError, did_you_mean
 
 LIST = "Run zoo list generator --timm '*'"
@@ -68,5 +68,5 @@ def _of_address(url: str, *, fetch: bool) -> Path | None:
     """Return a file that is on no Hub; its name has the start of its SHA-256."""
     name = url.rpartition("/")[2]
     start = HASH_REGEX.search(name)
-    file = published.PublishedFile(name=name, url=url, sha256=start[1] if start else "")
-    return published.find(file) if fetch else published.find_copy(file)
+    file = PublishedFile(name=name, url=url, sha256=start[1] if start else "")
+    return find(file) if fetch else find_copy(file)

@@ -167,3 +167,36 @@ def test_pytest_starts_without_zoo_and_torch(tmp_path):
     imported = set(done.stdout.splitlines()[-1].split())
     assert "zoo.testing.pytest_plugin" in imported
     assert not imported & {"torch", "numpy", "zoo.plugins", "zoo.testing.running", "msgspec"}
+
+
+@pytest.mark.parametrize(
+    ("variant", "parts"),
+    [
+        ("regression", ["--gen", "resnet6:width=4,blocks=1"]),
+        ("gan", ["--gen", "resnet6:width=4,blocks=1", "--disc", "patchgan_gn:width=4"]),
+        ("diffusion", ["--gen", "adm_unet_tiny:width=32,mult=1+2,attention=2"]),
+    ],
+)
+def test_a_new_method_of_each_variant_is_trained_and_scored(variant, parts, tmp_path, zoo):
+    zoo("new", "mymethod", "--kind", "method", "--variant", variant)
+    site = tmp_path / "mymethod/src"
+    info = site / "mymethod-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mymethod\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[zoo.plugins]\nmymethod = mymethod\n")
+    data = ["--data", "scenes:train=4,test=2", "--size", "32", "--steps", "3", "--metrics", "psnr"]
+    done = zoo("bench", "--method", "mymethod", *parts, *data, env={"PYTHONPATH": str(site)})
+    assert done.returncode == 0, done.stderr
+    (record,) = (tmp_path / "results").glob("mymethod_mymethod-*/record.json")
+    found = json.loads(record.read_text())
+    assert found["recipe"]["budget"]["steps"] == 3 and found["scores"][0]["metric"] == "psnr"
+
+
+def test_a_constructor_that_raises_is_named_once(tmp_path, zoo):
+    zoo("new", "mynet")
+    network = tmp_path / "mynet/src/mynet/network.py"
+    network.write_text(network.read_text().replace("super().__init__()", "raise RuntimeError('no such driver')"))
+    done = zoo("check", "mynet", "--fast", env={"PYTHONPATH": str(tmp_path / "mynet/src")})
+    assert done.returncode == 1
+    assert done.stdout.count("no such driver") == 1
+    assert "2 checks passed, 1 failed, 10 skipped" in done.stdout

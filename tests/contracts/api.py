@@ -12,6 +12,7 @@ from typing import Any
 SNAPSHOT = Path(__file__).with_name("api.json")
 PUBLIC = (
     "zoo",
+    "zoo.checkpoints.hub_file",
     "zoo.checkpoints.published",
     "zoo.checkpoints.templates",
     "zoo.contracts",

@@ -74,12 +74,11 @@ def _runs(harness: NetworkHarness, channels: tuple[int, ...], size: Size, *, tra
 def _explain(harness: NetworkHarness, size: Size, error: Exception) -> None:
     """Raise where a network fails at a size and works at others, with the sizes that it works at."""
     fix = _sizes_fix(harness, size) if harness.choice.kind != "normalizer" else ""
+    if fix and isinstance(error, CheckError):
+        raise CheckError(error.expected, error.found, fix) from error
     if fix:
-        known = isinstance(error, CheckError)
-        expected = (
-            error.expected if known else f"images of {size[0]}x{size[1]} px, which its contract allows, to be taken"
-        )
-        found = error.found if known else f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        expected = f"images of {size[0]}x{size[1]} px, which its contract allows, to be taken"
+        found = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise CheckError(expected, found, fix) from error
 
 
