@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import webbrowser
 from collections.abc import Callable
 from http import HTTPStatus
@@ -14,6 +15,7 @@ import msgspec
 
 from zoo.demo.results import ResultsPages
 from zoo.errors import ZooError
+from zoo.terminal import note
 
 LOOPBACK = "127.0.0.1"
 PORTS = range(7880, 7900)
@@ -52,6 +54,11 @@ class ResultsServer(ThreadingHTTPServer):
         raise ZooError(
             f"port {port or f'{PORTS[0]} to {PORTS[-1]}'} cannot be used on this machine", "Use another `port`"
         )
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print one line for an error that no page expects; the server continues."""
+        error = sys.exception()
+        note(f"zoo: unexpected error, {type(error).__name__}: {' '.join(str(error).split())[:500]}")
 
     @property
     def address(self) -> str:

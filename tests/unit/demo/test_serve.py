@@ -195,6 +195,17 @@ def test_it_listens_on_the_loopback_interface_and_takes_the_next_port(pages, mon
             assert second.server_port != first.server_port
 
 
+def test_an_unexpected_error_is_one_line_and_the_server_continues(ask, pages, monkeypatch, capsys):
+    def broken():
+        raise MemoryError("no\nmemory")
+
+    monkeypatch.setattr(pages, "runs", broken)
+    with pytest.raises(http.client.HTTPException):
+        ask("/runs")
+    assert capsys.readouterr().err == "zoo: unexpected error, MemoryError: no memory\n"
+    assert ask("/states.json")[0] == 200
+
+
 def start(results: Path) -> tuple[subprocess.Popen[str], str]:
     command = [sys.executable, "-m", "zoo", "serve", str(results), "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
