@@ -12,6 +12,7 @@ Importing zoo imports no torch; each name is fetched when it is first used.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,15 @@ _HOMES = {
 }
 
 
+_COMPUTING = ("Translator", "create", "load")
+"""Names whose modules import torch; `bench`, `train` and `score` prepare its environment themselves."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _COMPUTING:
+        from zoo.settings import ENVIRONMENT
+
+        os.environ.update(ENVIRONMENT | os.environ)  # before torch is imported, unless the caller has done so
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'zoo' has no attribute {name!r}")

@@ -19,7 +19,8 @@ from zoo.files import expand
 FILE = "zoo.toml"
 ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
 """Variables that a computing process gets unless the user set them: waiting threads that spin make it several times slower as
-soon as anything else runs on the machine."""
+soon as anything else runs on the machine. The policy of waiting changes no number. Measured by
+`benchmarks/speed/shared_machine.py`."""
 
 Options = Mapping[str, Collection[str]]
 """The options of each verb, without dashes in front and with `_` for `-`."""

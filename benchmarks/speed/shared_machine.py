@@ -16,12 +16,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 IMAGES = 4
-"""Images of one measurement."""
+"""Images of one measurement: eager ones are translated one by one, those of `zoo translate` in one batch."""
 OPENMP = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_NUM_THREADS")
 WAYS: dict[str, tuple[str, dict[str, str]]] = {
     "eager, default wait": ("eager", {}),
@@ -79,16 +80,22 @@ def serve(what: str, generator: str, size: int) -> None:
     device = torch.device("cpu")
     with ExitStack() as undo, torch.inference_mode():
         if what == "zoo":
-            work, count = translate._stream(generator, size, IMAGES, device, "fp32", undo), IMAGES
+            work = translate.stream_path(generator, size, IMAGES, device, "fp32", undo)
         else:
-            work, count = translate._path(generator, "plain", torch.rand(1, 3, size, size) * 2 - 1)[1], 1
+            image = torch.rand(1, 3, size, size) * 2 - 1
+            call = translate.network_path(generator, "plain", image)[1]
+            work = partial(_repeat, call, IMAGES)
         work()
         print(0, flush=True)
         for _ in sys.stdin:
             start = time.perf_counter()
-            for _ in range(max(1, IMAGES // 2 // count)):
-                work()
-            print((time.perf_counter() - start) / (count * max(1, IMAGES // 2 // count)), flush=True)
+            work()
+            print((time.perf_counter() - start) / IMAGES, flush=True)
+
+
+def _repeat(work: Callable[[], object], times: int) -> None:
+    for _ in range(times):
+        work()
 
 
 @contextlib.contextmanager
@@ -109,18 +116,19 @@ def main() -> None:
     options.add_argument("--generators", default="resnet9,unet_256")
     options.add_argument("--size", type=int, default=256)
     options.add_argument("--rounds", type=int, default=7)
+    options.add_argument("--ways", default=";".join(WAYS), help="ways to compare with the first, separated by ;")
     options.add_argument("--loops", default="0,1", help="numbers of busy loops")
     options.add_argument("--json", type=Path)
     options.add_argument("--worker", choices=("eager", "zoo"), help=argparse.SUPPRESS)
     args = options.parse_args()
-    args.device = "cpu"
     if args.worker:
         return serve(args.worker, args.generators, args.size)
     import harness
 
+    args.device = "cpu"
     rows: list[dict[str, Any]] = []
     for generator in args.generators.split(","):
-        workers = {name: Worker(*way, generator, args.size) for name, way in WAYS.items()}
+        workers = {name: Worker(*WAYS[name], generator, args.size) for name in args.ways.split(";")}
         try:
             for loops in map(int, args.loops.split(",")):
                 new = _rows(workers, args.rounds, loops, {"generator": generator, "px": args.size, "busy loops": loops})
@@ -134,13 +142,14 @@ def main() -> None:
 
 def _rows(workers: dict[str, Worker], rounds: int, loops: int, about: dict[str, Any]) -> list[dict[str, Any]]:
     with busy(loops):
+        load = os.getloadavg()[0]
         taken = [{name: worker.seconds() for name, worker in workers.items()} for _ in range(rounds)]
     first = next(iter(workers))
     rows = []
     for name in workers:
         times, ratios = [one[name] for one in taken], sorted(one[first] / one[name] for one in taken)
         row = {"way": name, "s": statistics.median(times), "best s": min(times), "ratio": statistics.median(ratios)}
-        rows.append({**about, **row, "lowest": ratios[0], "highest": ratios[-1], "load": os.getloadavg()[0]})
+        rows.append({**about, **row, "lowest": ratios[0], "highest": ratios[-1], "load before": load})
     return rows
 
 

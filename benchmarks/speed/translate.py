@@ -54,9 +54,9 @@ def _rows(args: argparse.Namespace, generator: str, size: int, batch: int) -> li
     x = torch.rand(batch, 3, size, size, device=device) * 2 - 1
     try:
         with ExitStack() as undo, torch.inference_mode():
-            paths = dict(_path(generator, words, x) for words in ("plain", *(args.compute or usual).split("/")))
+            paths = dict(network_path(generator, words, x) for words in ("plain", *(args.compute or usual).split("/")))
             for precision in ("fp32", "bf16") if has_bf16(device) else ("fp32",):
-                paths[f"zoo translate {precision}"] = _stream(generator, size, batch, device, precision, undo)
+                paths[f"zoo translate {precision}"] = stream_path(generator, size, batch, device, precision, undo)
             flops = harness.flops(paths["plain fp32"])
             memory = {name: harness.working_bytes(path, device) for name, path in paths.items()}
             times = harness.compare(paths, device, args.seconds)
@@ -81,7 +81,7 @@ def _rows(args: argparse.Namespace, generator: str, size: int, batch: int) -> li
     ]
 
 
-def _path(generator: str, words: str, x: Tensor) -> tuple[str, Callable[[], object]]:
+def network_path(generator: str, words: str, x: Tensor) -> tuple[str, Callable[[], object]]:
     """Return the name of a path and what translates a batch along it."""
     text, _, precision = words.partition("@")
     speed, precision = parse_compute(text) or ComputeOptions(), precision or "fp32"
@@ -99,7 +99,7 @@ def _path(generator: str, words: str, x: Tensor) -> tuple[str, Callable[[], obje
     return f"{speed} {precision}", translate
 
 
-def _stream(
+def stream_path(
     generator: str, size: int, batch: int, device: torch.device, precision: Precision, undo: ExitStack
 ) -> Callable[[], object]:
     """Return what translates arrays as `zoo translate` does with a folder, decoding and encoding left out."""

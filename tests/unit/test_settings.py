@@ -1,5 +1,9 @@
 """Defaults of options in files: their order, and errors."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from zoo.errors import UsageError
@@ -56,3 +60,24 @@ def test_a_wrong_file_is_named_with_what_was_meant(folders, text, message, fix):
         values()
     assert message in error.value.message and str(project) in error.value.message
     assert fix in error.value.fix
+
+
+@pytest.mark.parametrize(("before", "expected"), [(None, "passive"), ("active", "active")])
+def test_python_users_get_threads_that_wait_passively_unless_they_chose(before, expected):
+    variables = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    code = (
+        "import os, sys, zoo\n"
+        "zoo.ZooError, zoo.list_components\n"
+        "assert os.environ.get('OMP_WAIT_POLICY') == {before!r}\n"
+        "class Look:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch':\n"
+        "            print(os.environ.get('OMP_WAIT_POLICY')); sys.stdout.flush(); os._exit(0)\n"
+        "sys.meta_path.insert(0, Look())\n"
+        "zoo.load\n"
+    ).replace("{before!r}", repr(before))
+    chosen = {} if before is None else {"OMP_WAIT_POLICY": before}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=variables | chosen, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == expected, done.stderr

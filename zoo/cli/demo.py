@@ -22,7 +22,12 @@ def demo(
         int | None, typer.Option(metavar="N", help="Port of the page. [default: the first free one from 7860]")
     ] = None,
     share: Annotated[
-        bool, typer.Option("--share", help="Also serve it at a public address, through gradio's servers.")
+        bool,
+        typer.Option(
+            "--share",
+            help="Also serve it at a public address, for anybody who has it; images pass through servers of another "
+            "company (Gradio).",
+        ),
     ] = False,
     browser: Annotated[
         bool | None,
@@ -62,6 +67,10 @@ def demo(
     from zoo.translation.loading import load
 
     page = build_page(load(name, device=device, offline=offline or None), title)
+    if share:
+        note(
+            "The public address is open to anybody who has it, and images pass through servers of another company (Gradio)"
+        )
     note("Press Ctrl-C to stop")
     opened = browser if browser is not None else sys.stdout.isatty()
     return serve(page, port=port, share=share, browser=opened, on_address=typer.echo)

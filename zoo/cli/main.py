@@ -20,7 +20,7 @@ from zoo.cli.export import export
 from zoo.cli.inspect import inspect
 from zoo.cli.plugin import check, new, plugins
 from zoo.cli.publish import publish
-from zoo.cli.report import report
+from zoo.cli.report import report, serve
 from zoo.cli.running import run
 from zoo.cli.score import eval_, score
 from zoo.cli.table import table
@@ -65,7 +65,7 @@ def _options(
 
 
 VERBS = (bench, check, compare, config, convert, demo, doctor, export, info, inspect, list_, new, plugins, publish)
-for verb in (*VERBS, report, score, status, table, train, translate, worker):
+for verb in (*VERBS, report, score, serve, status, table, train, translate, worker):
     app.command(verb.__name__.strip("_"), cls=Verb)(verb)
 app.command("eval", hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(eval_)
 for name, group in (("data", data.app), ("records", records.app)):
