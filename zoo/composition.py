@@ -152,8 +152,8 @@ def compose_chosen(
         raise UsageError(f"thermal images have 1 or 3 channels, not {thermal_channels}")
     check_sizes(chosen.parts, size)
     parts = {kind: choice.for_size(size) for kind, choice in chosen.parts.items()}
-    if not parts["method"].contract.uses:
-        training = USUAL  # what has no network is fitted in closed form
+    if "baseline" in parts["method"].contract.offers:
+        training = USUAL  # it has no network that is trained
     parts["method"] = training.with_rate(parts["method"])
     check(parts, source, size=size, thermal_channels=thermal_channels)
     if source.info.test_only and "generator" in parts:
@@ -182,7 +182,7 @@ def compose_chosen(
         batch=batch,
         accumulate=training.accumulate,
         budget=length,
-        validation=training.validation(source, length.steps),
+        validation=training.validation(source, size, length.steps),
         seed=seed,
         thermal_channels=thermal_channels,
         precision=precision,

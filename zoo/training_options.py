@@ -6,9 +6,11 @@ import random
 from dataclasses import dataclass
 
 from zoo.choices import Choice, option_names
+from zoo.compatibility import check
 from zoo.errors import RefusedError, UsageError
 from zoo.recipe import Validation, as_part
 from zoo.registry import get_registry
+from zoo.sizes import Size
 from zoo.sources import DataSource
 
 USUAL_VALIDATIONS = 20
@@ -35,20 +37,22 @@ class TrainingOptions:
     """How often a training whose loss is no longer finite goes back to the last validation, at half the learning rate."""
 
     def with_rate(self, method: Choice) -> Choice:
-        """Return a method with the learning rate; one that is fitted in closed form has none and stays as it is.
+        """Return a method with the learning rate.
 
         Raises:
             UsageError: the method's options name no learning rate, or it is not above 0.
         """
-        if self.lr is None or not method.contract.uses:
+        if self.lr is None:
             return method
         if not self.lr > 0:
             raise UsageError(f"`lr` is {self.lr}; it must be above 0")
         if not method.has("lr"):
             raise UsageError(f"method {method.name} has no option `lr`", f"Run: zoo info {method.name}")
-        further = [name for name in option_names(method.config) if name.endswith("_lr")]
-        ratio = self.lr / method.config.lr
-        rates = {name: getattr(method.config, name) * ratio for name in further}
+        further = {name: getattr(method.config, name) for name in option_names(method.config) if name.endswith("_lr")}
+        if not method.config.lr > 0:
+            found = f"`lr` is {self.lr}, and method {method.name} has its own option lr={method.config.lr}"
+            raise UsageError(found, "Leave one of them out")
+        rates = {name: rate * self.lr / method.config.lr for name, rate in further.items() if rate is not None}
         return method.with_options({"lr": self.lr, **rates}, named=True)
 
     def images(self, source: DataSource) -> tuple[str, float] | None:
@@ -62,11 +66,12 @@ class TrainingOptions:
         plain = self.keep == "last" and self.patience is None and self.validate_every is None and not self.rescues
         return None if plain and not self.validate else _images(self.validate, source)
 
-    def validation(self, source: DataSource, steps: int) -> Validation | None:
-        """Return how a training of this many steps on a dataset is validated; None where it is not.
+    def validation(self, source: DataSource, size: Size, steps: int) -> Validation | None:
+        """Return how a training of this many steps on images of this size is validated; None where it is not.
 
         Raises:
             UsageError: an option is wrong, or there are no images to validate on.
+            RefusedError: the metric does not suit the images.
         """
         images = self.images(source)
         if images is None:
@@ -78,12 +83,13 @@ class TrainingOptions:
             if number is not None and number < lowest:
                 raise UsageError(f"`{name}` is {number}; it must be {lowest} or more")
         kind, _, spec = self.keep.partition(":")
-        metric = as_part(get_registry().find("metric", spec or "psnr"))
+        metric = get_registry().find("metric", spec or "psnr")
+        check({"metric": metric}, source, size=size, thermal_channels=1)
         return Validation(
             split=split,
             part=part,
             every=every,
-            metric=metric,
+            metric=as_part(metric),
             keep="best" if kind == "best" else "last",
             patience=self.patience,
             rescues=self.rescues,
@@ -94,12 +100,13 @@ USUAL = TrainingOptions()
 
 
 def held_out(images: int, part: float) -> list[int]:
-    """Return which of a split's images are held out for a validation on this part of them: at least one where it is not 0.
+    """Return which of a split's images are held out for a validation on this part of them: one at least, and not all.
 
     >>> held_out(10, 0.2)
     [6, 9]
     """
-    return sorted(random.Random(0).sample(range(images), max(1, round(part * images)))) if part else []
+    count = min(images - 1, max(1, round(part * images)))
+    return sorted(random.Random(0).sample(range(images), count)) if part else []
 
 
 def _images(validate: str | float, source: DataSource) -> tuple[str, float]:

@@ -40,6 +40,8 @@ class LightGenerator(Generator):
     forward(x [N, in, H, W]) -> [N, out, H, W] in [-1, 1], with H and W multiples of 4.
     """
 
+    computes = ("with_cam",)
+
     def __init__(self, config: LightConfig) -> None:
         super().__init__()
         width, deep = config.width, 4 * config.width
@@ -139,6 +141,8 @@ class DiscriminatorPair(Discriminator):
 
     forward(x [N, C, H, W] in [-1, 1]) -> logits [N, 2, h, w]: of the local patches, and of the global ones, enlarged to as many.
     """
+
+    computes = ("with_cam",)
 
     def __init__(self, config: PairConfig) -> None:
         super().__init__()

@@ -36,6 +36,24 @@ def test_further_rates_keep_their_proportion(scenes: DataSource) -> None:
     assert recipe.method.config["discriminator_lr"] == pytest.approx(1e-3 * ratio)
 
 
+def test_a_rate_that_follows_from_the_other_stays_so(scenes: DataSource) -> None:
+    training = TrainingOptions(lr=1e-3)
+    config = zoo.compose(recipe="infragan", data=scenes, size=64, steps=9, batch=1, training=training).method.config
+    assert (config["lr"], config["discriminator_lr"]) == (1e-3, None)
+
+
+def test_at_least_one_image_is_trained_on() -> None:
+    assert [len(held_out(images, part)) for images, part in ((2, 0.9), (120, 0.999), (5, 0.01))] == [1, 119, 1]
+
+
+@pytest.mark.parametrize(("keep", "message"), [("best:ms_ssim", "takes sizes in"), ("best:object_psnr", "reads boxes")])
+def test_a_metric_that_cannot_score_the_images_is_refused_before_any_training(
+    scenes: DataSource, keep: str, message: str
+) -> None:
+    with pytest.raises(RefusedError, match=message):
+        compose(scenes, validate=0.2, keep=keep)
+
+
 def test_what_is_fitted_has_no_rate_and_no_validation(scenes: DataSource) -> None:
     training = TrainingOptions(lr=1e-3, validate=0.1, accumulate=7)
     recipe = zoo.compose(method="mean_image", data=scenes, size=32, training=training)

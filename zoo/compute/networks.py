@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from typing import Any
@@ -35,7 +35,7 @@ def prepared(
         _lay_out(method, torch.channels_last)
     for network in networks:
         if precision == "bf16":
-            _replace(network, lambda function: _autocast(function, device.type))
+            _replace(network, lambda function: _autocast(function, device.type), ["forward", *_further(network)])
         if compute.compile:
             _compile(network)
     try:
@@ -130,21 +130,26 @@ def _compile(network: nn.Module) -> None:
     # dropout draws from torch's own streams, as it does without compiling.
     options: dict[str, Any] = {"fallback_random": True}
     network.compile(dynamic=False, options=options)
-    _replace(network, lambda function: torch.compile(function, dynamic=False, options=options), only=("taps",))
+    _replace(network, lambda function: torch.compile(function, dynamic=False, options=options), _further(network))
 
 
 def _replace(
     network: nn.Module,
     change: Callable[[Callable[..., Any]], Callable[..., Any]],
-    only: tuple[str, ...] = ("forward", "taps"),
+    names: Iterable[str],
 ) -> None:
-    """Replace methods of this network object only; `taps` where a generator defines it."""
-    for name in only:
-        if name == "forward" or (isinstance(network, Generator) and type(network).taps is not Generator.taps):
-            network.__dict__[name] = change(getattr(network, name))
+    """Replace methods of this network object only."""
+    for name in names:
+        network.__dict__[name] = change(getattr(network, name))
+
+
+def _further(network: nn.Module) -> list[str]:
+    """Return the methods besides `forward` that compute the network: `taps` where a generator defines it, and `computes`."""
+    taps = isinstance(network, Generator) and type(network).taps is not Generator.taps
+    return [*(["taps"] if taps else []), *getattr(network, "computes", ())]
 
 
 def _restore(network: nn.Module) -> None:
     network._compiled_call_impl = None
-    for name in ("forward", "taps"):
+    for name in ("forward", *_further(network)):
         network.__dict__.pop(name, None)

@@ -39,6 +39,8 @@ class Generator(nn.Module):
     A generator whose contract reads more than `visible` gets its entries stacked as channels (`zoo.layers.conditions`).
     """
 
+    computes: tuple[str, ...] = ()
+    """Methods besides `forward` and `taps` that a training calls; precision and compilation apply to them too."""
     tap_layers: tuple[int, ...] = ()
     """Layers whose features a contrastive method compares by default, from the image inwards."""
 
@@ -53,6 +55,9 @@ class Discriminator(nn.Module):
     One with S scales returns [N, S, h, w], coarser maps enlarged to the finest, so that a loss averaged over all
     logits weighs each scale the same.
     """
+
+    computes: tuple[str, ...] = ()
+    """Methods besides `forward` that a training calls; precision and compilation apply to them too."""
 
 
 class Normalizer:

@@ -28,6 +28,7 @@ EntryKind = Literal["mask", "vector", "scalar", "boxes", "text", "group"]
 STANDARD = (
     *("visible", "thermal", "labels", "celsius", "temperatures", "thermal_segmentation"),
     *("pairs", "object_celsius", "temperature", "source", "equal_channels", "prediction"),
+    *("step", "progress", "origin"),
 )
 """Names that a declared entry cannot have: entries, files and features that are zoo's own."""
 MASK = object()

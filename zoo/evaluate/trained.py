@@ -18,10 +18,9 @@ from zoo.evaluate.cost import measure_cost
 from zoo.evaluate.reading import entries_of
 from zoo.evaluate.results import OPTIONS, CelsiusErrors, Cost, Score
 from zoo.evaluate.score import AnyMetric, Degrees, Sample, evaluate, evaluate_unpaired
-from zoo.evaluate.validation import selection
 from zoo.keys import inference_values
 from zoo.layers.pixels import shown_degrees
-from zoo.recipe import Recipe
+from zoo.recipe import Recipe, Validation
 
 
 def score_method(
@@ -80,6 +79,13 @@ def degrees_of(method: Method, info: DatasetInfo) -> Degrees | None:
         return own if own is not None else shown_degrees(translated, thermal_range)
 
     return degrees
+
+
+def selection(plan: Validation | None) -> dict[str, str]:
+    """Return what the protocol of a score says of weights that were chosen by their score on validation images."""
+    if plan is None or plan.keep != "best":
+        return {}
+    return {"weights": f"selected on validation: {plan.metric.name.rpartition('/')[2]} on {plan.images}"}
 
 
 def options_entry(recipe: Recipe) -> dict[str, Any]:

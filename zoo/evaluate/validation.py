@@ -15,7 +15,8 @@ from zoo.data.streaming import StreamedStore, open_split
 from zoo.errors import UsageError
 from zoo.evaluate.reading import reads_of
 from zoo.evaluate.score import AnyMetric, evaluate, evaluate_unpaired
-from zoo.recipe import Recipe, Validation
+from zoo.evaluate.trained import degrees_of
+from zoo.recipe import Recipe
 from zoo.training_options import held_out
 
 
@@ -75,14 +76,17 @@ def validation_score(
                     translate, images, {"score": metric}, device=device, mode=mode, reads=reads
                 )
             else:
-                scores, _ = evaluate(translate, images, {"score": metric}, device=device, mode=mode, reads=reads)
+                degrees = degrees_of(method, info)
+                scores, _ = evaluate(
+                    translate,
+                    images,
+                    {"score": metric},
+                    device=device,
+                    mode=mode,
+                    reads=reads,
+                    degrees=degrees,
+                    info=info,
+                )
         return scores[0].value
 
     return score
-
-
-def selection(plan: Validation | None) -> dict[str, str]:
-    """Return what the protocol of a score says of weights that were chosen by their score on validation images."""
-    if plan is None or plan.keep != "best":
-        return {}
-    return {"weights": f"selected on validation: {plan.metric.name.rpartition('/')[2]} on {plan.images}"}

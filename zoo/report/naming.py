@@ -169,9 +169,11 @@ def _validation(recipe: Recipe) -> str:
     plan = recipe.validation
     if plan is None:
         return "not validated"
-    kept = "best" if plan.keep == "best" else "last"
-    ends = f", patience {plan.patience}" if plan.patience else ""
-    return f"{kept} of validations on {plan.images}{ends}"
+    options = "".join(f",{name}={_word(value)}" for name, value in plan.metric.config.items())
+    more = {"patience": plan.patience, "rescues": plan.rescues}
+    ends = "".join(f", {name} {number}" for name, number in more.items() if number)
+    kept = f"{plan.keep} of validations every {plan.every} steps"
+    return f"{kept} by {plan.metric.name.rpartition('/')[2]}{options} on {plan.images}{ends}"
 
 
 def _channels(recipe: Recipe) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from zoo.checksums import Damage, digests, find_damage, known_digests
 from zoo.composition import digest
 from zoo.errors import ZooError
-from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE, ModelConfig
+from zoo.model_folder import CONFIG_FILE, LAST_FILE, WEIGHTS_FILE, ModelConfig
 from zoo.recipe import Recipe
 from zoo.run.job import LOG_FILE, RUN_FILE, STARTS_FILE, TRAINED_FILE
 from zoo.run.lease import DEAD_AFTER, LEASE_FILE, folder_time
@@ -22,6 +22,7 @@ from zoo.training.log import LOG
 SCORES_FILE, SAMPLES_FILE, LOSSES_FILE = "scores.csv", "samples.png", "losses.png"
 CHECKPOINTS, TILES = "checkpoints", "samples"  # named again here, where neither torch nor matplotlib is imported
 MODEL = (WEIGHTS_FILE, CONFIG_FILE)
+LAST = (LAST_FILE,)  # beside averaged weights
 SHOWN = (SCORES_FILE, SAMPLES_FILE, LOSSES_FILE, TILES)
 """What a scoring leaves for people."""
 FILES = (*MODEL, SCORES_FILE, SAMPLES_FILE, LOSSES_FILE, RECORD_FILE, TRAINED_FILE, RUN_FILE, FAILURE_FILE)
@@ -55,7 +56,7 @@ def find_faults(folder: Path, record: Record | None, *, thorough: bool) -> list[
     needed = [CONFIG_FILE] if weights.exists() else []
     if record and not record.sha256 and not any(note.startswith(IMPORTED) for note in record.notes):
         needed.append(WEIGHTS_FILE)
-    faults = find_damage(folder, (*MODEL, *SHOWN), expected=expected, required=needed)
+    faults = find_damage(folder, (*MODEL, *SHOWN, *LAST), expected=expected, required=needed)
     return [*faults, *_config_fault(folder, None, recipe)]
 
 
@@ -66,7 +67,7 @@ def config_is_whole(folder: Path, recipe: Recipe) -> bool:
 
 def run_digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of what a record vouches for, of those files that are there."""
-    return digests(folder, (*MODEL, *SHOWN))
+    return digests(folder, (*MODEL, *SHOWN, *LAST))
 
 
 def clear_way(folder: Path) -> None:

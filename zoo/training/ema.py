@@ -12,7 +12,7 @@ from zoo.contracts import EmaSpec, Method
 
 
 class Ema:
-    """The average of what a method's `inference` names: parameters are averaged, buffers are copies of the newest.
+    """The average of what a method's `inference` names: parameters are averaged, buffers are the newest.
 
     Args:
         method: on its device; its weights are where the average begins.
@@ -22,7 +22,6 @@ class Ema:
     def __init__(self, method: Method, spec: EmaSpec) -> None:
         self.spec = spec
         self._weights = {name: p for name, p in method.named_parameters() if _translates(method, name)}
-        self._buffers = {name: b for name, b in method.named_buffers() if _translates(method, name)}
         self.average = {name: p.detach().clone() for name, p in self._weights.items()}
 
     def decay(self, n: int) -> float:
@@ -69,10 +68,6 @@ class Ema:
             yield
         finally:
             self.swap()
-
-    def last(self) -> dict[str, Tensor]:
-        """Return, after `swap`, what would translate without an average: the last weights and buffers, by name."""
-        return {**self.average, **self._buffers}
 
 
 def _translates(method: Method, name: str) -> bool:

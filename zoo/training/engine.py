@@ -158,10 +158,9 @@ def train(
                 if again is None or not loop.rescue():
                     raise
                 store = again
-        finished = loop.world.broadcast(loop.is_finished)
-        last = loop.end() if finished else {}
+        last = loop.end() if loop.finished else {}
     return TrainResult(
-        status="finished" if finished else "interrupted",
+        status="finished" if loop.finished else "interrupted",
         steps=loop.step,
         seconds=loop.seconds,
         tail=tuple(read_log(folder / LOG, TAIL)) if loop.world.is_main else (),

@@ -17,6 +17,9 @@ from zoo.training.losses import RunningLosses, TrainingError
 from zoo.training.optimizers import build_optimizer, clip_gradients, is_stalled, restore_state, state_tensors
 from zoo.training.schedule import lr_factor
 
+STALLED_CHECKS = 5
+"""Checks in a row that find no gradient in a dead network."""
+
 
 class TrainStep:
     """A method, its optimizers by name, and the losses since the last log entry.
@@ -43,6 +46,7 @@ class TrainStep:
         self.parameters = {name: _trained(networks) for name, networks in method.networks().items()}
         assert set(method.order) <= set(self.parameters), "the method's order names an optimizer that has no networks"
         self.specs = {name: method.optimizer(name) for name in self.parameters}
+        self.stalled: dict[str, int] = {}
         self.scale = 1.0
         """What every learning rate is multiplied by, besides its schedule."""
         self.rates = {name: spec.lr for name, spec in self.specs.items()}
@@ -130,11 +134,15 @@ class TrainStep:
     def check_alive(self, step: int) -> None:
         """Check that gradients still reach the networks of every optimizer; waits for the device.
 
+        Call it now and then. One check without gradients is no fault: the hinge loss of a discriminator is flat while all its
+        logits are beyond the margin.
+
         Raises:
-            TrainingError: networks, in practice a discriminator, receive no gradient any more.
+            TrainingError: networks, in practice a discriminator, received no gradient in several checks in a row.
         """
         for name, optimizer in self.optimizers.items():
-            if is_stalled(optimizer):
+            self.stalled[name] = self.stalled.get(name, 0) + 1 if is_stalled(optimizer) else 0
+            if self.stalled[name] == STALLED_CHECKS:
                 raise TrainingError(
                     f"the {name} is dead: no gradient reaches its weights by step {step}",
                     "Try another normalizer or adversarial loss, or a lower learning rate.",

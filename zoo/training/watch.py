@@ -13,6 +13,7 @@ from zoo.contracts import Method
 from zoo.model_folder import inference_state
 from zoo.recipe import Validation
 from zoo.training.ema import Ema
+from zoo.training.losses import DivergedError
 
 
 class Watch:
@@ -33,16 +34,12 @@ class Watch:
         self.weights: dict[str, Tensor] = {}
         """What translated then, on the CPU; empty where the last weights are kept."""
 
-    def is_due(self, step: int, steps: int) -> bool:
-        """Whether to score after this many of all steps."""
-        return step % self.plan.every == 0 or step == steps
-
     def look(self, step: int, method: Method, ema: Ema | None, rng: torch.Generator) -> float:
         """Score the method as it would translate now, and return the score; the training continues as if nothing had happened."""
         with unchanged(method, rng), ema.applied() if ema else nullcontext():
             value = self.score(method)
             sign = 1 if self.higher else -1
-            if self.value is None or sign * value > sign * self.value:
+            if not math.isnan(value) and (self.value is None or sign * value > sign * self.value):
                 self.value, self.step = value, step
                 if self.plan.keep == "best":
                     state = inference_state(method)
@@ -84,7 +81,7 @@ def unchanged(method: Method, rng: torch.Generator) -> Iterator[None]:
     """Restore random streams, buffers (running statistics of batch norms) and the networks' mode after a `with` block."""
     buffers = [(buffer, buffer.clone()) for buffer in method.buffers()]
     state = rng.get_state()
-    with torch.random.fork_rng():
+    with torch.random.fork_rng([rng.device] if rng.device.type == "cuda" else []):
         try:
             yield
         finally:
@@ -92,3 +89,13 @@ def unchanged(method: Method, rng: torch.Generator) -> Iterator[None]:
                 buffer.copy_(before)
             rng.set_state(state)
             method.train()
+
+
+def require_finite(step: int, method: Method) -> None:
+    """Raise DivergedError where what translates is no longer finite; waits for the device."""
+    bad = tuple(name for name, tensor in inference_state(method).items() if not bool(tensor.isfinite().all()))
+    if bad:
+        found = f"the training diverged: {bad[0]} and others are no longer finite by step {step}"
+        raise DivergedError(
+            found, "Lower the method's learning rate, or try another normalizer or seed.", step=step, terms=bad
+        )

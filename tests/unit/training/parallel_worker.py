@@ -21,6 +21,8 @@ from zoo.recipe import choice_of
 from zoo.sources import DataSource, open_source
 from zoo.training.engine import train
 from zoo.training.seeds import seed_everything
+from zoo.training.watch import Watch
+from zoo.training_options import TrainingOptions
 
 
 class DoubleStore:
@@ -36,15 +38,17 @@ class DoubleStore:
         return {name: images.double() for name, images in batch.items()}
 
 
-def train_one(source: DataSource, out: Path, parts: dict[str, str], steps: int, stop_after: int) -> None:
-    recipe = compose(**parts, data=source, size=32, steps=steps, batch=2)
+def train_one(
+    source: DataSource, out: Path, parts: dict[str, str], steps: int, stop_after: int, training: dict[str, object]
+) -> None:
+    recipe = compose(**parts, data=source, size=32, steps=steps, batch=2, training=TrainingOptions(**training))
     device, done = torch.device("cpu"), []
 
     def split(size: int) -> DoubleStore:
         return DoubleStore(PairStore.open(source.root, "train", size=size, device=device))
 
     rng = seed_everything(0, device)
-    train(
+    result = train(
         build_method(recipe, source.info, rng, training=True),
         recipe,
         split(recipe.load_size),
@@ -57,11 +61,13 @@ def train_one(source: DataSource, out: Path, parts: dict[str, str], steps: int, 
         stop=lambda: len(done) >= stop_after,
         log_every=2,
         decay_store=None if recipe.decay_crop else lambda: split(recipe.size),
+        watch=Watch(recipe.validation, lambda method: 1.0, higher=True) if recipe.validation else None,
     )
+    print(result.status, result.steps)
 
 
 if __name__ == "__main__":
     torch.set_default_dtype(torch.float64)
     data = open_source(sys.argv[1], size=32)
     for job in json.loads(sys.argv[2]):
-        train_one(data, Path(job["out"]), job["parts"], job["steps"], job["stop_after"])
+        train_one(data, Path(job["out"]), job["parts"], job["steps"], job["stop_after"], job["training"])

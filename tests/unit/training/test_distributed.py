@@ -50,8 +50,10 @@ PARTS = {
 DROPOUT = {**PARTS["pix2pix"], "generator": f"{GENERATOR},norm=batch,dropout=true"}
 
 
-def job(out: Path, parts: dict[str, str], steps: int = STEPS, stop_after: int = STEPS) -> dict[str, object]:
-    return {"out": str(out), "parts": parts, "steps": steps, "stop_after": stop_after}
+def job(
+    out: Path, parts: dict[str, str], steps: int = STEPS, stop_after: int = STEPS, **training: object
+) -> dict[str, object]:
+    return {"out": str(out), "parts": parts, "steps": steps, "stop_after": stop_after, "training": training}
 
 
 def free_port() -> int:
@@ -85,10 +87,11 @@ def start(words: Sequence[str], processes: int) -> list[tuple[int, str, str]]:
     return [(process.returncode, *end) for process, end in zip(started, ends, strict=True)]
 
 
-def launch(data: Path, jobs: Sequence[dict[str, object]], processes: int) -> None:
-    """Do the trainings one after the other in so many processes."""
+def launch(data: Path, jobs: Sequence[dict[str, object]], processes: int) -> list[str]:
+    """Do the trainings one after the other in so many processes, and return what each printed."""
     done = start([str(WORKER), str(data), json.dumps(list(jobs))], processes)
     assert [code for code, _, _ in done] == [0] * processes, "\n".join(errors for _, _, errors in done)
+    return [printed for _, printed, _ in done]
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +129,16 @@ def test_two_processes_that_were_stopped_go_on_bit_for_bit(trained) -> None:
     assert whole.keys() == stopped.keys()
     assert [name for name in whole if not torch.equal(whole[name], stopped[name])] == []
     assert losses(trained / "whole") == losses(trained / "stopped")
+
+
+def test_two_processes_validate_between_log_entries_and_end_early_together(pairs, tmp_path) -> None:
+    options = {"validate": 0.3, "validate_every": 3, "patience": 1, "rescues": 1}
+    printed = launch(pairs, [job(tmp_path / "run", PARTS["pix2pix"], **options)], 2)
+    assert printed == ["finished 6\n"] * 2
+    assert sorted(path.name for path in (tmp_path / "run" / "checkpoints" / "validation").iterdir()) == [
+        "000000003",
+        "000000006",
+    ]
 
 
 def test_each_process_draws_dropout_masks_of_its_own(trained) -> None:

@@ -17,7 +17,7 @@ from zoo.errors import UsageError
 from zoo.recipe import Budget
 from zoo.training.losses import TrainingError
 from zoo.training.schedule import lr_factor
-from zoo.training.step import TrainStep
+from zoo.training.step import STALLED_CHECKS, TrainStep
 
 STEPS = 20
 
@@ -202,8 +202,10 @@ def test_a_network_without_gradient_is_dead_under_every_optimizer(kind: str) -> 
 
     train_step = TrainStep(Still(OptimizerSpec(kind=kind, lr=0.1)))  # type: ignore[arg-type]
     train_step.step(batch_of(0))
+    for step in range(1, STALLED_CHECKS):
+        train_step.check_alive(step)
     with pytest.raises(TrainingError, match="the generator is dead"):
-        train_step.check_alive(1)
+        train_step.check_alive(STALLED_CHECKS)
     alive = TrainStep(Fit(OptimizerSpec(kind=kind, lr=0.1)))  # type: ignore[arg-type]
     alive.step(batch_of(0))
     alive.check_alive(1)

@@ -9,11 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from zoo.compute.graph import CudaGraphStep
+from zoo.compute.options import ComputeOptions
 from zoo.contracts import Batch, EmaSpec, Method, State
 from zoo.recipe import Budget, Part, Validation
+from zoo.training import loop
 from zoo.training.log import LOG, read_log
 from zoo.training.losses import TrainingError
 from zoo.training.schedule import lr_factor
+from zoo.training.step import TrainStep
 from zoo.training.watch import Watch
 from zoo.training_options import held_out
 
@@ -159,3 +163,58 @@ def test_held_out_images_are_never_trained_on(new_run: Callable[..., Run]) -> No
     new_run(Tiny).go(30, store=store, watch=watch, validation=validation)
     assert store.drawn == {0, 1, 2, 3, 4} - set(held_out(5, 0.4))
     assert len(held_out(5, 0.4)) == 2
+
+
+def test_a_captured_step_is_captured_again_after_going_back(
+    new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[TrainStep] = []
+
+    class Recorded(CudaGraphStep):
+        def __init__(self, train_step: TrainStep, recorder: object) -> None:
+            super().__init__(train_step, Replaying())
+            made.append(train_step)
+
+    class Replaying:
+        def warm(self, work: Callable[[], None]) -> None:
+            work()
+
+        def record(self, work: Callable[[], None]) -> Callable[[], None]:
+            return work
+
+    monkeypatch.setattr(loop, "CudaGraphStep", Recorded)
+    monkeypatch.setattr(loop, "CudaGraph", lambda device, rng: None)
+    run = new_run(lambda rng: Fragile(rng, failures=1))
+    watch, _ = watched(plan(rescues=1), [1.0] * 9)
+    run.go(16, watch=watch, validation=watch.plan, compute=ComputeOptions(graph=True))
+    assert len(made) == 2
+
+
+def test_weights_that_are_not_finite_at_a_validation_are_a_diverged_training(new_run: Callable[..., Run]) -> None:
+    class Broken(Tiny):
+        def after_step(self, name: str) -> None:
+            with torch.no_grad():
+                self.translator[0].weight.fill_(float("inf"))
+
+    watch, scores = watched(plan(every=1, rescues=1), [1.0] * 9)
+    with pytest.raises(TrainingError, match=r"translator.0.weight and others are no longer finite by step 1"):
+        new_run(Broken).go(4, watch=watch, validation=watch.plan)
+    assert scores.seen == []
+
+
+def test_a_score_that_is_no_number_is_never_the_best(new_run: Callable[..., Run]) -> None:
+    watch, _ = watched(plan(keep="best"), [float("nan"), 2, float("nan"), 1])
+    new_run(Tiny).go(16, watch=watch, validation=watch.plan)
+    assert (watch.value, watch.step) == (2, 8)
+
+
+def test_the_last_weights_stand_beside_the_best(new_run: Callable[..., Run]) -> None:
+    class Averaged(Tiny):
+        ema = EmaSpec(decay=0.5)
+
+    plain = new_run(Tiny)
+    plain.go(12)
+    watch, _ = watched(plan(keep="best"), [3, 2, 1])
+    last = new_run(Averaged).go(12, watch=watch, validation=watch.plan).last
+    assert last.keys() == {name for name in plain.end() if name.startswith("translator")}
+    assert all(torch.equal(tensor, plain.end()[name]) for name, tensor in last.items())
