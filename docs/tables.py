@@ -7,12 +7,13 @@ from pathlib import Path
 
 from zoo.evaluate.results import Score
 from zoo.keys import qualified
-from zoo.report.comparing import compare_systems, group_seeds
+from zoo.recipe import Recipe
+from zoo.report.aggregate import aggregate_seeds
+from zoo.report.comparing import SeedGroup, compare_systems, group_seeds
 from zoo.report.finished_runs import read_results
 from zoo.report.naming import length_text
 from zoo.report.records.schema import TABLE_FILE, fields_text
 from zoo.report.results import score_text
-from zoo.run.record import Record
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "tables.md"
@@ -36,7 +37,7 @@ def with_schema(guide: str) -> str:
 def table(folder: Path) -> str:
     """Return the records of a folder as Markdown, best first, each tested against the best method without a network."""
     systems = group_seeds(read_results(folder))
-    systems.sort(key=lambda system: -_score(system.records[0]).value)
+    systems.sort(key=lambda system: -_score(system).value)
     best = next(system for system in systems if not system.records[0].recipe.generator)
     verdicts = {
         line.system: line.difference.verdict
@@ -59,31 +60,40 @@ def table(folder: Path) -> str:
     lines = [columns, ["---"] * len(columns)]
     for system in systems:
         record = system.records[0]
-        scores = {score.metric: score_text(score) for score in record.scores}
+        scores = {score.metric: score_text(score) for score in _scores(system)}
         trained = record.recipe.generator is not None
+        seeds = f", {len(system.records)} seeds" if len(system.records) > 1 else ""
+        seconds = sum(each.timing.train_seconds for each in system.records) / len(system.records)
         lines.append(
             [
                 qualified(record.recipe.method),
-                _parts(record),
-                length_text(record.recipe.budget) if trained else "-",
+                _parts(record.recipe),
+                length_text(record.recipe.budget) + seeds if trained else "-",
                 *(scores.get(name, "") for name in metrics),
-                f"{record.timing.train_seconds:.0f}" if trained else "-",
+                f"{seconds:.0f}" if trained else "-",
                 verdicts.get(system.label, "the best of these"),
             ]
         )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _parts(record: Record) -> str:
-    recipe = record.recipe
-    if recipe.generator is None or recipe.discriminator is None or recipe.normalizer is None:
+def _parts(recipe: Recipe) -> str:
+    if recipe.generator is None:
         return "-"
-    norm = qualified(recipe.normalizer)
-    return f"`{qualified(recipe.generator)}`, `{qualified(recipe.discriminator)}{'' if norm == 'none' else f'_{norm}'}`"
+    norm = qualified(recipe.normalizer) if recipe.normalizer else "none"
+    discriminator = (
+        [qualified(recipe.discriminator) + (f"_{norm}" if norm != "none" else "")] if recipe.discriminator else []
+    )
+    return ", ".join(f"`{name}`" for name in [qualified(recipe.generator), *discriminator])
 
 
-def _score(record: Record) -> Score:
-    return next(score for score in record.scores if score.metric == METRIC)
+def _scores(system: SeedGroup) -> list[Score]:
+    """Return the scores of a system, over its seeds where it has several."""
+    return [aggregate_seeds(by_seed) for by_seed in system.scores.values()]
+
+
+def _score(system: SeedGroup) -> Score:
+    return next(score for score in _scores(system) if score.metric == METRIC)
 
 
 if __name__ == "__main__":
