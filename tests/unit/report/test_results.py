@@ -17,9 +17,8 @@ from zoo.report.bench_records import Records
 from zoo.report.results import footnotes, results_table
 from zoo.run.grid import PlannedRun
 from zoo.run.outcome import Outcome
-from zoo.run.record import Best
+from zoo.run.record import Best, views
 from zoo.run.record import Tested as Elsewhere  # not the name of a test class
-from zoo.run.record import views
 from zoo.sources import open_source
 from zoo.training_options import TrainingOptions
 
@@ -152,6 +151,6 @@ def test_what_the_validation_found_is_a_footnote(outcomes):
     record = replace(outcome.record, best=Best(value=0.51234, step=2, steps=2))
     lines = footnotes([replace(outcome, record=record)])
     assert lines[0] == (
-        "cyclegan resnet9 patchgan: validated by ssim on 0.3 of the training images: the weights are those of step 2, ssim 0.5123; "
-        "ended early after 2 of 3 steps"
+        "cyclegan resnet9 patchgan: validated by ssim on 0.3 of the training images: the weights are those of step 2, "
+        "ssim 0.5123; ended early after 2 of 3 steps"
     )
