@@ -252,7 +252,8 @@ def network_harness(choice: Choice) -> NetworkHarness:
 def backward_pass(method: Method, name: str, batch: Batch) -> tuple[Tensor, dict[str, nn.Parameter]]:
     """Compute the gradients of one optimizer's update; return the sum of its losses and its parameters by name.
 
-    As in the engine, only its parameters receive gradients, and all optimizers share the translations.
+    As in the engine, only its parameters receive gradients, and all optimizers share the translations. The step is one in the
+    middle of a training, so that a loss that appears or fades out with the progress is there.
     """
     networks = method.networks()
     if name not in networks:
@@ -262,7 +263,9 @@ def backward_pass(method: Method, name: str, batch: Batch) -> tuple[Tensor, dict
     trained = {key: parameter for key, parameter in method.named_parameters() if parameter.requires_grad}
     for parameter in method.parameters():
         parameter.grad = None
-    state = method(batch)
+    device = batch["visible"].device
+    middle = {"step": torch.tensor(500, device=device), "progress": torch.tensor(0.5, device=device)}
+    state = method({**batch, **middle})
     for parameter in trained.values():
         parameter.requires_grad_(id(parameter) in own)
     loss = torch.stack(list(method.losses(name, state).values())).sum()
