@@ -107,7 +107,27 @@ def example(choice: Choice) -> str:
         return ""
     if kind == "metric":
         return f"zoo score results/RUN --metrics {spec}"
+    if kind in ("generator", "method") and (
+        inputs := _inputs(choice)
+    ):  # the partner that a bench takes by default does not suit
+        partner = "method" if kind == "generator" else "generator"
+        found = [each for each in get_registry().list(partner) if _inputs(each) >= inputs]
+        if not found:
+            return ""
+        if partner == "method":
+            return f"zoo bench --method {found[0].name} --gen {spec}"
+        return f"zoo bench --gen {found[-1].name} --method {spec}"
     return f"zoo bench {FLAGS.get(kind, f'--{kind}')} {spec}"
+
+
+def _inputs(choice: Choice) -> set[str]:
+    """Return the further inputs of generators that a method passes or a generator takes."""
+    own = choice.contract.needs if choice.kind == "method" else choice.contract.inputs
+    return set(own) & _generator_inputs()
+
+
+def _generator_inputs() -> set[str]:
+    return {name for each in get_registry().list("generator") for name in each.contract.inputs}
 
 
 def _options_text(choice: Choice) -> str:
