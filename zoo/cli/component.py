@@ -12,7 +12,7 @@ from zoo.choices import Choice
 from zoo.cli.flags import with_flags
 from zoo.cli.output import print_facts, print_wrapped
 from zoo.errors import ZooError
-from zoo.hookspec import INFERENCE, RecipeConfig
+from zoo.hookspec import INFERENCE, Kind, RecipeConfig
 from zoo.option_types import allowed_values, value_text
 from zoo.registry import get_registry
 
@@ -107,17 +107,15 @@ def example(choice: Choice) -> str:
         return ""
     if kind == "metric":
         return f"zoo score results/RUN --metrics {spec}"
-    if kind in ("generator", "method") and (
-        inputs := _inputs(choice)
-    ):  # the partner that a bench takes by default does not suit
-        partner = "method" if kind == "generator" else "generator"
-        found = [each for each in get_registry().list(partner) if _inputs(each) >= inputs]
-        if not found:
-            return ""
-        if partner == "method":
-            return f"zoo bench --method {found[0].name} --gen {spec}"
-        return f"zoo bench --gen {found[-1].name} --method {spec}"
-    return f"zoo bench {FLAGS.get(kind, f'--{kind}')} {spec}"
+    return f"zoo bench {_partner(choice)}{FLAGS.get(kind, f'--{kind}')} {spec}"
+
+
+def _partner(choice: Choice) -> str:
+    """Return the option that names a partner, where the one that a bench takes by default does not suit; else nothing."""
+    inputs = _inputs(choice) if choice.kind in ("generator", "method") else set()
+    partner: Kind = "method" if choice.kind == "generator" else "generator"
+    suits = [each for each in get_registry().list(partner) if inputs and _inputs(each) >= inputs]
+    return f"{FLAGS.get(partner, f'--{partner}')} {suits[-1].name} " if suits else ""
 
 
 def _inputs(choice: Choice) -> set[str]:
