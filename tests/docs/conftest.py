@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY_SCENES = "scenes:train=4,test=2"
 STEMS = [f"{split}{index}" for split, count in (("train", 6), ("test", 3)) for index in range(count)]
 """Those of the dataset `pairs`."""
-MADE = ("rs", "mine", "street.png")
-"""Files that some pages make themselves."""
+MADE = {"rs": "zoo data import", "mine": "zoo data import", "street.png": "cp", "results": "zoo bench"}
+"""Files that some pages make themselves, and the command that does."""
 
 STUBS = {
     # The page of a demo serves until Ctrl-C.
@@ -104,12 +104,17 @@ def reader(tmp_path: Path, pairs: Path, trained: Path) -> Callable[[str], Path]:
         folder.mkdir()
         for name, write in _files(pairs, trained).items():
             named = re.search(rf"^.*(?<![\w./-]){name}(?![\w.-]).*$", text, re.MULTILINE)
-            if named and not (name in MADE and named[0].startswith(("zoo data import", "cp "))):
+            if named and not (name in MADE and _makes(text, MADE[name], named)):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 write(folder / name)
         return folder
 
     return make
+
+
+def _makes(text: str, command: str, named: re.Match[str]) -> bool:
+    """Whether a script makes a file itself: its first line with the file is the command, or a bench is before that line."""
+    return named[0].startswith(command) or (command == "zoo bench" and command in text[: named.start()])
 
 
 def _files(pairs: Path, trained: Path) -> dict[str, Callable[[Path], object]]:
@@ -124,6 +129,7 @@ def _files(pairs: Path, trained: Path) -> dict[str, Callable[[Path], object]]:
         **dict.fromkeys(("PATH/TO/PAIRS", "MINE"), lambda to: _pairs(to, pairs, "vi", "ir")),
         "PATH/TO/RoadScene": lambda to: _pairs(to, pairs, "crop_LR_visible", "cropinfrared"),
         "results/RUN": lambda to: shutil.copytree(trained, to),
+        "results": lambda to: shutil.copytree(trained, to / "RUN", dirs_exist_ok=True),
         "street.jpg": lambda to: _photo(64).save(to),
         "street.png": lambda to: _photo(64).save(to),
         "panorama.jpg": lambda to: _photo(1200).save(to),
