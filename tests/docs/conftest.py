@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,11 @@ STEMS = [f"{split}{index}" for split, count in (("train", 6), ("test", 3)) for i
 """Those of the dataset `pairs`."""
 MADE = {"rs": "zoo data import", "mine": "zoo data import", "street.png": "cp", "results": "zoo bench"}
 """Files that some pages make themselves, and the command that does."""
+SPACE = "demo*--space*" if find_spec("gradio") else "never"
 
 STUBS = {
-    # The page of a demo serves until Ctrl-C.
-    "zoo": 'case "$*" in demo*--space*) ;; demo*) set -- demo --help ;; esac\nexec {python} -P -m zoo "$@"',
+    # The page of a demo serves until Ctrl-C; a Space needs the version of gradio.
+    "zoo": f'case "$*" in {SPACE}) ;; demo*) set -- demo --help ;; esac\nexec {{python}} -P -m zoo "$@"',
     "python": 'exec {python} -P "$@"',
     "pip": "exec {python} {pip} {site}",
     "git": 'ln -s . "$3"',

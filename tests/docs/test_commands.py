@@ -31,7 +31,7 @@ SMALLER = (
     (r"--batch \d+(?! --accumulate)", "--batch 2"),
     (r"--preset paper", "--size 64 --steps 2"),
     (r"(?<=data[ =])\S*scenes\S*", lambda found: re.sub(r"scenes(:entries=true)?", _few_scenes, found[0])),
-    (r"(?<=[ ,\"])((resnet|unet_|patchgan)\w*)(?=[ ,\"\n])", r"\1:width=8"),
+    (r"(?<=[ ,\"])((resnet|unet_|patchgan)\w*)(?!\", width)(?=[ ,\"\n])", r"\1:width=8"),
     (r"roadscene(?= PATH)", "roadscene:test_pairs=3"),
     (r"--(train|test|validation) \d{2,}", r"--\1 2"),
     (r"zoo bench --table", "env -u ZOO_BENCH_DATA zoo bench --table"),
