@@ -182,7 +182,9 @@ def test_a_target_that_raises_is_reported_with_its_plugin(site, zoo):
     (site / "x.py").write_text("raise RuntimeError('no such driver')")
     done = zoo("info", "finenet", env={"PYTHONPATH": str(site)})
     assert done.returncode == 0 and "Traceback" not in done.stderr
-    assert "fine/finenet of fine-dist 1.2 cannot be loaded from x:X: RuntimeError: no such driver" in done.stdout
+    assert "fine/finenet of fine-dist 1.2 cannot be loaded from x:X: RuntimeError: no such driver" in " ".join(
+        done.stdout.split()
+    )
 
 
 DEATHS = {

@@ -28,6 +28,9 @@ class Recorded:
         self.steps: list[int] = []
         self.outcomes: list[Outcome] = []
 
+    def planned(self, runs, stage):
+        self.stage = stage
+
     def skipped(self, outcomes):
         self.before = len(outcomes)
 
