@@ -49,7 +49,7 @@ def compose(
             `patchgan` and `cyclegan`. Parts that the method does not use are left out of the recipe.
         norm: the discriminator's normalizer where its name does not say it (`patchgan_gn` does).
         data: `scenes`, or a folder in zoo's layout.
-        preset: `quick` (64 px, 400 steps, and narrow networks unless size, steps or epochs are given) or `paper` (256 px and the
+        preset: `quick` (64 px, 600 steps, and narrow networks unless size, steps or epochs are given) or `paper` (256 px and the
             epochs of the method's source, e.g. 200 for CycleGAN and 400 for CUT, or what the named recipe's paper used).
         size, steps, epochs: what to change in the preset; size in pixels, `(512, 640)` or `"512x640"` for height and
             width, and not both steps and epochs. The learning rate falls over the same part of the budget as in the method's

@@ -121,9 +121,9 @@ def test_the_quick_preset_is_narrow_unless_the_user_sets_a_size_or_a_length(pair
 def test_the_quick_preset_keeps_the_proportion(pairs):
     budgets = {name: zoo.compose(method=name, data=str(pairs)).budget for name in ("cyclegan", "cut", "fastcut")}
     assert {name: (budget.constant, budget.steps) for name, budget in budgets.items()} == {
-        "cyclegan": (200, 400),
-        "cut": (200, 400),
-        "fastcut": (300, 400),
+        "cyclegan": (300, 600),
+        "cut": (300, 600),
+        "fastcut": (450, 600),
     }
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 QUICK = (
-    "Preset quick is 400 steps at 64 px with narrow networks, a first look and no paper's result; methods without pairs need "
+    "Preset quick is 600 steps at 64 px with narrow networks, a first look and no paper's result; methods without pairs need "
     "far more steps. --preset paper: 256 px, the papers' networks and epochs."
 )
 """What `zoo bench` says of preset `quick` as it stands."""
