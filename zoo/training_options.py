@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 
@@ -44,8 +45,8 @@ class TrainingOptions:
         """
         if self.lr is None:
             return method
-        if not self.lr > 0:
-            raise UsageError(f"`lr` is {self.lr}; it must be above 0")
+        if not 0 < self.lr < math.inf:
+            raise UsageError(f"`lr` is {self.lr}; it must be a number above 0")
         if not method.has("lr"):
             raise UsageError(f"method {method.name} has no option `lr`", f"Run: zoo info {method.name}")
         further = {name: getattr(method.config, name) for name in option_names(method.config) if name.endswith("_lr")}
@@ -64,7 +65,7 @@ class TrainingOptions:
         if self.keep not in ("last", "best") and not self.keep.startswith("best:"):
             raise UsageError(f"`keep` is {self.keep!r}", "Use last, best, or best:METRIC such as best:psnr")
         plain = self.keep == "last" and self.patience is None and self.validate_every is None and not self.rescues
-        return None if plain and not self.validate else _images(self.validate, source)
+        return None if plain and self.validate == "" else _images(self.validate, source)
 
     def validation(self, source: DataSource, size: Size, steps: int) -> Validation | None:
         """Return how a training of this many steps on images of this size is validated; None where it is not.
@@ -113,7 +114,7 @@ def _images(validate: str | float, source: DataSource) -> tuple[str, float]:
     """Return the split or the part of the training images that `validate` means; the dataset's own split by default."""
     has = [split for split in source.info.splits if split not in ("train", "test") and source.info.splits[split]]
     fix = "Use `validate`=0.1, which holds out a tenth of the training images"
-    if not validate:
+    if validate == "":
         if not has:
             raise UsageError(f"dataset {source.name} has no validation split", fix)
         return has[0], 0.0
