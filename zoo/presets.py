@@ -27,7 +27,9 @@ class Preset:
 
 
 PRESETS: Mapping[str, Preset] = {
-    "quick": Preset(size=64, steps=600),  # two to four minutes for ResNet-9 CycleGAN on two CPU cores, with narrow networks
+    "quick": Preset(
+        size=64, steps=600
+    ),  # two to four minutes for ResNet-9 CycleGAN on two CPU cores, with narrow networks
     "paper": Preset(size=256, epochs=200),  # in place of these numbers, those of the recipe or of the method's source
 }
 

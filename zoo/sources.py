@@ -19,7 +19,7 @@ import msgspec
 from zoo.choices import Choice
 from zoo.content import files_of, source_of, stated_options, with_contents
 from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, printable, read_info
-from zoo.errors import DataError, UsageError
+from zoo.errors import DataError, UsageError, did_you_mean
 from zoo.files import in_cache, made_in_cache, remember
 from zoo.recipe import DataRef
 from zoo.registry import get_registry, parse
@@ -89,7 +89,9 @@ def open_source(spec: str | Path, *, size: Size, progress: Progress | None = Non
     except UsageError as error:
         if _is_component(str(spec)):  # an option is wrong
             raise
-        raise UsageError(f"{error.message}, and there is no folder {str(spec)!r} here", error.fix) from None
+        folders = [path.name for path in Path().iterdir() if path.is_dir()]
+        fix = did_you_mean(str(spec), folders) or error.fix
+        raise UsageError(f"{error.message}, and there is no folder {str(spec)!r} here", fix) from None
     if "source" in choice.contract.needs:
         fix = f"Run: zoo data import {choice.name} SRC DST, then use `data`=DST"
         raise UsageError(f"dataset {choice.name} must be imported from your copy of it", fix)

@@ -37,6 +37,7 @@ def compare(
     zoo compare results --reference mean_image ·
     zoo compare results --by daytime
     """
+    from zoo.evaluate.compare import too_few
     from zoo.report.comparing import compare_results
     from zoo.report.groups import by_group
 
@@ -53,6 +54,9 @@ def compare(
         "p: two-sided sign-flip permutation test, corrected for all tests on the dataset\n"
         "(Holm). better and worse require p < 0.05 and the same sign in all runs."
     )
+    for warning in dict.fromkeys(too_few(line.pooled.n) for group in groups for line in group.lines):
+        if warning:
+            typer.echo(warning)
     if not all(line.pooled.per_image for group in groups for line in group.lines):
         typer.echo("no test: the record has no values of single images for this score.")
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import Counter
 from contextlib import suppress
@@ -266,7 +267,11 @@ def _source_and_target(kind: str, places: Sequence[Path], sides: Sequence[Path])
         found = (
             f"{len(places)} folder{'s were' if len(places) > 1 else ' was'} given{' besides the options' * bool(sides)}"
         )
-        raise UsageError(f"this import takes {form}, and {found}", f"Run: zoo data import {kind} {form}")
+        fix = f"Run: zoo data import {kind} {form}"
+        if kind == "pairs" and len(places) == 3:
+            visible, thermal, dst = (shlex.quote(str(place)) for place in places)
+            fix = f"For two folders, run: zoo data import {kind} --visible {visible} --thermal {thermal} {dst}"
+        raise UsageError(f"this import takes {form}, and {found}", fix)
     for side in sides:
         require_apart(side, places[-1])
     return (None if sides else places[0]), places[-1]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+FEWEST = 6
+"""Smallest number of images with which a sign-flip test can reach p < 0.05: with n images p is 2 / 2^n at least."""
 Verdict = Literal["better", "worse", "not distinguishable"]
 
 _BATCH_VALUES = 4_000_000
@@ -42,6 +44,13 @@ class Comparison:
     n: int
     """Number of images."""
     higher_is_better: bool
+
+
+def too_few(n: int) -> str:
+    """Return a warning that a test over n images cannot distinguish anything; empty where it can."""
+    if n >= FEWEST:
+        return ""
+    return f"{n} test image{'s' * (n > 1)}: too few for a paired test, which needs {FEWEST}, better 20."
 
 
 def paired_test(

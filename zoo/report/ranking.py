@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from zoo.evaluate.compare import Verdict
+from zoo.evaluate.compare import Verdict, too_few
 from zoo.evaluate.results import Cost, Score
 from zoo.report.aggregate import (
     Difference,
@@ -140,6 +140,7 @@ def verdict_lines(ranking: Ranking) -> list[str]:
                 found.setdefault(cell.baseline, {}).setdefault(cell.against.verdict, []).append(row.name)
         where = f"in {column.metric}{f' on {dataset}' if len(datasets) > 1 else ''}"
         lines += [_in_words(verdicts, baseline, where) for baseline, verdicts in found.items()]
+        lines += [warning] if found and (warning := too_few(column.n)) else []
     return lines
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom, permutation_test
 
 from zoo.errors import UsageError
-from zoo.evaluate.compare import holm, paired_test, verdict_of
+from zoo.evaluate.compare import holm, paired_test, too_few, verdict_of
 
 
 def by_stem(values):
@@ -131,3 +131,10 @@ def test_pooled_psnr_is_compared_by_its_squared_errors():
     assert found.low < found.difference < found.high
     same = paired_test(values[0], values[0], higher_is_better=True, pooling="mse")
     assert (same.difference, same.low, same.high, same.p) == (0, 0, 0, 1)
+
+
+def test_few_images_are_said_to_be_too_few_where_no_test_over_them_can_find_a_difference():
+    for n in (1, 3, 5, 6, 20):
+        a, b = ({str(i): value + i for i in range(n)} for value in (0.0, 1.0))
+        smallest = paired_test(a, b, higher_is_better=True).p
+        assert bool(too_few(n)) == (smallest >= 0.05)
