@@ -192,8 +192,8 @@ def compose_chosen(
 def require_positive(**numbers: int | None) -> None:
     """Raise a UsageError that names the first of these parameters that is below 1; None stands for a default."""
     for name, number in numbers.items():
-        if number is not None and number < 1:
-            raise UsageError(f"`{name}` is {number}; it must be 1 or more")
+        if number is not None and not (isinstance(number, int) and number >= 1):
+            raise UsageError(f"`{name}` is {number!r}; it must be 1 or more")
 
 
 def choose_system(

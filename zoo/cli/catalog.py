@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -74,7 +76,7 @@ def info(
         str,
         typer.Argument(
             autocompletion=anything,
-            help="A component, optionally with options; weights by name, or org/repo[@revision].",
+            help="A component, optionally with options; weights by name, or org/repo[@revision]; a run's folder.",
         ),
     ],
     as_json: Json = False,
@@ -83,6 +85,8 @@ def info(
 
     Examples: zoo info resnet9_cbam · zoo info patchgan:layers=4 · zoo info layergan-thermalworld
     """
+    if os.sep in name and Path(name).is_dir():
+        return _show_folder(Path(name), as_json=as_json)
     try:
         choices = _named(name)
     except UsageError:
@@ -94,6 +98,15 @@ def info(
     for choice in choices:
         component.print_details(choice)
     return None
+
+
+def _show_folder(folder: Path, *, as_json: bool) -> None:
+    """Print what a run's model is."""
+    from zoo.translation.loading import load
+
+    if as_json:
+        raise UsageError(f"`{folder}` is a run's folder, which has its facts as JSON", f"Read {folder / 'record.json'}")
+    typer.echo(repr(load(folder, device="cpu")))
 
 
 def _kind_or_pattern(word: str) -> tuple[str | None, str]:

@@ -81,7 +81,7 @@ def unchanged(method: Method, rng: torch.Generator) -> Iterator[None]:
     """Restore random streams, buffers (running statistics of batch norms) and the networks' mode after a `with` block."""
     buffers = [(buffer, buffer.clone()) for buffer in method.buffers()]
     state = rng.get_state()
-    with torch.random.fork_rng([rng.device] if rng.device.type == "cuda" else []):
+    with torch.random.fork_rng([] if rng.device.type == "cpu" else [rng.device]):
         try:
             yield
         finally:
