@@ -172,7 +172,7 @@ def test_a_state_that_diverged_is_not_saved(new_run) -> None:
 def test_networks_without_gradients_are_called_dead(new_run) -> None:
     run = new_run(lambda rng: OneOptimizer(lambda weight, step: (weight * 0).relu().sum()))
     with pytest.raises(TrainingError, match="the generator is dead: no gradient") as caught:
-        run.go(8)
+        run.go(12)
     assert caught.value.terms == ("generator",)
 
 
