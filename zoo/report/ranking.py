@@ -139,8 +139,8 @@ def verdict_lines(ranking: Ranking) -> list[str]:
             if cell and cell.against and column.n > 1:
                 found.setdefault(cell.baseline, {}).setdefault(cell.against.verdict, []).append(row.name)
         where = f"in {column.metric}{f' on {dataset}' if len(datasets) > 1 else ''}"
-        lines += [_in_words(verdicts, baseline, where) for baseline, verdicts in found.items()]
         lines += [warning] if found and (warning := too_few(column.n)) else []
+        lines += [_in_words(verdicts, baseline, where) for baseline, verdicts in found.items()]
     return lines
 
 
