@@ -186,7 +186,7 @@ def test_check_names_missing_files_and_masks_of_another_size(root):
     assert "No such file" in found and "has no mask of `train0`" in found and "4x4 against 12x16" in found
 
 
-@pytest.mark.parametrize("name", ["labels", "Boxes", "a/b", "", "temperature"])
+@pytest.mark.parametrize("name", ["labels", "Boxes", "a/b", "", "temperature", "step", "progress", "origin"])
 def test_a_name_that_is_taken_or_no_file_name_is_refused(tmp_path, root, name):
     path = root / "dataset.json"
     info = json.loads(path.read_text())

@@ -8,6 +8,7 @@ from zoo.keys import readable_name
 from zoo.recipe import DataRef, Part
 from zoo.report.naming import add_training_data, name_systems, shared_parts
 from zoo.sources import open_source
+from zoo.training_options import TrainingOptions
 
 
 def test_systems_are_named_by_what_they_differ_in(pairs):
@@ -22,6 +23,19 @@ def test_systems_are_named_by_what_they_differ_in(pairs):
     assert name_systems([system(), system(steps=4)])[1].endswith(", 4 steps")
     assert name_systems([system(), system(batch=2)])[1].endswith(", batch 2")
     assert name_systems([system(), system()])[1].endswith(" (2)")
+
+
+def test_trainings_that_were_selected_in_other_ways_have_other_names(pairs):
+    source = open_source(str(pairs), size=32)
+
+    def system(seed=0, **changes):
+        training = TrainingOptions(**{"validate": 0.3} | changes)
+        return compose(generator="resnet6", data=source, size=32, steps=40, seed=seed, training=training)
+
+    kinds = [{"keep": "best"}, {"keep": "best:ssim"}, {}, {"rescues": 1}, {"validate_every": 5}, {"patience": 2}]
+    names = name_systems([system(seed, **kind) for seed, order in enumerate((kinds, kinds[::-1])) for kind in order])
+    assert len(set(names)) == len(kinds)
+    assert names[: len(kinds)] == names[len(kinds) :][::-1]
 
 
 def test_a_component_that_shares_its_name_is_shown_with_its_plugin(pairs):

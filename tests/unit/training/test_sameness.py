@@ -24,6 +24,7 @@ from zoo.compute.graph import WARM_STEPS, CudaGraphStep
 from zoo.compute.networks import prepared
 from zoo.compute.options import PLAIN, ComputeOptions, kernels
 from zoo.compute.recompute import recomputed
+from zoo.contracts import Generator, Method
 from zoo.data.layout import read_info
 from zoo.data.sampling import BatchSampler
 from zoo.data.store import PairStore
@@ -257,6 +258,40 @@ def test_networks_compiled_to_c_follow_the_plain_path(pairs, system):
 def test_bf16_starts_within_its_precision_of_the_plain_path(pairs, system):
     half = train(pairs, system, PLAIN, steps=1, kind=torch.float32, precision="bf16")
     assert 0 < far(train(pairs, system, PLAIN, steps=1, kind=torch.float32), half) < 0.05
+
+
+def test_every_method_that_computes_a_network_has_its_precision():
+    class Scored(Generator):
+        computes = ("with_score",)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 1, 1)
+            self.types: list[torch.dtype] = []
+
+        def forward(self, x):
+            return self.with_score(x)[0]
+
+        def with_score(self, x):
+            image = self.conv(x)
+            self.types.append(image.dtype)
+            return image, image.mean()
+
+    class One(Method):
+        def __init__(self) -> None:
+            super().__init__()
+            self.G = Scored()
+
+        def networks(self):
+            return {"generator": [self.G]}
+
+    method = One()
+    with prepared(method, PLAIN, "bf16", CPU):
+        image, score = method.G.with_score(torch.rand(1, 3, 4, 4))
+        method.G(torch.rand(1, 3, 4, 4))
+    assert method.G.types == [torch.bfloat16] * 2
+    assert image.dtype == score.dtype == torch.float32
+    assert "with_score" not in vars(method.G)
 
 
 def test_outputs_of_autocast_networks_are_float32():
