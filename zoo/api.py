@@ -105,15 +105,6 @@ def bench(
         KeyboardInterrupt: on Ctrl-C, after the running runs saved their state.
     """
     given = dict(locals())  # the arguments, for the command that the records name
-    training = TrainingOptions(
-        lr=lr,
-        accumulate=accumulate,
-        validate=validate,
-        validate_every=validate_every,
-        keep=keep,
-        patience=patience,
-        rescues=rescues,
-    )
     axes = read_axes(
         recipe=recipe,
         generator=generator,
@@ -129,7 +120,7 @@ def bench(
         batch=batch,
         seeds=seeds,
         thermal_channels=thermal_channels,
-        training=training,
+        training=TrainingOptions.of(given),
         processes=gpus_per_run,
         baselines=baselines,
     )
@@ -212,15 +203,6 @@ def train(
     from zoo.run.single import plan_one, run_one
 
     require_device(device)
-    training = TrainingOptions(
-        lr=lr,
-        accumulate=accumulate,
-        validate=validate,
-        validate_every=validate_every,
-        keep=keep,
-        patience=patience,
-        rescues=rescues,
-    )
     axes = read_axes(
         recipe=recipe or (),
         generator=generator or (),
@@ -236,7 +218,7 @@ def train(
         batch=batch,
         first_seed=seed,
         thermal_channels=thermal_channels,
-        training=training,
+        training=TrainingOptions.of(given),
         precision=choose_precision(precision, device, compute),
         processes=int(os.environ.get("WORLD_SIZE", "1")),
     )

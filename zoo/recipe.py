@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from zoo.choices import Choice
+from zoo.errors import UsageError
 from zoo.hookspec import Kind
 from zoo.registry import get_registry
 
@@ -165,8 +166,19 @@ class Recipe:
 
 
 def as_part(choice: Choice) -> Part:
-    """Return a choice as a recipe names it."""
-    return Part(name=choice.full_name, config=msgspec.to_builtins(choice.config))
+    """Return a choice as a recipe names it.
+
+    Raises:
+        UsageError: a default of the component's config is not of its field's type, so that no record of it could be read.
+    """
+    config = msgspec.to_builtins(choice.config)
+    try:
+        msgspec.convert(config, type(choice.config))
+    except msgspec.ValidationError as error:
+        where = f"{choice.kind} {choice.full_name} of {choice.plugin.distribution} {choice.plugin.version}"
+        reason = str(error).replace(" - at `$.", " for the default of option `")
+        raise UsageError(f"{where}: {reason}", f"Correct it in the plugin: zoo check {choice.plugin.name}") from None
+    return Part(name=choice.full_name, config=config)
 
 
 def choice_of(kind: Kind, part: Part) -> Choice:

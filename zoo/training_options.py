@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from zoo.choices import Choice, option_names
 from zoo.compatibility import check
@@ -36,6 +38,11 @@ class TrainingOptions:
     """Validations without a better score after which the training ends."""
     rescues: int = 0
     """How often a training whose loss is no longer finite goes back to the last validation, at half the learning rate."""
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> TrainingOptions:
+        """Return the options among these arguments of a function or options of a command, by their names."""
+        return cls(**{field.name: given[field.name] for field in fields(cls)})
 
     def with_rate(self, method: Choice) -> Choice:
         """Return a method with the learning rate.

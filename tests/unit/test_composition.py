@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ import zoo
 from zoo.data.entries import DatasetEntry
 from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError, UsageError
-from zoo.recipe import Budget, Recipe
+from zoo.recipe import Budget, Recipe, as_part
+from zoo.registry import get_registry
 from zoo.sources import open_source
 from zoo.training.schedule import lr_factor
 
@@ -222,3 +225,11 @@ def test_preset_quick_takes_the_network_and_the_batch_that_a_recipe_states_for_i
     assert named.method.config["warmup"] == 10
     bridge = zoo.compose(recipe="bbdm", preset="paper")
     assert tuple(bridge.generator.config["mult"]) == (1, 4, 8) and not bridge.flip and bridge.load_size == 256
+
+
+def test_a_default_that_is_not_of_its_fields_type_is_refused_before_any_training():
+    choice = get_registry().find("generator", "resnet6")
+    broken = replace(choice, config=replace(choice.config, width="16"))
+    found = r"generator resnet/resnet6 of thermal-zoo \S+: Expected `int`, got `str` for the default of option `width`"
+    with pytest.raises(UsageError, match=found):
+        as_part(broken)

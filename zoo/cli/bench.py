@@ -157,15 +157,7 @@ def bench(
         batch=batch,
         seeds=seeds,
         thermal_channels=thermal_channels,
-        training=TrainingOptions(
-            lr=lr,
-            accumulate=accumulate,
-            validate=validate,
-            validate_every=validate_every,
-            keep=keep,
-            patience=patience,
-            rescues=rescues,
-        ),
+        training=TrainingOptions.of(context.params),
         processes=processes,
         baselines=baselines,
     )

@@ -84,15 +84,7 @@ def train(
             batch=batch,
             first_seed=seed,
             thermal_channels=thermal_channels,
-            training=TrainingOptions(
-                lr=lr,
-                accumulate=accumulate,
-                validate=validate,
-                validate_every=validate_every,
-                keep=keep,
-                patience=patience,
-                rescues=rescues,
-            ),
+            training=TrainingOptions.of(context.params),
             precision=choose_precision(precision, device, compute),
             processes=int(os.environ.get("WORLD_SIZE", "1")),
         )

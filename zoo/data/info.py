@@ -33,7 +33,7 @@ class DataQuality(msgspec.Struct, frozen=True, kw_only=True):
 
     images: int
     """Number of visible images checked."""
-    checked: int = msgspec.field(default=0, name="judged")
+    checked: int = msgspec.field(default=0, name="judged")  # in the file it has the name of release 0.1
     """Number of pairs with edges enough to check their registration."""
     misregistered: int = 0
     """Number of checked pairs whose two images are shifted against each other."""

@@ -28,7 +28,8 @@ class Causes:
     def blocked(self, case: Case) -> str:
         """Return why a case is not run; empty where it is."""
         failed = self._checks.get(_part(case), {}).values()
-        return f"not run: {BUILDS} failed" if BUILDS in failed and case.check.name != BUILDS else ""
+        needed = [name for name in (BUILDS, *case.check.after) if name in failed and case.check.name != name]
+        return f"not run: {needed[0]} failed" if needed else ""
 
     def repeated(self, case: Case, error: BaseException) -> str:
         """Note the failure of a case; return which check named the same cause before, empty where none did."""

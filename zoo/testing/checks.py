@@ -46,6 +46,8 @@ class Check:
     """Only for networks whose output is an image: not for those with further inputs, whose method defines what it is."""
     importer: bool = False
     """Only for datasets that are read from a source."""
+    after: tuple[str, ...] = ()
+    """Checks without which this one cannot pass: it is not run where one of them failed."""
     slow: bool = False
     """Takes seconds, and can be left out."""
 
@@ -107,9 +109,9 @@ CHECKS: tuple[Check, ...] = (
     Check("independent_samples", NETWORKS, "the images of a batch do not influence one another",
           "features:independent_samples", offered="independent_samples"),
     Check("exports", NETWORKS, "torch.export gives a program that computes the same",
-          "features:exports", offered="exports", slow=True),
+          "features:exports", offered="exports", after=("shapes",), slow=True),
     Check("compiles", NETWORKS, "torch.compile takes it without a graph break, and its gradients stay the same",
-          "features:compiles", offered="compiles", slow=True),
+          "features:compiles", offered="compiles", after=("shapes",), slow=True),
     Check("promises", ("normalizer",), "discriminators stay within the bounds that it promises",
           "bounds:promises", promised=True),
     Check("inference", METHOD, "`inference` names all that a translation needs", "methods:inference"),

@@ -52,6 +52,9 @@ def config(choice: Choice) -> str:
         wanted = f"{kind.__name__} to be the same after JSON"
         try:
             again = msgspec.json.decode(msgspec.json.encode(one), type=kind)
+        except msgspec.ValidationError as error:
+            found = str(error).replace(" - at `$.", " for `")
+            raise CheckError(wanted, found, "Give the field a default of its type") from error
         except Exception as error:  # of any type
             raise CheckError(wanted, " ".join(str(error).split()), PLAIN) from error
         if again != one:

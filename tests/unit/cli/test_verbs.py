@@ -12,7 +12,7 @@ import typer.main
 from zoo.cli.main import app
 from zoo.cli.verbs import GROUPS, pointer, split_examples
 
-VERBS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+VERBS: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
 
 
 def _help(verb: str, width: int) -> str:

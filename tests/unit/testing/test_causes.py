@@ -25,7 +25,7 @@ INIT = "        self.layers = nn.Sequential(\n            nn.Conv2d(config"
 def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Result]]:
     """Return the results of a new package of a kind in which texts of files were replaced, in order."""
 
-    def check(kind: str, edits: dict[str, dict[str, str]]) -> list[Result]:
+    def check(kind: str, edits: dict[str, dict[str, str]], only: tuple[str, ...] = ()) -> list[Result]:
         name = f"caused{next(NUMBERS)}"  # of its own: Python keeps what it imported
         new_plugin(name, kind, tmp_path / name)
         for file, replaced in edits.items():
@@ -37,7 +37,8 @@ def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., li
             path.write_text(source)
         monkeypatch.syspath_prepend(tmp_path / name / "src")
         causes = Causes()
-        return [outcome(case, causes) for case in cases_of(name, fast=True)]
+        cases = [case for case in cases_of(name, fast=not only) if not only or case.check.name in only]
+        return [outcome(case, causes) for case in cases]
 
     return check
 
@@ -100,6 +101,27 @@ def test_faults_of_different_causes_are_both_named(checked):
 POOLED = "torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(x, {0}), scale_factor={0})"
 """Has the image's size where that is a multiple of the number, and a smaller one elsewhere."""
 CONTRACT = "size_multiple=2, min_size=8"
+
+
+def test_what_needs_every_size_is_not_run_where_a_size_does_not_work(checked):
+    edits = {
+        "network.py": {FORWARD: f"x = x + {POOLED.format(8)}\n        {FORWARD}"},
+        "__init__.py": {CONTRACT: CONTRACT.replace("2, min_size=8", "4")},
+    }
+    results = checked("generator", edits, only=("shapes", "exports", "compiles"))
+    assert [(result.check, result.status) for result in results] == [
+        ("shapes", "failed"),
+        ("exports", "skipped"),
+        ("compiles", "skipped"),
+    ]
+    assert "not run: shapes failed" in results[1].text
+
+
+def test_a_default_of_the_wrong_type_is_named_with_its_option(checked):
+    results = checked("generator", {"config.py": {"width: Positive = 32": 'width: Positive = "32"'}})
+    (failed,) = (result for result in results if result.status == "failed" and result.check == "config")
+    assert "Expected `int`, got `str` for `width`" in failed.text
+    assert failed.text.endswith("Give the field a default of its type")
 
 
 @pytest.mark.parametrize(
