@@ -153,7 +153,7 @@ def test_the_user_may_name_any_import_and_only_pairs_takes_folders_and_sets(sour
     ("words", "message"),
     [
         ("{two}", "takes SRC DST, and 1 folder was given"),
-        ("{two} {out} more", "takes SRC DST, and 3 folders were given"),
+        ("{two} {out} more", "3 folders were given. For two folders, run: zoo data import pairs --visible"),
         ("--visible {two}/vi --thermal {two}/ir {two} {out}", "2 folders were given besides the options"),
         ("--visible {two}/vi {out}", "one folder is not enough"),
         ("--visible {two}/vi --thermal {two}/none {out}", "none` does not exist"),

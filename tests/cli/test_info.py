@@ -78,3 +78,13 @@ def test_a_config_whose_code_cannot_be_read_has_options_without_meanings():
 def test_a_wrong_value_is_answered_with_the_allowed_ones(zoo, spec, message):
     done = zoo("info", spec)
     assert done.returncode == 2 and message in done.stderr
+
+
+def test_the_folder_of_a_model_is_shown_as_its_translator(zoo):
+    from importlib.resources import files
+
+    folder = str(files("zoo_plugins.scenes") / "weights")
+    done = zoo("info", folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Translator ") and "trained on scenes" in done.stdout
+    assert zoo("info", folder, "--json").returncode == 2
