@@ -21,8 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-IMAGES = 4
-"""Images of one measurement: eager ones are translated one by one, those of `zoo translate` in one batch."""
+IMAGES = 8
+"""Images of one measurement: eager ones are translated one by one, those of `zoo translate` as a folder."""
 OPENMP = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_NUM_THREADS")
 WAYS: dict[str, tuple[str, dict[str, str]]] = {
     "eager, default wait": ("eager", {}),

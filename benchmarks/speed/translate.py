@@ -33,7 +33,7 @@ def main() -> None:
     options = harness.parser(__doc__)
     options.add_argument("generators", nargs="*", default=["resnet9"])
     options.add_argument("--size", default="256", type=harness.numbers)
-    options.add_argument("--batch", default="1,4", type=harness.numbers)
+    options.add_argument("--batch", default="1,8", type=harness.numbers, help="images, for `zoo translate` of a folder")
     options.add_argument(
         "--compute", help="compute options to compare with plain, separated by /; @bf16 for another precision"
     )
@@ -100,7 +100,7 @@ def network_path(generator: str, words: str, x: Tensor) -> tuple[str, Callable[[
 
 
 def stream_path(
-    generator: str, size: int, batch: int, device: torch.device, precision: Precision, undo: ExitStack
+    generator: str, size: int, images: int, device: torch.device, precision: Precision, undo: ExitStack
 ) -> Callable[[], object]:
     """Return what translates arrays as `zoo translate` does with a folder, decoding and encoding left out."""
     source = open_source("scenes:train=4,test=2", size=size)
@@ -109,9 +109,9 @@ def stream_path(
     config = ModelConfig(recipe=recipe, dataset=source.info, plugins=provenance(recipe))
     translator = Translator(method, config).to(device)
     undo.enter_context(optimized(translator, None, precision))
-    draw = BatchTranslator(translator, temperatures={}, tile=None, depth=8, batch=batch)
+    draw = BatchTranslator(translator, temperatures={}, tile=None, depth=8, batch=None)
     image = InputImage(visible=np.zeros((size, size, 3), np.uint8))
-    return lambda: list(translate_stream([lambda: image] * batch, draw))
+    return lambda: list(translate_stream([lambda: image] * images, draw))
 
 
 if __name__ == "__main__":

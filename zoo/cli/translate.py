@@ -71,7 +71,7 @@ def translate(
     bar: Annotated[bool, typer.Option(help="Bar of --colormap; without it images keep their size.")] = True,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Batch size, of images of one size. [default: up to 4 on a CPU, 32 on a GPU]"),
+        typer.Option(min=1, help="Batch size, of images of one size. [default: up to 2 on a CPU, 32 on a GPU]"),
     ] = None,
     option: Annotated[
         list[str],
@@ -124,7 +124,12 @@ def translate(
     from zoo.translation.streaming import BatchTranslator, optimized
 
     draw = BatchTranslator(
-        translator, temperatures=degrees, tile=tile, depth=8 if level == "color" else level, batch=batch
+        translator,
+        temperatures=degrees,
+        tile=tile,
+        depth=8 if level == "color" else level,
+        batch=batch,
+        processes=1 if options and options.compile else None,  # each process would compile its own
     )
     finish = _finish(translator, colormap, bar=bar, celsius=celsius)
     with optimized(translator, options, precision):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from zoo.compute.options import ComputeOptions
 from zoo.compute.recompute import recomputed
+from zoo.compute.thin import column_by_column
 from zoo.contracts import Batch, Discriminator, Generator, Method
 from zoo.recipe import Precision
 
@@ -40,8 +41,11 @@ def prepared(
             _compile(network)
     try:
         with ExitStack() as undo:
-            for network in networks if compute.recompute else ():
-                undo.enter_context(recomputed(network))
+            for network in networks:
+                if compute.recompute:
+                    undo.enter_context(recomputed(network))
+                if compute.channels_last and device.type == "cpu":
+                    undo.enter_context(column_by_column(network))
             yield
     finally:
         for network in networks:
@@ -50,12 +54,16 @@ def prepared(
             _lay_out(method, torch.contiguous_format)
 
 
-def is_deep(method: Method) -> bool:
-    """Whether most weights are in large kernels, which networks apply to few pixels: UNets, not ResNets.
+def is_deep(method: Method, *, frozen: bool = False) -> bool:
+    """Whether most trained weights are in large kernels, which networks apply to few pixels: UNets, not ResNets.
 
     On a CPU channels-last then costs more than it saves: each step rearranges the gradients of all weights.
+
+    Args:
+        method: its weights are counted.
+        frozen: count weights that are not trained as well.
     """
-    kernels = [p.numel() for p in method.parameters() if p.requires_grad and p.dim() == 4]
+    kernels = [p.numel() for p in method.parameters() if (p.requires_grad or frozen) and p.dim() == 4]
     return sum(size for size in kernels if size >= LARGE) > sum(kernels) / 2
 
 

@@ -17,19 +17,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zoo.compute.networks import prepared
+from zoo.compute.networks import is_deep, prepared
 from zoo.compute.options import ComputeOptions, choose_translation, kernels, require_precision
 from zoo.data.images import read_visible
 from zoo.errors import DataError
 from zoo.recipe import Precision
 from zoo.translation.inputs import labels_tensor
 from zoo.translation.outputs import Depth
+from zoo.translation.processes import in_processes, useful_processes
 from zoo.translation.translator import Translator
 
 READERS = 4
 """Threads that decode files; decoding releases Python's global lock."""
-BATCH = {"cuda": 32, "cpu": 4}
-"""Largest useful batch of 256-px images, by device; of larger images it is smaller in proportion."""
+BATCH = {"cuda": 32, "cpu": 1}
+"""Largest useful batch of 256-px images in one process, by device; of larger images it is smaller in proportion."""
+DEEP_BATCH = 2
+"""The same on a CPU for networks with most weights where few pixels are left: these weights are read once for a batch."""
 WINDOW = 4
 """Batches of images that wait for others of their size."""
 
@@ -93,6 +96,7 @@ class BatchTranslator:
         tile: see `Translator.translate`.
         depth: of the thermal images.
         batch: batch size; None for one that suits the device and the size of the images.
+        processes: that translate batches at the same time, in `stream`; None for as many as are useful.
     """
 
     def __init__(
@@ -103,9 +107,12 @@ class BatchTranslator:
         tile: int | None,
         depth: Depth,
         batch: int | None,
+        processes: int | None = None,
     ) -> None:
         self.translator, self.temperatures, self.tile, self.depth = translator, temperatures, tile, depth
-        self._largest = batch or BATCH.get(translator.device.type, 1)
+        self.processes = processes or (1 if tile else useful_processes(translator.device))
+        usual = BATCH.get(translator.device.type, 1)
+        self._largest = batch or max(usual, DEEP_BATCH if is_deep(translator.method, frozen=True) else 1)
         self._pixels: float = math.inf if batch else self._largest * 256 * 256
 
     def batch_size(self, image: InputImage) -> int:
@@ -132,6 +139,18 @@ class BatchTranslator:
             self._shrink(batch)  # outside of `except`, since the traceback refers to the tensors that filled the memory
         return thermal
 
+    def stream(
+        self, batches: Iterable[tuple[T, list[InputImage]]]
+    ) -> Iterator[tuple[T, list[NDArray[Any]] | DataError]]:
+        """Yield the label of each batch with its thermal images, or the error, in order; several are translated at a time."""
+        return in_processes(batches, self._outcome, self.processes)
+
+    def _outcome(self, images: list[InputImage]) -> list[NDArray[Any]] | DataError:
+        try:
+            return self(images)
+        except DataError as error:
+            return error
+
     def _shrink(self, images: list[InputImage]) -> None:
         height, width = images[0].visible.shape[:2]
         if len(images) == 1:
@@ -157,31 +176,42 @@ def translate_stream(
 
     Images of one size keep their order; those of other sizes are yielded when a batch of their size is complete.
     """
+    faults: deque[tuple[int, DataError]] = deque()
+    batches = _by_size(readers, translate, faults)
+    for numbers, outcome in translate.stream(batches):
+        while faults:
+            yield faults.popleft()
+        if isinstance(outcome, DataError):
+            yield from ((number, outcome) for number in numbers)
+        else:
+            yield from zip(numbers, outcome, strict=True)
+    yield from faults
+
+
+def _by_size(
+    readers: Iterable[Callable[[], InputImage]], translate: BatchTranslator, faults: deque[tuple[int, DataError]]
+) -> Iterator[tuple[tuple[int, ...], list[InputImage]]]:
+    """Yield batches of one size as numbers and images; the errors of images that cannot be read are added to `faults`."""
     waiting: dict[tuple[int, ...], list[tuple[int, InputImage]]] = {}
+
+    def batch(shape: tuple[int, ...]) -> tuple[tuple[int, ...], list[InputImage]]:
+        numbers, images = zip(*waiting.pop(shape), strict=True)
+        return numbers, list(images)
+
     for number, future in enumerate(prefetch(readers, READERS)):
         try:
             image = future.result()
         except DataError as error:
-            yield number, error
+            faults.append((number, error))
             continue
         group = waiting.setdefault(image.visible.shape, [])
         group.append((number, image))
         if len(group) >= translate.batch_size(image):
-            yield from _translated(waiting.pop(image.visible.shape), translate)
+            yield batch(image.visible.shape)
         elif sum(map(len, waiting.values())) >= WINDOW * translate.batch_size(image):
-            yield from _translated(waiting.pop(max(waiting, key=lambda shape: len(waiting[shape]))), translate)
-    for group in waiting.values():
-        yield from _translated(group, translate)
-
-
-def _translated(
-    group: list[tuple[int, InputImage]], translate: BatchTranslator
-) -> Iterator[tuple[int, NDArray[Any] | DataError]]:
-    numbers, images = zip(*group, strict=True)
-    try:
-        yield from zip(numbers, translate(list(images)), strict=True)
-    except DataError as error:
-        yield from ((number, error) for number in numbers)
+            yield batch(max(waiting, key=lambda shape: len(waiting[shape])))
+    while waiting:
+        yield batch(next(iter(waiting)))
 
 
 def prefetch(tasks: Iterable[Callable[[], T]], threads: int) -> Iterator[Future[T]]:

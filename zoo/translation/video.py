@@ -61,11 +61,12 @@ def translate_video(
             stack.callback(part.unlink, missing_ok=True)
             with VideoWriter(part, video, translate.depth) as writer, WriteQueue[None](1) as queue:
                 try:
-                    for batch in _batches(video, translate):
-                        thermal = translate([image for _, image in batch])
-                        for (frame, _), pixels in zip(batch, thermal, strict=True):
-                            list(queue.put(partial(writer.add, finish(pixels), frame.pts)))
-                        done += len(batch)
+                    for times, thermal in translate.stream(_batches(video, translate)):
+                        if isinstance(thermal, DataError):
+                            raise thermal
+                        for time, pixels in zip(times, thermal, strict=True):
+                            list(queue.put(partial(writer.add, finish(pixels), time)))
+                        done += len(times)
                         on_progress(done, video.stream.frames)
                 except DataError as error:
                     fault = error
@@ -210,21 +211,23 @@ def upright(pixels: NDArray[Any], rotation: int) -> NDArray[Any]:
     return np.ascontiguousarray(np.rot90(pixels, rotation // 90)) if rotation % 90 == 0 else pixels
 
 
-def _batches(video: VideoReader, translate: BatchTranslator) -> Iterator[list[tuple[VideoFrame, InputImage]]]:
-    """Yield the frames in batches; those before an error are yielded before it is raised."""
-    batch: list[tuple[VideoFrame, InputImage]] = []
+def _batches(video: VideoReader, translate: BatchTranslator) -> Iterator[tuple[list[int | None], list[InputImage]]]:
+    """Yield the frames in batches, as their times and images; those before an error are yielded before it is raised."""
+    times: list[int | None] = []
+    images: list[InputImage] = []
     fault = None
     try:
         for future in prefetch(repeat(video.read), 1):
-            if (frame := future.result()) is None:
+            if (read := future.result()) is None:
                 break
-            batch.append(frame)
-            if len(batch) >= translate.batch_size(frame[1]):
-                yield batch
-                batch = []
+            times.append(read[0].pts)
+            images.append(read[1])
+            if len(images) >= translate.batch_size(read[1]):
+                yield times, images
+                times, images = [], []
     except DataError as error:
         fault = error
-    if batch:
-        yield batch
+    if images:
+        yield times, images
     if fault:
         raise fault

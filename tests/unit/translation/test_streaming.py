@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from functools import partial
 
 import numpy as np
@@ -13,6 +15,7 @@ import zoo
 from zoo.compute import networks
 from zoo.compute.options import ComputeOptions
 from zoo.errors import DataError, UsageError
+from zoo.translation.processes import in_processes
 from zoo.translation.streaming import (
     READERS,
     WINDOW,
@@ -169,3 +172,45 @@ def test_bf16_translates_nearly_the_same(resnet, pictures):
         half = resnet.translate(pictures[0], depth="float")
     assert half.dtype == np.float32
     assert 0 < np.abs(half - before).max() < 0.1
+
+
+@pytest.mark.parametrize("evaluation", ["train", "eval"])
+def test_several_processes_return_what_one_returns(saved, pairs, pictures, tmp_path, evaluation):
+    model = saved(
+        tmp_path, str(pairs), method=f"pix2pix:evaluation={evaluation}", generator="resnet6:width=4,dropout=true"
+    )
+    translator = zoo.load(model, device="cpu")
+    state = torch.get_rng_state()
+    one, two = (
+        dict(translate_stream(map(reader, pictures), batcher_of(translator, depth="float", batch=1, processes=count)))
+        for count in (1, 2)
+    )
+    assert torch.equal(torch.get_rng_state(), state)
+    assert list(one) == list(two) == sorted(one)
+    for number, thermal in one.items():
+        assert np.abs(two[number] - thermal).max() < 1e-5  # of other numbers of threads
+
+
+def test_what_a_killed_process_leaves_is_computed_in_this_one(caplog):
+    here = os.getpid()
+
+    def double(number):
+        if number == 5 and os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 2 * number
+
+    outcomes = list(in_processes([(f"batch {number}", number) for number in range(12)], double, 2))
+    assert outcomes == [(f"batch {number}", 2 * number) for number in range(12)]
+    assert "was killed" in caplog.text
+
+
+def test_an_error_of_the_input_comes_after_the_batches_before_it():
+    def batches():
+        yield from ((number, number) for number in range(7))
+        raise DataError("the film ends too early")
+
+    seen = []
+    with pytest.raises(DataError, match="ends too early"):
+        for label, outcome in in_processes(batches(), lambda number: -number, 2):
+            seen.append((label, outcome))
+    assert seen == [(number, -number) for number in range(7)]
