@@ -35,7 +35,8 @@ WAYS: dict[str, tuple[str, dict[str, str]]] = {
     "zoo translate, passive": ("zoo", {"OMP_WAIT_POLICY": "passive"}),
 }
 """What a process computes, and its variables of OpenMP (libgomp reads the first two and the last, Intel's the last two)."""
-BUSY = "while True: pass"
+BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
+"""Ends with the benchmark, also when this is killed."""
 
 
 class Worker:
