@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 import zoo
-from zoo.api import bench
+from zoo.api.grid import read_axes, spell_command
+from zoo.api.runs import bench
 from zoo.compatibility import check_sizes
 from zoo.composition import choose, choose_parts, parts_text, resolve_parts
 from zoo.errors import RefusedError, UsageError
@@ -18,7 +19,6 @@ from zoo.hub.model_names import model_name
 from zoo.keys import readable_name, train_key
 from zoo.recipe import Recipe
 from zoo.registry import get_registry
-from zoo.run_grid import read_axes, spell_command
 from zoo.sizes import read_size, size_text
 
 

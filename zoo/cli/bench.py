@@ -19,9 +19,9 @@ from zoo.cli.verbs import COMPUTE, DATA, MODEL, OUTPUT, TRAINING
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
+    from zoo.records.outcome import Outcome
+    from zoo.records.record import Record
     from zoo.run.launch import Launcher
-    from zoo.run.outcome import Outcome
-    from zoo.run.record import Record
 
 
 QUICK = (
@@ -137,8 +137,8 @@ def bench(
     zoo bench grid.toml --seeds 3 ·
     zoo bench --table gn_cyclegan_table2 --data osu=DIR,flir=DIR --preset paper
     """
+    from zoo.api.grid import read_axes, run_grid, split_names
     from zoo.run.runner import InterruptedBenchError
-    from zoo.run_grid import read_axes, run_grid, split_names
     from zoo.training_options import TrainingOptions
 
     processes = gpus_per_run if gpus_per_run != 1 else gpus_per_cell
@@ -204,7 +204,7 @@ def _choose_launcher(name: str, device: str, jobs: str, processes: int, slurm: s
     Raises:
         UsageError: an option is wrong, or what it asks for is not there.
     """
-    from zoo.run_grid import local_launcher, parse_jobs, require_device
+    from zoo.api.grid import local_launcher, parse_jobs, require_device
 
     if name == "slurm":
         from zoo.run.launch.slurm import SlurmLauncher

@@ -57,11 +57,11 @@ def train(
     accelerate launch --num_processes 8 -m zoo train --recipe layergan --data DIR --preset paper --batch 8 ·
     accelerate launch --num_processes 8 -m zoo train results/RUN
     """
-    from zoo.run.job import METRICS
-    from zoo.run.outcome import EXIT_CODES
+    from zoo.api.grid import choose_precision, read_axes, require_device, split_names
+    from zoo.records.job import METRICS
+    from zoo.records.outcome import EXIT_CODES
     from zoo.run.single import plan_one, read_planned, run_one
-    from zoo.run.trackers import read_trackers
-    from zoo.run_grid import choose_precision, read_axes, require_device, split_names
+    from zoo.training.trackers import read_trackers
     from zoo.training_options import TrainingOptions
 
     if folder is not None:

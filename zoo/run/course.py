@@ -20,12 +20,12 @@ from zoo.evaluate.pictures import COLUMNS, sample_sheet
 from zoo.evaluate.validation import validation_score
 from zoo.files import beside, write_atomically
 from zoo.recipe import choice_of
+from zoo.records.integrity import SAMPLES_FILE
+from zoo.records.job import STARTS_FILE, Event, Job
 from zoo.run.execute import OnEvent
-from zoo.run.integrity import SAMPLES_FILE
-from zoo.run.job import STARTS_FILE, Event, Job
-from zoo.run.trackers import Trackers, read_trackers
 from zoo.training.loop import StepReport
 from zoo.training.samples import Row, Samples
+from zoo.training.trackers import Trackers, read_trackers
 from zoo.training.watch import Watch, unchanged
 
 EVENT_EVERY = 0.2

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from zoo.errors import ZooError
 from zoo.files import cannot_write
-from zoo.run.integrity import clear_way, sweep_run
-from zoo.run.job import RUN_FILE, Event, Job
-from zoo.run.lease import Lease, lease
-from zoo.run.outcome import Ended, find_ended, write_failure
-from zoo.run.record import FAILURE_FILE, write_json
+from zoo.records.integrity import clear_way, sweep_run
+from zoo.records.job import RUN_FILE, Event, Job
+from zoo.records.lease import Lease, lease
+from zoo.records.outcome import Ended, find_ended, write_failure
+from zoo.records.record import FAILURE_FILE, write_json
 
 OnEvent = Callable[[Event], None]
 Stop = Callable[[], bool]

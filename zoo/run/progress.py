@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from zoo.errors import ZooError
-from zoo.run.job import RUN_FILE, Event, read_job
-from zoo.run.lease import holder
-from zoo.run.outcome import Status
-from zoo.run.record import FAILURE_FILE, RECORD_FILE, read_failure, read_record
+from zoo.records.job import RUN_FILE, Event, read_job
+from zoo.records.lease import holder
+from zoo.records.outcome import Status
+from zoo.records.record import FAILURE_FILE, RECORD_FILE, read_failure, read_record
 
 PROGRESS_FILE = "progress.json"
 INTERRUPTED = "interrupted"

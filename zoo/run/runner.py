@@ -18,17 +18,17 @@ from zoo.data.union import scored_info
 from zoo.errors import ZooError
 from zoo.files import cannot_write
 from zoo.recipe import choices_of
+from zoo.records.integrity import clear_way, sweep_results
+from zoo.records.job import METRICS, RUN_FILE, join_plans, plan_job, read_job, score_name
+from zoo.records.lease import folder_time, holder
+from zoo.records.outcome import Outcome, changed, failed, known
+from zoo.records.record import FAILURE_FILE, RECORD_FILE, write_json
 from zoo.registry import get_registry
 from zoo.run.display import PlainDisplay
 from zoo.run.execute import collect_interrupts
 from zoo.run.grid import PlannedRun
-from zoo.run.integrity import clear_way, sweep_results
-from zoo.run.job import METRICS, RUN_FILE, join_plans, plan_job, read_job, score_name
 from zoo.run.launch import Launcher
-from zoo.run.lease import folder_time, holder
-from zoo.run.outcome import Outcome, changed, failed, known
 from zoo.run.progress import INTERRUPTED, PROGRESS_FILE, read_progress
-from zoo.run.record import FAILURE_FILE, RECORD_FILE, write_json
 from zoo.sources import DataSource
 
 POLL = 0.2
@@ -72,7 +72,7 @@ def run(
         metrics: what to score the runs with, by name with options; a run that lacks only scores is not trained again.
         speed: how to compute the steps, as `zoo.compute.options.parse_compute` reads it.
         retry: repeat failed runs, and restore lost or damaged files, by training if needed.
-        tracker: what receives the course of each training, see `zoo.run.trackers`.
+        tracker: what receives the course of each training, see `zoo.training.trackers`.
 
     Raises:
         UsageError: a metric's name or an option is wrong, or it does not apply to a run's data or image size.

@@ -34,10 +34,8 @@ from zoo.model_folder import (
     write_config,
 )
 from zoo.recipe import choice_of
-from zoo.run.course import Course, count_start, open_watch
-from zoo.run.execute import OnEvent, Stop
-from zoo.run.integrity import MODEL, config_is_whole, set_aside
-from zoo.run.job import (
+from zoo.records.integrity import MODEL, config_is_whole, set_aside
+from zoo.records.job import (
     TRAINED_FILE,
     Event,
     Job,
@@ -49,10 +47,12 @@ from zoo.run.job import (
     unscored_tests,
     without,
 )
-from zoo.run.outcome import usable_record
-from zoo.run.record import RECORD_FILE, Best, Record, write_json
-from zoo.run.reuse import take_weights
-from zoo.run.scoring import build_available, score_run
+from zoo.records.outcome import usable_record
+from zoo.records.record import RECORD_FILE, Best, Record, write_json
+from zoo.records.reuse import take_weights
+from zoo.run.course import Course, count_start, open_watch
+from zoo.run.execute import OnEvent, Stop
+from zoo.scoring.runs import build_available, score_run
 from zoo.training.checkpoint import CheckpointError
 from zoo.training.distributed import World
 from zoo.training.engine import train

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from zoo.api.grid import read_axes
+from zoo.records.outcome import Outcome
 from zoo.run.display import SKIPPED_LINES, PlainDisplay
 from zoo.run.grid import expand
-from zoo.run.outcome import Outcome
 from zoo.run.progress import Progress
-from zoo.run_grid import read_axes
 
 
 @pytest.fixture

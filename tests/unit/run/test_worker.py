@@ -13,12 +13,12 @@ import msgspec
 import pytest
 
 from zoo.errors import ZooError
+from zoo.records.job import LOG_FILE, METRICS, RUN_FILE, Job, plan_job, read_job
+from zoo.records.lease import folder_time, holder, lease
+from zoo.records.outcome import find_ended, give_up, known
+from zoo.records.record import Failure, read_failure, read_record, write_json
 from zoo.run.grid import Axes, PlannedRun, expand
-from zoo.run.job import LOG_FILE, METRICS, RUN_FILE, Job, plan_job, read_job
-from zoo.run.lease import folder_time, holder, lease
-from zoo.run.outcome import find_ended, give_up, known
 from zoo.run.progress import read_progress, read_state, read_states
-from zoo.run.record import Failure, read_failure, read_record, write_json
 from zoo.run.runner import choose_metrics
 
 TINY = {"generators": ("resnet6:width=4,blocks=1",), "discriminators": ("patchgan:width=4,layers=1",)}

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from zoo.errors import ZooError
 from zoo.recipe import Recipe
-from zoo.run.job import Job
+from zoo.records.job import Job
 
 PORTS = range(20_000, 30_000)
 """Ports where processes of several machines meet; each Slurm job has its own."""

@@ -1,0 +1,288 @@
+"""The plan of a run (`run.json`), the metrics that score it, and what its training measured. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from zoo.checksums import find_damage, repair
+from zoo.choices import Choice
+from zoo.composition import digest
+from zoo.content import files_of, source_of, stated_options, with_contents
+from zoo.errors import ZooError
+from zoo.model_folder import WEIGHTS_FILE
+from zoo.recipe import DataRef, Part, Recipe
+from zoo.records.record import RECORD_FILE, Best, Record, is_of, read_json
+from zoo.run.grid import PlannedRun
+from zoo.sizes import Size
+
+T = TypeVar("T")
+
+RUN_FILE, LOG_FILE, STARTS_FILE = "run.json", "run.log", "starts"
+FORMER_FILE = "job.json"
+"""Name of `run.json` in zoo 0.1."""
+TRAINED_FILE = "trained.json"
+"""What the training measured; written after the weights, so that a run killed while scoring is not trained again."""
+METRICS = ("psnr", "ssim")
+"""Default metrics of a run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """A metric to score a run with."""
+
+    metric: Part
+    key: str
+    """Hash of what decides the score: the weights, the split, the metric's version and options, and the options of the method
+    and its parts that only translation reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedTest:
+    """A dataset other than the recipe's to score a run on."""
+
+    data: DataRef
+    root: str
+    """Its folder."""
+    size: Size
+    """Of the images, in pixels: the recipe's."""
+    metrics: dict[str, Scoring]
+    """By the name of the score."""
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """How to execute a run: the content of `run.json`."""
+
+    recipe: Recipe
+    train_key: str
+    metrics: dict[str, Scoring]
+    """By the name of the score (`score_name`)."""
+    root: str
+    """The dataset's folder."""
+    device: str = "auto"
+    command: str = ""
+    """The command line of the bench, for the record."""
+    speed: str = "auto"
+    """How to compute the steps (`zoo.compute.options`)."""
+    processes: int = 1
+    """Processes that train the run together."""
+    threads: int | None = None
+    """Threads of each process, on which the last bits of a training depend; None: as the libraries choose."""
+    requested_at: int = msgspec.field(default=0, name="asked")
+    """When the bench began, by the clock of the results folder; a failure after that is not tried again."""
+    retry: bool = False
+    """Whether to repair lost and damaged files, by training where needed, and to set unusable checkpoints aside."""
+    tests: tuple[PlannedTest, ...] = ()
+    """Other datasets to score the run on."""
+    tracker: str = ""
+    """Trackers that receive the course of the training (`zoo.training.trackers`), with commas between them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a finished training measured."""
+
+    train_key: str
+    seconds: float
+    resumed: int
+    losses: dict[str, float]
+    parameters: dict[str, int]
+    peak_memory: dict[str, int | None]
+    speed: str = ""
+    """How the steps were computed, as `--compute` spells it; empty where unknown."""
+    sha256: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of weights and config by file name; empty where unknown."""
+    best: Best | None = None
+    """The best score on validation images; None where there were none."""
+    weights_of: str = ""
+    """Folder of the run whose training this was, where its weights are used here too; empty for a training of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A stage or a step of an execution in progress."""
+
+    what: Literal["stage", "step"]
+    text: str = ""
+    """Name of the stage."""
+    step: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+    """Weighted loss terms by name, when they were read at this step."""
+    it_s: float | None = None
+
+
+def plan_job(
+    run: PlannedRun,
+    metrics: Sequence[Choice],
+    *,
+    device: str = "auto",
+    command: str = "",
+    speed: str = "auto",
+    threads: int | None = None,
+    requested_at: int = 0,
+    retry: bool = False,
+    tracker: str = "",
+) -> Job:
+    """Return how to execute a run of a grid; see the fields of `Job`."""
+    return Job(
+        recipe=run.recipe,
+        train_key=run.train_key,
+        metrics=scorings(metrics, run.train_key, run.inference) if run.scores_own else {},
+        root=str(run.source.root.resolve()),
+        device=device,
+        command=command,
+        speed=speed,
+        processes=run.processes,
+        threads=threads,
+        requested_at=requested_at,
+        retry=retry,
+        tracker=tracker,
+        tests=tuple(
+            PlannedTest(
+                data=test.ref,
+                root=str(test.root.resolve()),
+                size=run.recipe.size,
+                metrics=scorings(metrics, key_of_test(run.train_key, test.ref, run.recipe.size), run.inference),
+            )
+            for test in run.other_tests
+        ),
+    )
+
+
+def join_plans(before: Job, now: Job) -> Job:
+    """Return a plan with the scores of an earlier plan of the same run added."""
+    tests = {test.data.fingerprint: test for test in before.tests}
+    for test in now.tests:
+        known = tests.get(test.data.fingerprint, test)
+        tests[test.data.fingerprint] = replace(test, metrics={**known.metrics, **test.metrics})
+    return msgspec.structs.replace(now, metrics={**before.metrics, **now.metrics}, tests=tuple(tests.values()))
+
+
+def read_job(folder: Path) -> Job:
+    """Return the plan of a run's folder.
+
+    Raises:
+        ZooError: there is none, or it is damaged.
+    """
+    path = folder / RUN_FILE
+    if not path.exists() and (folder / FORMER_FILE).exists():
+        path = folder / FORMER_FILE
+    job = read_json(path, Job, lambda: repair(folder))
+    if job is None:
+        raise ZooError(f"there is no `{path}`", repair(folder))
+    return job
+
+
+def read_trained(folder: Path, train_key: str) -> Trained | None:
+    """Return what the folder's finished training measured, by `trained.json` or the record; None where it must be trained.
+
+    A record that was published with its weights has no `trained.json`. Weights that neither file vouches for do not count.
+    """
+    if find_damage(folder, [WEIGHTS_FILE], required=[WEIGHTS_FILE]):
+        return None
+    found = [read_trained_file(folder), _of_record(_read_or_none(folder / RECORD_FILE, Record))]
+    return next((trained for trained in found if trained and trained.train_key == train_key), None)
+
+
+def read_trained_file(folder: Path) -> Trained | None:
+    """Return the content of `trained.json`; None where it is lost or damaged."""
+    return _read_or_none(folder / TRAINED_FILE, Trained)
+
+
+def _of_record(record: Record | None) -> Trained | None:
+    if record is None:
+        return None
+    return Trained(
+        train_key=record.train_key,
+        seconds=record.timing.train_seconds,
+        resumed=record.timing.resumed,
+        losses=record.losses,
+        parameters=record.parameters,
+        peak_memory=record.peak_memory,
+        speed=record.timing.speed,
+        sha256=record.sha256,
+        best=record.best,
+    )
+
+
+def _read_or_none(path: Path, kind: type[T]) -> T | None:
+    try:
+        return read_json(path, kind, "")
+    except ZooError:
+        return None
+
+
+def score_name(choice: Choice) -> str:
+    """Return the name of a metric's score, with the options that change its values in brackets.
+
+    These are the config's own `label()` where it has one, as in `fid[inception]`, else the options that differ from the default,
+    as in `ssim[border=valid]`.
+    """
+    label = getattr(choice.config, "label", None)
+    if callable(label):
+        return f"{choice.name}[{label()}]"
+    usual, chosen = (msgspec.to_builtins(config) for config in (choice.component.config, choice.config))
+    options = [f"{option}={_word(value)}" for option, value in chosen.items() if value != usual[option]]
+    return f"{choice.name}[{','.join(options)}]" if options else choice.name
+
+
+def key_of_test(train_key: str, data: DataRef, size: Size, split: str = "test") -> str:
+    """Return what replaces a run's train key in `scorings` where it is scored on another dataset."""
+    return digest([train_key, data.fingerprint, split, size])
+
+
+def scorings(
+    choices: Sequence[Choice], train_key: str, inference: Mapping[str, Any] | None = None
+) -> dict[str, Scoring]:
+    """Return the metrics to score a run with these weights and options of translation with, by the names of the scores."""
+    found = {}
+    for choice in choices:
+        name, plugin = score_name(choice), choice.plugin
+        part = Part(name=choice.full_name, config=msgspec.to_builtins(choice.config))
+        stated = stated_options(choice.config)
+        hashed = replace(part, config=with_contents(stated, files_of(stated)))
+        more = [each for each in (source_of(plugin), inference) if each]
+        found[name] = Scoring(metric=part, key=digest([train_key, "test", name, plugin.version, hashed, *more]))
+    return found
+
+
+def unscored(metrics: Mapping[str, Scoring], record: Record | None) -> dict[str, Scoring]:
+    """Return the metrics whose scores a record lacks, or has from other weights, options or versions."""
+    scored = record.scored if record else {}
+    return {name: scoring for name, scoring in metrics.items() if scored.get(name) != scoring.key}
+
+
+def unscored_tests(tests: Sequence[PlannedTest], record: Record | None) -> list[PlannedTest]:
+    """Return the other datasets on which a record lacks scores, each with the metrics that it lacks."""
+    lacking = []
+    for test in tests:
+        known = [tested.scored for tested in record.tests if is_of(tested, test.data, test.size)] if record else []
+        scored = known[0] if known else {}
+        metrics = {name: one for name, one in test.metrics.items() if scored.get(name) != one.key}
+        lacking += [replace(test, metrics=metrics)] if metrics else []
+    return lacking
+
+
+def scored_before(job: Job, record: Record | None) -> bool:
+    """Whether a record has some of the scores that a job requests."""
+    requested = len(job.metrics) + sum(len(test.metrics) for test in job.tests)
+    lacking = len(unscored(job.metrics, record)) + sum(len(test.metrics) for test in unscored_tests(job.tests, record))
+    return lacking < requested
+
+
+def without(job: Job, names: Collection[str]) -> Job:
+    """Return a job that scores with all its metrics but these."""
+
+    def rest(metrics: Mapping[str, Scoring]) -> dict[str, Scoring]:
+        return {name: scoring for name, scoring in metrics.items() if name not in names}
+
+    tests = tuple(replace(test, metrics=rest(test.metrics)) for test in job.tests)
+    return msgspec.structs.replace(job, metrics=rest(job.metrics), tests=tests)
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
