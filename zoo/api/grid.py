@@ -16,11 +16,11 @@ from zoo.files import require_writable
 from zoo.presets import PresetName
 from zoo.recipe import Precision
 from zoo.records.code_changes import retrained
-from zoo.records.job import METRICS
+from zoo.records.job import METRICS, PlannedRun
 from zoo.registry import split_specs
 from zoo.report.bench_records import Records
 from zoo.run.display import make_display, show_reading
-from zoo.run.grid import Axes, PlannedRun, Refusal, expand
+from zoo.run.grid import Axes, Refusal, expand
 from zoo.run.runner import run
 from zoo.sizes import Size, read_size, size_text
 from zoo.terminal import note

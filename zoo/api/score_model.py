@@ -26,12 +26,12 @@ from zoo.hub.download import locate
 from zoo.keys import train_key
 from zoo.model_folder import ModelConfig, read_config
 from zoo.recipe import Recipe, choice_of, choices_of
-from zoo.records.job import Job, Scoring, Trained, key_of_test, scorings
+from zoo.records.job import Job, PlannedRun, Scoring, key_of_test, scorings
 from zoo.records.lease import lease
 from zoo.records.new_record import first_record
 from zoo.records.outcome import Outcome, Status
 from zoo.records.record import RECORD_FILE, Record, Tested, View, is_of, read_record, views, write_json
-from zoo.run.grid import PlannedRun
+from zoo.records.trained import Trained
 from zoo.run.runner import choose_metrics
 from zoo.run.single import read_planned, run_one
 from zoo.scoring.real_images import require_split

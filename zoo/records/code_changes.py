@@ -10,8 +10,8 @@ from zoo.environment import inference_options, option_files, provenance, values_
 from zoo.errors import ZooError
 from zoo.keys import key_of, readable_name
 from zoo.recipe import Recipe
+from zoo.records.job import PlannedRun
 from zoo.records.record import RECORD_FILE, Record, read_record
-from zoo.run.grid import PlannedRun
 
 
 def retrained(runs: Sequence[PlannedRun]) -> list[str]:

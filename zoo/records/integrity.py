@@ -14,9 +14,10 @@ from zoo.composition import digest
 from zoo.errors import ZooError
 from zoo.model_folder import CONFIG_FILE, LAST_FILE, WEIGHTS_FILE, ModelConfig
 from zoo.recipe import Recipe
-from zoo.records.job import LOG_FILE, RUN_FILE, STARTS_FILE, TRAINED_FILE
+from zoo.records.job import LOG_FILE, RUN_FILE, STARTS_FILE
 from zoo.records.lease import DEAD_AFTER, LEASE_FILE, folder_time
 from zoo.records.record import FAILURE_FILE, RECORD_FILE, Record, read_json
+from zoo.records.trained import TRAINED_FILE
 from zoo.training.log import LOG
 
 SCORES_FILE, SAMPLES_FILE, LOSSES_FILE = "scores.csv", "samples.png", "losses.png"

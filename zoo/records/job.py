@@ -1,32 +1,29 @@
-"""The plan of a run (`run.json`), the metrics that score it, and what its training measured. Imports no torch."""
+"""The plan of a run (`run.json`), and the metrics that score it. Imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import msgspec
 
-from zoo.checksums import find_damage, repair
+from zoo.checksums import repair
 from zoo.choices import Choice
 from zoo.composition import digest
 from zoo.content import files_of, source_of, stated_options, with_contents
 from zoo.errors import ZooError
-from zoo.model_folder import WEIGHTS_FILE
+from zoo.keys import inference_values
 from zoo.recipe import DataRef, Part, Recipe
-from zoo.records.record import RECORD_FILE, Best, Record, is_of, read_json
-from zoo.run.grid import PlannedRun
+from zoo.records.record import Record, is_of, read_json
 from zoo.sizes import Size
-
-T = TypeVar("T")
+from zoo.sources import DataSource
 
 RUN_FILE, LOG_FILE, STARTS_FILE = "run.json", "run.log", "starts"
 FORMER_FILE = "job.json"
 """Name of `run.json` in zoo 0.1."""
-TRAINED_FILE = "trained.json"
-"""What the training measured; written after the weights, so that a run killed while scoring is not trained again."""
 METRICS = ("psnr", "ssim")
 """Default metrics of a run."""
 
@@ -52,6 +49,40 @@ class PlannedTest:
     """Of the images, in pixels: the recipe's."""
     metrics: dict[str, Scoring]
     """By the name of the score."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """One recipe of a grid, the data that it reads and the folder that it leaves."""
+
+    recipe: Recipe
+    source: DataSource
+    folder: Path
+    train_key: str
+    processes: int = 1
+    """That train it together."""
+    tests: tuple[DataSource, ...] = ()
+    """Datasets to score it on, in place of its own test split."""
+
+    @property
+    def scores_own(self) -> bool:
+        """Whether it is scored on the test split of its own dataset."""
+        return not self.tests or any(test.fingerprint == self.source.fingerprint for test in self.tests)
+
+    @property
+    def other_tests(self) -> list[DataSource]:
+        """The datasets to score it on that are not its own."""
+        return [test for test in self.tests if test.fingerprint != self.source.fingerprint]
+
+    @property
+    def label(self) -> str:
+        """Short name for progress lines."""
+        return self.folder.name.rpartition("-")[0]
+
+    @cached_property
+    def inference(self) -> dict[str, Any]:
+        """Values of the options that only translation reads, by `KIND.OPTION`; empty for most methods."""
+        return inference_values(self.recipe)
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,39 +111,6 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Other datasets to score the run on."""
     tracker: str = ""
     """Trackers that receive the course of the training (`zoo.training.trackers`), with commas between them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trained:
-    """What a finished training measured."""
-
-    train_key: str
-    seconds: float
-    resumed: int
-    losses: dict[str, float]
-    parameters: dict[str, int]
-    peak_memory: dict[str, int | None]
-    speed: str = ""
-    """How the steps were computed, as `--compute` spells it; empty where unknown."""
-    sha256: dict[str, str] = field(default_factory=dict)
-    """SHA-256 of weights and config by file name; empty where unknown."""
-    best: Best | None = None
-    """The best score on validation images; None where there were none."""
-    weights_of: str = ""
-    """Folder of the run whose training this was, where its weights are used here too; empty for a training of its own."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """A stage or a step of an execution in progress."""
-
-    what: Literal["stage", "step"]
-    text: str = ""
-    """Name of the stage."""
-    step: int = 0
-    losses: dict[str, float] = field(default_factory=dict)
-    """Weighted loss terms by name, when they were read at this step."""
-    it_s: float | None = None
 
 
 def plan_job(
@@ -175,45 +173,6 @@ def read_job(folder: Path) -> Job:
     if job is None:
         raise ZooError(f"there is no `{path}`", repair(folder))
     return job
-
-
-def read_trained(folder: Path, train_key: str) -> Trained | None:
-    """Return what the folder's finished training measured, by `trained.json` or the record; None where it must be trained.
-
-    A record that was published with its weights has no `trained.json`. Weights that neither file vouches for do not count.
-    """
-    if find_damage(folder, [WEIGHTS_FILE], required=[WEIGHTS_FILE]):
-        return None
-    found = [read_trained_file(folder), _of_record(_read_or_none(folder / RECORD_FILE, Record))]
-    return next((trained for trained in found if trained and trained.train_key == train_key), None)
-
-
-def read_trained_file(folder: Path) -> Trained | None:
-    """Return the content of `trained.json`; None where it is lost or damaged."""
-    return _read_or_none(folder / TRAINED_FILE, Trained)
-
-
-def _of_record(record: Record | None) -> Trained | None:
-    if record is None:
-        return None
-    return Trained(
-        train_key=record.train_key,
-        seconds=record.timing.train_seconds,
-        resumed=record.timing.resumed,
-        losses=record.losses,
-        parameters=record.parameters,
-        peak_memory=record.peak_memory,
-        speed=record.timing.speed,
-        sha256=record.sha256,
-        best=record.best,
-    )
-
-
-def _read_or_none(path: Path, kind: type[T]) -> T | None:
-    try:
-        return read_json(path, kind, "")
-    except ZooError:
-        return None
 
 
 def score_name(choice: Choice) -> str:

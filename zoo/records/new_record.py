@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from zoo.data.layout import DatasetInfo
 from zoo.environment import environment, inference_options, option_files, provenance
 from zoo.evaluate.results import CelsiusErrors
-from zoo.records.job import Job, Trained
+from zoo.records.job import Job
 from zoo.records.record import HEALTH, Record, Timing
+from zoo.records.trained import Trained
 from zoo.training.log import LOG, read_log
 
 if TYPE_CHECKING:

@@ -18,9 +18,8 @@ from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import Recipe
 from zoo.records.consistency import is_doubtful
 from zoo.records.integrity import find_faults
-from zoo.records.job import LOG_FILE, Job, plan_job, unscored, unscored_tests, without
+from zoo.records.job import LOG_FILE, Job, PlannedRun, plan_job, unscored, unscored_tests, without
 from zoo.records.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure, read_record, write_json
-from zoo.run.grid import PlannedRun
 
 TAIL_LINES = 40
 KILLED = (

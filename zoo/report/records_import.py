@@ -14,8 +14,8 @@ from zoo.files import beside, cannot_write
 from zoo.keys import folder_name, train_key
 from zoo.model_folder import CONFIG_FILE, WEIGHTS_FILE
 from zoo.records.integrity import IMPORTED
-from zoo.records.job import TRAINED_FILE
 from zoo.records.record import RECORD_FILE, Record, read_record, write_json
+from zoo.records.trained import TRAINED_FILE
 from zoo.report.records_check import Fault, check_record, plan_files, record_files
 from zoo.report.table_plan import TablePlan, read_plan, read_plan_file, write_plan
 from zoo.report.tables import dataset_title

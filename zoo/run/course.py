@@ -21,8 +21,9 @@ from zoo.evaluate.validation import validation_score
 from zoo.files import beside, write_atomically
 from zoo.recipe import choice_of
 from zoo.records.integrity import SAMPLES_FILE
-from zoo.records.job import STARTS_FILE, Event, Job
+from zoo.records.job import STARTS_FILE, Job
 from zoo.run.execute import OnEvent
+from zoo.run.progress import Event
 from zoo.training.loop import StepReport
 from zoo.training.samples import Row, Samples
 from zoo.training.trackers import Trackers, read_trackers

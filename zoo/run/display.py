@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 
 from zoo.records.integrity import SAMPLES_FILE
+from zoo.records.job import PlannedRun
 from zoo.records.lease import DEAD_AFTER
 from zoo.records.outcome import Outcome
 from zoo.records.record import Record, views
-from zoo.run.grid import PlannedRun
 from zoo.run.progress import Progress, time_left
 from zoo.terminal import console, note
 

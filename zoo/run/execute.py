@@ -13,10 +13,11 @@ from pathlib import Path
 from zoo.errors import ZooError
 from zoo.files import cannot_write
 from zoo.records.integrity import clear_way, sweep_run
-from zoo.records.job import RUN_FILE, Event, Job
+from zoo.records.job import RUN_FILE, Job
 from zoo.records.lease import Lease, lease
 from zoo.records.outcome import Ended, find_ended, write_failure
 from zoo.records.record import FAILURE_FILE, write_json
+from zoo.run.progress import Event
 
 OnEvent = Callable[[Event], None]
 Stop = Callable[[], bool]

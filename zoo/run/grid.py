@@ -6,17 +6,16 @@ import contextlib
 import itertools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from zoo.compatibility import check_sizes, check_transfer
 from zoo.composition import Chosen, choose, compose_chosen
 from zoo.environment import inference_options, option_files, provenance, values_of
 from zoo.errors import RefusedError, UsageError
-from zoo.keys import folder_name, inference_values, key_of
+from zoo.keys import folder_name, key_of
 from zoo.presets import PresetName
-from zoo.recipe import Precision, Recipe, choice_of
+from zoo.recipe import Precision, choice_of
+from zoo.records.job import PlannedRun
 from zoo.registry import get_registry
 from zoo.sizes import Size
 from zoo.sources import DataSource, Progress, open_source
@@ -88,40 +87,6 @@ class System:
     def __str__(self) -> str:
         words = (self.recipe, self.method, self.generator, self.discriminator)
         return " ".join(word for word in words if word)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedRun:
-    """One recipe of a grid, the data that it reads and the folder that it leaves."""
-
-    recipe: Recipe
-    source: DataSource
-    folder: Path
-    train_key: str
-    processes: int = 1
-    """That train it together."""
-    tests: tuple[DataSource, ...] = ()
-    """Datasets to score it on, in place of its own test split."""
-
-    @property
-    def scores_own(self) -> bool:
-        """Whether it is scored on the test split of its own dataset."""
-        return not self.tests or any(test.fingerprint == self.source.fingerprint for test in self.tests)
-
-    @property
-    def other_tests(self) -> list[DataSource]:
-        """The datasets to score it on that are not its own."""
-        return [test for test in self.tests if test.fingerprint != self.source.fingerprint]
-
-    @property
-    def label(self) -> str:
-        """Short name for progress lines."""
-        return self.folder.name.rpartition("-")[0]
-
-    @cached_property
-    def inference(self) -> dict[str, Any]:
-        """Values of the options that only translation reads, by `KIND.OPTION`; empty for most methods."""
-        return inference_values(self.recipe)
 
 
 @dataclass(frozen=True, kw_only=True)

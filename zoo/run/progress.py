@@ -8,11 +8,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from zoo.errors import ZooError
-from zoo.records.job import RUN_FILE, Event, read_job
+from zoo.records.job import RUN_FILE, read_job
 from zoo.records.lease import holder
 from zoo.records.outcome import Status
 from zoo.records.record import FAILURE_FILE, RECORD_FILE, read_failure, read_record
@@ -23,6 +24,19 @@ INTERRUPTED = "interrupted"
 WRITE_EVERY = 0.5
 """Seconds between two writes while only the step changes."""
 COLUMNS = ("run", "state", "step", "it/s", "left", "where")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A stage or a step of an execution in progress."""
+
+    what: Literal["stage", "step"]
+    text: str = ""
+    """Name of the stage."""
+    step: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+    """Weighted loss terms by name, when they were read at this step."""
+    it_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

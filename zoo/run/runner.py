@@ -19,14 +19,13 @@ from zoo.errors import ZooError
 from zoo.files import cannot_write
 from zoo.recipe import choices_of
 from zoo.records.integrity import clear_way, sweep_results
-from zoo.records.job import METRICS, RUN_FILE, join_plans, plan_job, read_job, score_name
+from zoo.records.job import METRICS, RUN_FILE, PlannedRun, join_plans, plan_job, read_job, score_name
 from zoo.records.lease import folder_time, holder
 from zoo.records.outcome import Outcome, changed, failed, known
 from zoo.records.record import FAILURE_FILE, RECORD_FILE, write_json
 from zoo.registry import get_registry
 from zoo.run.display import PlainDisplay
 from zoo.run.execute import collect_interrupts
-from zoo.run.grid import PlannedRun
 from zoo.run.launch import Launcher
 from zoo.run.progress import INTERRUPTED, PROGRESS_FILE, read_progress
 from zoo.sources import DataSource

@@ -13,14 +13,14 @@ import msgspec
 
 from zoo.data.layout import member_folder, read_info
 from zoo.errors import DataError, UsageError
-from zoo.records.job import Event, Job, plan_job, read_job
+from zoo.records.job import Job, PlannedRun, plan_job, read_job
 from zoo.records.lease import DEAD_AFTER, folder_time, holder, is_ahead
 from zoo.records.outcome import Ended, Outcome
 from zoo.records.record import read_record
 from zoo.run.display import make_display
 from zoo.run.execute import Stop, execute, stop_signals
-from zoo.run.grid import Axes, PlannedRun, expand
-from zoo.run.progress import ProgressWriter
+from zoo.run.grid import Axes, expand
+from zoo.run.progress import Event, ProgressWriter
 from zoo.run.runner import choose_metrics
 from zoo.sources import DataSource, open_source
 

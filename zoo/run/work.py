@@ -35,23 +35,13 @@ from zoo.model_folder import (
 )
 from zoo.recipe import choice_of
 from zoo.records.integrity import MODEL, config_is_whole, set_aside
-from zoo.records.job import (
-    TRAINED_FILE,
-    Event,
-    Job,
-    Trained,
-    read_trained,
-    read_trained_file,
-    scored_before,
-    unscored,
-    unscored_tests,
-    without,
-)
+from zoo.records.job import Job, scored_before, unscored, unscored_tests, without
 from zoo.records.outcome import usable_record
 from zoo.records.record import RECORD_FILE, Best, Record, write_json
-from zoo.records.reuse import take_weights
+from zoo.records.trained import TRAINED_FILE, Trained, read_trained, read_trained_file, take_weights
 from zoo.run.course import Course, count_start, open_watch
 from zoo.run.execute import OnEvent, Stop
+from zoo.run.progress import Event
 from zoo.scoring.runs import build_available, score_run
 from zoo.training.checkpoint import CheckpointError
 from zoo.training.distributed import World

@@ -22,13 +22,13 @@ from pathlib import Path
 
 from zoo.environment import inference_options
 from zoo.errors import ZooError
-from zoo.records.job import LOG_FILE, RUN_FILE, Event, Job, read_job
+from zoo.records.job import LOG_FILE, RUN_FILE, Job, read_job
 from zoo.records.lease import holder
 from zoo.records.outcome import EXIT_CODES, changed, find_ended, give_up
-from zoo.records.reuse import siblings
+from zoo.records.trained import siblings
 from zoo.run.execute import execute, stop_signals
 from zoo.run.launch import launch_command
-from zoo.run.progress import INTERRUPTED, ProgressWriter
+from zoo.run.progress import INTERRUPTED, Event, ProgressWriter
 
 PRELOADED = (
     "zoo.run.work",

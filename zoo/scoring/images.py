@@ -24,11 +24,11 @@ from zoo.evaluate.score import AnyMetric, evaluate
 from zoo.evaluate.trained import degrees_of
 from zoo.recipe import as_part
 from zoo.records.integrity import SHOWN, clear_way
-from zoo.records.job import Job, Trained, scorings, unscored
+from zoo.records.job import Job, PlannedRun, scorings, unscored
 from zoo.records.lease import lease
 from zoo.records.outcome import Outcome
 from zoo.records.record import RECORD_FILE, Record, read_record, write_json
-from zoo.run.grid import PlannedRun
+from zoo.records.trained import Trained
 from zoo.scoring.predictions import Plan, open_pairs, plan_scored, untrained_baselines
 from zoo.scoring.runs import Measured, build_metrics, record_scores
 

@@ -16,9 +16,8 @@ from zoo.errors import RefusedError, UsageError, ZooError
 from zoo.evaluate.results import SCORED_IMAGES
 from zoo.keys import folder_name, train_key
 from zoo.recipe import PREDICTIONS, Budget, Part, Recipe
-from zoo.records.job import score_name
+from zoo.records.job import PlannedRun, score_name
 from zoo.registry import get_registry
-from zoo.run.grid import PlannedRun
 from zoo.scoring.real_images import TestSet, dataset_name
 from zoo.sizes import Size, height_width, size_of
 

@@ -27,9 +27,11 @@ from zoo.evaluate.transfer import TransferredMethod
 from zoo.files import write_atomically
 from zoo.recipe import Recipe, choice_of
 from zoo.records.integrity import LOSSES_FILE, SAMPLES_FILE, SCORES_FILE, SHOWN, run_digests
-from zoo.records.job import Event, Job, Scoring, Trained, unscored, unscored_tests
+from zoo.records.job import Job, Scoring, unscored, unscored_tests
 from zoo.records.new_record import UNPAIRED, dataset_facts, first_record, rescored
 from zoo.records.record import HEALTH, RECORD_FILE, Record, Tested, folder_of_test, is_of, write_json
+from zoo.records.trained import Trained
+from zoo.run.progress import Event
 from zoo.scoring.sheets import own_shapes, write_sheet
 from zoo.training.log import LOG, read_log
 

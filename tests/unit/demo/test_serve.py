@@ -23,10 +23,10 @@ from zoo.demo import server
 from zoo.demo.results import EMPTY, ResultsPages
 from zoo.demo.server import ResultsServer
 from zoo.errors import ZooError
-from zoo.records.job import Event, Job
+from zoo.records.job import Job
 from zoo.records.lease import lease
 from zoo.records.record import Failure, read_record, write_json
-from zoo.run.progress import ProgressWriter
+from zoo.run.progress import Event, ProgressWriter
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(

@@ -13,11 +13,11 @@ import msgspec
 import pytest
 
 from zoo.errors import ZooError
-from zoo.records.job import LOG_FILE, METRICS, RUN_FILE, Job, plan_job, read_job
+from zoo.records.job import LOG_FILE, METRICS, RUN_FILE, Job, PlannedRun, plan_job, read_job
 from zoo.records.lease import folder_time, holder, lease
 from zoo.records.outcome import find_ended, give_up, known
 from zoo.records.record import Failure, read_failure, read_record, write_json
-from zoo.run.grid import Axes, PlannedRun, expand
+from zoo.run.grid import Axes, expand
 from zoo.run.progress import read_progress, read_state, read_states
 from zoo.run.runner import choose_metrics
 
