@@ -26,11 +26,11 @@ from zoo.hub.download import locate
 from zoo.keys import train_key
 from zoo.model_folder import ModelConfig, read_config
 from zoo.recipe import Recipe, choice_of, choices_of
-from zoo.records.job import Job, PlannedRun, Scoring, key_of_test, scorings
-from zoo.records.lease import lease
-from zoo.records.new_record import first_record
+from zoo.records.job import Job, PlannedRun, PlannedTest, Scoring, key_of_test, scorings, unscored_tests
+from zoo.records.lease import require_lease
+from zoo.records.new_record import TrainedRun, first_record
 from zoo.records.outcome import Outcome, Status
-from zoo.records.record import RECORD_FILE, Record, Tested, View, is_of, read_record, views, write_json
+from zoo.records.record import RECORD_FILE, Record, View, read_record, views, write_json
 from zoo.records.trained import Trained
 from zoo.run.runner import choose_metrics
 from zoo.run.single import read_planned, run_one
@@ -97,8 +97,14 @@ def score_model(
         folder = out / f"{_slug(target)}-{digest([key, digest_of(located.folder / located.file)])[:8]}"
     run = PlannedRun(recipe=seen, source=source, folder=folder, train_key=key)
     choices = choose_metrics(specs, [run])
-    metrics = scorings(choices, key_of_test(key, source.ref, seen.size, split), run.inference)
-    return [_score_other(run, metrics, target, config, split, device=device, command=command, retry=retry)]
+    test = PlannedTest(
+        data=source.ref,
+        root=str(source.root),
+        size=seen.size,
+        split=split,
+        metrics=scorings(choices, key_of_test(key, source.ref, seen.size, split), run.inference),
+    )
+    return [_score_other(run, test, target, config, device=device, command=command, retry=retry)]
 
 
 def _score_own(folder: Path, specs: Sequence[str], *, device: str, retry: bool) -> Outcome:
@@ -114,82 +120,50 @@ def _score_own(folder: Path, specs: Sequence[str], *, device: str, retry: bool) 
 
 def _score_other(
     run: PlannedRun,
-    metrics: dict[str, Scoring],
+    test: PlannedTest,
     target: str | Path,
     config: ModelConfig,
-    split: str,
     *,
     device: str,
     command: str,
     retry: bool,
 ) -> Outcome:
-    """Score on another dataset than that of the training, into `Record.tests`."""
+    """Score on another dataset than that of the training, into `Record.tests`; with `retry` measure all metrics again."""
+
+    def missing(record: Record | None) -> dict[str, Scoring]:
+        lacking = unscored_tests([test], None if retry else record)
+        return lacking[0].metrics if lacking else {}
+
     record = read_record(run.folder)
-    missing = _unscored(run, metrics, split, record, retry=retry)
-    if record and not missing:
-        return _outcome(run, "skipped", record, split)
-    built, where = build_metrics(missing), pick_device(device)
+    if record and not missing(record):
+        return _outcome(run, test, "skipped", record)
+    built, where = build_metrics(missing(record)), pick_device(device)
     method = load(target, device=device).method
-    run.folder.mkdir(parents=True, exist_ok=True)
-    with lease(run.folder) as held:
-        if held is None:
-            raise ZooError(f"another process works on `{run.folder}`", "Wait until it is done")
-        record = read_record(run.folder) or _bare_record(
-            run, config, method, where, command
-        )  # again: others may have scored
-        missing = _unscored(run, metrics, split, record, retry=retry)
-        built |= build_metrics({name: one for name, one in missing.items() if name not in built})
-        chosen = {name: built[name] for name in missing}
-        before = _tested(run, split, record)
-        empty = Tested(data=run.recipe.data, dataset={}, split=split, size=run.recipe.size, scores=[])
-        now = score_elsewhere(
-            run.folder, before or empty, run.recipe, method, config.dataset, run.source.root, chosen, where
-        )
-        now = replace(now, scored=now.scored | {name: scoring.key for name, scoring in missing.items()})
-        record = replace(record, tests=[*(one for one in record.tests if one is not before), now])
+    with require_lease(run.folder):
+        record = read_record(run.folder) or _bare_record(run, config, method, where, command)
+        lacking = missing(record)  # again: others may have scored
+        built |= build_metrics({name: one for name, one in lacking.items() if name not in built})
+        chosen = {name: built[name] for name in lacking}
+        tests = score_elsewhere(run.folder, record.tests, test, run.recipe, method, config.dataset, chosen, where)
+        record = replace(record, tests=tests)
         write_json(run.folder / RECORD_FILE, record)
-    return _outcome(run, "done", record, split)
-
-
-def _tested(run: PlannedRun, split: str, record: Record | None) -> Tested | None:
-    """Return what a record holds of the dataset, size and split that are scored; None where it holds nothing."""
-    tests = record.tests if record else []
-    return next((one for one in tests if is_of(one, run.recipe.data, run.recipe.size, split)), None)
-
-
-def _unscored(
-    run: PlannedRun, metrics: dict[str, Scoring], split: str, record: Record | None, *, retry: bool
-) -> dict[str, Scoring]:
-    """Return the metrics to measure: those whose scores the record lacks, or with `retry` all of them."""
-    tested = _tested(run, split, record)
-    scored = tested.scored if tested and not retry else {}
-    return {name: scoring for name, scoring in metrics.items() if scored.get(name) != scoring.key}
+    return _outcome(run, test, "done", record)
 
 
 def _bare_record(run: PlannedRun, config: ModelConfig, method: Method, device: torch.device, command: str) -> Record:
     """Return the record of a model that was trained elsewhere, without scores."""
-    trained = Trained(
-        train_key=run.train_key,
-        seconds=0.0,
-        resumed=0,
-        losses={},
-        parameters={"translation": sum(weights.numel() for weights in method.parameters())},
-        peak_memory=peak_memory(),
-    )
+    parameters = {"translation": sum(weights.numel() for weights in method.parameters())}
+    trained = Trained(train_key=run.train_key, parameters=parameters, peak_memory=peak_memory())
     job = Job(recipe=config.recipe, train_key=run.train_key, metrics={}, root="", command=command)
-    record = first_record(run.folder, job, config.dataset, trained, device, None, 0.0)
+    record = first_record(TrainedRun(folder=run.folder, job=job, info=config.dataset, trained=trained, device=device))
     return replace(
         record, score_key=digest([]), notes=[*record.notes, "The model was trained elsewhere; only scores are here."]
     )
 
 
-def _outcome(run: PlannedRun, status: Status, record: Record, split: str) -> Outcome:
+def _outcome(run: PlannedRun, test: PlannedTest, status: Status, record: Record) -> Outcome:
     """Return how a scoring ended, with the view of the record on its dataset."""
-    found = [
-        view
-        for view in views(record)
-        if isinstance(view, View) and is_of(view.tested, run.recipe.data, run.recipe.size, split)
-    ]
+    found = [view for view in views(record) if isinstance(view, View) and test.find([view.tested])]
     return Outcome(run=run, status=status, record=found[0])
 
 

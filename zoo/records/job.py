@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from zoo.content import files_of, source_of, stated_options, with_contents
 from zoo.errors import ZooError
 from zoo.keys import inference_values
 from zoo.recipe import DataRef, Part, Recipe
-from zoo.records.record import Record, is_of, read_json
+from zoo.records.record import Record, Tested, is_of, read_json
 from zoo.sizes import Size
 from zoo.sources import DataSource
 
@@ -47,8 +47,13 @@ class PlannedTest:
     """Its folder."""
     size: Size
     """Of the images, in pixels: the recipe's."""
+    split: str = "test"
     metrics: dict[str, Scoring]
     """By the name of the score."""
+
+    def find(self, tests: Iterable[Tested]) -> Tested | None:
+        """Return the scores on this dataset, split and size; None where there are none."""
+        return next((one for one in tests if is_of(one, self.data, self.size, self.split)), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,8 +224,8 @@ def unscored_tests(tests: Sequence[PlannedTest], record: Record | None) -> list[
     """Return the other datasets on which a record lacks scores, each with the metrics that it lacks."""
     lacking = []
     for test in tests:
-        known = [tested.scored for tested in record.tests if is_of(tested, test.data, test.size)] if record else []
-        scored = known[0] if known else {}
+        found = test.find(record.tests) if record else None
+        scored = found.scored if found else {}
         metrics = {name: one for name, one in test.metrics.items() if scored.get(name) != one.key}
         lacking += [replace(test, metrics=metrics)] if metrics else []
     return lacking

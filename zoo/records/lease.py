@@ -23,6 +23,8 @@ from pathlib import Path
 
 import msgspec
 
+from zoo.errors import ZooError
+
 LEASE_FILE = ".claim"
 """Name of the first lease's file; a successor appends the token of its predecessor."""
 HEARTBEAT = 10.0
@@ -134,6 +136,19 @@ def lease(folder: Path) -> Iterator[Lease | None]:
     finally:
         if acquired:
             acquired.release()
+
+
+@contextlib.contextmanager
+def require_lease(folder: Path) -> Iterator[None]:
+    """Hold the lease of a run's folder for a `with` block.
+
+    Raises:
+        ZooError: another process holds it.
+    """
+    with lease(folder) as held:
+        if held is None:
+            raise ZooError(f"another process works on `{folder}`", "Wait until it is done")
+        yield
 
 
 def holder(folder: Path) -> Holder | None:

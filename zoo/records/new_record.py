@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,22 +26,30 @@ UNPAIRED = (
 WEIGHTS_OF = "The weights are those of run {}, from which this one differs only in options that translation reads."
 
 
-def first_record(
-    folder: Path,
-    job: Job,
-    info: DatasetInfo,
-    trained: Trained,
-    device: torch.device,
-    celsius: CelsiusErrors | None,
-    seconds: float,
-) -> Record:
-    """Return what is known of a run that was just trained, without its scores."""
-    speeds = sorted(reading.it_s for reading in read_log(folder / LOG))
+@dataclass(frozen=True, kw_only=True)
+class TrainedRun:
+    """A run that has its weights, and so can be scored."""
+
+    folder: Path
+    job: Job
+    info: DatasetInfo
+    """The dataset that it was trained on."""
+    trained: Trained
+    device: torch.device
+    begun: float = 0.0
+    """When this execution began, by `time.perf_counter`; 0: it is not timed."""
+
+
+def first_record(run: TrainedRun, celsius: CelsiusErrors | None = None, seconds: float = 0.0) -> Record:
+    """Return what is known of a run that was just trained, without its scores; `seconds` is the time of the scoring."""
+    job, info, trained = run.job, run.info, run.trained
+    speeds = sorted(reading.it_s for reading in read_log(run.folder / LOG))
     timing = Timing(
         train_seconds=round(trained.seconds, 3),
         steps_per_second=round(speeds[len(speeds) // 2], 4) if speeds else None,
         score_seconds=round(seconds, 3),
         resumed=trained.resumed,
+        cell_seconds=round(time.perf_counter() - run.begun, 3) if run.begun else None,
         speed=trained.speed,
     )
     return Record(
@@ -55,7 +65,7 @@ def first_record(
         timing=timing,
         best=trained.best,
         peak_memory=trained.peak_memory,
-        environment=environment(str(device)),
+        environment=environment(str(run.device)),
         plugins=provenance(job.recipe),
         option_files=option_files(job.recipe),
         inference_options=inference_options(job.recipe),

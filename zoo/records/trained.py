@@ -27,9 +27,9 @@ class Trained:
     """What a finished training measured."""
 
     train_key: str
-    seconds: float
-    resumed: int
-    losses: dict[str, float]
+    seconds: float = 0.0
+    resumed: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
     parameters: dict[str, int]
     peak_memory: dict[str, int | None]
     speed: str = ""

@@ -36,6 +36,7 @@ from zoo.model_folder import (
 from zoo.recipe import choice_of
 from zoo.records.integrity import MODEL, config_is_whole, set_aside
 from zoo.records.job import Job, scored_before, unscored, unscored_tests, without
+from zoo.records.new_record import TrainedRun
 from zoo.records.outcome import usable_record
 from zoo.records.record import RECORD_FILE, Best, Record, write_json
 from zoo.records.trained import TRAINED_FILE, Trained, read_trained, read_trained_file, take_weights
@@ -124,7 +125,8 @@ def work(
     record = _record_of(folder, job, fresh=fresh)
     if record is None:
         set_aside(folder / RECORD_FILE)  # of other weights, or damaged
-    score_run(folder, job, method, info, trained, device, metrics, record, begun, on_event, unmeasured)
+    run = TrainedRun(folder=folder, job=job, info=info, trained=trained, device=device, begun=begun)
+    score_run(run, method, metrics, record, lambda: on_event(Event(what="stage", text="scoring")), unmeasured)
     return True
 
 

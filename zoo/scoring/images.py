@@ -17,7 +17,7 @@ from zoo.compute.options import pick_device
 from zoo.data.scored import FilePairs, Predicted
 from zoo.data.store import PairStore
 from zoo.environment import peak_memory
-from zoo.errors import DamagedError, UsageError, ZooError
+from zoo.errors import DamagedError, UsageError
 from zoo.evaluate.reading import entries_of
 from zoo.evaluate.results import SCORED_IMAGES
 from zoo.evaluate.score import AnyMetric, evaluate
@@ -25,7 +25,8 @@ from zoo.evaluate.trained import degrees_of
 from zoo.recipe import as_part
 from zoo.records.integrity import SHOWN, clear_way
 from zoo.records.job import Job, PlannedRun, scorings, unscored
-from zoo.records.lease import lease
+from zoo.records.lease import require_lease
+from zoo.records.new_record import TrainedRun
 from zoo.records.outcome import Outcome
 from zoo.records.record import RECORD_FILE, Record, read_record, write_json
 from zoo.records.trained import Trained
@@ -129,44 +130,18 @@ def score_once(
     begun = time.perf_counter()
     record = _earlier(run.folder, job)
     missing = unscored(job.metrics, record)
-    if (
-        record
-        and not missing
-        and source in ("", record.source)
-        and not find_damage(run.folder, SHOWN, expected=record.sha256)
-    ):
-        return Outcome(run=run, status="skipped", record=record)
+    same = record if record and source in ("", record.source) and not missing else None
+    if same and not find_damage(run.folder, SHOWN, expected=same.sha256):
+        return Outcome(run=run, status="skipped", record=same)
     built = build_metrics(missing)  # before the folder is made
-    trained = Trained(
-        train_key=job.train_key,
-        seconds=0.0,
-        resumed=0,
-        losses={},
-        parameters={"translation": 0},
-        peak_memory=peak_memory(),
-    )
-    run.folder.mkdir(parents=True, exist_ok=True)
-    with lease(run.folder) as held:
-        if held is None:
-            raise ZooError(f"another process works on `{run.folder}`", "Wait until it is done")
+    trained = Trained(train_key=job.train_key, parameters={"translation": 0}, peak_memory=peak_memory())
+    scored = TrainedRun(folder=run.folder, job=job, info=run.source.info, trained=trained, device=device, begun=begun)
+    with require_lease(run.folder):
         clear_way(run.folder)
         record = _earlier(run.folder, job)  # again: another scoring may have ended since
         missing = unscored(job.metrics, record)
         built |= build_metrics({name: one for name, one in missing.items() if name not in built})
-        record = record_scores(
-            run.folder,
-            job,
-            run.source.info,
-            trained,
-            device,
-            built,
-            record,
-            begun,
-            lambda event: None,
-            measure,
-            lambda: None,
-            notes=notes,
-        )
+        record = record_scores(scored, built, record, measure, notes=notes)
         if source not in ("", record.source):
             record = replace(record, source=source)
             write_json(run.folder / RECORD_FILE, record)

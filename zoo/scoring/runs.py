@@ -27,11 +27,9 @@ from zoo.evaluate.transfer import TransferredMethod
 from zoo.files import write_atomically
 from zoo.recipe import Recipe, choice_of
 from zoo.records.integrity import LOSSES_FILE, SAMPLES_FILE, SCORES_FILE, SHOWN, run_digests
-from zoo.records.job import Job, Scoring, unscored, unscored_tests
-from zoo.records.new_record import UNPAIRED, dataset_facts, first_record, rescored
-from zoo.records.record import HEALTH, RECORD_FILE, Record, Tested, folder_of_test, is_of, write_json
-from zoo.records.trained import Trained
-from zoo.run.progress import Event
+from zoo.records.job import Job, PlannedTest, Scoring, unscored, unscored_tests
+from zoo.records.new_record import UNPAIRED, TrainedRun, dataset_facts, first_record, rescored
+from zoo.records.record import HEALTH, RECORD_FILE, Record, Tested, folder_of_test, write_json
 from zoo.scoring.sheets import own_shapes, write_sheet
 from zoo.training.log import LOG, read_log
 
@@ -67,77 +65,57 @@ def build_available(scorings: Mapping[str, Scoring]) -> tuple[dict[str, AnyMetri
 
 
 def score_run(
-    folder: Path,
-    job: Job,
+    run: TrainedRun,
     method: Method,
-    info: DatasetInfo,
-    trained: Trained,
-    device: torch.device,
     metrics: Mapping[str, AnyMetric],
     record: Record | None,
-    begun: float,
-    on_event: Callable[[Event], None],
+    on_scoring: Callable[[], None],
     unmeasured: Mapping[str, str] = {},
 ) -> None:
     """Score on the run's own test split and on other datasets; write pictures and `scores.csv`, then the record.
 
     Args:
-        folder, job, method, info, trained, device: of the run.
+        run: the run.
+        method: with its trained weights.
         metrics: by the names of the scores, at least those that the record lacks.
         record: what was measured of the same weights before; its other scores are kept, and lost pictures drawn again.
-        begun: when the run's work began, by `time.perf_counter`.
-        on_event: called when the scoring begins.
+        on_scoring: called when a scoring begins.
         unmeasured: metrics that the job leaves out, with the reasons, for the record.
 
     Raises:
         ZooError: the method's translations are not finite, or a file cannot be written.
     """
-
-    def measure(chosen: Mapping[str, AnyMetric]) -> Measured:
-        return score_method(method, job.recipe, info, Path(job.root), chosen, device)
-
-    def celsius() -> CelsiusErrors | None:
-        return score_degrees(method, job.recipe, info, Path(job.root), device)
-
-    def cost() -> tuple[Cost | None, list[str]]:
-        return _measure_cost(method, job, device)
-
-    if unscored_tests(job.tests, record):
-        on_event(Event(what="stage", text="scoring"))
-    tests, notes = _score_tests(folder, job, method, info, metrics, record, device)
+    job, root = run.job, Path(run.job.root)
+    tests, notes = list(record.tests) if record else [], []
+    for test in unscored_tests(job.tests, record):
+        on_scoring()
+        chosen = {name: metrics[name] for name in test.metrics}
+        tests = score_elsewhere(run.folder, tests, test, job.recipe, method, run.info, chosen, run.device)
+        notes.append(rescored(job.command, f"{', '.join(chosen)} on {test.data.name}", run.device))
     if record:
         record = replace(record, tests=tests, notes=[*record.notes, *notes])
     record_scores(
-        folder,
-        job,
-        info,
-        trained,
-        device,
+        run,
         metrics,
         record,
-        begun,
-        on_event,
-        measure,
-        celsius,
-        cost,
+        lambda chosen: score_method(method, job.recipe, run.info, root, chosen, run.device),
+        lambda: score_degrees(method, job.recipe, run.info, root, run.device),
+        lambda: _measure_cost(method, job, run.device),
+        on_scoring=on_scoring,
         tests=tests,
         unmeasured=unmeasured,
     )
 
 
 def record_scores(
-    folder: Path,
-    job: Job,
-    info: DatasetInfo,
-    trained: Trained,
-    device: torch.device,
+    run: TrainedRun,
     metrics: Mapping[str, AnyMetric],
     record: Record | None,
-    begun: float,
-    on_event: Callable[[Event], None],
     measure: Callable[[Mapping[str, AnyMetric]], Measured],
-    measure_celsius: Callable[[], CelsiusErrors | None],
+    measure_celsius: Callable[[], CelsiusErrors | None] = lambda: None,
     measure_cost: Callable[[], tuple[Cost | None, list[str]]] = lambda: (None, []),
+    *,
+    on_scoring: Callable[[], None] = lambda: None,
     notes: Sequence[str] = (),
     tests: Sequence[Tested] = (),
     unmeasured: Mapping[str, str] = {},
@@ -145,16 +123,16 @@ def record_scores(
     """Measure images, write pictures, `scores.csv` and the record, and return the record.
 
     Arguments and errors are those of `score_run`, which measures a method; `measure` returns scores and samples of some metrics,
-    `measure_celsius` errors in degrees, and `notes` and `tests` stand in a first record; `unmeasured` is as of `score_run`.
+    `measure_celsius` errors in degrees, and `notes` and `tests` stand in a first record.
     """
-    start = time.perf_counter()
+    start, folder, job = time.perf_counter(), run.folder, run.job
     missing = unscored(job.metrics, record)
     first = bool(job.metrics) and not (record and (record.scores or record.scored))
     redraw = first or bool(record and find_damage(folder, SHOWN, expected=record.sha256))
     scores: list[Score] = []
     samples: dict[str, Sample] = {}
     if missing or redraw:
-        on_event(Event(what="stage", text="scoring"))
+        on_scoring()
         scores, samples = measure({name: metrics[name] for name in missing})
     celsius = measure_celsius() if first else record.celsius if record else None
     seconds = time.perf_counter() - start
@@ -168,15 +146,14 @@ def record_scores(
         _draw_losses(folder)
     scored = (record.scored if record else {}) | {name: one.key for name, one in missing.items()}
     if record:
-        health = record.dataset.get(HEALTH) or info.health_summary(job.recipe.data.fingerprint)
-        notes = [*record.notes, rescored(job.command, ", ".join(missing), device)] if missing else record.notes
+        health = record.dataset.get(HEALTH) or run.info.health_summary(job.recipe.data.fingerprint)
+        notes = [*record.notes, rescored(job.command, ", ".join(missing), run.device)] if missing else record.notes
         notes = [*notes, *(remark for remark in remarks if remark not in notes)]
         dataset = {**record.dataset, HEALTH: health} if missing else record.dataset
         record = replace(record, cost=cost, notes=notes, dataset=dataset, celsius=celsius)
     else:
-        record = first_record(folder, job, info, trained, device, celsius, seconds)
-        timing = replace(record.timing, cell_seconds=round(time.perf_counter() - begun, 3))
-        record = replace(record, cost=cost, timing=timing, notes=[*record.notes, *remarks, *notes], tests=list(tests))
+        record = first_record(run, celsius, seconds)
+        record = replace(record, cost=cost, notes=[*record.notes, *remarks, *notes], tests=list(tests))
     # An early record that does not say how it was scored keeps its key.
     key = digest(scored) if scored else record.score_key
     lacking = {name: why for name, why in {**record.unmeasured, **unmeasured}.items() if name not in scored}
@@ -196,72 +173,53 @@ def _measure_cost(method: Method, job: Job, device: torch.device) -> tuple[Cost 
         return None, [f"The cost of a translation could not be measured: {type(error).__name__}."]
 
 
-def _score_tests(
-    folder: Path,
-    job: Job,
-    method: Method,
-    info: DatasetInfo,
-    metrics: Mapping[str, AnyMetric],
-    record: Record | None,
-    device: torch.device,
-) -> tuple[list[Tested], list[str]]:
-    """Return the scores on other datasets, those of the record included, and notes of what was scored into it now."""
-    found = list(record.tests) if record else []
-    notes = []
-    for test in unscored_tests(job.tests, record):
-        chosen = {name: metrics[name] for name in test.metrics}
-        before = next((one for one in found if is_of(one, test.data, job.recipe.size)), None)
-        empty = Tested(data=test.data, dataset={}, size=job.recipe.size, scores=[])
-        now = score_elsewhere(folder, before or empty, job.recipe, method, info, Path(test.root), chosen, device)
-        now = replace(now, scored=now.scored | {name: one.key for name, one in test.metrics.items()})
-        found = [*(one for one in found if one is not before), now]
-        if record:
-            notes.append(rescored(job.command, f"{', '.join(chosen)} on {test.data.name}", device))
-    return found, notes
-
-
 def score_elsewhere(
     folder: Path,
-    before: Tested,
+    tests: Sequence[Tested],
+    test: PlannedTest,
     recipe: Recipe,
     method: Method,
     trained: DatasetInfo,
-    root: Path,
     metrics: Mapping[str, AnyMetric],
     device: torch.device,
-) -> Tested:
-    """Score a trained method on another dataset, write the pictures and values, and return all scores on it.
+) -> list[Tested]:
+    """Score a trained method on another dataset, write the pictures and values, and return the scores on all datasets.
 
     Args:
         folder: of the run.
-        before: the dataset, the split and the size, with earlier scores that are kept unless they are measured again.
+        tests: earlier scores; those on this dataset are kept unless they are measured again.
+        test: the dataset, the split, the size, and what the scores of the metrics depend on.
         recipe: of the method, with the size of the images.
         method: with its trained weights.
         trained: the dataset that it was trained on.
-        root: folder of the other dataset.
         metrics: by the names of the scores.
         device: where images are translated.
 
     Raises:
         ZooError: translations are not finite, or a file cannot be written.
     """
-    info = read_info(root)
+    root = Path(test.root)
+    before, info = test.find(tests), read_info(root)
     usable, moved = scored_info(trained, info), TransferredMethod(method, trained, info)
-    scores, samples = score_method(moved, recipe, usable, root, metrics, device, split=before.split)
+    scores, samples = score_method(moved, recipe, usable, root, metrics, device, split=test.split)
     notes = [] if info.pairs else [UNPAIRED]
     if trained.thermal_range and info.thermal_range and trained.thermal_range != info.thermal_range:
         own, other = ("{:g} to {:g} °C".format(*both) for both in (trained.thermal_range, info.thermal_range))
         notes.append(f"Translations in {own}, the range of the training, are scored on {other}, that of {info.name}.")
-    now = replace(
-        before,
-        dataset=dataset_facts(info, before.data.fingerprint),
-        scores=[*(score for score in before.scores if score.metric not in metrics), *scores],
-        celsius=score_degrees(moved, recipe, usable, root, device, split=before.split),
+    kept = before.scores if before else []
+    now = Tested(
+        data=test.data,
+        dataset=dataset_facts(info, test.data.fingerprint),
+        split=test.split,
+        size=test.size,
+        scores=[*(score for score in kept if score.metric not in metrics), *scores],
+        scored=(before.scored if before else {}) | {name: test.metrics[name].key for name in metrics},
+        celsius=score_degrees(moved, recipe, usable, root, device, split=test.split),
         notes=notes,
     )
-    shapes = own_shapes(root, before.split, samples)
+    shapes = own_shapes(root, test.split, samples)
     write_pictures(folder_of_test(folder, now), now.scores, samples, recipe, shapes)
-    return now
+    return [*(one for one in tests if one is not before), now]
 
 
 def write_pictures(
