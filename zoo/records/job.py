@@ -118,32 +118,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Trackers that receive the course of the training (`zoo.training.trackers`), with commas between them."""
 
 
-def plan_job(
-    run: PlannedRun,
-    metrics: Sequence[Choice],
-    *,
-    device: str = "auto",
-    command: str = "",
-    speed: str = "auto",
-    threads: int | None = None,
-    requested_at: int = 0,
-    retry: bool = False,
-    tracker: str = "",
-) -> Job:
-    """Return how to execute a run of a grid; see the fields of `Job`."""
+def plan_job(run: PlannedRun, metrics: Sequence[Choice]) -> Job:
+    """Return what to train and score of a run; how to execute it are further fields of `Job`."""
     return Job(
         recipe=run.recipe,
         train_key=run.train_key,
         metrics=scorings(metrics, run.train_key, run.inference) if run.scores_own else {},
         root=str(run.source.root.resolve()),
-        device=device,
-        command=command,
-        speed=speed,
         processes=run.processes,
-        threads=threads,
-        requested_at=requested_at,
-        retry=retry,
-        tracker=tracker,
         tests=tuple(
             PlannedTest(
                 data=test.ref,

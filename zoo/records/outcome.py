@@ -6,22 +6,22 @@ import contextlib
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from zoo.checksums import Damage, repair
-from zoo.choices import Choice
 from zoo.errors import DamagedError, ZooError
 from zoo.model_folder import WEIGHTS_FILE
 from zoo.recipe import Recipe
 from zoo.records.consistency import is_doubtful
 from zoo.records.integrity import find_faults
-from zoo.records.job import LOG_FILE, Job, PlannedRun, plan_job, unscored, unscored_tests, without
+from zoo.records.job import LOG_FILE, Job, PlannedRun, unscored, unscored_tests, without
 from zoo.records.record import FAILURE_FILE, RECORD_FILE, Failure, Record, read_failure, read_record, write_json
 
 TAIL_LINES = 40
+NOT_YET = sys.maxsize
+"""`Job.requested_at` before a bench begins: no file is newer."""
 KILLED = (
     "the run was killed (signal 9), as systems do when memory runs out; the same command resumes it from its checkpoint"
 )
@@ -49,22 +49,10 @@ class Outcome(Ended):
     run: PlannedRun
 
 
-def known(
-    run: PlannedRun, metrics: Sequence[Choice], *, retry: bool, started_at: int = 0, command: str = ""
-) -> Outcome | None:
-    """Return the outcome of a run that needs no execution.
-
-    Args:
-        run: the run.
-        metrics: what to score it with.
-        retry: repeat what failed, and repair what is lost or damaged.
-        started_at: when the bench began, by the clock of its folder; 0: it only looks for runs that ended before.
-        command: of the bench, for the advice on damaged files.
-    """
-    # Before the bench began, no file is newer than the request.
-    job = plan_job(run, metrics, command=command, requested_at=started_at or sys.maxsize, retry=retry)
+def known(run: PlannedRun, job: Job) -> Outcome | None:
+    """Return the outcome of a run that needs no execution; of a job that was not requested yet, by what ended before."""
     ended = find_ended(run.folder, job)
-    failure = read_failure(run.folder) if ended is None and not (started_at or retry) else None
+    failure = read_failure(run.folder) if not ended and job.requested_at == NOT_YET and not job.retry else None
     if failure and not failure.retry:
         ended = Ended(status="failed", reason=f"{failure.reason} (before; use `retry` to run it again)")
     return Outcome(run=run, status=ended.status, reason=ended.reason, record=ended.record) if ended else None

@@ -63,8 +63,7 @@ class Course(AbstractContextManager["Course"]):
                 self._trackers.log(entry, report.rates)
         if entry or now - self._reported > EVENT_EVERY:
             self._reported = now
-            losses, speed = (entry.losses, entry.it_s) if entry else ({}, None)
-            self._on_event(Event(what="step", step=report.step, losses=losses, it_s=speed))
+            self._on_event(Event(step=report.step, losses=entry.losses if entry else {}))
 
     def end(self, step: int, method: Method, rng: torch.Generator) -> None:
         """Send the trackers the images as the finished method translates them; without trackers the scoring shows more."""

@@ -51,7 +51,7 @@ def execute(folder: Path, job: Job, on_event: OnEvent, stop: Stop) -> Ended:
         on_main_event: OnEvent = on_event if is_main else (lambda event: None)
 
         def train_and_score() -> bool:
-            on_main_event(Event(what="stage", text="loading" if "torch" in sys.modules else "importing torch"))
+            on_main_event(Event(stage="loading" if "torch" in sys.modules else "importing torch"))
             from zoo.run.work import work
 
             return work(folder, job, on_main_event, lambda: stop() or (held is not None and held.lost), joined=joined)
@@ -97,31 +97,19 @@ def _guarded(folder: Path, job: Job, work: Callable[[], bool]) -> Ended:
 
 
 @contextmanager
-def stop_signals(*signals: signal.Signals) -> Iterator[threading.Event]:
-    """Yield an event that these signals set, for a `with` block."""
-    stopping = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in signals}
-    try:
-        yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def collect_signals(*signals: signal.Signals) -> Iterator[list[int]]:
+    """Collect these signals in a list for the length of a `with` block, so that none falls between steps that belong together.
 
-
-@contextmanager
-def collect_interrupts() -> Iterator[list[int]]:
-    """Collect Ctrl-C in a list for the length of a `with` block, so that none falls between two steps that belong together.
-
-    So is SIGTERM, by which containers and service managers end a program: runs save their state before it is gone.
+    Ctrl-C is one, and SIGTERM, by which containers and service managers end a program: runs save their state before it is gone.
+    Only the main thread receives signals; in another one the list stays empty.
     """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
-    both = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(one, lambda number, _: received.append(number)) for one in both]
+    before = {number: signal.signal(number, lambda number, _: received.append(number)) for number in signals}
     try:
         yield received
     finally:
-        for one, handler in zip(both, before, strict=True):
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

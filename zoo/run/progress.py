@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -28,15 +27,13 @@ COLUMNS = ("run", "state", "step", "it/s", "left", "where")
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A stage or a step of an execution in progress."""
+    """A new stage of an execution, or a step of the training."""
 
-    what: Literal["stage", "step"]
-    text: str = ""
-    """Name of the stage."""
+    stage: str = ""
+    """Name of the stage; empty for a step."""
     step: int = 0
     losses: dict[str, float] = field(default_factory=dict)
     """Weighted loss terms by name, when they were read at this step."""
-    it_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,15 +61,15 @@ class ProgressWriter:
     def __call__(self, event: Event) -> None:
         """Add an event; write the file at each new stage, at each reading of losses and every `WRITE_EVERY` seconds."""
         now = time.monotonic()
-        if event.what == "stage":
-            self._progress = replace(self._progress, stage=event.text)
+        if event.stage:
+            self._progress = replace(self._progress, stage=event.stage)
         else:
             self._first = self._first or (event.step, now)
             done, seconds = event.step - self._first[0], now - self._first[1]
             it_s = done / seconds if done and seconds else None
             losses = event.losses or self._progress.losses
             self._progress = replace(self._progress, step=event.step, it_s=it_s, losses=losses)
-        if event.what == "stage" or event.losses or now - self._written >= WRITE_EVERY:
+        if event.stage or event.losses or now - self._written >= WRITE_EVERY:
             self._written = now
             self._write()
 

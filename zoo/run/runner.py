@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+
+import msgspec
 
 from zoo.choices import Choice
 from zoo.compatibility import check
@@ -19,13 +22,13 @@ from zoo.errors import ZooError
 from zoo.files import cannot_write
 from zoo.recipe import choices_of
 from zoo.records.integrity import clear_way, sweep_results
-from zoo.records.job import METRICS, RUN_FILE, PlannedRun, join_plans, plan_job, read_job, score_name
+from zoo.records.job import METRICS, RUN_FILE, Job, PlannedRun, join_plans, plan_job, read_job, score_name
 from zoo.records.lease import folder_time, holder
-from zoo.records.outcome import Outcome, changed, failed, known
+from zoo.records.outcome import NOT_YET, Outcome, changed, failed, known
 from zoo.records.record import FAILURE_FILE, RECORD_FILE, write_json
 from zoo.registry import get_registry
 from zoo.run.display import PlainDisplay
-from zoo.run.execute import collect_interrupts
+from zoo.run.execute import collect_signals
 from zoo.run.launch import Launcher
 from zoo.run.progress import INTERRUPTED, PROGRESS_FILE, read_progress
 from zoo.sources import DataSource
@@ -79,9 +82,20 @@ def run(
         InterruptedBenchError: on Ctrl-C, after the running runs saved their state.
     """
     choices = choose_metrics(metrics, runs)
-    outcomes = _Bench(
-        runs, display, launcher, choices, command=command, speed=speed, retry=retry, tracker=tracker
-    ).run()
+
+    def plan(run: PlannedRun, requested_at: int) -> Job:
+        return msgspec.structs.replace(
+            plan_job(run, choices),
+            device=launcher.device,
+            command=command,
+            speed=speed,
+            threads=launcher.threads,
+            requested_at=requested_at,
+            retry=retry,
+            tracker=tracker,
+        )
+
+    outcomes = _Bench(runs, display, launcher, plan).run()
     if len(outcomes) < len(runs) or any(outcome.status == "interrupted" for outcome in outcomes):
         raise InterruptedBenchError(outcomes)
     return outcomes
@@ -125,15 +139,9 @@ class _Bench:
         runs: Sequence[PlannedRun],
         display: PlainDisplay,
         launcher: Launcher,
-        metrics: Sequence[Choice],
-        *,
-        command: str,
-        speed: str,
-        retry: bool,
-        tracker: str,
+        plan: Callable[[PlannedRun, int], Job],
     ) -> None:
-        self.runs, self.display, self.launcher, self.metrics = runs, display, launcher, metrics
-        self.command, self.speed, self.retry, self.tracker = command, speed, retry, tracker
+        self.runs, self.display, self.launcher, self.plan = runs, display, launcher, plan
         self.outcomes: dict[int, Outcome] = {}
         self.open: dict[int, _Seen] = {}
         self.since = 0
@@ -153,7 +161,7 @@ class _Bench:
             self.display.planned([self.runs[number] for number in self.open], stage)
             self.launcher.expect([self.runs[number].recipe for number in self.trained])
             self._start_workers()
-            with collect_interrupts() as interrupts:
+            with collect_signals(signal.SIGINT, signal.SIGTERM) as interrupts:
                 while self.open and not (interrupts and self._stop(len(interrupts))):
                     time.sleep(POLL)
                     alive = self.launcher.alive()  # before the look: what a worker wrote last is then surely seen
@@ -166,7 +174,7 @@ class _Bench:
     def _find_ended(self) -> None:
         """Find the runs that ended before."""
         for number, run in enumerate(self.runs):
-            outcome = known(run, self.metrics, retry=self.retry, command=self.command)
+            outcome = known(run, self.plan(run, NOT_YET))
             if outcome:
                 self.outcomes[number] = outcome
             else:
@@ -197,17 +205,7 @@ class _Bench:
         busy = holder(run.folder)
         if not busy:
             clear_way(run.folder)
-        job = plan_job(
-            run,
-            self.metrics,
-            device=self.launcher.device,
-            command=self.command,
-            speed=self.speed,
-            threads=self.launcher.threads,
-            requested_at=self.since,
-            retry=self.retry,
-            tracker=self.tracker,
-        )
+        job = self.plan(run, self.since)
         if busy:  # what another bench planned stays planned
             with contextlib.suppress(ZooError):
                 job = join_plans(read_job(run.folder), job)
@@ -220,7 +218,7 @@ class _Bench:
         self._show(number, run, seen)  # after the look at what ended, so that the last step is shown
         if ended > self.since and ended != seen.ended:
             seen.ended = ended
-            outcome = known(run, self.metrics, retry=self.retry, started_at=self.since, command=self.command)
+            outcome = known(run, self.plan(run, self.since))
             if outcome and outcome.status == "skipped":
                 outcome = replace(outcome, status="done")
             if outcome:

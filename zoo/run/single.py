@@ -18,7 +18,7 @@ from zoo.records.lease import DEAD_AFTER, folder_time, holder, is_ahead
 from zoo.records.outcome import Ended, Outcome
 from zoo.records.record import read_record
 from zoo.run.display import make_display
-from zoo.run.execute import Stop, execute, stop_signals
+from zoo.run.execute import Stop, collect_signals, execute
 from zoo.run.grid import Axes, expand
 from zoo.run.progress import Event, ProgressWriter
 from zoo.run.runner import choose_metrics
@@ -49,9 +49,14 @@ def plan_one(
         raise UsageError(f"{len(runs)} runs were described, and one is trained here", "Run zoo bench to train several")
     (run,) = runs
     run.folder.mkdir(parents=True, exist_ok=True)
-    now, choices = _now(run.folder), choose_metrics(metrics, runs)
-    job = plan_job(
-        run, choices, device=device, command=command, speed=speed, requested_at=now, retry=retry, tracker=tracker
+    job = msgspec.structs.replace(
+        plan_job(run, choose_metrics(metrics, runs)),
+        device=device,
+        command=command,
+        speed=speed,
+        requested_at=_now(run.folder),
+        retry=retry,
+        tracker=tracker,
     )
     return run, job
 
@@ -91,11 +96,11 @@ def run_one(run: PlannedRun, job: Job, *, open_samples: bool = False) -> Ended:
         import torch
 
         torch.set_num_threads(job.threads)
-    with stop_signals(signal.SIGTERM, signal.SIGINT) as stopping:
+    with collect_signals(signal.SIGTERM, signal.SIGINT) as received:
         if os.environ.get("RANK", "0") != "0":
-            return execute(run.folder, job, lambda event: None, stopping.is_set)
+            return execute(run.folder, job, lambda event: None, lambda: bool(received))
         _wait_for_lease(run.folder)
-        return _run_shown(run, job, stopping.is_set, open_samples=open_samples)
+        return _run_shown(run, job, lambda: bool(received), open_samples=open_samples)
 
 
 def _run_shown(run: PlannedRun, job: Job, stop: Stop, *, open_samples: bool) -> Ended:

@@ -126,7 +126,7 @@ def work(
     if record is None:
         set_aside(folder / RECORD_FILE)  # of other weights, or damaged
     run = TrainedRun(folder=folder, job=job, info=info, trained=trained, device=device, begun=begun)
-    score_run(run, method, metrics, record, lambda: on_event(Event(what="stage", text="scoring")), unmeasured)
+    score_run(run, method, metrics, record, lambda: on_event(Event(stage="scoring")), unmeasured)
     return True
 
 
@@ -222,9 +222,9 @@ def _train(
     wanted, steps = parse_compute(job.speed), recipe.budget.steps
     compute = choose_compute(wanted, device, steps=steps, processes=world.world_size, deep=is_deep(method))
     watch = open_watch(job, device) if recipe.validation and world.is_main else None
-    on_event(Event(what="stage", text=_decoding(read_info(Path(job.root)))))
+    on_event(Event(stage=_decoding(read_info(Path(job.root)))))
     store = [split(size=side)]
-    on_event(Event(what="stage", text="training"))
+    on_event(Event(stage="training"))
     with Course(folder, job, on_event) if world.is_main else nullcontext() as course:
         result = train(
             method,

@@ -96,7 +96,7 @@ def test_every_state_is_shown_and_renews_itself(ask, results):
     running = results / "running-run"
     with lease(running):
         writer = ProgressWriter(running)
-        writer(Event(what="stage", text="training"))
+        writer(Event(stage="training"))
         writer._progress = writer._progress.__class__(stage="training", step=1, it_s=0.5, losses={})
         writer._write()
         left = round((steps_of(results) - 1) / 0.5)

@@ -63,7 +63,7 @@ class Inline:
 
         try:
             if execute(folder, job, progress, stop).status == "interrupted":
-                progress(Event(what="stage", text=INTERRUPTED))
+                progress(Event(stage=INTERRUPTED))
         except ZooError as error:  # as the process of a run reports it
             with (folder / LOG_FILE).open("a") as log:
                 print(error, file=log)
