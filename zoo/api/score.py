@@ -131,11 +131,7 @@ def score(
 
 
 def _require_model(folder: Path, of_images: Sequence[str]) -> None:
-    """Refuse arguments that apply to images of a program only, and note that what is no folder is looked for elsewhere.
-
-    Raises:
-        UsageError: there are such arguments.
-    """
+    """Refuse arguments that apply to images of a program only, and note that what is no folder is looked for elsewhere."""
     names = ", ".join(f"`{name}`" for name in of_images)
     if names and folder.is_dir():
         raise UsageError(

@@ -168,11 +168,7 @@ def _outcome(run: PlannedRun, test: PlannedTest, status: Status, record: Record)
 
 
 def _require_suited(recipe: Recipe, trained: DatasetInfo, source: DataSource) -> None:
-    """Refuse a dataset without an entry or a class that the model reads, or a size that its networks do not take.
-
-    Raises:
-        RefusedError: it is one of these.
-    """
+    """Refuse a dataset without an entry or a class that the model reads, or a size that its networks do not take."""
     parts: dict[Kind, Choice] = {
         kind: choice_of(kind, part) for kind, part in recipe.parts.items() if kind in ("method", "generator")
     }

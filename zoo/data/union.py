@@ -206,11 +206,7 @@ def _common_entries(members: Sequence[DatasetInfo]) -> tuple[tuple[DatasetEntry,
 
 
 def _merged_classes(members: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """Return the classes of all members, equal names once.
-
-    Raises:
-        RefusedError: there are more than labels can number.
-    """
+    """Return the classes of all members, equal names once."""
     classes = tuple(dict.fromkeys(name for classes in members for name in classes))
     if len(classes) > MOST_CLASSES:
         raise RefusedError(

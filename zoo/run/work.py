@@ -131,11 +131,7 @@ def work(
 
 
 def _require_same_code(job: Job) -> None:
-    """Refuse to train under the key of other code, after a plugin or a file was edited while the bench was running.
-
-    Raises:
-        ZooError: the recipe's key is another one now.
-    """
+    """Refuse to train under the key of other code, after a plugin or a file was edited while the bench was running."""
     try:
         now = train_key(job.recipe, world_size=job.processes, fetch=True)
     except KeyError:  # a plugin that is not installed here, which building the method reports
@@ -148,11 +144,7 @@ def _require_same_code(job: Job) -> None:
 
 
 def _trained_before(folder: Path, job: Job) -> Trained | None:
-    """Return what a finished training measured; None where the run must be trained.
-
-    Raises:
-        DamagedError: the weights of a finished run are lost or damaged, and the job does not repair them.
-    """
+    """Return what a finished training measured; None where the run must be trained."""
     trained = read_trained(folder, job.train_key)
     record = usable_record(folder, job)
     if trained is None and record and record.train_key == job.train_key and not job.retry:

@@ -163,11 +163,7 @@ def _earlier(folder: Path, job: Job) -> Record | None:
 
 
 def _require_degrees(plan: Plan, metrics: Mapping[str, AnyMetric]) -> None:
-    """Refuse a metric that compares degrees where the predictions do not hold them.
-
-    Raises:
-        UsageError: a metric does.
-    """
+    """Refuse a metric that compares degrees where the predictions do not hold them."""
     wanted = [name for name, metric in metrics.items() if getattr(metric, "compares", "") == "celsius"]
     if not wanted:
         return
