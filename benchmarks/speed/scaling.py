@@ -29,9 +29,9 @@ from zoo.report.comparing import compare_systems, group_seeds
 from zoo.report.html.page import write_report
 from zoo.report.results import results_table
 from zoo.run.display import PlainDisplay
-from zoo.run.grid import Axes, expand
+from zoo.run.grid import Axes, choose_metrics, expand
 from zoo.run.launch.local import LocalLauncher
-from zoo.run.runner import choose_metrics, run
+from zoo.run.runner import run
 from zoo.sources import open_source
 
 IMAGES = 50

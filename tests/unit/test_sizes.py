@@ -73,7 +73,7 @@ def test_names_and_commands_state_height_and_width(pairs):
     assert len({train_key(one) for one in (recipe, turned, replace(recipe, size=64))}) == 3
     for size in ((64, 96), "64x96", [64, 96]):
         assert spell_command("bench", {"size": size}, bench) == "zoo bench --size 64x96"
-        assert read_axes(size=size).size == (64, 96)
+        assert read_axes({"size": size}).size == (64, 96)
 
 
 @pytest.mark.parametrize(

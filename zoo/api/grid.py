@@ -2,93 +2,120 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from zoo.composition import require_positive
 from zoo.errors import RefusedError, UsageError
 from zoo.files import require_writable
-from zoo.presets import PresetName
 from zoo.recipe import Precision
 from zoo.records.code_changes import retrained
-from zoo.records.job import METRICS, PlannedRun
+from zoo.records.job import METRICS, Job, PlannedRun, plan_job
+from zoo.records.lease import folder_time
 from zoo.registry import split_specs
 from zoo.report.bench_records import Records
 from zoo.run.display import make_display, show_reading
-from zoo.run.grid import Axes, Refusal, expand
+from zoo.run.grid import Axes, Refusal, choose_metrics, expand
 from zoo.run.runner import run
-from zoo.sizes import Size, read_size, size_text
+from zoo.sizes import read_size, size_text
 from zoo.terminal import note
 from zoo.training.trackers import read_trackers
-from zoo.training_options import USUAL, TrainingOptions
+from zoo.training_options import TrainingOptions
 
 if TYPE_CHECKING:
     from zoo.run.launch import Launcher
 
 FLAGS = {"generator": "gen", "discriminator": "disc", "normalizer": "norm", "value_range": "range"}
 """Options of the command line that are not named as the parameter."""
+PARAMETERS = {flag: name for name, flag in FLAGS.items()} | {"norm": "normalizer"}
+NAMED = {
+    "recipe": "recipes",
+    "generator": "generators",
+    "discriminator": "discriminators",
+    "method": "methods",
+    "test_data": "tests",
+}
+"""Axes of a grid by the parameters that name their components."""
 
 Specs = str | Sequence[str]
 """Names of components with options: a sequence, or one text with commas."""
 
 
-def read_axes(
-    *,
-    recipe: Specs = (),
-    generator: Specs = (),
-    discriminator: Specs = (),
-    normalizer: str | None = None,
-    method: Specs = (),
-    data: Specs = "scenes",
-    test_data: Specs = (),
-    preset: str = "quick",
-    size: Size | str | None = None,
-    steps: int | None = None,
-    epochs: int | None = None,
-    batch: int | None = None,
-    seeds: int = 1,
-    first_seed: int = 0,
-    thermal_channels: int = 1,
-    training: TrainingOptions = USUAL,
-    precision: Precision = "fp32",
-    processes: int = 1,
-    baselines: bool = False,
-) -> Axes:
-    """Return the axes of a grid that names describe; several names are a sequence, or one text with commas.
+def read_axes(given: Mapping[str, Any], *, precision: Precision = "fp32", processes: int = 1) -> Axes:
+    """Return the axes of a grid by the arguments of `bench` or `train`, or the options of the commands of these names.
+
+    Args:
+        given: values by the names of the parameters or of the options; what is missing has its default.
+        precision: of every run.
+        processes: that train one run together.
 
     Raises:
         UsageError: there is no dataset, or a number is below 1.
     """
-    datasets = split_names(data)
-    if not datasets:
+    values = {PARAMETERS.get(name, name): value for name, value in given.items()}
+    names: dict[str, Any] = {axis: split_names(values.get(name) or ()) for name, axis in NAMED.items()}
+    data = split_names(values.get("data", "scenes"))
+    if not data:
         raise UsageError("`data` names no dataset", "Name a dataset or its folder, e.g. scenes")
-    require_positive(seeds=seeds, gpus_per_run=processes)
+    require_positive(seeds=values.get("seeds"), gpus_per_run=processes)
+    plain = ("preset", "steps", "epochs", "batch", "seeds", "thermal_channels", "baselines")
+    size = values.get("size")
     return Axes(
-        recipes=split_names(recipe),
-        generators=split_names(generator),
-        discriminators=split_names(discriminator),
-        methods=split_names(method),
-        data=datasets,
-        tests=split_names(test_data),
-        norm=normalizer,
-        preset=cast(PresetName, preset),
+        **names,
+        **{name: values[name] for name in plain if name in values},
+        data=data,
+        norm=values.get("normalizer"),
         size=None if size is None else read_size(size),
-        steps=steps,
-        epochs=epochs,
-        batch=batch,
-        seeds=seeds,
-        first_seed=first_seed,
-        thermal_channels=thermal_channels,
-        training=training,
+        first_seed=values.get("seed", 0),
+        training=TrainingOptions.of(values),
         precision=precision,
         processes=processes,
-        baselines=baselines,
     )
+
+
+def plan_one(given: Mapping[str, Any], command: str) -> tuple[PlannedRun, Job]:
+    """Return the only run that the arguments of `train` or the options of its command describe, and how to execute it.
+
+    Args:
+        given: values by the names of the parameters or of the options.
+        command: the command line, for the record.
+
+    Raises:
+        UsageError: a name, option or number is wrong, or several runs are described.
+        RefusedError: the components cannot work together.
+    """
+    device, compute, out = given["device"], given["compute"], Path(given["out"])
+    require_device(device)
+    precision = choose_precision(given["precision"], device, compute)
+    axes = read_axes(given, precision=precision, processes=int(os.environ.get("WORLD_SIZE", "1")))
+    require_writable(out)
+    tracker = ",".join(read_trackers(given["tracker"]))
+    runs, refusals = expand(axes, out)
+    if refusals:
+        raise UsageError(refusals[0].reason)
+    if len(runs) != 1:
+        raise UsageError(f"{len(runs)} runs were described, and one is trained here", "Run zoo bench to train several")
+    (run,) = runs
+    metrics = choose_metrics(split_names(given["metrics"]) or METRICS, runs)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    job = msgspec.structs.replace(
+        plan_job(run, metrics),
+        device=device,
+        command=command,
+        speed=compute,
+        requested_at=folder_time(run.folder),
+        retry=given["retry"],
+        tracker=tracker,
+    )
+    return run, job
 
 
 def split_names(names: Specs) -> tuple[str, ...]:

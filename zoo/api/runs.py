@@ -10,26 +10,22 @@ from pathlib import Path
 
 from zoo.api.grid import (
     Specs,
-    choose_precision,
     local_launcher,
+    plan_one,
     read_axes,
-    require_device,
     run_grid,
     spell_command,
     split_names,
 )
 from zoo.errors import ZooError
-from zoo.files import environment_without_home, require_writable
+from zoo.files import environment_without_home
 from zoo.presets import PresetName
-from zoo.records.job import METRICS
 from zoo.records.outcome import Outcome
 from zoo.records.record import read_record
 from zoo.report.bench_records import Records
 from zoo.run.runner import InterruptedBenchError
 from zoo.settings import ENVIRONMENT
 from zoo.sizes import Size
-from zoo.training.trackers import read_trackers
-from zoo.training_options import TrainingOptions
 
 
 def bench(
@@ -105,25 +101,7 @@ def bench(
         KeyboardInterrupt: on Ctrl-C, after the running runs saved their state.
     """
     given = dict(locals())  # the arguments, for the command that the records name
-    axes = read_axes(
-        recipe=recipe,
-        generator=generator,
-        discriminator=discriminator,
-        normalizer=normalizer,
-        method=method,
-        data=data,
-        test_data=test_data,
-        preset=preset,
-        size=size,
-        steps=steps,
-        epochs=epochs,
-        batch=batch,
-        seeds=seeds,
-        thermal_channels=thermal_channels,
-        training=TrainingOptions.of(given),
-        processes=gpus_per_run,
-        baselines=baselines,
-    )
+    axes = read_axes(given, processes=gpus_per_run)
     launcher = local_launcher(Path(out), device, None if jobs is None else str(jobs), gpus_per_run)
     try:
         records = run_grid(
@@ -200,35 +178,9 @@ def train(
     """
     given = dict(locals())  # the arguments, for the command that the records name
     os.environ.update(ENVIRONMENT | environment_without_home() | os.environ)  # before anything imports torch
-    from zoo.run.single import plan_one, run_one
+    from zoo.run.execute import run_one
 
-    require_device(device)
-    axes = read_axes(
-        recipe=recipe or (),
-        generator=generator or (),
-        discriminator=discriminator or (),
-        normalizer=normalizer,
-        method=method or (),
-        data=data,
-        test_data=test_data,
-        preset=preset,
-        size=size,
-        steps=steps,
-        epochs=epochs,
-        batch=batch,
-        first_seed=seed,
-        thermal_channels=thermal_channels,
-        training=TrainingOptions.of(given),
-        precision=choose_precision(precision, device, compute),
-        processes=int(os.environ.get("WORLD_SIZE", "1")),
-    )
-    require_writable(Path(out))
-    command = spell_command("train", given, train)
-    specs = split_names(metrics) or METRICS
-    tracker = ",".join(read_trackers(tracker))
-    run, job = plan_one(
-        axes, specs, Path(out), device=device, command=command, speed=compute, retry=retry, tracker=tracker
-    )
+    run, job = plan_one(given, spell_command("train", given, train))
     ended = run_one(run, job)
     if ended.status == "interrupted":
         raise KeyboardInterrupt("interrupted; the state is saved, and the same call resumes the training")

@@ -32,8 +32,8 @@ from zoo.records.new_record import TrainedRun, first_record
 from zoo.records.outcome import Outcome, Status
 from zoo.records.record import RECORD_FILE, Record, View, read_record, views, write_json
 from zoo.records.trained import Trained
-from zoo.run.runner import choose_metrics
-from zoo.run.single import read_planned, run_one
+from zoo.run.execute import read_planned, run_one
+from zoo.run.grid import choose_metrics
 from zoo.scoring.real_images import require_split
 from zoo.scoring.runs import build_metrics, score_elsewhere
 from zoo.sizes import Size

@@ -139,28 +139,9 @@ def bench(
     """
     from zoo.api.grid import read_axes, run_grid, split_names
     from zoo.run.runner import InterruptedBenchError
-    from zoo.training_options import TrainingOptions
 
     processes = gpus_per_run if gpus_per_run != 1 else gpus_per_cell
-    axes = read_axes(
-        recipe=recipe,
-        generator=gen,
-        discriminator=disc,
-        normalizer=norm,
-        method=method,
-        data=data,
-        test_data=test_data,
-        preset=preset,
-        size=size,
-        steps=steps,
-        epochs=epochs,
-        batch=batch,
-        seeds=seeds,
-        thermal_channels=thermal_channels,
-        training=TrainingOptions.of(context.params),
-        processes=processes,
-        baselines=baselines,
-    )
+    axes = read_axes(context.params, processes=processes)
     command = spelled_out(context)
     try:
         records = run_grid(

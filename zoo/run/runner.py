@@ -7,7 +7,6 @@ files. So the workers may be this bench's, another's, or on other machines.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -15,23 +14,19 @@ from dataclasses import replace
 
 import msgspec
 
-from zoo.choices import Choice
-from zoo.compatibility import check
-from zoo.data.union import scored_info
 from zoo.errors import ZooError
 from zoo.files import cannot_write
-from zoo.recipe import choices_of
 from zoo.records.integrity import clear_way, sweep_results
-from zoo.records.job import METRICS, RUN_FILE, Job, PlannedRun, join_plans, plan_job, read_job, score_name
+from zoo.records.job import METRICS, RUN_FILE, Job, PlannedRun, join_plans, plan_job, read_job
 from zoo.records.lease import folder_time, holder
 from zoo.records.outcome import NOT_YET, Outcome, changed, failed, known
 from zoo.records.record import FAILURE_FILE, RECORD_FILE, write_json
 from zoo.registry import get_registry
 from zoo.run.display import PlainDisplay
 from zoo.run.execute import collect_signals
+from zoo.run.grid import choose_metrics
 from zoo.run.launch import Launcher
 from zoo.run.progress import INTERRUPTED, PROGRESS_FILE, read_progress
-from zoo.sources import DataSource
 
 POLL = 0.2
 """Seconds between two reads of the runs' files."""
@@ -99,36 +94,6 @@ def run(
     if len(outcomes) < len(runs) or any(outcome.status == "interrupted" for outcome in outcomes):
         raise InterruptedBenchError(outcomes)
     return outcomes
-
-
-def choose_metrics(specs: Sequence[str], runs: Sequence[PlannedRun]) -> list[Choice]:
-    """Return the metrics of these names after checking that they apply to every run's data and image size.
-
-    Raises:
-        UsageError: a metric's name or an option is wrong.
-        RefusedError: a metric does not apply.
-    """
-    choices = [get_registry().find("metric", spec) for spec in specs]
-    for choice in choices:
-        score_name(choice)  # so that an option that names a missing file is an error now
-    # Runs by the thousand differ in what no metric looks at; whether there are degrees depends on the training data too.
-    kinds = {
-        (source.root, source.offers, run.recipe.size, run.recipe.thermal_channels): (run.recipe, source)
-        for run in runs
-        for source in scored_sources(run)
-    }
-    for recipe, source in kinds.values():
-        for choice in choices:
-            beside = itertools.chain(choices, choices_of(each.recipe for each in runs))
-            channels = recipe.thermal_channels
-            check({"metric": choice}, source, size=recipe.size, thermal_channels=channels, others=beside)
-    return choices
-
-
-def scored_sources(run: PlannedRun) -> list[DataSource]:
-    """Return the datasets that a run is scored on; an uncalibrated training is scored on none in degrees."""
-    others = [replace(one, info=scored_info(run.source.info, one.info)) for one in run.other_tests]
-    return [run.source, *others] if run.scores_own else others
 
 
 class _Bench:

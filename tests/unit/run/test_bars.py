@@ -21,7 +21,15 @@ LOSSES = {"discriminator/fake": 0.25, "generator/gan": 1.5, "generator/cycle": 2
 @pytest.fixture
 def runs(pairs, tmp_path):
     planned, _ = expand(
-        read_axes(generator="resnet6:width=2,resnet9:width=2", data=str(pairs), size=32, steps=300, baselines=True),
+        read_axes(
+            {
+                "generator": "resnet6:width=2,resnet9:width=2",
+                "data": str(pairs),
+                "size": 32,
+                "steps": 300,
+                "baselines": True,
+            }
+        ),
         tmp_path,
     )
     return planned

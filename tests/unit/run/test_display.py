@@ -16,7 +16,8 @@ from zoo.run.progress import Progress
 @pytest.fixture
 def runs(pairs):
     planned, _ = expand(
-        read_axes(generator="resnet6:width=2", data=str(pairs), size=32, steps=4, seeds=12), Path("results")
+        read_axes({"generator": "resnet6:width=2", "data": str(pairs), "size": 32, "steps": 4, "seeds": 12}),
+        Path("results"),
     )
     return planned
 

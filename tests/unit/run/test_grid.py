@@ -14,8 +14,7 @@ from zoo.environment import provenance
 from zoo.errors import RefusedError, UsageError
 from zoo.keys import key_of, train_key
 from zoo.recipe import Recipe
-from zoo.run.grid import Axes, expand
-from zoo.run.runner import choose_metrics
+from zoo.run.grid import Axes, choose_metrics, expand
 from zoo.sources import open_source
 
 

@@ -20,8 +20,7 @@ from zoo.records.record import RECORD_FILE, View, folder_of_test, views
 from zoo.report.bench_records import Records
 from zoo.report.comparing import group_seeds
 from zoo.report.html.runs import read_runs
-from zoo.run.grid import Axes, expand
-from zoo.run.runner import choose_metrics
+from zoo.run.grid import Axes, choose_metrics, expand
 
 CELSIUS = {"unit": "celsius", "thermal_low": -10.0, "thermal_high": 40.0}
 

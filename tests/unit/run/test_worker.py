@@ -17,9 +17,8 @@ from zoo.records.job import LOG_FILE, METRICS, RUN_FILE, Job, PlannedRun, plan_j
 from zoo.records.lease import folder_time, holder, lease
 from zoo.records.outcome import NOT_YET, find_ended, give_up, known
 from zoo.records.record import Failure, read_failure, read_record, write_json
-from zoo.run.grid import Axes, expand
+from zoo.run.grid import Axes, choose_metrics, expand
 from zoo.run.progress import read_progress, read_state, read_states
-from zoo.run.runner import choose_metrics
 
 TINY = {"generators": ("resnet6:width=4,blocks=1",), "discriminators": ("patchgan:width=4,layers=1",)}
 
