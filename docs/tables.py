@@ -8,9 +8,9 @@ from pathlib import Path
 from zoo.evaluate.results import Score
 from zoo.keys import qualified
 from zoo.recipe import Recipe
-from zoo.records.finished_runs import read_results
 from zoo.report.aggregate import aggregate_seeds
 from zoo.report.comparing import SeedGroup, compare_systems, group_seeds
+from zoo.report.finished_runs import read_results
 from zoo.report.naming import length_text
 from zoo.report.records_schema import TABLE_FILE, fields_text
 from zoo.report.results import score_text

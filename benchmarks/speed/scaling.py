@@ -22,10 +22,10 @@ from zoo.data.layout import list_split
 from zoo.data.writer import DatasetWriter
 from zoo.environment import provenance
 from zoo.evaluate.results import Score
-from zoo.records.finished_runs import read_results
 from zoo.records.job import METRICS, PlannedRun, scorings
 from zoo.records.record import RECORD_FILE, Record, Timing, write_json
 from zoo.report.comparing import compare_systems, group_seeds
+from zoo.report.finished_runs import read_results
 from zoo.report.html.page import write_report
 from zoo.report.results import results_table
 from zoo.run.display import PlainDisplay

@@ -11,7 +11,7 @@ from zoo.cli.publish import _name_repos
 from zoo.hookspec import inference_only
 from zoo.keys import LONGEST_NAME, folder_name, key_of, readable_name
 from zoo.recipe import Budget, DataRef, Part, Recipe
-from zoo.records.finished_runs import FinishedRun
+from zoo.report.finished_runs import FinishedRun
 
 RECIPE = Recipe(
     method=Part(name="mine/sampler", config={"width": 8, "steps": 50}),

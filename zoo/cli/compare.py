@@ -11,8 +11,8 @@ from zoo.cli.output import note, print_json, print_table
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
-    from zoo.records.finished_runs import FinishedRun
     from zoo.report.comparing import ComparedGroup, ComparedScore
+    from zoo.report.finished_runs import FinishedRun
 
 COLUMNS = ("run", "mean", "difference", "d", "p", "verdict")
 
@@ -64,7 +64,7 @@ def compare(
 
 def _finished(folders: list[Path]) -> list[FinishedRun]:
     """Return the finished runs of folders; those that have not finished are left out with a note."""
-    from zoo.records.finished_runs import find_results, unfinished
+    from zoo.report.finished_runs import find_results, unfinished
 
     runs = []
     for folder in folders:

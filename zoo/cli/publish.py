@@ -17,8 +17,8 @@ from zoo.errors import UsageError, ZooError
 
 if TYPE_CHECKING:
     from zoo.hub.publication import Publication
-    from zoo.records.finished_runs import FinishedRun
     from zoo.records.record import Record
+    from zoo.report.finished_runs import FinishedRun
 
     Deliver = Callable[[Publication], dict[str, Any]]
 
@@ -83,7 +83,7 @@ def _publish_all(
 ) -> None:
     """Publish run by run, with a line for each; a failure does not stop the others."""
     from zoo.hub.publication import prepare
-    from zoo.records.finished_runs import find_results
+    from zoo.report.finished_runs import find_results
 
     found = find_results(results)
     for line in found.unreadable:

@@ -90,7 +90,7 @@ def _list_tables(*, as_json: bool) -> None:
 
 def _show_ranking(folder: Path, form: str, by: str, *, as_json: bool) -> None:
     """Print a results folder as one table."""
-    from zoo.records.finished_runs import find_results
+    from zoo.report.finished_runs import find_results
     from zoo.report.groups import by_group
     from zoo.report.ranking import rank
     from zoo.report.ranking_text import FORMATS, legend, text_tables

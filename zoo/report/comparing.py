@@ -10,7 +10,6 @@ from itertools import chain, count
 from zoo.composition import digest
 from zoo.errors import RefusedError, UsageError, did_you_mean
 from zoo.evaluate.results import Score
-from zoo.records.finished_runs import FinishedRun, split_suffix
 from zoo.records.record import Record
 from zoo.report.aggregate import (
     Difference,
@@ -20,6 +19,7 @@ from zoo.report.aggregate import (
     measurement_protocol,
     protocol_difference,
 )
+from zoo.report.finished_runs import FinishedRun, split_suffix
 from zoo.report.naming import name_systems
 from zoo.report.tables import dataset_title
 from zoo.sizes import pixels_text

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from zoo.errors import UsageError, did_you_mean
 from zoo.evaluate.results import Score
-from zoo.records.finished_runs import FinishedRun
+from zoo.report.finished_runs import FinishedRun
 
 
 def by_group(runs: Sequence[FinishedRun], entry: str) -> list[FinishedRun]:

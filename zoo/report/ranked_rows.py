@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from zoo.recipe import Budget, Recipe
-from zoo.records.finished_runs import FinishedRun, split_suffix
 from zoo.registry import get_registry
+from zoo.report.finished_runs import FinishedRun, split_suffix
 from zoo.report.naming import add_training_data, name_systems
 from zoo.report.tables import dataset_title
 from zoo.sizes import Size, pixels_text

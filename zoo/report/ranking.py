@@ -9,7 +9,6 @@ from typing import Literal
 
 from zoo.evaluate.compare import Verdict, too_few
 from zoo.evaluate.results import Cost, Score
-from zoo.records.finished_runs import FinishedRun
 from zoo.report.aggregate import (
     Difference,
     SeedAggregate,
@@ -18,6 +17,7 @@ from zoo.report.aggregate import (
     compare_aggregates,
     differing_protocols,
 )
+from zoo.report.finished_runs import FinishedRun
 from zoo.report.ranked_rows import AssignedRun, assign_rows
 from zoo.sizes import Size
 

@@ -17,9 +17,9 @@ import zoo
 from zoo.errors import DamagedError, ZooError
 from zoo.hub.publication import prepare
 from zoo.recipe import Recipe
-from zoo.records.finished_runs import find_results
 from zoo.records.job import LOG_FILE, Job, read_job
 from zoo.records.outcome import Outcome, give_up
+from zoo.report.finished_runs import find_results
 from zoo.report.html.page import write_report
 from zoo.report.records_check import check_folder
 from zoo.run.display import PlainDisplay

@@ -11,10 +11,10 @@ import msgspec
 from zoo.evaluate.results import Score
 from zoo.recipe import DataRef
 from zoo.records.consistency import contradictions
-from zoo.records.finished_runs import FinishedRun, find_results
 from zoo.records.record import Record, read_record, views, write_json
 from zoo.records.record import Tested as Elsewhere  # not the name of a test class
 from zoo.report.comparing import compare_systems, group_seeds
+from zoo.report.finished_runs import FinishedRun, find_results
 from zoo.report.html.runs import group_runs, read_runs
 
 MakeScore = Callable[..., Score]

@@ -14,9 +14,9 @@ from zoo.cli.compare import compare
 from zoo.errors import RefusedError, UsageError
 from zoo.recipe import DataRef, Part
 from zoo.records import record as records
-from zoo.records.finished_runs import FinishedRun
 from zoo.records.record import write_json
 from zoo.report.comparing import compare_results, compare_systems, group_seeds
+from zoo.report.finished_runs import FinishedRun
 
 SPREAD = np.linspace(-0.5, 0.5, 20)
 OTHER = Part(name="cut/cut")

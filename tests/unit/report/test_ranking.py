@@ -16,7 +16,7 @@ from scipy.stats import permutation_test
 from zoo.evaluate.results import Cost
 from zoo.recipe import Budget, DataRef, Part
 from zoo.records import record as records
-from zoo.records.finished_runs import FinishedRun
+from zoo.report.finished_runs import FinishedRun
 from zoo.report.ranking import rank, verdict_lines
 from zoo.report.ranking_text import FORMATS, legend, text_tables
 

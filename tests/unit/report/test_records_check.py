@@ -11,7 +11,7 @@ import pytest
 from zoo.composition import digest
 from zoo.errors import UsageError, ZooError
 from zoo.keys import key_of
-from zoo.records.finished_runs import read_results
+from zoo.report.finished_runs import read_results
 from zoo.report.records_check import check_folder
 
 KEPT = Path(__file__).resolve().parents[3] / "benchmarks" / "records"

@@ -14,11 +14,11 @@ from zoo.data.layout import read_info, write_info
 from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError, UsageError
 from zoo.records.consistency import contradictions
-from zoo.records.finished_runs import find_results
 from zoo.records.job import plan_job
 from zoo.records.record import RECORD_FILE, View, folder_of_test, views
 from zoo.report.bench_records import Records
 from zoo.report.comparing import group_seeds
+from zoo.report.finished_runs import find_results
 from zoo.report.html.runs import read_runs
 from zoo.run.grid import Axes, choose_metrics, expand
 

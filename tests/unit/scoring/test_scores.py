@@ -16,9 +16,9 @@ import zoo
 from zoo.data.layout import list_split, write_info
 from zoo.data.writer import DatasetWriter
 from zoo.errors import UsageError, ZooError
-from zoo.records.finished_runs import find_results
 from zoo.records.record import read_record
 from zoo.report.comparing import compare_systems, group_seeds
+from zoo.report.finished_runs import find_results
 from zoo.report.records_check import check_folder
 
 EXTERNAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "external"

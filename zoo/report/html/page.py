@@ -12,8 +12,8 @@ import numpy as np
 from zoo.data.layout import DatasetInfo
 from zoo.errors import UsageError
 from zoo.files import write_atomically
-from zoo.records.finished_runs import split_of
 from zoo.registry import get_registry
+from zoo.report.finished_runs import split_of
 from zoo.report.html.commands import row_command
 from zoo.report.html.facts import dataset_facts, dataset_info, environments, run_facts
 from zoo.report.html.plots import Curve, Point, curve_panel, scatter_panel

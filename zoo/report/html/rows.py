@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from zoo.records.finished_runs import FinishedRun
 from zoo.records.record import Record
 from zoo.registry import get_registry
 from zoo.report.aggregate import aggregate_seeds
+from zoo.report.finished_runs import FinishedRun
 from zoo.report.groups import group_scores
 from zoo.report.html.runs import DatasetRuns, ReportedRun
 from zoo.report.ranked_rows import assign_rows

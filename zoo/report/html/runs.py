@@ -10,9 +10,9 @@ from pathlib import Path
 from zoo.checksums import repair
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
-from zoo.records.finished_runs import find_results, split_of, split_suffix
 from zoo.records.integrity import find_faults
 from zoo.records.record import FAILURE_FILE, RECORD_FILE, Failure, Record, View, folder_of_test, read_failure
+from zoo.report.finished_runs import find_results, split_of, split_suffix
 from zoo.report.naming import add_training_data, name_systems
 from zoo.sizes import Size, pixels_text
 
