@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 FLAGS = {"generator": "gen", "discriminator": "disc", "normalizer": "norm", "value_range": "range"}
 """Options of the command line that are not named as the parameter."""
-PARAMETERS = {flag: name for name, flag in FLAGS.items()} | {"norm": "normalizer"}
+PARAMETERS = {flag: name for name, flag in FLAGS.items()}
 NAMED = {
     "recipe": "recipes",
     "generator": "generators",

@@ -50,19 +50,21 @@ def bench(
     method: options.Methods = "",
     table: Annotated[
         str,
-        typer.Option(
-            autocompletion=tables,
+        options.option(
+            MODEL,
+            "--table",
+            "A paper's table or a table file of your own: train what its rows and null baselines need; zoo table.",
             metavar="NAME|FILE.toml",
-            help="A paper's table or a table file of your own: train what its rows and null baselines need; zoo table.",
-            rich_help_panel=MODEL,
+            complete=tables,
         ),
     ] = "",
     data: Annotated[
         str,
-        typer.Option(
-            autocompletion=components("dataset"),
-            help="Dataset names or folders, comma-separated; a+b is their union; with --table as osu=DIR,flir=DIR.",
-            rich_help_panel=DATA,
+        options.option(
+            DATA,
+            "--data",
+            "Dataset names or folders, comma-separated; a+b is their union; with --table as osu=DIR,flir=DIR.",
+            complete=components("dataset"),
         ),
     ] = "scenes",
     test_data: options.TestData = "",
@@ -72,7 +74,7 @@ def bench(
     size: options.Size = None,
     batch: options.Batch = None,
     seeds: Annotated[
-        int, typer.Option(help="Trainings of each combination, with seeds 0, 1, ...", rich_help_panel=TRAINING)
+        int, options.option(TRAINING, "--seeds", "Trainings of each combination, with seeds 0, 1, ...")
     ] = 1,
     lr: options.Rate = None,
     accumulate: options.Accumulate = 1,
@@ -89,30 +91,33 @@ def bench(
     speed: options.OldCompute = "auto",
     jobs: Annotated[
         str,
-        typer.Option(
+        options.option(
+            COMPUTE,
+            "--jobs",
+            "Parallel runs, per GPU or on all cores; auto: one per GPU, or as many as cores and memory allow.",
             metavar="N|auto",
-            help="Parallel runs, per GPU or on all cores; auto: one per GPU, or as many as cores and memory allow.",
-            rich_help_panel=COMPUTE,
         ),
     ] = "auto",
     gpus_per_run: Annotated[
         int,
-        typer.Option(
+        options.option(
+            COMPUTE,
+            "--gpus-per-run",
+            "Train each run on N GPUs (processes on a CPU), which divide --batch.",
             metavar="N",
-            help="Train each run on N GPUs (processes on a CPU), which divide --batch.",
-            rich_help_panel=COMPUTE,
         ),
     ] = 1,
     gpus_per_cell: Annotated[int, typer.Option(hidden=True, help="Former name of --gpus-per-run.")] = 1,
     launcher: Annotated[
-        str, typer.Option(help="local, or slurm: workers become jobs of the cluster.", rich_help_panel=COMPUTE)
+        str, options.option(COMPUTE, "--launcher", "local, or slurm: workers become jobs of the cluster.")
     ] = "local",
     slurm: Annotated[
         str,
-        typer.Option(
+        options.option(
+            COMPUTE,
+            "--slurm",
+            "Options of sbatch with --launcher slurm: partition=gpu,time=12:00:00.",
             metavar="KEY=VALUE,...",
-            help="Options of sbatch with --launcher slurm: partition=gpu,time=12:00:00.",
-            rich_help_panel=COMPUTE,
         ),
     ] = "",
     baselines: Annotated[
