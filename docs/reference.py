@@ -18,7 +18,7 @@ from zoo.build import build
 from zoo.cli.verbs import split_examples
 from zoo.hookspec import KINDS, Component, Contract, Hooks, Kind
 from zoo.registry import Registry, get_registry
-from zoo.report.records.schema import fields_of
+from zoo.report.records_schema import fields_of
 
 SIZE = 256
 """Image size of the costs in pixels, or the nearest that the network takes."""

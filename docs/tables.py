@@ -12,7 +12,7 @@ from zoo.report.aggregate import aggregate_seeds
 from zoo.report.comparing import SeedGroup, compare_systems, group_seeds
 from zoo.report.finished_runs import read_results
 from zoo.report.naming import length_text
-from zoo.report.records.schema import TABLE_FILE, fields_text
+from zoo.report.records_schema import TABLE_FILE, fields_text
 from zoo.report.results import score_text
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -114,7 +114,7 @@ def finished(saved: Callable[..., Path]) -> Callable[..., Path]:
         from zoo.evaluate.results import Score
         from zoo.keys import train_key
         from zoo.model_folder import read_config
-        from zoo.run.record import Record, Timing, write_json
+        from zoo.records.record import Record, Timing, write_json
 
         config = read_config(saved(folder, data, **asked))
         values = {f"test{index}": 10 + index / 3 for index in range(3)}

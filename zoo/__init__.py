@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 from zoo.version import __version__
 
 if TYPE_CHECKING:
-    from zoo.api import bench, train
+    from zoo.api.runs import bench, train
+    from zoo.api.score import score
     from zoo.build import create
     from zoo.composition import compose
     from zoo.errors import ZooError
     from zoo.hub.catalog import list_weights
     from zoo.recipe import Recipe
     from zoo.registry import list_components
-    from zoo.scores import score
     from zoo.training_options import TrainingOptions
     from zoo.translation.loading import load
     from zoo.translation.translator import Translator
@@ -52,14 +52,14 @@ _HOMES = {
     "TrainingOptions": "zoo.training_options",
     "Translator": "zoo.translation.translator",
     "ZooError": "zoo.errors",
-    "bench": "zoo.api",
+    "bench": "zoo.api.runs",
     "compose": "zoo.composition",
     "create": "zoo.build",
     "list_components": "zoo.registry",
     "list_weights": "zoo.hub.catalog",
     "load": "zoo.translation.loading",
-    "score": "zoo.scores",
-    "train": "zoo.api",
+    "score": "zoo.api.score",
+    "train": "zoo.api.runs",
 }
 
 

@@ -232,18 +232,9 @@ def _nearest(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold a lock file, which the system releases when the process ends; yield whether this process has it.
-
-    Args:
-        path: the lock file, created if it is missing.
-        wait: until another process releases it; if false, yield False then.
-    """
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file, created if it is missing, for a `with` block; the system releases it when the process ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        has_lock = True
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            has_lock = False
-        yield has_lock
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

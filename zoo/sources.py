@@ -119,11 +119,7 @@ def split_union(spec: str) -> list[str]:
 
 
 def _union(names: Sequence[str], members: Sequence[DataSource]) -> DataSource:
-    """Return several datasets as one.
-
-    Raises:
-        UsageError: two of them are the same, or they cannot be joined.
-    """
+    """Return several datasets as one."""
     from zoo.data.union import make_union
 
     seen: dict[str, str] = {}
@@ -191,11 +187,7 @@ def _render(choice: Choice, root: Path, progress: Progress | None, source: Path 
 
 
 def _in_layout(root: Path, progress: Progress | None) -> Path:
-    """Return a folder in zoo's layout: this one, or its import in the cache where an importer recognizes it.
-
-    Raises:
-        UsageError: several importers recognize it.
-    """
+    """Return a folder in zoo's layout: this one, or its import in the cache where an importer recognizes it."""
     if not root.is_dir() or (root / INFO_FILE).exists():
         return root
     from zoo.build import build

@@ -42,7 +42,7 @@ class TrainingOptions:
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> TrainingOptions:
         """Return the options among these arguments of a function or options of a command, by their names."""
-        return cls(**{field.name: given[field.name] for field in fields(cls)})
+        return cls(**{field.name: given[field.name] for field in fields(cls) if field.name in given})
 
     def with_rate(self, method: Choice) -> Choice:
         """Return a method with the learning rate.

@@ -22,16 +22,16 @@ from zoo.data.layout import list_split
 from zoo.data.writer import DatasetWriter
 from zoo.environment import provenance
 from zoo.evaluate.results import Score
+from zoo.records.job import METRICS, PlannedRun, scorings
+from zoo.records.record import RECORD_FILE, Record, Timing, write_json
 from zoo.report.comparing import compare_systems, group_seeds
 from zoo.report.finished_runs import read_results
 from zoo.report.html.page import write_report
 from zoo.report.results import results_table
 from zoo.run.display import PlainDisplay
-from zoo.run.grid import Axes, PlannedRun, expand
-from zoo.run.job import METRICS, scorings
+from zoo.run.grid import Axes, choose_metrics, expand
 from zoo.run.launch.local import LocalLauncher
-from zoo.run.record import RECORD_FILE, Record, Timing, write_json
-from zoo.run.runner import choose_metrics, run
+from zoo.run.runner import run
 from zoo.sources import open_source
 
 IMAGES = 50

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow  # tests/unit/run/test_lease.py has the quick half
+pytestmark = pytest.mark.slow  # tests/unit/records/test_lease.py has the quick half
 
 METHODS = "mean_image,grey_copy,inverted_grey,pixel_regression"
 RUNS = 24

@@ -12,8 +12,8 @@ from accelerate import tracking
 from zoo.composition import compose
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
-from zoo.run.trackers import TRACKERS, Trackers, flat_recipe, read_trackers
 from zoo.training.log import LogEntry, read_log
+from zoo.training.trackers import TRACKERS, Trackers, flat_recipe, read_trackers
 
 WORDS = ("--method", "pix2pix", "--gen", "resnet6:width=2", "--disc", "patchgan:width=2,layers=1", "--size", "32")
 
@@ -58,7 +58,7 @@ def test_the_tracker_is_no_part_of_the_key(zoo, pairs, tmp_path):
 
 
 def test_a_tracker_that_is_not_installed_names_the_extra(monkeypatch):
-    monkeypatch.setattr("zoo.run.trackers.find_spec", lambda name: None)
+    monkeypatch.setattr("zoo.training.trackers.find_spec", lambda name: None)
     with pytest.raises(
         UsageError, match=r"tracker tensorboard is not installed\. Run: pip install 'thermal-zoo\[trackers\]'"
     ):

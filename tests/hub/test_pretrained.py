@@ -20,7 +20,7 @@ from zoo.environment import option_files, provenance
 from zoo.errors import UsageError, ZooError
 from zoo.keys import train_key
 from zoo.recipe import Recipe
-from zoo.report.code_changes import code_changes
+from zoo.records.code_changes import code_changes
 from zoo_plugins.timm.config import TimmUNetConfig
 from zoo_plugins.timm.network import TimmUNet
 from zoo_plugins.timm.weights import weights_file

@@ -11,8 +11,8 @@ import pytest
 
 from zoo.evaluate.results import Score
 from zoo.recipe import Budget, DataRef, Part, Recipe
+from zoo.records.record import Record, Timing, write_json
 from zoo.report.table_plan import ColumnMetric, RefusedRow, TablePlan, TableRun, write_plan
-from zoo.run.record import Record, Timing, write_json
 
 RECIPE = Recipe(
     method=Part(name="cyclegan/cyclegan"),

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 import zoo
-from zoo.api import bench
+from zoo.api.grid import read_axes, spell_command
+from zoo.api.runs import bench
 from zoo.compatibility import check_sizes
 from zoo.composition import choose, choose_parts, parts_text, resolve_parts
 from zoo.errors import RefusedError, UsageError
@@ -18,7 +19,6 @@ from zoo.hub.model_names import model_name
 from zoo.keys import readable_name, train_key
 from zoo.recipe import Recipe
 from zoo.registry import get_registry
-from zoo.run_grid import read_axes, spell_command
 from zoo.sizes import read_size, size_text
 
 
@@ -73,7 +73,7 @@ def test_names_and_commands_state_height_and_width(pairs):
     assert len({train_key(one) for one in (recipe, turned, replace(recipe, size=64))}) == 3
     for size in ((64, 96), "64x96", [64, 96]):
         assert spell_command("bench", {"size": size}, bench) == "zoo bench --size 64x96"
-        assert read_axes(size=size).size == (64, 96)
+        assert read_axes({"size": size}).size == (64, 96)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from zoo.cli.verbs import COMPUTE, DATA, MODEL, OUTPUT, TRAINING
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
+    from zoo.records.outcome import Outcome
+    from zoo.records.record import Record
     from zoo.run.launch import Launcher
-    from zoo.run.outcome import Outcome
-    from zoo.run.record import Record
 
 
 QUICK = (
@@ -50,19 +50,21 @@ def bench(
     method: options.Methods = "",
     table: Annotated[
         str,
-        typer.Option(
-            autocompletion=tables,
+        options.option(
+            MODEL,
+            "--table",
+            "A paper's table or a table file of your own: train what its rows and null baselines need; zoo table.",
             metavar="NAME|FILE.toml",
-            help="A paper's table or a table file of your own: train what its rows and null baselines need; zoo table.",
-            rich_help_panel=MODEL,
+            complete=tables,
         ),
     ] = "",
     data: Annotated[
         str,
-        typer.Option(
-            autocompletion=components("dataset"),
-            help="Dataset names or folders, comma-separated; a+b is their union; with --table as osu=DIR,flir=DIR.",
-            rich_help_panel=DATA,
+        options.option(
+            DATA,
+            "--data",
+            "Dataset names or folders, comma-separated; a+b is their union; with --table as osu=DIR,flir=DIR.",
+            complete=components("dataset"),
         ),
     ] = "scenes",
     test_data: options.TestData = "",
@@ -72,7 +74,7 @@ def bench(
     size: options.Size = None,
     batch: options.Batch = None,
     seeds: Annotated[
-        int, typer.Option(help="Trainings of each combination, with seeds 0, 1, ...", rich_help_panel=TRAINING)
+        int, options.option(TRAINING, "--seeds", "Trainings of each combination, with seeds 0, 1, ...")
     ] = 1,
     lr: options.Rate = None,
     accumulate: options.Accumulate = 1,
@@ -89,30 +91,33 @@ def bench(
     speed: options.OldCompute = "auto",
     jobs: Annotated[
         str,
-        typer.Option(
+        options.option(
+            COMPUTE,
+            "--jobs",
+            "Parallel runs, per GPU or on all cores; auto: one per GPU, or as many as cores and memory allow.",
             metavar="N|auto",
-            help="Parallel runs, per GPU or on all cores; auto: one per GPU, or as many as cores and memory allow.",
-            rich_help_panel=COMPUTE,
         ),
     ] = "auto",
     gpus_per_run: Annotated[
         int,
-        typer.Option(
+        options.option(
+            COMPUTE,
+            "--gpus-per-run",
+            "Train each run on N GPUs (processes on a CPU), which divide --batch.",
             metavar="N",
-            help="Train each run on N GPUs (processes on a CPU), which divide --batch.",
-            rich_help_panel=COMPUTE,
         ),
     ] = 1,
     gpus_per_cell: Annotated[int, typer.Option(hidden=True, help="Former name of --gpus-per-run.")] = 1,
     launcher: Annotated[
-        str, typer.Option(help="local, or slurm: workers become jobs of the cluster.", rich_help_panel=COMPUTE)
+        str, options.option(COMPUTE, "--launcher", "local, or slurm: workers become jobs of the cluster.")
     ] = "local",
     slurm: Annotated[
         str,
-        typer.Option(
+        options.option(
+            COMPUTE,
+            "--slurm",
+            "Options of sbatch with --launcher slurm: partition=gpu,time=12:00:00.",
             metavar="KEY=VALUE,...",
-            help="Options of sbatch with --launcher slurm: partition=gpu,time=12:00:00.",
-            rich_help_panel=COMPUTE,
         ),
     ] = "",
     baselines: Annotated[
@@ -137,30 +142,11 @@ def bench(
     zoo bench grid.toml --seeds 3 ·
     zoo bench --table gn_cyclegan_table2 --data osu=DIR,flir=DIR --preset paper
     """
+    from zoo.api.grid import read_axes, run_grid, split_names
     from zoo.run.runner import InterruptedBenchError
-    from zoo.run_grid import read_axes, run_grid, split_names
-    from zoo.training_options import TrainingOptions
 
     processes = gpus_per_run if gpus_per_run != 1 else gpus_per_cell
-    axes = read_axes(
-        recipe=recipe,
-        generator=gen,
-        discriminator=disc,
-        normalizer=norm,
-        method=method,
-        data=data,
-        test_data=test_data,
-        preset=preset,
-        size=size,
-        steps=steps,
-        epochs=epochs,
-        batch=batch,
-        seeds=seeds,
-        thermal_channels=thermal_channels,
-        training=TrainingOptions.of(context.params),
-        processes=processes,
-        baselines=baselines,
-    )
+    axes = read_axes(context.params, processes=processes)
     command = spelled_out(context)
     try:
         records = run_grid(
@@ -204,7 +190,7 @@ def _choose_launcher(name: str, device: str, jobs: str, processes: int, slurm: s
     Raises:
         UsageError: an option is wrong, or what it asks for is not there.
     """
-    from zoo.run_grid import local_launcher, parse_jobs, require_device
+    from zoo.api.grid import local_launcher, parse_jobs, require_device
 
     if name == "slurm":
         from zoo.run.launch.slurm import SlurmLauncher

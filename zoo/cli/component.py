@@ -78,7 +78,7 @@ def options_of(choice: Choice) -> list[Option]:
 
 def _meanings(form: type) -> dict[str, str]:
     """Return the docstrings below a config's fields, inherited ones too; none where the code is not a readable file."""
-    from zoo.report.records.schema import fields_of
+    from zoo.report.records_schema import fields_of
 
     found: dict[str, str] = {}
     for base in reversed(form.__mro__):

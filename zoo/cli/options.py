@@ -2,198 +2,149 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from zoo.cli.completion import components, discriminators
+from zoo.cli.completion import Names, components, discriminators
 from zoo.cli.verbs import COMPUTE, DATA, MODEL, OUTPUT, TRAINING
 
+
+def option(
+    panel: str, flag: str, help: str, *, metavar: str | None = None, complete: Callable[[str], Names] | None = None
+) -> Any:
+    """Return an option of several verbs.
+
+    Args:
+        panel: heading below which the help shows it.
+        flag: `--NAME`.
+        help: what it means, in a sentence.
+        metavar: its value in the help; by default the type.
+        complete: returns the names that complete a word.
+    """
+    return typer.Option(flag, help=help, rich_help_panel=panel, metavar=metavar, autocompletion=complete)
+
+
 RecipeNames = Annotated[
-    str,
-    typer.Option(
-        "--recipe",
-        autocompletion=components("recipe"),
-        help="Complete systems by name; zoo list recipe.",
-        rich_help_panel=MODEL,
-    ),
+    str, option(MODEL, "--recipe", "Complete systems by name; zoo list recipe.", complete=components("recipe"))
 ]
-Generators = Annotated[
-    str,
-    typer.Option(
-        "--gen", autocompletion=components("generator"), help="Generators. [default: resnet9]", rich_help_panel=MODEL
-    ),
-]
+Generators = Annotated[str, option(MODEL, "--gen", "Generators. [default: resnet9]", complete=components("generator"))]
 Discriminators = Annotated[
     str,
-    typer.Option(
-        "--disc",
-        autocompletion=discriminators,
-        help="Discriminators; a suffix names the normalizer. [default: patchgan]",
-        rich_help_panel=MODEL,
+    option(
+        MODEL, "--disc", "Discriminators; a suffix names the normalizer. [default: patchgan]", complete=discriminators
     ),
 ]
 Normalizer = Annotated[
-    str | None,
-    typer.Option(
-        "--norm",
-        autocompletion=components("normalizer"),
-        help="Normalizer of every discriminator.",
-        rich_help_panel=MODEL,
-    ),
+    str | None, option(MODEL, "--norm", "Normalizer of every discriminator.", complete=components("normalizer"))
 ]
-Methods = Annotated[
-    str,
-    typer.Option(
-        "--method", autocompletion=components("method"), help="Methods. [default: cyclegan]", rich_help_panel=MODEL
-    ),
-]
+Methods = Annotated[str, option(MODEL, "--method", "Methods. [default: cyclegan]", complete=components("method"))]
 TestData = Annotated[
     str,
-    typer.Option(
+    option(
+        DATA,
         "--test-data",
-        autocompletion=components("dataset"),
+        "Datasets to score each training on, in place of its own test split.",
         metavar="DATA,...",
-        help="Datasets to score each training on, in place of its own test split.",
-        rich_help_panel=DATA,
+        complete=components("dataset"),
     ),
 ]
 Preset = Annotated[
     str,
-    typer.Option(
-        "--preset",
-        help="quick (64 px, minutes on a CPU) or paper (256 px, the epochs of the method's source).",
-        rich_help_panel=TRAINING,
+    option(
+        TRAINING, "--preset", "quick (64 px, minutes on a CPU) or paper (256 px, the epochs of the method's source)."
     ),
 ]
-Steps = Annotated[
-    int | None,
-    typer.Option("--steps", help="Optimizer steps; overrides the preset's budget.", rich_help_panel=TRAINING),
-]
-Epochs = Annotated[
-    int | None, typer.Option("--epochs", help="Epochs; overrides the preset's budget.", rich_help_panel=TRAINING)
-]
+Steps = Annotated[int | None, option(TRAINING, "--steps", "Optimizer steps; overrides the preset's budget.")]
+Epochs = Annotated[int | None, option(TRAINING, "--epochs", "Epochs; overrides the preset's budget.")]
 Size = Annotated[
     str | None,
-    typer.Option(
-        "--size",
-        metavar="PX",
-        help="Image size, 256 or 512x640 (height x width); overrides the preset's.",
-        rich_help_panel=DATA,
-    ),
+    option(DATA, "--size", "Image size, 256 or 512x640 (height x width); overrides the preset's.", metavar="PX"),
 ]
 Batch = Annotated[
-    int | None,
-    typer.Option(
-        "--batch", help="Batch size, over all processes. [default: 1, or the recipe's]", rich_help_panel=TRAINING
-    ),
+    int | None, option(TRAINING, "--batch", "Batch size, over all processes. [default: 1, or the recipe's]")
 ]
 Rate = Annotated[
-    float | None,
-    typer.Option(
-        "--lr", help="Learning rate of every method. [default: that of the method's source]", rich_help_panel=TRAINING
-    ),
+    float | None, option(TRAINING, "--lr", "Learning rate of every method. [default: that of the method's source]")
 ]
 Accumulate = Annotated[
-    int,
-    typer.Option(
-        "--accumulate", metavar="N", help="Compute each batch in N parts, for less memory.", rich_help_panel=TRAINING
-    ),
+    int, option(TRAINING, "--accumulate", "Compute each batch in N parts, for less memory.", metavar="N")
 ]
 Validate = Annotated[
     str,
-    typer.Option(
+    option(
+        TRAINING,
         "--validate",
+        "Score during training on a split, or on a part of the training images that is held out: 0.1.",
         metavar="PART|SPLIT",
-        help="Score during training on a split, or on a part of the training images that is held out: 0.1.",
-        rich_help_panel=TRAINING,
     ),
 ]
 ValidateEvery = Annotated[
     int | None,
-    typer.Option(
+    option(
+        TRAINING,
         "--validate-every",
+        "Steps between validations. [default: a twentieth of the training]",
         metavar="STEPS",
-        help="Steps between validations. [default: a twentieth of the training]",
-        rich_help_panel=TRAINING,
     ),
 ]
-Keep = Annotated[
-    str,
-    typer.Option(
-        "--keep", metavar="last|best:METRIC", help="Weights that remain after training.", rich_help_panel=TRAINING
-    ),
-]
+Keep = Annotated[str, option(TRAINING, "--keep", "Weights that remain after training.", metavar="last|best:METRIC")]
 Patience = Annotated[
-    int | None,
-    typer.Option(
-        "--patience", metavar="N", help="End after N validations without a better score.", rich_help_panel=TRAINING
-    ),
+    int | None, option(TRAINING, "--patience", "End after N validations without a better score.", metavar="N")
 ]
 Rescues = Annotated[
     int,
-    typer.Option(
+    option(
+        TRAINING,
         "--rescues",
+        "After a loss that is not finite, go back to the last validation at half the learning rate, N times at most.",
         metavar="N",
-        help="After a loss that is not finite, go back to the last validation at half the learning rate, N times at most.",
-        rich_help_panel=TRAINING,
     ),
 ]
 ThermalChannels = Annotated[
-    int,
-    typer.Option("--thermal-channels", help="1, or 3 for RGB copies as the papers' code makes.", rich_help_panel=MODEL),
+    int, option(MODEL, "--thermal-channels", "1, or 3 for RGB copies as the papers' code makes.")
 ]
 Metrics = Annotated[
     str,
-    typer.Option(
+    option(
+        OUTPUT,
         "--metrics",
-        autocompletion=components("metric"),
-        help="Metrics with options; finished runs are only scored. [default: psnr,ssim, or the table's]",
-        rich_help_panel=OUTPUT,
+        "Metrics with options; finished runs are only scored. [default: psnr,ssim, or the table's]",
+        complete=components("metric"),
     ),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.", rich_help_panel=COMPUTE)]
+Device = Annotated[str, option(COMPUTE, "--device", "auto, cpu, cuda or cuda:N.")]
 Precision = Annotated[
     str,
-    typer.Option(
-        "--precision",
-        help="Training in fp32, tf32 or bf16; auto: bf16 on GPUs that support it, else fp32.",
-        rich_help_panel=COMPUTE,
-    ),
+    option(COMPUTE, "--precision", "Training in fp32, tf32 or bf16; auto: bf16 on GPUs that support it, else fp32."),
 ]
 Compute = Annotated[
     str,
-    typer.Option(
+    option(
+        COMPUTE,
         "--compute",
-        help="How steps are computed: auto, plain, or any of channels-last,fused,compile,graph,recompute.",
-        rich_help_panel=COMPUTE,
+        "How steps are computed: auto, plain, or any of channels-last,fused,compile,graph,recompute.",
     ),
 ]
 OldCompute = Annotated[str, typer.Option("--speed", hidden=True, help="Former name of --compute.")]
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Results folder.", rich_help_panel=OUTPUT)]
+Out = Annotated[Path, option(OUTPUT, "--out", "Results folder.", metavar="DIR")]
 Tracker = Annotated[
     str,
-    typer.Option(
+    option(
+        OUTPUT,
         "--tracker",
+        "Send losses, rates, scores and samples to tensorboard, wandb or another of accelerate's trackers.",
         metavar="NAME,...",
-        help="Send losses, rates, scores and samples to tensorboard, wandb or another of accelerate's trackers.",
-        rich_help_panel=OUTPUT,
     ),
 ]
 Open = Annotated[
     bool,
-    typer.Option(
-        "--open",
-        help="Open samples.png, which is refreshed during the training, of the first run with networks.",
-        rich_help_panel=OUTPUT,
+    option(
+        OUTPUT, "--open", "Open samples.png, which is refreshed during the training, of the first run with networks."
     ),
 ]
 Retry = Annotated[
-    bool,
-    typer.Option(
-        "--retry",
-        help="Repeat runs that failed, and repair lost or damaged files of finished ones.",
-        rich_help_panel=OUTPUT,
-    ),
+    bool, option(OUTPUT, "--retry", "Repeat runs that failed, and repair lost or damaged files of finished ones.")
 ]

@@ -17,8 +17,8 @@ from zoo.errors import UsageError, ZooError
 
 if TYPE_CHECKING:
     from zoo.hub.publication import Publication
+    from zoo.records.record import Record
     from zoo.report.finished_runs import FinishedRun
-    from zoo.run.record import Record
 
     Deliver = Callable[[Publication], dict[str, Any]]
 

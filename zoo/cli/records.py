@@ -12,7 +12,7 @@ import typer
 from zoo.cli.output import Json, note, print_json
 
 if TYPE_CHECKING:
-    from zoo.report.records.check import Fault
+    from zoo.report.records_check import Fault
 
 app = typer.Typer(help="Check, import and explain records of runs.", no_args_is_help=True)
 
@@ -28,7 +28,7 @@ def check(
 
     Example: zoo records check results
     """
-    from zoo.report.records.check import check_folder
+    from zoo.report.records_check import check_folder
 
     records, faults = check_folder(folder)
     if as_json:
@@ -57,7 +57,7 @@ def import_(
     Example: zoo records import lab/results --name "the lab's H100"
     """
     from zoo.files import require_writable
-    from zoo.report.records.importing import import_records
+    from zoo.report.records_import import import_records
 
     require_writable(out)
     done = import_records(src, out, name)
@@ -80,7 +80,7 @@ def import_(
 @app.command("schema")
 def schema(as_json: Json = False) -> None:
     """Print every field of record.json, failure.json and a table's plan, as Markdown or as JSON Schema."""
-    from zoo.report.records.schema import json_schema, markdown
+    from zoo.report.records_schema import json_schema, markdown
 
     if as_json:
         return print_json(json_schema())

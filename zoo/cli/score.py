@@ -62,8 +62,8 @@ def score(
     zoo score results/RUN --data rs ·
     zoo score results/RUN --metrics fid
     """
+    from zoo.api.score import score as score_images
     from zoo.cli.bench import show
-    from zoo.scores import score as score_images
 
     records = score_images(
         predictions,

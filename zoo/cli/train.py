@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -57,49 +56,15 @@ def train(
     accelerate launch --num_processes 8 -m zoo train --recipe layergan --data DIR --preset paper --batch 8 ·
     accelerate launch --num_processes 8 -m zoo train results/RUN
     """
-    from zoo.run.job import METRICS
-    from zoo.run.outcome import EXIT_CODES
-    from zoo.run.single import plan_one, read_planned, run_one
-    from zoo.run.trackers import read_trackers
-    from zoo.run_grid import choose_precision, read_axes, require_device, split_names
-    from zoo.training_options import TrainingOptions
+    from zoo.api.grid import plan_one
+    from zoo.records.outcome import EXIT_CODES
+    from zoo.run.execute import read_planned, run_one
 
     if folder is not None:
         run, job = read_planned(folder, retry=retry)
     else:
-        require_device(device)
-        compute = compute if compute != "auto" else speed
-        axes = read_axes(
-            recipe=recipe,
-            generator=gen,
-            discriminator=disc,
-            normalizer=norm,
-            method=method,
-            data=data,
-            test_data=test_data,
-            preset=preset,
-            size=size,
-            steps=steps,
-            epochs=epochs,
-            batch=batch,
-            first_seed=seed,
-            thermal_channels=thermal_channels,
-            training=TrainingOptions.of(context.params),
-            precision=choose_precision(precision, device, compute),
-            processes=int(os.environ.get("WORLD_SIZE", "1")),
-        )
-        specs = split_names(metrics) or METRICS
-        tracker = ",".join(read_trackers(tracker))
-        run, job = plan_one(
-            axes,
-            specs,
-            out,
-            device=device,
-            command=spelled_out(context),
-            speed=compute,
-            retry=retry,
-            tracker=tracker,
-        )
+        given = {**context.params, "compute": compute if compute != "auto" else speed}
+        run, job = plan_one(given, spelled_out(context))
     ended = run_one(run, job, open_samples=open_samples)
     if ended.reason:
         note(f"zoo: {ended.reason}")

@@ -73,6 +73,31 @@ class AtomicFolder:
         )
 
 
+@contextmanager
+def new_folder(dst: Path, finished: Path | None = None) -> Iterator[Path]:
+    """Yield a hidden folder, which becomes `dst` when the `with` block ends without an error.
+
+    Args:
+        dst: the folder to make.
+        finished: what a complete folder holds, or itself: where another process made it in the meantime, that one stays.
+
+    Raises:
+        DataError: `dst` exists and is not an empty folder.
+        ZooError: the disk is full, or the place cannot be written.
+    """
+    folder = AtomicFolder(dst)
+    folder.create()
+    try:
+        with folder.writing() as building:
+            yield building
+        folder.publish()
+    except DataError:
+        if not (finished and finished.exists()):
+            raise
+    finally:
+        folder.discard()
+
+
 def free_name(path: Path) -> Path:
     """Return the first of `path-2`, `path-3`, ... that does not exist."""
     return next(

@@ -76,11 +76,7 @@ def open_image(path: Path, *, any_size: bool) -> Iterator[Image.Image]:
 
 
 def _lower_bytes(image: Image.Image, path: Path) -> list[Any]:
-    """Return tiles of a file of several 16-bit channels by which Pillow decodes the lower bytes; none for other files.
-
-    Raises:
-        DataError: a TIFF stores its 16-bit channels in separate planes, which Pillow reads as 8 bits.
-    """
+    """Return tiles of a file of several 16-bit channels by which Pillow decodes the lower bytes; none for other files."""
     tags: Any = getattr(image, "tag_v2", {})
     if tags.get(_PLANES) == 2 and max(tags.get(_BITS, (8,))) > 8:
         raise DataError(f"image `{path}` has 16-bit channels in separate planes, which are not read", "Save it as PNG")

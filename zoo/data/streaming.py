@@ -13,10 +13,10 @@ import torch
 from numpy.typing import DTypeLike
 from torch import Tensor
 
-from zoo.data.atomic_folder import AtomicFolder
+from zoo.data.atomic_folder import new_folder
 from zoo.data.decoding import Array, SplitFiles
 from zoo.data.store import PairStore, Windows
-from zoo.errors import DataError, UsageError
+from zoo.errors import UsageError
 from zoo.files import made_in_cache
 from zoo.sizes import Size
 
@@ -102,22 +102,13 @@ def _memory_limit(device: torch.device) -> int:
 
 
 def _write_arrays(files: SplitFiles, folder: Path) -> None:
-    new = AtomicFolder(folder)
-    new.create()
-    try:
-        with new.writing() as drafts:
+    with new_folder(folder, finished=folder) as drafts:
 
-            def make(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
-                array: Array = np.lib.format.open_memmap(drafts / f"{name}.npy", "w+", dtype, shape)
-                return array
+        def make(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
+            array: Array = np.lib.format.open_memmap(drafts / f"{name}.npy", "w+", dtype, shape)
+            return array
 
-            files.decode(make)
-        new.publish()
-    except DataError:
-        if not folder.is_dir():  # otherwise another process finished it first
-            raise
-    finally:
-        new.discard()
+        files.decode(make)
 
 
 def _key(files: SplitFiles) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from zoo.data.atomic_folder import AtomicFolder, require_apart
+from zoo.data.atomic_folder import new_folder, require_apart
 from zoo.data.drawing import draw
 from zoo.data.entries import copy_entries
 from zoo.data.importing import by_digest
@@ -154,25 +154,17 @@ def _copy(source: Path, dst: Path, info: DatasetInfo, chosen: Chosen) -> Dataset
     """Write the chosen images with all their files as a new dataset; `info` is the source's, with the new origin."""
     splits = [split for split in ALL_SPLITS if split in SPLITS or split in chosen]
     rows = {split: _temperatures(source, info, chosen.get(split, {})) for split in splits}
-    folder = AtomicFolder(dst)
-    folder.create()
-    try:
-        with folder.writing() as root:
-            for split, sources in chosen.items():
-                (root / split).mkdir(parents=True, exist_ok=True)
-                for old, stems in sources.items():
-                    _copy_files(source, old, root / split, stems)
-                write_temperatures(root, split, rows[split])
-                visible = {source / old: stems["visible"] for old, stems in sources.items()}
-                copy_entries(info.entries, visible, root / split)
-            counts = {split: sum(len(stems["visible"]) for stems in chosen.get(split, {}).values()) for split in splits}
-            means = mean_by_class(rows["train"], info.classes)
-            info = replace(info, splits=counts, class_temperatures=means, left_out=(), health=None)
-            info = write_info(root, info)
-        folder.publish()
-    finally:
-        folder.discard()
-    return info
+    with new_folder(dst) as root:
+        for split, sources in chosen.items():
+            (root / split).mkdir(parents=True, exist_ok=True)
+            for old, stems in sources.items():
+                _copy_files(source, old, root / split, stems)
+            write_temperatures(root, split, rows[split])
+            visible = {source / old: stems["visible"] for old, stems in sources.items()}
+            copy_entries(info.entries, visible, root / split)
+        counts = {split: sum(len(stems["visible"]) for stems in chosen.get(split, {}).values()) for split in splits}
+        means = mean_by_class(rows["train"], info.classes)
+        return write_info(root, replace(info, splits=counts, class_temperatures=means, left_out=(), health=None))
 
 
 def _temperatures(source: Path, info: DatasetInfo, sources: Mapping[str, Stems]) -> list[ClassMean]:

@@ -18,11 +18,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.atomic_folder import AtomicFolder
+from zoo.data.atomic_folder import new_folder
 from zoo.data.entries import DatasetEntry
 from zoo.data.layout import ALL_SPLITS, INFO_FILE, MEMBERS, DatasetInfo, Unit, encode_info, member_folder
 from zoo.data.temperatures import mean_by_class, read_temperatures
-from zoo.errors import DataError, RefusedError
+from zoo.errors import RefusedError
 from zoo.files import made_in_cache
 
 Convert = Callable[[NDArray[Any]], NDArray[Any]]
@@ -148,20 +148,11 @@ def new_indices(old: Sequence[str], new: Sequence[str]) -> list[int] | None:
 
 
 def _write(folder: Path, info: DatasetInfo, links: Sequence[Path]) -> None:
-    new = AtomicFolder(folder)
-    new.create()
-    try:
-        with new.writing() as root:
-            (root / MEMBERS).mkdir()
-            for number, target in enumerate(links):
-                member_folder(root, number).symlink_to(target, target_is_directory=True)
-            (root / INFO_FILE).write_bytes(encode_info(info))
-        new.publish()
-    except DataError:
-        if not (folder / INFO_FILE).is_file():  # otherwise another process finished it first
-            raise
-    finally:
-        new.discard()
+    with new_folder(folder, finished=folder / INFO_FILE) as root:
+        (root / MEMBERS).mkdir()
+        for number, target in enumerate(links):
+            member_folder(root, number).symlink_to(target, target_is_directory=True)
+        (root / INFO_FILE).write_bytes(encode_info(info))
 
 
 def _on_common_scale(union: DatasetInfo) -> DatasetInfo:
@@ -206,11 +197,7 @@ def _common_entries(members: Sequence[DatasetInfo]) -> tuple[tuple[DatasetEntry,
 
 
 def _merged_classes(members: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """Return the classes of all members, equal names once.
-
-    Raises:
-        RefusedError: there are more than labels can number.
-    """
+    """Return the classes of all members, equal names once."""
     classes = tuple(dict.fromkeys(name for classes in members for name in classes))
     if len(classes) > MOST_CLASSES:
         raise RefusedError(

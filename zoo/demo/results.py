@@ -19,9 +19,9 @@ from zoo.data.images import read_visible
 from zoo.demo.picture import MAPS, coloured, scale_of
 from zoo.errors import DataError, UsageError, ZooError
 from zoo.model_folder import WEIGHTS_FILE
+from zoo.records.record import FAILURE_FILE, RECORD_FILE
 from zoo.report.render import template_environment
 from zoo.run.progress import COLUMNS, RunState, read_states, state_row
-from zoo.run.record import FAILURE_FILE, RECORD_FILE
 from zoo.version import __version__
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import Any
 
 from zoo.data.layout import DatasetInfo
 from zoo.hub.model_names import known_system, slug
+from zoo.records.record import Record
 from zoo.report.html.facts import paper, plain
 from zoo.report.naming import part_name
-from zoo.run.record import Record
 from zoo.sizes import size_text
 
 PIPELINE = "image-to-image"

@@ -20,9 +20,9 @@ from zoo.hub.card_data import CardFacts, eval_results, license_of
 from zoo.hub.model_names import known_system, slug
 from zoo.hub.publish import EVAL_FILE, OPTIONAL, SAMPLES_FILE
 from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, ModelConfig, load_weights, read_config
-from zoo.report.code_changes import code_changes
+from zoo.records.code_changes import code_changes
+from zoo.records.record import RECORD_FILE, Record, read_failure, read_record
 from zoo.report.html.commands import row_command
-from zoo.run.record import RECORD_FILE, Record, read_failure, read_record
 from zoo.sizes import size_text
 
 PATH = re.compile(r"(^|[=,])((?:~\w*|\.{0,2})/[^=,]*)")

@@ -7,11 +7,11 @@ from html import escape
 from pathlib import Path
 from typing import Any, overload
 
+from zoo.records.outcome import Outcome
+from zoo.records.record import Record
 from zoo.report.finished_runs import split_of
 from zoo.report.naming import name_systems
 from zoo.report.results import by_dataset, footnotes, results_table
-from zoo.run.outcome import Outcome
-from zoo.run.record import Record
 from zoo.sizes import size_text
 from zoo.terminal import plain_table
 

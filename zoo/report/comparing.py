@@ -10,6 +10,7 @@ from itertools import chain, count
 from zoo.composition import digest
 from zoo.errors import RefusedError, UsageError, did_you_mean
 from zoo.evaluate.results import Score
+from zoo.records.record import Record
 from zoo.report.aggregate import (
     Difference,
     SeedAggregate,
@@ -21,7 +22,6 @@ from zoo.report.aggregate import (
 from zoo.report.finished_runs import FinishedRun, split_suffix
 from zoo.report.naming import name_systems
 from zoo.report.tables import dataset_title
-from zoo.run.record import Record
 from zoo.sizes import pixels_text
 
 

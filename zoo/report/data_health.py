@@ -8,8 +8,8 @@ from pathlib import Path
 from zoo.data.layout import read_info
 from zoo.errors import ZooError
 from zoo.model_folder import read_config
-from zoo.run.job import read_job
-from zoo.run.record import HEALTH, Record
+from zoo.records.job import read_job
+from zoo.records.record import HEALTH, Record
 
 
 def known_health(runs: Iterable[tuple[Path, Record]]) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import UsageError, ZooError
-from zoo.run.job import RUN_FILE
-from zoo.run.record import RECORD_FILE, Record, View, read_failure, read_record, views
+from zoo.records.job import RUN_FILE
+from zoo.records.record import RECORD_FILE, Record, View, read_failure, read_record, views
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +16,7 @@ class FinishedRun:
 
     folder: Path
     record: Record
-    """Its record, or the view of it (`zoo.run.record.views`) on that dataset."""
+    """Its record, or the view of it (`zoo.records.record.views`) on that dataset."""
 
     @property
     def split(self) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from zoo.data.layout import INFO_FILE
 from zoo.evaluate.results import METRIC_READS, Score
+from zoo.records.outcome import Outcome
+from zoo.records.record import Record, View, is_of, views
 from zoo.registry import get_registry
 from zoo.report.data_health import health_line
 from zoo.report.finished_runs import FinishedRun, split_of
 from zoo.report.naming import length_text, name_systems, part_name, shared_parts
 from zoo.report.ranking import rank, verdict_lines
-from zoo.run.outcome import Outcome
-from zoo.run.record import Record, View, is_of, views
 from zoo.sizes import pixels_text
 
 Texts = tuple[str, ...]

@@ -12,12 +12,12 @@ from zoo.composition import choose, parts_text, resolve_parts
 from zoo.errors import ZooError
 from zoo.presets import PresetName
 from zoo.recipe import Recipe
+from zoo.records.record import Record, View, is_of, read_failure, read_record, views
 from zoo.registry import get_registry
 from zoo.report.finished_runs import FinishedRun, read_results
 from zoo.report.table_plan import TablePlan, TableRun
 from zoo.report.table_schema import Table, TableRow
 from zoo.report.tables import dataset_title
-from zoo.run.record import Record, View, is_of, read_failure, read_record, views
 
 
 class RunFiles(NamedTuple):

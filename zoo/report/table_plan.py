@@ -12,12 +12,12 @@ from typing import Literal
 from zoo.composition import choose_system
 from zoo.errors import DamagedError, RefusedError, UsageError
 from zoo.presets import PRESETS
+from zoo.records.integrity import set_aside
+from zoo.records.job import PlannedRun, score_name
+from zoo.records.record import read_json, write_json
 from zoo.registry import get_registry, parse
 from zoo.report.table_schema import Table, TableRow
-from zoo.run.grid import Axes, PlannedRun, System, join_tests, plan_runs, score_on
-from zoo.run.integrity import set_aside
-from zoo.run.job import score_name
-from zoo.run.record import read_json, write_json
+from zoo.run.grid import Axes, System, join_tests, plan_runs, score_on
 from zoo.sizes import Size, size_text
 from zoo.sources import Progress, open_source
 

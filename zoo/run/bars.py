@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from zoo.records.job import PlannedRun
+from zoo.records.outcome import Outcome
 from zoo.run.display import PlainDisplay
-from zoo.run.grid import PlannedRun
-from zoo.run.outcome import Outcome
 from zoo.run.progress import Progress, duration_text, grid_left, time_left
 from zoo.terminal import console, one_line
 

@@ -20,12 +20,13 @@ from zoo.evaluate.pictures import COLUMNS, sample_sheet
 from zoo.evaluate.validation import validation_score
 from zoo.files import beside, write_atomically
 from zoo.recipe import choice_of
+from zoo.records.integrity import SAMPLES_FILE
+from zoo.records.job import STARTS_FILE, Job
 from zoo.run.execute import OnEvent
-from zoo.run.integrity import SAMPLES_FILE
-from zoo.run.job import STARTS_FILE, Event, Job
-from zoo.run.trackers import Trackers, read_trackers
+from zoo.run.progress import Event
 from zoo.training.loop import StepReport
 from zoo.training.samples import Row, Samples
+from zoo.training.trackers import Trackers, read_trackers
 from zoo.training.watch import Watch, unchanged
 
 EVENT_EVERY = 0.2
@@ -62,8 +63,7 @@ class Course(AbstractContextManager["Course"]):
                 self._trackers.log(entry, report.rates)
         if entry or now - self._reported > EVENT_EVERY:
             self._reported = now
-            losses, speed = (entry.losses, entry.it_s) if entry else ({}, None)
-            self._on_event(Event(what="step", step=report.step, losses=losses, it_s=speed))
+            self._on_event(Event(step=report.step, losses=entry.losses if entry else {}))
 
     def end(self, step: int, method: Method, rng: torch.Generator) -> None:
         """Send the trackers the images as the finished method translates them; without trackers the scoring shows more."""

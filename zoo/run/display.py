@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from zoo.run.grid import PlannedRun
-from zoo.run.integrity import SAMPLES_FILE
-from zoo.run.lease import DEAD_AFTER
-from zoo.run.outcome import Outcome
+from zoo.records.integrity import SAMPLES_FILE
+from zoo.records.job import PlannedRun
+from zoo.records.lease import DEAD_AFTER
+from zoo.records.outcome import Outcome
+from zoo.records.record import Record, views
 from zoo.run.progress import Progress, time_left
-from zoo.run.record import Record, views
 from zoo.terminal import console, note
 
 PLAIN_EVERY = 10.0

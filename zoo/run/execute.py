@@ -1,22 +1,31 @@
-"""Executes one planned run, alone or as one of several processes. Imports no torch at its top."""
+"""Executes one planned run in this process, alone or as one of several processes. Imports no torch at its top."""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
-from zoo.errors import ZooError
+import msgspec
+
+from zoo.data.layout import member_folder, read_info
+from zoo.errors import DataError, ZooError
 from zoo.files import cannot_write
-from zoo.run.integrity import clear_way, sweep_run
-from zoo.run.job import RUN_FILE, Event, Job
-from zoo.run.lease import Lease, lease
-from zoo.run.outcome import Ended, find_ended, write_failure
-from zoo.run.record import FAILURE_FILE, write_json
+from zoo.records.integrity import clear_way, sweep_run
+from zoo.records.job import RUN_FILE, Job, PlannedRun, read_job
+from zoo.records.lease import DEAD_AFTER, Lease, folder_time, holder, is_ahead, lease
+from zoo.records.outcome import Ended, Outcome, find_ended, write_failure
+from zoo.records.record import FAILURE_FILE, read_record, write_json
+from zoo.run.display import make_display
+from zoo.run.progress import Event, ProgressWriter
+from zoo.sources import DataSource, open_source
 
 OnEvent = Callable[[Event], None]
 Stop = Callable[[], bool]
@@ -50,7 +59,7 @@ def execute(folder: Path, job: Job, on_event: OnEvent, stop: Stop) -> Ended:
         on_main_event: OnEvent = on_event if is_main else (lambda event: None)
 
         def train_and_score() -> bool:
-            on_main_event(Event(what="stage", text="loading" if "torch" in sys.modules else "importing torch"))
+            on_main_event(Event(stage="loading" if "torch" in sys.modules else "importing torch"))
             from zoo.run.work import work
 
             return work(folder, job, on_main_event, lambda: stop() or (held is not None and held.lost), joined=joined)
@@ -95,32 +104,93 @@ def _guarded(folder: Path, job: Job, work: Callable[[], bool]) -> Ended:
     return Ended(status="failed", reason=reason)
 
 
-@contextmanager
-def stop_signals(*signals: signal.Signals) -> Iterator[threading.Event]:
-    """Yield an event that these signals set, for a `with` block."""
-    stopping = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in signals}
-    try:
-        yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def read_planned(folder: Path, *, retry: bool = False) -> tuple[PlannedRun, Job]:
+    """Return a run that was planned in a folder.
+
+    Raises:
+        ZooError: its plan is missing or damaged, or the dataset is missing or was changed.
+    """
+    job = read_job(folder)
+    root, data = Path(job.root), job.recipe.data
+    info = read_info(root)
+    size = job.recipe.size
+    numbers = range(len(info.members))
+    now = [open_source(member_folder(root, one), size=size) for one in numbers] or [open_source(root, size=size)]
+    expected = [one.fingerprint for one in info.members] or [data.fingerprint]
+    if [one.fingerprint for one in now] != expected:
+        raise DataError(
+            f"`{root}` was changed after `{folder}` was planned",
+            "Restore it, or name it as `data`: it is another dataset now",
+        )
+    source = DataSource(root=root, name=data.name, info=info, fingerprint=data.fingerprint, config=data.config)
+    run = PlannedRun(recipe=job.recipe, source=source, folder=folder.resolve(), train_key=job.train_key)
+    return run, msgspec.structs.replace(job, requested_at=_now(folder), retry=retry)
+
+
+def run_one(run: PlannedRun, job: Job, *, open_samples: bool = False) -> Ended:
+    """Execute a run, or this process's share of it; the main process shows its progress.
+
+    On Ctrl-C and SIGTERM it saves its state and ends.
+
+    Raises:
+        ZooError: the folder cannot be written.
+    """
+    if job.threads:
+        import torch
+
+        torch.set_num_threads(job.threads)
+    with collect_signals(signal.SIGTERM, signal.SIGINT) as received:
+        if os.environ.get("RANK", "0") != "0":
+            return execute(run.folder, job, lambda event: None, lambda: bool(received))
+        _wait_for_lease(run.folder)
+        return _run_shown(run, job, lambda: bool(received), open_samples=open_samples)
+
+
+def _run_shown(run: PlannedRun, job: Job, stop: Stop, *, open_samples: bool) -> Ended:
+    progress = ProgressWriter(run.folder)
+    with make_display(open_samples=open_samples) as display:
+        display.planned([run], "")
+        display.started(run, 1, 1)
+
+        def on_event(event: Event) -> None:
+            progress(event)
+            display.update(run, progress.latest)
+
+        ended = execute(run.folder, job, on_event, stop)
+        if ended.status in ("done", "skipped", "interrupted"):
+            record = None if ended.status == "interrupted" else read_record(run.folder)
+            display.finished(Outcome(run=run, status=ended.status, record=record))
+    if ended.status == "leased":
+        return replace(ended, reason=f"{holder(run.folder) or 'another process'} works on this run")
+    return ended
+
+
+def _wait_for_lease(folder: Path) -> None:
+    """Wait until a lease that is dated in the future is touched, released or expired."""
+    deadline = time.monotonic() + DEAD_AFTER + 10
+    while time.monotonic() < deadline and holder(folder) and is_ahead(folder):
+        time.sleep(1.0)
+
+
+def _now(folder: Path) -> int:
+    """Return the time by the clock of the folder; 0 where this process does not see the folder."""
+    return folder_time(folder) if folder.is_dir() else 0
 
 
 @contextmanager
-def collect_interrupts() -> Iterator[list[int]]:
-    """Collect Ctrl-C in a list for the length of a `with` block, so that none falls between two steps that belong together.
+def collect_signals(*signals: signal.Signals) -> Iterator[list[int]]:
+    """Collect these signals in a list for the length of a `with` block, so that none falls between steps that belong together.
 
-    So is SIGTERM, by which containers and service managers end a program: runs save their state before it is gone.
+    Ctrl-C is one, and SIGTERM, by which containers and service managers end a program: runs save their state before it is gone.
+    Only the main thread receives signals; in another one the list stays empty.
     """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
-    both = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(one, lambda number, _: received.append(number)) for one in both]
+    before = {number: signal.signal(number, lambda number, _: received.append(number)) for number in signals}
     try:
         yield received
     finally:
-        for one, handler in zip(both, before, strict=True):
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -6,17 +6,18 @@ import contextlib
 import itertools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from zoo.compatibility import check_sizes, check_transfer
+from zoo.choices import Choice
+from zoo.compatibility import check, check_sizes, check_transfer
 from zoo.composition import Chosen, choose, compose_chosen
+from zoo.data.union import scored_info
 from zoo.environment import inference_options, option_files, provenance, values_of
 from zoo.errors import RefusedError, UsageError
-from zoo.keys import folder_name, inference_values, key_of
+from zoo.keys import folder_name, key_of
 from zoo.presets import PresetName
-from zoo.recipe import Precision, Recipe, choice_of
+from zoo.recipe import Precision, choice_of, choices_of
+from zoo.records.job import PlannedRun, score_name
 from zoo.registry import get_registry
 from zoo.sizes import Size
 from zoo.sources import DataSource, Progress, open_source
@@ -88,40 +89,6 @@ class System:
     def __str__(self) -> str:
         words = (self.recipe, self.method, self.generator, self.discriminator)
         return " ".join(word for word in words if word)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedRun:
-    """One recipe of a grid, the data that it reads and the folder that it leaves."""
-
-    recipe: Recipe
-    source: DataSource
-    folder: Path
-    train_key: str
-    processes: int = 1
-    """That train it together."""
-    tests: tuple[DataSource, ...] = ()
-    """Datasets to score it on, in place of its own test split."""
-
-    @property
-    def scores_own(self) -> bool:
-        """Whether it is scored on the test split of its own dataset."""
-        return not self.tests or any(test.fingerprint == self.source.fingerprint for test in self.tests)
-
-    @property
-    def other_tests(self) -> list[DataSource]:
-        """The datasets to score it on that are not its own."""
-        return [test for test in self.tests if test.fingerprint != self.source.fingerprint]
-
-    @property
-    def label(self) -> str:
-        """Short name for progress lines."""
-        return self.folder.name.rpartition("-")[0]
-
-    @cached_property
-    def inference(self) -> dict[str, Any]:
-        """Values of the options that only translation reads, by `KIND.OPTION`; empty for most methods."""
-        return inference_values(self.recipe)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,3 +233,33 @@ def plan_runs(chosen: Chosen, source: DataSource, axes: Axes, seeds: Iterable[in
         folder = out / folder_name(own, key, inference)
         runs.append(PlannedRun(recipe=own, source=source, folder=folder, train_key=key, processes=processes))
     return runs
+
+
+def choose_metrics(specs: Sequence[str], runs: Sequence[PlannedRun]) -> list[Choice]:
+    """Return the metrics of these names after checking that they apply to every run's data and image size.
+
+    Raises:
+        UsageError: a metric's name or an option is wrong.
+        RefusedError: a metric does not apply.
+    """
+    choices = [get_registry().find("metric", spec) for spec in specs]
+    for choice in choices:
+        score_name(choice)  # so that an option that names a missing file is an error now
+    # Runs by the thousand differ in what no metric looks at; whether there are degrees depends on the training data too.
+    kinds = {
+        (source.root, source.offers, run.recipe.size, run.recipe.thermal_channels): (run.recipe, source)
+        for run in runs
+        for source in scored_sources(run)
+    }
+    for recipe, source in kinds.values():
+        for choice in choices:
+            beside = itertools.chain(choices, choices_of(each.recipe for each in runs))
+            channels = recipe.thermal_channels
+            check({"metric": choice}, source, size=recipe.size, thermal_channels=channels, others=beside)
+    return choices
+
+
+def scored_sources(run: PlannedRun) -> list[DataSource]:
+    """Return the datasets that a run is scored on; an uncalibrated training is scored on none in degrees."""
+    others = [replace(one, info=scored_info(run.source.info, one.info)) for one in run.other_tests]
+    return [run.source, *others] if run.scores_own else others

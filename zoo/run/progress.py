@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from zoo.errors import ZooError
-from zoo.run.job import RUN_FILE, Event, read_job
-from zoo.run.lease import holder
-from zoo.run.outcome import Status
-from zoo.run.record import FAILURE_FILE, RECORD_FILE, read_failure, read_record
+from zoo.records.job import RUN_FILE, read_job
+from zoo.records.lease import holder
+from zoo.records.outcome import Status
+from zoo.records.record import FAILURE_FILE, RECORD_FILE, read_failure, read_record
 
 PROGRESS_FILE = "progress.json"
 INTERRUPTED = "interrupted"
@@ -23,6 +23,17 @@ INTERRUPTED = "interrupted"
 WRITE_EVERY = 0.5
 """Seconds between two writes while only the step changes."""
 COLUMNS = ("run", "state", "step", "it/s", "left", "where")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A new stage of an execution, or a step of the training."""
+
+    stage: str = ""
+    """Name of the stage; empty for a step."""
+    step: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+    """Weighted loss terms by name, when they were read at this step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +61,15 @@ class ProgressWriter:
     def __call__(self, event: Event) -> None:
         """Add an event; write the file at each new stage, at each reading of losses and every `WRITE_EVERY` seconds."""
         now = time.monotonic()
-        if event.what == "stage":
-            self._progress = replace(self._progress, stage=event.text)
+        if event.stage:
+            self._progress = replace(self._progress, stage=event.stage)
         else:
             self._first = self._first or (event.step, now)
             done, seconds = event.step - self._first[0], now - self._first[1]
             it_s = done / seconds if done and seconds else None
             losses = event.losses or self._progress.losses
             self._progress = replace(self._progress, step=event.step, it_s=it_s, losses=losses)
-        if event.what == "stage" or event.losses or now - self._written >= WRITE_EVERY:
+        if event.stage or event.losses or now - self._written >= WRITE_EVERY:
             self._written = now
             self._write()
 

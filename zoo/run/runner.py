@@ -7,29 +7,26 @@ files. So the workers may be this bench's, another's, or on other machines.
 from __future__ import annotations
 
 import contextlib
-import itertools
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from zoo.choices import Choice
-from zoo.compatibility import check
-from zoo.data.union import scored_info
+import msgspec
+
 from zoo.errors import ZooError
 from zoo.files import cannot_write
-from zoo.recipe import choices_of
+from zoo.records.integrity import clear_way, sweep_results
+from zoo.records.job import METRICS, RUN_FILE, Job, PlannedRun, join_plans, plan_job, read_job
+from zoo.records.lease import folder_time, holder
+from zoo.records.outcome import NOT_YET, Outcome, changed, failed, known
+from zoo.records.record import FAILURE_FILE, RECORD_FILE, write_json
 from zoo.registry import get_registry
 from zoo.run.display import PlainDisplay
-from zoo.run.execute import collect_interrupts
-from zoo.run.grid import PlannedRun
-from zoo.run.integrity import clear_way, sweep_results
-from zoo.run.job import METRICS, RUN_FILE, join_plans, plan_job, read_job, score_name
+from zoo.run.execute import collect_signals
+from zoo.run.grid import choose_metrics
 from zoo.run.launch import Launcher
-from zoo.run.lease import folder_time, holder
-from zoo.run.outcome import Outcome, changed, failed, known
 from zoo.run.progress import INTERRUPTED, PROGRESS_FILE, read_progress
-from zoo.run.record import FAILURE_FILE, RECORD_FILE, write_json
-from zoo.sources import DataSource
 
 POLL = 0.2
 """Seconds between two reads of the runs' files."""
@@ -72,7 +69,7 @@ def run(
         metrics: what to score the runs with, by name with options; a run that lacks only scores is not trained again.
         speed: how to compute the steps, as `zoo.compute.options.parse_compute` reads it.
         retry: repeat failed runs, and restore lost or damaged files, by training if needed.
-        tracker: what receives the course of each training, see `zoo.run.trackers`.
+        tracker: what receives the course of each training, see `zoo.training.trackers`.
 
     Raises:
         UsageError: a metric's name or an option is wrong, or it does not apply to a run's data or image size.
@@ -80,42 +77,23 @@ def run(
         InterruptedBenchError: on Ctrl-C, after the running runs saved their state.
     """
     choices = choose_metrics(metrics, runs)
-    outcomes = _Bench(
-        runs, display, launcher, choices, command=command, speed=speed, retry=retry, tracker=tracker
-    ).run()
+
+    def plan(run: PlannedRun, requested_at: int) -> Job:
+        return msgspec.structs.replace(
+            plan_job(run, choices),
+            device=launcher.device,
+            command=command,
+            speed=speed,
+            threads=launcher.threads,
+            requested_at=requested_at,
+            retry=retry,
+            tracker=tracker,
+        )
+
+    outcomes = _Bench(runs, display, launcher, plan).run()
     if len(outcomes) < len(runs) or any(outcome.status == "interrupted" for outcome in outcomes):
         raise InterruptedBenchError(outcomes)
     return outcomes
-
-
-def choose_metrics(specs: Sequence[str], runs: Sequence[PlannedRun]) -> list[Choice]:
-    """Return the metrics of these names after checking that they apply to every run's data and image size.
-
-    Raises:
-        UsageError: a metric's name or an option is wrong.
-        RefusedError: a metric does not apply.
-    """
-    choices = [get_registry().find("metric", spec) for spec in specs]
-    for choice in choices:
-        score_name(choice)  # so that an option that names a missing file is an error now
-    # Runs by the thousand differ in what no metric looks at; whether there are degrees depends on the training data too.
-    kinds = {
-        (source.root, source.offers, run.recipe.size, run.recipe.thermal_channels): (run.recipe, source)
-        for run in runs
-        for source in scored_sources(run)
-    }
-    for recipe, source in kinds.values():
-        for choice in choices:
-            beside = itertools.chain(choices, choices_of(each.recipe for each in runs))
-            channels = recipe.thermal_channels
-            check({"metric": choice}, source, size=recipe.size, thermal_channels=channels, others=beside)
-    return choices
-
-
-def scored_sources(run: PlannedRun) -> list[DataSource]:
-    """Return the datasets that a run is scored on; an uncalibrated training is scored on none in degrees."""
-    others = [replace(one, info=scored_info(run.source.info, one.info)) for one in run.other_tests]
-    return [run.source, *others] if run.scores_own else others
 
 
 class _Bench:
@@ -126,15 +104,9 @@ class _Bench:
         runs: Sequence[PlannedRun],
         display: PlainDisplay,
         launcher: Launcher,
-        metrics: Sequence[Choice],
-        *,
-        command: str,
-        speed: str,
-        retry: bool,
-        tracker: str,
+        plan: Callable[[PlannedRun, int], Job],
     ) -> None:
-        self.runs, self.display, self.launcher, self.metrics = runs, display, launcher, metrics
-        self.command, self.speed, self.retry, self.tracker = command, speed, retry, tracker
+        self.runs, self.display, self.launcher, self.plan = runs, display, launcher, plan
         self.outcomes: dict[int, Outcome] = {}
         self.open: dict[int, _Seen] = {}
         self.since = 0
@@ -154,7 +126,7 @@ class _Bench:
             self.display.planned([self.runs[number] for number in self.open], stage)
             self.launcher.expect([self.runs[number].recipe for number in self.trained])
             self._start_workers()
-            with collect_interrupts() as interrupts:
+            with collect_signals(signal.SIGINT, signal.SIGTERM) as interrupts:
                 while self.open and not (interrupts and self._stop(len(interrupts))):
                     time.sleep(POLL)
                     alive = self.launcher.alive()  # before the look: what a worker wrote last is then surely seen
@@ -167,7 +139,7 @@ class _Bench:
     def _find_ended(self) -> None:
         """Find the runs that ended before."""
         for number, run in enumerate(self.runs):
-            outcome = known(run, self.metrics, retry=self.retry, command=self.command)
+            outcome = known(run, self.plan(run, NOT_YET))
             if outcome:
                 self.outcomes[number] = outcome
             else:
@@ -198,17 +170,7 @@ class _Bench:
         busy = holder(run.folder)
         if not busy:
             clear_way(run.folder)
-        job = plan_job(
-            run,
-            self.metrics,
-            device=self.launcher.device,
-            command=self.command,
-            speed=self.speed,
-            threads=self.launcher.threads,
-            requested_at=self.since,
-            retry=self.retry,
-            tracker=self.tracker,
-        )
+        job = self.plan(run, self.since)
         if busy:  # what another bench planned stays planned
             with contextlib.suppress(ZooError):
                 job = join_plans(read_job(run.folder), job)
@@ -221,7 +183,7 @@ class _Bench:
         self._show(number, run, seen)  # after the look at what ended, so that the last step is shown
         if ended > self.since and ended != seen.ended:
             seen.ended = ended
-            outcome = known(run, self.metrics, retry=self.retry, started_at=self.since, command=self.command)
+            outcome = known(run, self.plan(run, self.since))
             if outcome and outcome.status == "skipped":
                 outcome = replace(outcome, status="done")
             if outcome:

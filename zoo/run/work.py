@@ -34,25 +34,16 @@ from zoo.model_folder import (
     write_config,
 )
 from zoo.recipe import choice_of
+from zoo.records.integrity import MODEL, config_is_whole, set_aside
+from zoo.records.job import Job, scored_before, unscored, unscored_tests, without
+from zoo.records.new_record import TrainedRun
+from zoo.records.outcome import usable_record
+from zoo.records.record import RECORD_FILE, Best, Record, write_json
+from zoo.records.trained import TRAINED_FILE, Trained, read_trained, read_trained_file, take_weights
 from zoo.run.course import Course, count_start, open_watch
 from zoo.run.execute import OnEvent, Stop
-from zoo.run.integrity import MODEL, config_is_whole, set_aside
-from zoo.run.job import (
-    TRAINED_FILE,
-    Event,
-    Job,
-    Trained,
-    read_trained,
-    read_trained_file,
-    scored_before,
-    unscored,
-    unscored_tests,
-    without,
-)
-from zoo.run.outcome import usable_record
-from zoo.run.record import RECORD_FILE, Best, Record, write_json
-from zoo.run.reuse import take_weights
-from zoo.run.scoring import build_available, score_run
+from zoo.run.progress import Event
+from zoo.scoring.runs import build_available, score_run
 from zoo.training.checkpoint import CheckpointError
 from zoo.training.distributed import World
 from zoo.training.engine import train
@@ -134,16 +125,13 @@ def work(
     record = _record_of(folder, job, fresh=fresh)
     if record is None:
         set_aside(folder / RECORD_FILE)  # of other weights, or damaged
-    score_run(folder, job, method, info, trained, device, metrics, record, begun, on_event, unmeasured)
+    run = TrainedRun(folder=folder, job=job, info=info, trained=trained, device=device, begun=begun)
+    score_run(run, method, metrics, record, lambda: on_event(Event(stage="scoring")), unmeasured)
     return True
 
 
 def _require_same_code(job: Job) -> None:
-    """Refuse to train under the key of other code, after a plugin or a file was edited while the bench was running.
-
-    Raises:
-        ZooError: the recipe's key is another one now.
-    """
+    """Refuse to train under the key of other code, after a plugin or a file was edited while the bench was running."""
     try:
         now = train_key(job.recipe, world_size=job.processes, fetch=True)
     except KeyError:  # a plugin that is not installed here, which building the method reports
@@ -156,11 +144,7 @@ def _require_same_code(job: Job) -> None:
 
 
 def _trained_before(folder: Path, job: Job) -> Trained | None:
-    """Return what a finished training measured; None where the run must be trained.
-
-    Raises:
-        DamagedError: the weights of a finished run are lost or damaged, and the job does not repair them.
-    """
+    """Return what a finished training measured; None where the run must be trained."""
     trained = read_trained(folder, job.train_key)
     record = usable_record(folder, job)
     if trained is None and record and record.train_key == job.train_key and not job.retry:
@@ -230,9 +214,9 @@ def _train(
     wanted, steps = parse_compute(job.speed), recipe.budget.steps
     compute = choose_compute(wanted, device, steps=steps, processes=world.world_size, deep=is_deep(method))
     watch = open_watch(job, device) if recipe.validation and world.is_main else None
-    on_event(Event(what="stage", text=_decoding(read_info(Path(job.root)))))
+    on_event(Event(stage=_decoding(read_info(Path(job.root)))))
     store = [split(size=side)]
-    on_event(Event(what="stage", text="training"))
+    on_event(Event(stage="training"))
     with Course(folder, job, on_event) if world.is_main else nullcontext() as course:
         result = train(
             method,

@@ -22,13 +22,13 @@ from pathlib import Path
 
 from zoo.environment import inference_options
 from zoo.errors import ZooError
-from zoo.run.execute import execute, stop_signals
-from zoo.run.job import LOG_FILE, RUN_FILE, Event, Job, read_job
+from zoo.records.job import LOG_FILE, RUN_FILE, Job, read_job
+from zoo.records.lease import holder
+from zoo.records.outcome import EXIT_CODES, changed, find_ended, give_up
+from zoo.records.trained import siblings
+from zoo.run.execute import collect_signals, execute
 from zoo.run.launch import launch_command
-from zoo.run.lease import holder
-from zoo.run.outcome import EXIT_CODES, changed, find_ended, give_up
-from zoo.run.progress import INTERRUPTED, ProgressWriter
-from zoo.run.reuse import siblings
+from zoo.run.progress import INTERRUPTED, Event, ProgressWriter
 
 PRELOADED = (
     "zoo.run.work",
@@ -184,14 +184,14 @@ def _run_child(folder: Path, job: Job, worker: int) -> int:
     if job.threads:
         torch.set_num_threads(job.threads)
     progress = ProgressWriter(folder)
-    with stop_signals(signal.SIGTERM) as stopping:
+    with collect_signals(signal.SIGTERM) as stopping:
         try:
-            ended = execute(folder, job, progress, lambda: stopping.is_set() or os.getppid() != worker)
+            ended = execute(folder, job, progress, lambda: bool(stopping) or os.getppid() != worker)
         except ZooError as error:
             print(error, file=sys.stderr)
             return 1
-        if ended.status == "interrupted" and stopping.is_set():
-            progress(Event(what="stage", text=INTERRUPTED))
+        if ended.status == "interrupted" and stopping:
+            progress(Event(stage=INTERRUPTED))
     if ended.reason:
         print(ended.reason, file=sys.stderr)
     return EXIT_CODES[ended.status]

@@ -75,11 +75,7 @@ def load(
 
 
 def _last_weights(located: Located) -> str:
-    """Return the name of the file of last weights.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """Return the name of the file of last weights."""
     if not (located.folder / LAST_FILE).is_file():
         found = f"`{located.folder}` has no {LAST_FILE}: its weights are not averaged, or the last ones were not kept"
         raise UsageError(found, "Leave out `ema`=False")

@@ -15,8 +15,8 @@ from zoo.data.opening import open_image
 from zoo.errors import ZooError
 from zoo.hub.card_data import read_readme
 from zoo.hub.remote import model_index_scores
+from zoo.records.record import read_record
 from zoo.report.naming import length_text, part_name
-from zoo.run.record import read_record
 from zoo.sizes import pixels_text
 from zoo.terminal import one_line
 

@@ -23,10 +23,10 @@ from zoo.demo import server
 from zoo.demo.results import EMPTY, ResultsPages
 from zoo.demo.server import ResultsServer
 from zoo.errors import ZooError
-from zoo.run.job import Event, Job
-from zoo.run.lease import lease
-from zoo.run.progress import ProgressWriter
-from zoo.run.record import Failure, read_record, write_json
+from zoo.records.job import Job
+from zoo.records.lease import lease
+from zoo.records.record import Failure, read_record, write_json
+from zoo.run.progress import Event, ProgressWriter
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(
@@ -96,7 +96,7 @@ def test_every_state_is_shown_and_renews_itself(ask, results):
     running = results / "running-run"
     with lease(running):
         writer = ProgressWriter(running)
-        writer(Event(what="stage", text="training"))
+        writer(Event(stage="training"))
         writer._progress = writer._progress.__class__(stage="training", step=1, it_s=0.5, losses={})
         writer._write()
         left = round((steps_of(results) - 1) / 0.5)

@@ -20,7 +20,7 @@ from zoo.hub.card_data import license_of
 from zoo.hub.model_names import known_system, model_name
 from zoo.hub.publication import prepare, row_text, write_publication
 from zoo.model_folder import read_config
-from zoo.run.record import read_record
+from zoo.records.record import read_record
 from zoo.sources import open_source
 
 TINY = {"generator": "resnet6:width=4,blocks=1", "discriminator": "patchgan_gn:width=4,layers=1", "steps": 4}

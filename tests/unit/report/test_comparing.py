@@ -13,10 +13,10 @@ import pytest
 from zoo.cli.compare import compare
 from zoo.errors import RefusedError, UsageError
 from zoo.recipe import DataRef, Part
+from zoo.records import record as records
+from zoo.records.record import write_json
 from zoo.report.comparing import compare_results, compare_systems, group_seeds
 from zoo.report.finished_runs import FinishedRun
-from zoo.run import record as records
-from zoo.run.record import write_json
 
 SPREAD = np.linspace(-0.5, 0.5, 20)
 OTHER = Part(name="cut/cut")

@@ -11,12 +11,12 @@ import pytest
 from zoo.data.layout import DataQuality, fingerprint, read_info
 from zoo.data.quality import measure_quality, write_quality
 from zoo.recipe import DataRef
+from zoo.records.job import Job
+from zoo.records.record import write_json
 from zoo.report.data_health import known_health
 from zoo.report.render import FORMATS
 from zoo.report.table_results import read_table_results
 from zoo.report.tables import load_table
-from zoo.run.job import Job
-from zoo.run.record import write_json
 
 UNMEASURED = "Dataset FLIR: health not measured; run: zoo data check FOLDER --write"
 

@@ -13,12 +13,12 @@ import pytest
 from zoo.errors import UsageError
 from zoo.evaluate.results import GroupScore
 from zoo.recipe import Part
+from zoo.records.record import write_json
 from zoo.report.comparing import compare_results
 from zoo.report.finished_runs import FinishedRun
 from zoo.report.groups import by_group
 from zoo.report.ranking import rank
 from zoo.report.ranking_text import legend, text_tables
-from zoo.run.record import write_json
 
 SPREAD = np.linspace(-0.5, 0.5, 20)
 DAY = 15

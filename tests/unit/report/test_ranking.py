@@ -15,10 +15,10 @@ from scipy.stats import permutation_test
 
 from zoo.evaluate.results import Cost
 from zoo.recipe import Budget, DataRef, Part
+from zoo.records import record as records
 from zoo.report.finished_runs import FinishedRun
 from zoo.report.ranking import rank, verdict_lines
 from zoo.report.ranking_text import FORMATS, legend, text_tables
-from zoo.run import record as records
 
 SPREAD = np.linspace(-0.5, 0.5, 20)
 RS = DataRef(name="roadscene", fingerprint="r")

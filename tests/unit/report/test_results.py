@@ -13,12 +13,12 @@ from zoo.cli.output import print_table
 from zoo.composition import compose
 from zoo.evaluate.results import Cost
 from zoo.recipe import DataRef
+from zoo.records.job import PlannedRun
+from zoo.records.outcome import Outcome
+from zoo.records.record import Best, views
+from zoo.records.record import Tested as Elsewhere  # not the name of a test class
 from zoo.report.bench_records import Records
 from zoo.report.results import footnotes, results_table
-from zoo.run.grid import PlannedRun
-from zoo.run.outcome import Outcome
-from zoo.run.record import Best, views
-from zoo.run.record import Tested as Elsewhere  # not the name of a test class
 from zoo.sources import open_source
 from zoo.training_options import TrainingOptions
 

@@ -10,13 +10,13 @@ import pytest
 from zoo.composition import compose
 from zoo.errors import UsageError
 from zoo.recipe import Budget, DataRef, Part
+from zoo.records.record import write_json
 from zoo.report.render import FORMATS, shown_columns
 from zoo.report.table_file import usual_baselines
 from zoo.report.table_plan import parse_data, plan_table, write_plan
 from zoo.report.table_results import read_table_results
 from zoo.report.tables import load_table
 from zoo.run.grid import Axes
-from zoo.run.record import write_json
 
 SPREAD = np.linspace(-0.5, 0.5, 20)
 MINE = """

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from zoo.recipe import Budget, DataRef, Part
+from zoo.records.record import Failure, write_json
+from zoo.records.record import Tested as Elsewhere  # not the name of a test class
 from zoo.report.table_plan import ColumnMetric, RefusedRow
 from zoo.report.table_results import read_table_results
 from zoo.report.tables import load_table
-from zoo.run.record import Failure, write_json
-from zoo.run.record import Tested as Elsewhere  # not the name of a test class
 
 SPREAD = np.linspace(-0.5, 0.5, 20)
 PAPER = 13.5195  # GN_CycleGAN's PSNR on FLIR

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
+from zoo.api.grid import read_axes
+from zoo.records.outcome import Outcome
 from zoo.run.bars import Line, LiveDisplay, layout, run_line, short_names, two_losses
 from zoo.run.grid import expand
-from zoo.run.outcome import Outcome
 from zoo.run.progress import Progress, grid_left
-from zoo.run_grid import read_axes
 from zoo.terminal import SafeStream
 
 LOSSES = {"discriminator/fake": 0.25, "generator/gan": 1.5, "generator/cycle": 2.0, "discriminator/real": 0.5}
@@ -21,7 +21,15 @@ LOSSES = {"discriminator/fake": 0.25, "generator/gan": 1.5, "generator/cycle": 2
 @pytest.fixture
 def runs(pairs, tmp_path):
     planned, _ = expand(
-        read_axes(generator="resnet6:width=2,resnet9:width=2", data=str(pairs), size=32, steps=300, baselines=True),
+        read_axes(
+            {
+                "generator": "resnet6:width=2,resnet9:width=2",
+                "data": str(pairs),
+                "size": 32,
+                "steps": 300,
+                "baselines": True,
+            }
+        ),
         tmp_path,
     )
     return planned

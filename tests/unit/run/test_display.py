@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from zoo.api.grid import read_axes
+from zoo.records.outcome import Outcome
 from zoo.run.display import SKIPPED_LINES, PlainDisplay
 from zoo.run.grid import expand
-from zoo.run.outcome import Outcome
 from zoo.run.progress import Progress
-from zoo.run_grid import read_axes
 
 
 @pytest.fixture
 def runs(pairs):
     planned, _ = expand(
-        read_axes(generator="resnet6:width=2", data=str(pairs), size=32, steps=4, seeds=12), Path("results")
+        read_axes({"generator": "resnet6:width=2", "data": str(pairs), "size": 32, "steps": 4, "seeds": 12}),
+        Path("results"),
     )
     return planned
 

@@ -14,8 +14,7 @@ from zoo.environment import provenance
 from zoo.errors import RefusedError, UsageError
 from zoo.keys import key_of, train_key
 from zoo.recipe import Recipe
-from zoo.run.grid import Axes, expand
-from zoo.run.runner import choose_metrics
+from zoo.run.grid import Axes, choose_metrics, expand
 from zoo.sources import open_source
 
 
@@ -153,8 +152,8 @@ def test_a_key_names_the_content_of_files_and_the_source_of_plugins_but_only_whe
 
 
 def test_what_trains_anew_after_an_edit_says_so_in_a_line(pairs, tmp_path, finished):
-    from zoo.report.code_changes import retrained
-    from zoo.run.record import read_record, write_json
+    from zoo.records.code_changes import retrained
+    from zoo.records.record import read_record, write_json
 
     axes = Axes(generators=("resnet6:width=4,blocks=1",), data=(str(pairs),), size=32, steps=4)
     ((run,), _) = expand(axes, tmp_path)

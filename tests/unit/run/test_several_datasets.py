@@ -13,15 +13,14 @@ import zoo as package
 from zoo.data.layout import read_info, write_info
 from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError, UsageError
+from zoo.records.consistency import contradictions
+from zoo.records.job import plan_job
+from zoo.records.record import RECORD_FILE, View, folder_of_test, views
 from zoo.report.bench_records import Records
 from zoo.report.comparing import group_seeds
 from zoo.report.finished_runs import find_results
 from zoo.report.html.runs import read_runs
-from zoo.run.consistency import contradictions
-from zoo.run.grid import Axes, expand
-from zoo.run.job import plan_job
-from zoo.run.record import RECORD_FILE, View, folder_of_test, views
-from zoo.run.runner import choose_metrics
+from zoo.run.grid import Axes, choose_metrics, expand
 
 CELSIUS = {"unit": "celsius", "thermal_low": -10.0, "thermal_high": 40.0}
 

@@ -13,13 +13,12 @@ import msgspec
 import pytest
 
 from zoo.errors import ZooError
-from zoo.run.grid import Axes, PlannedRun, expand
-from zoo.run.job import LOG_FILE, METRICS, RUN_FILE, Job, plan_job, read_job
-from zoo.run.lease import folder_time, holder, lease
-from zoo.run.outcome import find_ended, give_up, known
+from zoo.records.job import LOG_FILE, METRICS, RUN_FILE, Job, PlannedRun, plan_job, read_job
+from zoo.records.lease import folder_time, holder, lease
+from zoo.records.outcome import NOT_YET, find_ended, give_up, known
+from zoo.records.record import Failure, read_failure, read_record, write_json
+from zoo.run.grid import Axes, choose_metrics, expand
 from zoo.run.progress import read_progress, read_state, read_states
-from zoo.run.record import Failure, read_failure, read_record, write_json
-from zoo.run.runner import choose_metrics
 
 TINY = {"generators": ("resnet6:width=4,blocks=1",), "discriminators": ("patchgan:width=4,layers=1",)}
 
@@ -32,7 +31,9 @@ def plan(
     planned = []
     for run in runs:
         choices = choose_metrics(METRICS, runs)
-        job = plan_job(run, choices, device="cpu", command="test", threads=threads, requested_at=requested_at)
+        job = msgspec.structs.replace(
+            plan_job(run, choices), device="cpu", command="test", threads=threads, requested_at=requested_at
+        )
         run.folder.mkdir(parents=True, exist_ok=True)
         write_json(run.folder / RUN_FILE, job)
         planned.append((run, job))
@@ -181,9 +182,9 @@ def test_a_failure_counts_only_when_it_is_newer_than_the_request(pairs, tmp_path
     ("final", "retry", "expected"), [(True, False, "failed"), (True, True, None), (False, False, None)]
 )
 def test_a_bench_repeats_failures_that_may_pass_and_all_with_retry(pairs, tmp_path, final, retry, expected):
-    ((run, _),) = plan(pairs, tmp_path, methods=("mean_image",))
+    ((run, job),) = plan(pairs, tmp_path, methods=("mean_image",))
     write_json(run.folder / "failure.json", Failure(recipe=run.recipe, reason="no sense", tail="", retry=not final))
-    outcome = known(run, [], retry=retry)
+    outcome = known(run, msgspec.structs.replace(job, requested_at=NOT_YET, retry=retry))
     assert (outcome and outcome.status) == expected
     assert outcome is None or outcome.reason == "no sense (before; use `retry` to run it again)"
 

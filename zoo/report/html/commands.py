@@ -12,9 +12,9 @@ from zoo.composition import parts_text, resolve_parts
 from zoo.errors import ZooError
 from zoo.presets import PresetName
 from zoo.recipe import Recipe
+from zoo.records.record import Record
 from zoo.registry import split_specs
 from zoo.run.grid import Axes, System
-from zoo.run.record import Record
 from zoo.sizes import Size
 
 AXES = {"--recipe": "recipe", "--method": "method", "--gen": "generator", "--disc": "discriminator"}

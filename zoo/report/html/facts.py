@@ -11,11 +11,11 @@ from zoo.data.layout import DatasetInfo
 from zoo.errors import ZooError
 from zoo.evaluate.results import Score
 from zoo.model_folder import read_config
+from zoo.records.record import HEALTH
 from zoo.registry import get_registry
 from zoo.report.data_health import known_health
 from zoo.report.html.runs import DatasetRuns, ReportedRun
 from zoo.report.html.table import passes_text
-from zoo.run.record import HEALTH
 
 Facts = list[tuple[str, str]]
 """Names and non-empty texts."""

@@ -10,10 +10,10 @@ from pathlib import Path
 from zoo.checksums import repair
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
+from zoo.records.integrity import find_faults
+from zoo.records.record import FAILURE_FILE, RECORD_FILE, Failure, Record, View, folder_of_test, read_failure
 from zoo.report.finished_runs import find_results, split_of, split_suffix
 from zoo.report.naming import add_training_data, name_systems
-from zoo.run.integrity import find_faults
-from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, View, folder_of_test, read_failure
 from zoo.sizes import Size, pixels_text
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a63d2", "#8c8c8c")

@@ -11,11 +11,11 @@ import msgspec
 
 from zoo.evaluate.intervals import pool
 from zoo.evaluate.results import Cost, Score
+from zoo.records.record import Record
 from zoo.registry import get_registry
 from zoo.report.aggregate import measurement_protocol
 from zoo.report.html.runs import DatasetRuns, ReportedRun
 from zoo.report.results import count_text, decimals
-from zoo.run.record import Record
 
 COSTS = ("parameters", "translation", "training", "peak memory", "reads")
 """Columns after the metrics; `reads` are the method's inputs."""

@@ -7,46 +7,44 @@ import shlex
 import shutil
 import socket
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from zoo.errors import ZooError
 from zoo.recipe import Recipe
-from zoo.run.job import Job
+from zoo.records.job import Job
 
 PORTS = range(20_000, 30_000)
 """Ports where processes of several machines meet; each Slurm job has its own."""
 
 
-class Launcher(Protocol):
+class Launcher(ABC):
     """Starts workers for planned runs."""
 
-    @property
-    def device(self) -> str:
-        """Device of the runs: `auto`, `cpu` or `cuda`."""
+    device: str
+    """Device of the runs: `auto`, `cpu` or `cuda`."""
+    threads: int | None = None
+    """Threads of each process of a run; None: as the libraries choose."""
+    lasting = False
+    """Whether the workers outlive the bench."""
 
-    @property
-    def threads(self) -> int | None:
-        """Threads of each process of a run; None: as the libraries choose."""
-
-    @property
-    def lasting(self) -> bool:
-        """Whether the workers outlive the bench."""
-
-    def expect(self, recipes: Sequence[Recipe]) -> None:
+    def expect(self, recipes: Sequence[Recipe]) -> None:  # noqa: B027 - a scheduler divides the resources itself
         """Divide the resources among the trainings of a grid, before the first worker is started."""
 
+    @abstractmethod
     def start(self, folders: Sequence[Path], workers: int) -> None:
         """Start at most so many workers for planned runs."""
 
+    @abstractmethod
     def alive(self) -> bool:
         """Return whether any worker may still execute a run."""
 
+    @abstractmethod
     def reason(self) -> str:
         """Return in one line why no worker is left, as far as is known."""
 
-    def stop(self, times: int) -> None:
+    def stop(self, times: int) -> None:  # noqa: B027 - lasting workers outlive the bench
         """Stop the workers, whose runs save their state; kill them the second time."""
 
 

@@ -12,11 +12,11 @@ from typing import IO
 
 from zoo.recipe import Recipe
 from zoo.run.devices import plan_machine
-from zoo.run.launch import worker_command
+from zoo.run.launch import Launcher, worker_command
 from zoo.settings import ENVIRONMENT
 
 
-class LocalLauncher:
+class LocalLauncher(Launcher):
     """Starts workers on this machine.
 
     Args:
@@ -28,8 +28,6 @@ class LocalLauncher:
     Raises:
         UsageError: there are too few GPUs, or none of that number.
     """
-
-    lasting = False
 
     def __init__(self, results: Path, device: str, *, jobs: int | None = None, processes: int = 1) -> None:
         self._results, self._jobs, self._processes, self._requested_device = results, jobs, processes, device

@@ -18,8 +18,7 @@ import msgspec
 
 from zoo.errors import UsageError
 from zoo.files import write_atomically
-from zoo.recipe import Recipe
-from zoo.run.launch import worker_command
+from zoo.run.launch import Launcher, worker_command
 from zoo.run.launch.slurm_commands import Queue, is_alive, parameters
 from zoo.settings import ENVIRONMENT
 
@@ -64,7 +63,7 @@ class WorkerTask:
         return DelayedSubmission(WorkerTask(self.results))
 
 
-class SlurmLauncher:
+class SlurmLauncher(Launcher):
     """Submits workers to Slurm.
 
     Args:
@@ -80,7 +79,6 @@ class SlurmLauncher:
     """
 
     lasting = True
-    threads: int | None = None
 
     def __init__(
         self,
@@ -98,9 +96,6 @@ class SlurmLauncher:
         self._executor = _make_executor(self._folder, parameters(options, device, processes, jobs), cluster)
         self._cluster, self._queue = cluster, Queue(exists=cluster == "slurm")
         self._jobs: list[submitit.Job[int]] = []
-
-    def expect(self, recipes: Sequence[Recipe]) -> None:
-        """Do nothing: Slurm divides the resources."""
 
     def start(self, folders: Sequence[Path], workers: int) -> None:
         """Submit so many workers; those of an earlier bench that still wait or run count."""
@@ -129,9 +124,6 @@ class SlurmLauncher:
                 source = f"{job.paths.stderr.name} in {self._folder} has the whole output"
                 return f"job {job.job_id} ended as {job.state}: {lines[-1]} ({source})"
         return f"its jobs ended without output; see {self._folder}"
-
-    def stop(self, times: int) -> None:
-        """Do nothing: jobs outlive the bench."""
 
     def _earlier(self) -> list[submitit.Job[int]]:
         """Return the jobs that earlier benches submitted for this results folder."""

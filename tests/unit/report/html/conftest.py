@@ -13,8 +13,8 @@ import pytest
 from zoo.composition import compose
 from zoo.evaluate.pictures import sample_tiles
 from zoo.evaluate.results import Score
+from zoo.records.record import Record, Timing, write_json
 from zoo.report.html.page import write_report
-from zoo.run.record import Record, Timing, write_json
 from zoo.sources import DataSource, open_source
 
 

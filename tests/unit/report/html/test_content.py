@@ -13,11 +13,11 @@ from zoo.data.layout import DataQuality, DatasetInfo, LeftOut
 from zoo.evaluate.results import Cost
 from zoo.model_folder import ModelConfig
 from zoo.recipe import Part
+from zoo.records.record import Tested as Elsewhere  # not the name of a test class
+from zoo.records.record import write_json
 from zoo.report.html.commands import row_command
 from zoo.report.html.plots import Curve, curve_panel
 from zoo.report.html.runs import style
-from zoo.run.record import Tested as Elsewhere  # not the name of a test class
-from zoo.run.record import write_json
 
 
 def test_every_run_has_its_scores_with_intervals_and_its_own_command(six, page_of):

@@ -17,8 +17,8 @@ from zoo.composition import compose
 from zoo.errors import UsageError
 from zoo.evaluate.pictures import sample_tiles
 from zoo.recipe import Part
+from zoo.records.record import Failure, write_json
 from zoo.report.html.page import write_report
-from zoo.run.record import Failure, write_json
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (

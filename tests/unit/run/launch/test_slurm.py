@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import UsageError
+from zoo.records.job import PlannedRun
+from zoo.records.outcome import Outcome
 from zoo.run import runner
-from zoo.run.grid import Axes, PlannedRun, expand
+from zoo.run.grid import Axes, expand
 from zoo.run.launch import slurm_commands
 from zoo.run.launch.slurm import SlurmLauncher
 from zoo.run.launch.slurm_commands import GRACE, minutes, parameters, parse_options
-from zoo.run.outcome import Outcome
 
 pytest.importorskip("submitit")
 

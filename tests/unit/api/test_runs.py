@@ -1,0 +1,154 @@
+"""`zoo.bench` and `zoo.train` do what the commands of these names do, and return records that print the table of the command."""
+
+from __future__ import annotations
+
+import csv
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import zoo as package
+from zoo.errors import RefusedError, UsageError, ZooError
+from zoo.records.record import Failure, write_json
+from zoo.report.bench_records import Records
+from zoo.run.runner import InterruptedBenchError
+
+TINY = {"discriminator": "patchgan:width=2", "size": 32, "steps": 2, "device": "cpu", "jobs": 1}
+ALONE = {**TINY, "baselines": False}
+GENERATORS = ["resnet6:width=2", "resnet6:width=3"]
+
+
+@pytest.fixture(scope="module")
+def made(pairs, tmp_path_factory) -> tuple[Records, Path]:
+    """Records of two runs, and their results folder."""
+    out = tmp_path_factory.mktemp("bench")
+    return package.bench(generator=GENERATORS, data=str(pairs), out=out, **ALONE), out
+
+
+def test_the_records_are_those_of_the_finished_runs(made):
+    records, out = made
+    assert isinstance(records, Sequence) and len(records) == 2 and not records.failures
+    assert [record.recipe.generator.config["width"] for record in records] == [2, 3]
+    assert records[-1] is list(records)[1] and records[:1] == [records[0]]
+    assert {folder.parent for folder in records.folders} == {out}
+    assert all((folder / "model.safetensors").is_file() for folder in records.folders)
+    assert package.load(records.folders[1]).config.recipe == records[1].recipe
+
+
+def test_the_command_that_a_record_names_skips_the_runs_and_prints_the_same_table(made, zoo):
+    records, _ = made
+    verb, *words = shlex.split(records[0].command)
+    assert verb == "zoo" and records[0].command == records[1].command and "--no-baselines" in words
+    typed = zoo(*words)
+    assert typed.returncode == 0 and "Skipped 2 finished runs;" in typed.stderr, typed.stderr
+    assert typed.stdout == f"{records}\n"
+
+
+def test_a_second_call_executes_nothing(made, pairs):
+    records, out = made
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("record.json")}
+    again = package.bench(generator=",".join(GENERATORS), data=[str(pairs)], out=str(out), **ALONE)
+    assert list(again) == list(records) and repr(again) == repr(records)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("record.json")} == before
+    assert [outcome.status for outcome in again.outcomes] == ["skipped"] * 2
+
+
+def test_one_dictionary_per_record_holds_the_scores_of_the_images(made):
+    records, _ = made
+    rows = records.to_dicts()
+    assert [row["system"] for row in rows] == GENERATORS and {len(row) for row in rows} == {len(rows[0])}
+    for row in rows:
+        with (Path(row["folder"]) / "scores.csv").open() as file:
+            values = [float(image["psnr"]) for image in csv.DictReader(file)]
+        assert row["psnr"] == pytest.approx(sum(values) / len(values))
+        assert row["psnr_low"] <= row["psnr"] <= row["psnr_high"]
+        assert (row["discriminator"], row["normalizer"], row["steps"], row["seed"]) == ("patchgan", "none", 2, 0)
+
+
+def test_pandas_takes_the_rows(made):
+    pandas = pytest.importorskip("pandas")
+    records, _ = made
+    frame = pandas.DataFrame(records.to_dicts())
+    assert list(frame["system"]) == GENERATORS and frame["psnr"].dtype == float
+    assert frame["psnr"].mean() == pytest.approx(sum(record.scores[0].value for record in records) / 2)
+
+
+def test_a_notebook_shows_a_table_with_escaped_texts(made):
+    records, _ = made
+    html = records._repr_html_()
+    assert html.count("<tr>") == 3 and all(f"<td>{name}</td>" in html for name in GENERATORS)
+    assert "no runs" in Records([])._repr_html_() and repr(Records([])) == "no runs"
+
+
+def test_train_leaves_the_weights_of_bench(made, pairs, tmp_path):
+    words = {name: value for name, value in TINY.items() if name != "jobs"}
+    records = package.train(generator=GENERATORS[1], data=str(pairs), out=tmp_path, **words)
+    assert len(records) == 1 and records.folders[0].parent == tmp_path
+    assert records[0].train_key == made[0][1].train_key
+    assert records[0].sha256["model.safetensors"] == made[0][1].sha256["model.safetensors"]
+    assert records[0].command.startswith("zoo train --gen resnet6:width=3 --disc patchgan:width=2 --data ")
+    assert "resnet6" in repr(records)
+
+
+def test_a_script_needs_no_main_guard(made, pairs, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import zoo\nprint(zoo.bench(generator='resnet6:width=2', data={str(pairs)!r}, out='results', **{ALONE!r}))\n"
+    )
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "results").glob("*/model.safetensors")
+    assert folder.read_bytes() == (made[0].folders[0] / "model.safetensors").read_bytes()
+    assert "psnr [dB]" in done.stdout and done.stdout.count("\n") > 3
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        ({"steps": 2, "epochs": 1}, UsageError, "`steps` and `epochs` were both given"),
+        ({"size": 0}, UsageError, "`size` is 0; it must be 1 or more"),
+        ({"seeds": 0}, UsageError, "`seeds` is 0; it must be 1 or more"),
+        ({"gpus_per_run": 0}, UsageError, "`gpus_per_run` is 0"),
+        ({"jobs": 0}, UsageError, "`jobs` is '0'; it must be auto, or 1 or more"),
+        ({"data": []}, UsageError, "`data` names no dataset"),
+        ({"generator": "resnet7"}, UsageError, "no generator is named 'resnet7'"),
+        ({"device": "gpu"}, UsageError, "'gpu' is not a device"),
+        ({"compute": "warp"}, UsageError, "warp"),
+        ({"generator": "unet_256", "size": 32}, RefusedError, "256"),
+    ],
+)
+def test_wrong_arguments_raise_before_anything_is_written(pairs, tmp_path, words, error, message):
+    with pytest.raises(error, match=message):
+        package.bench(**{"data": str(pairs), "out": tmp_path / "results", "device": "cpu"} | words)
+    assert not (tmp_path / "results").exists()
+
+
+def test_train_refuses_several_runs(pairs, tmp_path):
+    with pytest.raises(UsageError, match="2 runs were described"):
+        package.train(generator="resnet6,resnet9", data=str(pairs), size=32, out=tmp_path, device="cpu")
+
+
+def test_a_failed_run_is_reported_beside_the_records_and_raises_alone(made, pairs, tmp_path):
+    records, _ = made
+    words = {"data": str(pairs), "out": tmp_path, **ALONE}
+    folder = tmp_path / records.folders[0].name
+    folder.mkdir()
+    write_json(folder / "failure.json", Failure(recipe=records[0].recipe, reason="the loss is NaN", tail=""))
+    with pytest.raises(ZooError, match="the loss is NaN"):
+        package.bench(generator=GENERATORS[0], **words)
+    both = package.bench(generator=GENERATORS, **words)
+    assert len(both) == 1 and "the loss is NaN" in both.failures[folder]
+    assert "failed" in repr(both) and both[0].train_key == records[1].train_key
+
+
+def test_an_interrupted_bench_raises_what_ctrl_c_does(pairs, tmp_path, monkeypatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise InterruptedBenchError([])
+
+    monkeypatch.setattr("zoo.api.grid.run", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="the same call resumes"):
+        package.bench(generator=GENERATORS[0], data=str(pairs), out=tmp_path, **ALONE)

@@ -1,0 +1,376 @@
+"""`zoo.score`: images of any program, scored like those of a run."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+import zoo
+from zoo.data.layout import list_split, write_info
+from zoo.data.writer import DatasetWriter
+from zoo.errors import UsageError, ZooError
+from zoo.records.record import read_record
+from zoo.report.comparing import compare_systems, group_seeds
+from zoo.report.finished_runs import find_results
+from zoo.report.records_check import check_folder
+
+EXTERNAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "external"
+"""Eight real pairs with the images of other programs, where the machine has them."""
+STEMS = ["test0", "test1", "test2"]
+
+
+def grey(seed: int, height: int = 32, width: int = 40) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
+
+
+def images(folder: Path, *, suffix: str = "", like=grey, ending: str = "png") -> Path:
+    """Write a prediction of each test image of `pairs`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed, stem in enumerate(STEMS):
+        Image.fromarray(like(seed)).save(folder / f"{stem}{suffix}.{ending}")
+    return folder
+
+
+def score(folder: Path, pairs: Path, out: Path, **options):
+    return zoo.score(folder, data=str(pairs), out=out, device="cpu", **{"baselines": False, **options})
+
+
+@pytest.fixture(scope="module")
+def square(tmp_path_factory) -> Path:
+    """A dataset of 3 training and 3 test pairs of 32x32 pixels."""
+    root = tmp_path_factory.mktemp("square") / "set"
+    with DatasetWriter(root) as writer:
+        writer.describe(name="square", source="made by the tests")
+        for split in ("train", "test"):
+            for index in range(3):
+                visible = np.stack([grey(seed, 32, 32) for seed in range(index, index + 3)], axis=-1)
+                writer.add(split, f"{split}{index}", visible=visible, thermal=grey(9 + index, 32, 32))
+    return root
+
+
+def test_scores_equal_those_of_scikit_image(pairs, tmp_path):
+    folder = images(tmp_path / "PID", suffix="_fake_B")
+    (record,) = score(folder, pairs, tmp_path / "out", source="a program", metrics="psnr,ssim:border=valid")
+    by_name = {each.metric: each for each in record.scores}
+    for entry in list_split(pairs, "test"):
+        real = np.asarray(Image.open(entry.thermal)).astype(float) / 255
+        fake = np.asarray(Image.open(folder / f"{entry.stem}_fake_B.png")).astype(float) / 255
+        psnr = peak_signal_noise_ratio(real, fake, data_range=1)
+        ssim = structural_similarity(
+            real, fake, data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+        )
+        assert by_name["psnr"].per_image[entry.stem] == pytest.approx(psnr, abs=1e-6)
+        assert by_name["ssim[border=valid]"].per_image[entry.stem] == pytest.approx(ssim, abs=1e-6)
+    assert record.recipe.program == "PID" and record.source == "a program"
+    assert check_folder(tmp_path / "out") == (1, [])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_folder_that_zoo_translate_writes_scores_as_the_run_itself(square, tmp_path, channels):
+    out = tmp_path / "out"
+    trained = zoo.train(
+        generator="resnet6:width=4,blocks=1",
+        discriminator="patchgan:width=2",
+        data=str(square),
+        size=32,
+        steps=2,
+        thermal_channels=channels,
+        out=out,
+        device="cpu",
+    )
+    translator = zoo.load(trained.folders[0], device="cpu")
+    folder = tmp_path / "translated"
+    folder.mkdir()
+    for entry in list_split(square, "test"):
+        translator.translate(entry.visible).save(folder / f"{entry.stem}.png")
+    (record,) = score(folder, square, out, name="copy")
+    for mine, own in zip(record.scores, trained[0].scores, strict=True):
+        assert mine.per_image == own.per_image
+        assert (mine.value, mine.low, mine.high) == (own.value, own.low, own.high)
+    lines = compare_systems(group_seeds(find_results(out).runs))
+    assert all(line.difference is None or line.difference.comparison.difference == 0 for line in lines)
+
+
+def test_scoring_again_does_nothing_and_more_metrics_are_added(pairs, tmp_path):
+    folder, out = images(tmp_path / "PID"), tmp_path / "out"
+    score(folder, pairs, out)
+    first = score(folder, pairs, out)
+    assert [outcome.status for outcome in first.outcomes] == ["skipped"]
+    more = score(folder, pairs, out, metrics="psnr,ssim:border=valid")
+    assert [each.metric for each in more[0].scores] == ["psnr", "ssim", "ssim[border=valid]"]
+    assert {each.metric: each.value for each in more[0].scores}.items() >= {
+        each.metric: each.value for each in first[0].scores
+    }.items()
+    (more.folders[0] / "samples.png").unlink()
+    score(folder, pairs, out)
+    assert (more.folders[0] / "samples.png").is_file()
+    Image.fromarray(grey(9)).save(folder / "test0.png")
+    assert score(folder, pairs, out).folders != more.folders
+
+
+def test_any_split_is_scored_and_the_command_of_the_record_does_the_same(pairs, tmp_path):
+    folder = tmp_path / "PID"
+    folder.mkdir()
+    for index in range(6):
+        Image.fromarray(grey(index)).save(folder / f"train{index}.png")
+    (record,) = score(folder, pairs, tmp_path / "out", split="train", value_range=(0.0, 9.0))
+    assert record.scores[0].n == 6 and record.scores[0].protocol["split"] == "train"
+    words = f"{folder} --data {pairs} --split train --range 0,9 --no-baselines --out {tmp_path / 'out'} --device cpu"
+    assert record.command == f"zoo score {words}"
+    assert check_folder(tmp_path / "out") == (1, [])
+
+
+def test_grey_copies_stand_beside_the_predictions(pairs, tmp_path):
+    records = score(images(tmp_path / "PID"), pairs, tmp_path / "out", baselines=True)
+    assert [record.recipe.method.name for record in records] == [
+        "predictions/predictions",
+        "baselines/grey_copy",
+        "baselines/inverted_grey",
+    ]
+    assert "PID" in str(records) and "grey_copy" in str(records) and "not trained" in str(records)
+
+
+def in_colour(seed: int) -> np.ndarray:
+    return np.stack([grey(seed), grey(seed + 1), grey(seed + 2)], axis=-1)
+
+
+def with_alpha(seed: int) -> np.ndarray:
+    return np.dstack([np.repeat(grey(seed)[..., None], 3, axis=2), np.full((32, 40), 255, np.uint8)])
+
+
+@pytest.mark.parametrize(
+    ("like", "ending"),
+    [
+        (lambda seed: grey(seed).astype(np.uint16) * 257, "png"),
+        (lambda seed: grey(seed).astype(np.uint16) * 257, "tif"),
+        (lambda seed: (grey(seed) / 127.5 - 1).astype(np.float32), "tiff"),
+        (lambda seed: np.repeat(grey(seed)[..., None], 3, axis=2), "bmp"),
+        (with_alpha, "png"),
+    ],
+)
+def test_depth_and_channels_of_the_files_do_not_change_the_scores(pairs, tmp_path, like, ending):
+    out = tmp_path / "out"
+    (usual,) = score(images(tmp_path / "usual"), pairs, out)
+    (other,) = score(images(tmp_path / "other", like=like, ending=ending), pairs, out)
+    assert [each.per_image for each in other.scores] == [each.per_image for each in usual.scores]
+
+
+def test_colours_become_grey_by_bt601_and_are_named(pairs, tmp_path):
+    def luma(seed: int) -> np.ndarray:
+        return (in_colour(seed) @ [0.299, 0.587, 0.114]).round().astype(np.uint8)
+
+    (colour,) = score(images(tmp_path / "colour", like=in_colour), pairs, tmp_path / "out")
+    (by_hand,) = score(images(tmp_path / "luma", like=luma), pairs, tmp_path / "out")
+    assert colour.scores[0].value == pytest.approx(by_hand.scores[0].value, abs=0.01)
+    assert colour.notes == ["3 of 3 predictions have colours; they are scored in grey (BT.601)."]
+
+
+def test_transparent_pixels_are_refused(pairs, tmp_path):
+    folder = images(tmp_path / "PID", like=lambda seed: with_alpha(seed) // 2)
+    with pytest.raises(ZooError, match="has transparent pixels"):
+        score(folder, pairs, tmp_path / "out")
+
+
+def test_missing_and_unreadable_predictions_are_named(pairs, tmp_path, capsys):
+    folder, out = images(tmp_path / "PID"), tmp_path / "out"
+    (folder / "test0.png").unlink()
+    (folder / "test1.png").write_bytes((folder / "test1.png").read_bytes()[:60])
+    with pytest.raises(
+        ZooError, match=r"1 of 3 test images have a prediction: no prediction of test0; .*test1.png"
+    ) as found:
+        score(folder, pairs, out)
+    assert found.value.exit_code == 1 and not out.exists()
+    (record,) = score(folder, pairs, out, allow_missing=True)
+    assert [each.n for each in record.scores] == [1, 1] and record.scores[0].low is None
+    assert record.scores[0].protocol["scored images"] == "1 of 3"
+    assert record.scores[0].notes == ["no interval from one image"]
+    assert check_folder(out) == (1, [])
+
+
+def test_extra_and_constant_predictions_are_named(pairs, tmp_path, capsys):
+    folder = images(tmp_path / "PID", like=lambda seed: np.full((32, 40), 7, np.uint8) if seed else grey(0))
+    Image.fromarray(grey(0)).save(folder / "other.png")
+    (record,) = score(folder, pairs, tmp_path / "out")
+    assert record.notes == ["Predictions without contrast: test1, test2."]
+    assert "left out, of no test image: other.png" in capsys.readouterr().err
+
+
+def test_both_images_are_resized_to_a_size_and_the_protocol_says_so(pairs, tmp_path):
+    (record,) = score(images(tmp_path / "PID"), pairs, tmp_path / "out", size=16)
+    assert record.scores[0].protocol["resize"] == "16x16 bicubic"
+    assert record.scores[0].protocol["scored images"] == "resized from 32x40"
+    assert record.recipe.size == 16
+
+
+def test_real_images_are_resized_to_the_one_size_of_all_predictions(pairs, tmp_path):
+    (record,) = score(images(tmp_path / "PID", like=lambda seed: grey(seed, 24, 24)), pairs, tmp_path / "out")
+    assert record.scores[0].protocol["resize"] == "24x24 bicubic" and record.recipe.size == 24
+    real = Image.open(pairs / "test" / "thermal" / "test1.png").resize((24, 24), Image.Resampling.BICUBIC)
+    expected = peak_signal_noise_ratio(np.asarray(real), grey(1, 24, 24), data_range=255)
+    assert record.scores[0].per_image["test1"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_pairs_of_several_sizes_are_compared_each_at_its_own(tmp_path):
+    real, folder = tmp_path / "run1" / "thermal", tmp_path / "PID"
+    for place, seed in ((real, 0), (folder, 5)):
+        place.mkdir(parents=True)
+        for index in range(3):
+            Image.fromarray(grey(seed + index, 20 + index, 30)).save(place / f"{index}.png")
+    (record,) = zoo.score(folder, real=real, out=tmp_path / "out", device="cpu")
+    assert record.data.name == "run1"
+    for index in range(3):
+        expected = peak_signal_noise_ratio(grey(index, 20 + index, 30), grey(5 + index, 20 + index, 30), data_range=255)
+        assert record.scores[0].per_image[f"{index}"] == pytest.approx(expected, abs=1e-6)
+    assert record.scores[0].protocol["resize"] == "none: every pair at its own size"
+    Image.fromarray(grey(5, 8, 8)).save(folder / "0.png")
+    with pytest.raises(UsageError, match=r"3 sizes, and 0 is 8x8 while its real image is 20x30.*Use `size`=N"):
+        zoo.score(folder, real=real, out=tmp_path / "out", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"data": ""}, "named by `data` or by `real`"),
+        ({"split": "validation"}, "has no split 'validation'"),
+        ({"pattern": "{stem}_none"}, "is named after an image of blocks, such as test0"),
+        ({"metrics": "mae_celsius"}, "[Cc]elsius"),
+        ({"size": 0}, "`size` is 0"),
+        ({"value_range": (2.0, 1.0)}, "`value_range` is 2,1"),
+    ],
+)
+def test_a_wrong_request_is_refused_before_anything_is_written(pairs, tmp_path, options, message):
+    with pytest.raises(UsageError, match=message):
+        zoo.score(images(tmp_path / "PID"), **{"data": str(pairs), "out": tmp_path / "out", "device": "cpu", **options})
+    assert not list((tmp_path / "out").glob("*/record.json"))
+
+
+@pytest.mark.parametrize(
+    ("like", "message", "value_range"),
+    [
+        (lambda seed: grey(seed).astype(np.uint16) * 4, "counts of fewer bits", (0.0, 1020.0)),
+        (lambda seed: (grey(seed) / 255).astype(np.float32), "whose range is not known", (0.0, 1.0)),
+    ],
+)
+def test_a_scale_that_is_not_clear_is_refused_until_it_is_stated(pairs, tmp_path, like, message, value_range):
+    folder, out = images(tmp_path / "PID", like=like, ending="tif"), tmp_path / "out"
+    with pytest.raises(UsageError, match=message):
+        score(folder, pairs, out)
+    (record,) = score(folder, pairs, out, value_range=value_range)
+    (usual,) = score(images(tmp_path / "usual"), pairs, out)
+    assert record.scores[0].per_image == pytest.approx(usual.scores[0].per_image)
+
+
+def test_degrees_are_compared_where_the_files_hold_them(tmp_path):
+    root, folder = tmp_path / "set", tmp_path / "PID"
+    folder.mkdir()
+    with DatasetWriter(root) as writer:
+        writer.describe(name="warm", unit="celsius", thermal_low=0.0, thermal_high=50.0)
+        for split in ("train", "test"):
+            for index in range(2):
+                visible = np.repeat(grey(index)[..., None], 3, axis=2)
+                writer.add(split, f"{split}{index}", visible=visible, thermal=np.full((32, 40), 20 + index, np.float32))
+    for index in range(2):
+        np.save(folder / f"test{index}.npy", np.full((32, 40), 23.5 + 3 * index, np.float32))
+    (record,) = score(folder, root, tmp_path / "out", metrics="mae_celsius")
+    assert record.scores[0].per_image == pytest.approx({"test0": 3.5, "test1": 5.5}, abs=1e-4)
+    for index in range(2):
+        (folder / f"test{index}.npy").unlink()
+        Image.fromarray(grey(index)).save(folder / f"test{index}.png")
+    with pytest.raises(UsageError, match=r"8-bit predictions have one level for 0.2 degrees"):
+        score(folder, root, tmp_path / "out", metrics="mae_celsius")
+
+
+def test_a_scored_folder_is_no_model_and_names_no_advice_in_a_circle(pairs, tmp_path):
+    records = score(images(tmp_path / "PID"), pairs, tmp_path / "out")
+    folder = records.folders[0]
+    for ask in (lambda: zoo.load(folder), lambda: zoo.score(folder, data=str(pairs)), lambda: zoo.score(folder)):
+        with pytest.raises(UsageError, match="scores"):
+            ask()
+
+
+@pytest.fixture(scope="module")
+def run(pairs, tmp_path_factory) -> Path:
+    """A trained run."""
+    out = tmp_path_factory.mktemp("runs")
+    tiny = {
+        "generator": "resnet6:width=2",
+        "discriminator": "patchgan:width=2",
+        "size": 32,
+        "steps": 2,
+        "device": "cpu",
+    }
+    return zoo.train(data=str(pairs), out=out, **tiny).folders[0]
+
+
+def copied(run: Path, place: Path) -> Path:
+    return Path(shutil.copytree(run, place / run.name))
+
+
+def test_a_run_is_scored_on_another_dataset_into_its_record(run, square, tmp_path):
+    folder = copied(run, tmp_path)
+    before = read_record(folder)
+    (shown,) = zoo.score(folder, data=str(square), device="cpu")
+    record = read_record(folder)
+    assert replace(record, tests=[]) == before
+    (tested,) = record.tests
+    assert (tested.data.name, tested.size, [each.n for each in tested.scores]) == ("square", 32, [3, 3])
+    assert shown.data.name == "square" and shown.scores == tested.scores
+    again = zoo.score(folder, data=str(square), device="cpu")
+    assert again.outcomes[0].status == "skipped"
+    zoo.score(folder, data=str(square), metrics="ssim:border=valid", device="cpu")
+    (tested,) = read_record(folder).tests
+    assert [each.metric for each in tested.scores] == ["psnr", "ssim", "ssim[border=valid]"]
+    assert [found.record.data.name for found in find_results(tmp_path).runs] == ["blocks", "square"]
+    assert check_folder(tmp_path) == (1, [])
+
+
+def test_a_run_on_its_own_data_scores_as_before_when_it_is_tested_as_another(run, pairs, tmp_path):
+    folder, twin = copied(run, tmp_path), tmp_path / "twin"
+    shutil.copytree(pairs, twin)
+    info = msgspec.json.decode((twin / "dataset.json").read_bytes())
+    (twin / "dataset.json").write_bytes(msgspec.json.encode(info | {"name": "twin", "thermal_high": 256.0}))
+    from zoo.data.layout import read_info
+
+    write_info(twin, replace(read_info(twin), thermal_high=255.0))
+    (shown,) = zoo.score(folder, data=str(twin), device="cpu")
+    own = read_record(folder)
+    assert [each.per_image for each in shown.scores] == [each.per_image for each in own.scores]
+
+
+def test_metrics_are_added_to_a_run_on_its_own_data(run, pairs, tmp_path):
+    folder = copied(run, tmp_path)
+    (record,) = zoo.score(folder, metrics="ssim:border=valid", device="cpu")
+    assert [each.metric for each in record.scores] == ["psnr", "ssim", "ssim[border=valid]"]
+    assert record.tests == []
+
+
+def test_a_model_without_a_record_gets_a_run_folder_of_scores(run, square, tmp_path):
+    model = tmp_path / "model"
+    model.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        shutil.copyfile(run / name, model / name)
+    records = zoo.score(model, data=str(square), out=tmp_path / "out", device="cpu")
+    assert records[0].data.name == "square" and records[0].scores[0].n == 3
+    assert list(records.folders[0].glob("tests/*/samples.png"))
+    assert check_folder(tmp_path / "out") == (1, [])
+    again = zoo.score(model, data=str(square), out=tmp_path / "out", device="cpu")
+    assert again.outcomes[0].status == "skipped"
+
+
+@pytest.mark.skipif(not EXTERNAL.is_dir(), reason="the real images of other programs are not on this machine")
+def test_images_that_a_program_published_are_scored(tmp_path):
+    (record, *_) = zoo.score(
+        EXTERNAL / "pix2pix", real=EXTERNAL / "thermal", visible=EXTERNAL / "visible", out=tmp_path, device="cpu"
+    )
+    name = "aviid.png"
+    real, fake = (np.asarray(Image.open(EXTERNAL / part / name).convert("L")) for part in ("thermal", "pix2pix"))
+    expected = peak_signal_noise_ratio(real, fake, data_range=255)
+    assert record.scores[0].n == 8 and record.data.name == "external"
+    assert record.scores[0].per_image["aviid"] == pytest.approx(expected, abs=1e-6)
