@@ -122,7 +122,7 @@ def test_text_of_runs_is_escaped_and_names_flags(ask):
     text = page.decode()
     assert "<i>memory" not in text and "<b>run" not in text
     assert "no &lt;i&gt;memory&lt;/i&gt;. Use --batch 1" in text
-    assert 'src="/report"' in text and not re.search(r"https?://", text)
+    assert 'href="/report"' in text and not re.search(r"https?://", text)
 
 
 def test_the_report_is_that_of_zoo_report_and_follows_the_runs(ask, results, finished, pairs):
