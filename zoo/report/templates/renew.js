@@ -26,14 +26,14 @@ function update(old, fresh) {
 function updateChildren(parent, nodes) {
   const left = new Map();
   for (const child of parent.childNodes) left.set(identity(child), [...(left.get(identity(child)) ?? []), child]);
-  let place = parent.firstChild;
-  for (const node of nodes) {
-    const found = left.get(identity(node))?.shift();
-    if (found) update(found, node);
-    if (found && found === place) place = place.nextSibling;
-    else parent.insertBefore(found ?? node, place);
-  }
+  const pairs = nodes.map((node) => [left.get(identity(node))?.shift(), node]);
   for (const child of [...left.values()].flat()) child.remove();
+  let place = parent.firstChild;
+  for (const [old, node] of pairs) {
+    if (old) update(old, node);
+    if (old && old === place) place = place.nextSibling;
+    else parent.insertBefore(old ?? node, place); // a moved element loses focus
+  }
 }
 
 async function renew() {
