@@ -52,8 +52,8 @@ class Tab:
     def __init__(self, driver: Any) -> None:
         self.driver = driver
 
-    def open(self, address: str, size: str = "desktop", *, dark: bool = False) -> None:
-        width, height = SIZES[size]
+    def open(self, address: str, size: str | tuple[int, int] = "desktop", *, dark: bool = False) -> None:
+        width, height = SIZES[size] if isinstance(size, str) else size
         self._command(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
@@ -84,6 +84,10 @@ class Tab:
     def type(self, selector: str, text: str) -> None:
         """Type into a field, or name the file of an upload."""
         self.driver.find_element("css selector", selector).send_keys(text)
+
+    def requests(self) -> list[str]:
+        """Return the addresses that the page has read."""
+        return list(self.run("return performance.getEntriesByType('resource').map((entry) => entry.name)"))
 
     def faults(self) -> list[str]:
         """Return what `checks.js` finds."""
@@ -128,10 +132,32 @@ def look(request: pytest.FixtureRequest) -> dict[str, Any]:
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder with trainings, baselines, a failed and a planned run; tests that change it take a copy."""
     folder = tmp_path_factory.mktemp("browser") / "results"
-    parts = "--method pix2pix,cyclegan --gen resnet6:width=4,blocks=1 --disc patchgan:width=4 --baselines".split()
-    data = "--data scenes:train=4,test=3,entries=true --size 32 --steps 12 --device cpu --jobs 1".split()
+    parts = [
+        "--method",
+        "pix2pix,cyclegan",
+        "--gen",
+        "resnet6:width=4,blocks=1",
+        "--disc",
+        "patchgan:width=4",
+        "--baselines",
+    ]
+    data = [
+        "--data",
+        "scenes:train=4,test=3,entries=true",
+        "--size",
+        "32",
+        "--steps",
+        "12",
+        "--device",
+        "cpu",
+        "--jobs",
+        "1",
+    ]
     done = subprocess.run(
-        [sys.executable, "-m", "zoo", "bench", *parts, *data, "--out", folder], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "zoo", "bench", *parts, *data, "--out", folder],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     planned = next(folder.glob("pix2pix-*"))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from zoo.recipe import Part
 from zoo.report.html.page import write_report
+from zoo.run.record import read_record, write_json
 
 pytestmark = pytest.mark.browser
 FOCUSED = """
@@ -33,11 +38,30 @@ def test_nothing_is_cut_stretched_or_pale(tab, page, look):
     assert tab.faults() == [] and tab.errors() == []
 
 
+@pytest.mark.parametrize("size", [(320, 568), "small desktop"])
+def test_long_names_stay_in_the_window(tab, results, tmp_path, size):
+    folder = next(results.glob("pix2pix-*"))
+    record = read_record(folder)
+    long = Part(name="far/" + "very_long_name" * 12, config={"option": "x" * 300})
+    record = replace(
+        record,
+        recipe=replace(record.recipe, generator=long),
+        command="zoo bench --gen " + "x" * 400,
+        train_key="0" * 64,
+    )
+    shutil.copytree(results, tmp_path / "results")
+    shutil.copytree(folder, tmp_path / "results" / "long")
+    write_json(tmp_path / "results" / "long" / "record.json", record)
+    write_report(tmp_path / "results", tmp_path / "report.html")
+    tab.open((tmp_path / "report.html").as_uri(), size)
+    tab.run("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+    assert "very_long_name" in tab.run("return document.body.innerText") and tab.faults() == []
+
+
 def test_tab_reaches_everything_that_can_be_clicked_with_a_visible_focus(tab, page):
     tab.open(page)
-    shown = tab.run(
-        "return [...document.querySelectorAll('a, button, summary, [tabindex]')].flatMap((node, i) => node.checkVisibility() ? [i] : [])"
-    )
+    every = "[...document.querySelectorAll('a, button, summary, [tabindex]')]"
+    shown = tab.run(f"return {every}.flatMap((node, i) => node.checkVisibility() ? [i] : [])")
     reached = []
     for _ in shown:
         tab.press("TAB")
@@ -62,7 +86,10 @@ def test_an_image_enlarges_and_escape_returns_to_it(tab, page, key, look):
     tab.press("ARROW_RIGHT")
     assert tab.run("return document.getElementById('enlarged').innerText") != first
     tab.press("ESCAPE")
-    assert tab.run("return [document.getElementById('enlarged').open, document.activeElement.className]") == [False, "tile"]
+    assert tab.run("return [document.getElementById('enlarged').open, document.activeElement.className]") == [
+        False,
+        "tile",
+    ]
 
 
 def test_space_opens_what_is_folded(tab, page):
@@ -88,12 +115,12 @@ def test_rows_are_sorted_and_have_their_difference_and_baselines_no_training(tab
         difference, detail = row["psnr against the best null baseline"].split("\n", 1)
         assert float(difference) == pytest.approx(float(row["psnr [dB]"].split("\n")[0]) - best, abs=0.011)
         assert baselines[0]["system"] in detail
-    assert rows[-1] and "failed: the training diverged" in tab.run("return document.querySelector('.cards .failed').innerText")
+    assert rows[-1] and "failed: the training diverged" in tab.run(
+        "return document.querySelector('.cards .failed').innerText"
+    )
 
 
 def test_degrees_by_class_are_a_table(tab, page, results):
-    import msgspec
-
     tab.open(page)
     heads, *rows = tab.run(ROWS, ".values")[: len(list(results.glob("*/record.json"))) + 1]
     record = msgspec.json.decode(next(results.glob("mean_image-*/record.json")).read_bytes())

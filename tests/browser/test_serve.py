@@ -97,6 +97,8 @@ def test_one_click_and_an_upload_translate_an_image(tab, serve, results, tmp_pat
     assert tab.run(f"return {shown}.naturalWidth / {shown}.naturalHeight") == pytest.approx(60 / 24, rel=0.02)
     tab.wait(f"Math.abs({shown}.width / {shown}.height - 2.5) < 0.05")
     assert tab.faults() == [] and tab.errors() == []
+    here = tab.run("return location.origin")
+    assert all(address.startswith((here, "data:", "blob:")) for address in tab.requests())
     first = tab.run(f"return {shown}.src")
     tab.run("document.getElementById('colors').focus()")
     tab.press("ARROW_DOWN")
@@ -111,7 +113,9 @@ def test_one_click_and_an_upload_translate_an_image(tab, serve, results, tmp_pat
         (b"half", "the uploaded file cannot be decoded"),
     ],
 )
-def test_a_file_that_cannot_be_translated_is_refused_in_words(tab, serve, results, tmp_path, monkeypatch, content, message):
+def test_a_file_that_cannot_be_translated_is_refused_in_words(
+    tab, serve, results, tmp_path, monkeypatch, content, message
+):
     monkeypatch.setattr(server, "LIMIT", 2_000_000)
     if content == b"half":
         whole = io.BytesIO()

@@ -37,9 +37,11 @@ CSS = """
 
 CONTRAST = {
     "block_label_text_color": "*primary_700",
-    "block_label_text_color_dark": "*primary_300",
+    "block_label_text_color_dark": "*primary_100",
+    "block_label_background_fill_dark": "*primary_800",
     "block_title_text_color": "*primary_700",
-    "block_title_text_color_dark": "*primary_300",
+    "block_title_text_color_dark": "*primary_100",
+    "block_title_background_fill_dark": "*primary_800",
     "body_text_color_subdued": "*neutral_600",
     "body_text_color_subdued_dark": "*neutral_300",
     "button_primary_background_fill": "*primary_700",
@@ -187,7 +189,9 @@ def serve(
         raise ZooError(f"port {port or '7860 and those after it'} is taken", "Use another `port`") from error
     try:
         if share and not public:
-            raise ZooError("gradio's servers gave no public address", "Check the network connection, or leave out `share`")
+            raise ZooError(
+                "gradio's servers gave no public address", "Check the network connection, or leave out `share`"
+            )
         on_address(public or local)
         Event().wait()
     except KeyboardInterrupt:

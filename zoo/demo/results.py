@@ -92,7 +92,12 @@ class ResultsPages:
         """
         folder = self._folder(run)
         return _page(
-            "demo.html.j2", run=run, command=_command(folder), colors=list(MAPS), limit=limit, megabytes=limit // 1_000_000
+            "demo.html.j2",
+            run=run,
+            command=_command(folder),
+            colors=list(MAPS),
+            limit=limit,
+            megabytes=limit // 1_000_000,
         )
 
     def translate(self, run: str, image: bytes, colors: str) -> bytes:
