@@ -8,8 +8,11 @@ from functools import wraps
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from zoo.demo.answers import Answers, can_be_made
 from zoo.demo.picture import MAPS, reading
+from zoo.demo.server import LIMIT
 from zoo.errors import UsageError, ZooError
 from zoo.files import cache_places
 from zoo.sizes import size_text
@@ -31,6 +34,22 @@ CSS = """
 #visible img { width: 100%; height: 100%; object-fit: contain; }
 #thermal img { cursor: crosshair; }
 """
+
+CONTRAST = {
+    "block_label_text_color": "*primary_700",
+    "block_label_text_color_dark": "*primary_100",
+    "block_label_background_fill_dark": "*primary_800",
+    "block_title_text_color": "*primary_700",
+    "block_title_text_color_dark": "*primary_100",
+    "block_title_background_fill_dark": "*primary_800",
+    "body_text_color_subdued": "*neutral_600",
+    "body_text_color_subdued_dark": "*neutral_300",
+    "button_primary_background_fill": "*primary_700",
+    "button_primary_background_fill_dark": "*primary_700",
+    "button_primary_background_fill_hover": "*primary_800",
+    "button_primary_background_fill_hover_dark": "*primary_800",
+}
+"""Changes of gradio's theme for a contrast of text of at least 4.5 to 1."""
 
 
 def build_page(translator: Translator, name: str) -> Page:
@@ -78,6 +97,7 @@ def _inputs(translator: Translator) -> tuple[list[Any], Any, Any]:
     reads = translator.reads_labels
     usual = translator.config.dataset.class_temperatures if translator.reads_temperatures else {}
     image = gr.Image(type="pil", label="Visible image", height=HEIGHT, elem_id="visible")
+    image.preprocess = _with_errors(image.preprocess)
     label = "Class of every pixel (8-bit PNG of the same size)"
     labels = gr.File(label=label, file_types=[".png"], visible=reads, height=110, elem_id="labels")
     with gr.Row():
@@ -145,12 +165,12 @@ def serve(
         on_address: called with the page's address when it answers.
 
     Raises:
-        ZooError: the port is taken, or there is no public address.
+        ZooError: the port is taken, or gradio's servers give no public address.
     """
     gr = require_gradio()
     plain = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]  # no font is downloaded
     theme = gr.themes.Soft(primary_hue="orange", font=plain, font_mono=["ui-monospace", "Consolas", "monospace"])
-    theme = theme.set(checkbox_border_color="*neutral_400", checkbox_border_width="1px")
+    theme = theme.set(checkbox_border_color="*neutral_400", checkbox_border_width="1px", **CONTRAST)
     try:
         _, local, public = page.launch(
             server_port=port,
@@ -160,6 +180,7 @@ def serve(
             quiet=True,
             ssr_mode=False,
             footer_links=[],
+            max_file_size=LIMIT,
             theme=theme,
             css=CSS,
             allowed_paths=[str(folder / "datasets") for folder in cache_places()],  # where examples are
@@ -167,6 +188,10 @@ def serve(
     except OSError as error:
         raise ZooError(f"port {port or '7860 and those after it'} is taken", "Use another `port`") from error
     try:
+        if share and not public:
+            raise ZooError(
+                "gradio's servers gave no public address", "Check the network connection, or leave out `share`"
+            )
         on_address(public or local)
         Event().wait()
     except KeyboardInterrupt:
@@ -200,6 +225,9 @@ def _with_errors(answer: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return answer(*given)
         except ZooError as error:
-            raise gr.Error(str(error)) from error
+            raise gr.Error(str(error), print_exception=False) from error
+        except (OSError, Image.DecompressionBombError) as error:  # gradio decodes images before `translate`
+            message = "The file cannot be decoded as an image. Use another file"
+            raise gr.Error(message, print_exception=False) from error
 
     return call

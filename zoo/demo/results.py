@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import shlex
 import tempfile
 from collections.abc import Callable, Sequence
@@ -57,7 +58,7 @@ class ResultsPages:
 
     def index(self) -> str:
         """Return the page with the states and the report, which renew themselves."""
-        return _page("serve.html.j2", results=str(self.results), runs=Markup(self.runs()))
+        return _page("serve.html.j2", heading=self._title or str(self.results), runs=Markup(self.runs()))
 
     def runs(self) -> str:
         """Return the table of the states, as a part of a page."""
@@ -90,9 +91,13 @@ class ResultsPages:
             KeyError: there is no such finished run.
         """
         folder = self._folder(run)
-        command = f"zoo demo {shlex.quote(str(folder))}"
         return _page(
-            "demo.html.j2", run=run, command=command, colors=list(MAPS), limit=limit, megabytes=limit // 1_000_000
+            "demo.html.j2",
+            run=run,
+            command=_command(folder),
+            colors=list(MAPS),
+            limit=limit,
+            megabytes=limit // 1_000_000,
         )
 
     def translate(self, run: str, image: bytes, colors: str) -> bytes:
@@ -106,13 +111,15 @@ class ResultsPages:
         with self._translating, tempfile.NamedTemporaryFile() as file:
             Path(file.name).write_bytes(image)
             translator = self._load(folder)
-            translator.require_inputs(labels=False)
+            if translator.reads_labels:
+                raise UsageError("this run also reads the class of every pixel", f"Run: {_command(folder)}")
             try:
                 visible = read_visible(Path(file.name))
                 tile = TILE if visible.shape[0] * visible.shape[1] > TILED_FROM else None
                 thermal = translator.translate(visible, tile=tile, depth="float")
             except DataError as error:
-                raise DataError(str(error).replace(file.name, "the uploaded file")) from error
+                named = re.compile(rf"(image )?`?{re.escape(file.name)}`?")
+                raise DataError(named.sub("the uploaded file", error.message), "Use another file") from error
         picture = io.BytesIO()
         Image.fromarray(coloured(thermal, colors, scale_of(thermal, stretched=False))).save(picture, "PNG")
         return picture.getvalue()
@@ -138,6 +145,10 @@ class ResultsPages:
     def _version(self) -> Sequence[tuple[str, int]]:
         files = (path for name in (RECORD_FILE, FAILURE_FILE) for path in self.results.glob(f"*/{name}"))
         return sorted((str(path), path.stat().st_mtime_ns) for path in files)
+
+
+def _command(folder: Path) -> str:
+    return f"zoo demo {shlex.quote(str(folder))}"
 
 
 def digest(value: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import MagicMock
+
 import matplotlib
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 
 import zoo
 from zoo.demo import answers as answering
+from zoo.demo import page as page_module
 from zoo.demo.answers import COUNT, Answers, can_be_made
 from zoo.demo.page import introduction
 from zoo.demo.picture import MAPS, coloured, legend, reading, scale_of
@@ -115,3 +118,17 @@ def test_other_data_has_no_examples(grey):
 def test_the_page_states_height_and_width_of_the_training(saved, pairs, tmp_path):
     model = saved(tmp_path / "model", str(pairs), size=(32, 48), method="grey_copy")
     assert "trained on blocks at 32x48 px." in introduction(zoo.load(model, device="cpu"), "grey")
+
+
+def test_sharing_without_a_public_address_is_an_error_and_uploads_are_limited(monkeypatch):
+    shown, page = [], MagicMock()
+    page.launch.return_value = (None, "http://127.0.0.1:7860/", None)  # what gradio returns without a connection
+    monkeypatch.setattr(page_module, "require_gradio", MagicMock())
+    with pytest.raises(ZooError, match=r"gave no public address\. Check the network connection, or leave out `share`"):
+        page_module.serve(page, share=True, on_address=shown.append)
+    assert shown == [] and page.close.called
+    assert page.launch.call_args.kwargs["max_file_size"] == 20_000_000
+
+
+def test_the_public_page_says_that_images_pass_through_another_company(zoo):
+    assert "images pass through servers of another company (Gradio)" in " ".join(zoo("demo", "--help").stdout.split())

@@ -15,7 +15,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from zoo.evaluate.pictures import smooth, spans_decades
@@ -68,6 +68,7 @@ def curve_panel(curves: Sequence[Curve], *, title: str, xlabel: str) -> str:
         if len(line) > 2 and not np.array_equal(line, curve.values):
             axes.plot(curve.steps, curve.values, linewidth=0.7, alpha=0.25, color=color)
         axes.plot(curve.steps, line, linewidth=1.7, color=color, linestyle=dash, marker=dot)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     if spans_decades([curve.values for curve in shown]):
         axes.set_yscale("log")

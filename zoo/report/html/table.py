@@ -83,10 +83,11 @@ def cost_texts(record: Record) -> list[tuple[str, str, str]]:
     device, host = record.peak_memory.get("device"), record.peak_memory.get("host")
     memory, cost = device or host, record.cost
     parameters = record.parameters.get("translation")
+    passes = f"{cost.flops / 1e9:.3g} GFLOP, {passes_text(cost)}" if cost and cost.passes else ""  # none in a baseline
     reads = record.scores[0].protocol.get("reads", ()) if record.scores else ()
     texts = (
         (count_text(parameters) if parameters or (trained and parameters is not None) else "", ""),
-        (f"{cost.latency_ms:.3g} ms", f"{cost.flops / 1e9:.3g} GFLOP, {passes_text(cost)}") if cost else ("", ""),
+        (f"{cost.latency_ms:.3g} ms", passes) if cost else ("", ""),
         (duration_text(record.timing.train_seconds), f"{speed:.3g} steps/s" if speed else "") if trained else ("", ""),
         (f"{memory / 2**30:.2f} GiB", "GPU" if device else "process") if memory else ("", ""),
         (", ".join(reads), ""),

@@ -7,16 +7,17 @@ function show(next) {
   const image = tiles[index].querySelector("img");
   picture.src = image.src;
   picture.alt = image.alt;
+  picture.style.setProperty("--aspect", image.naturalWidth / image.naturalHeight);
   caption.textContent = image.alt;
 }
 
-for (const tile of document.querySelectorAll(".tile")) {
-  tile.addEventListener("click", () => {
-    tiles = [...tile.closest(".strip").querySelectorAll(".tile")];
-    show(tiles.indexOf(tile));
-    box.showModal();
-  });
-}
+document.addEventListener("click", (event) => {
+  const tile = event.target.closest(".tile");
+  if (!tile) return;
+  tiles = [...tile.closest(".strip").querySelectorAll(".tile")];
+  show(tiles.indexOf(tile));
+  box.showModal();
+});
 for (const arrow of box.querySelectorAll("[value]")) arrow.addEventListener("click", () => show(index + Number(arrow.value)));
 box.addEventListener("click", (event) => event.target === box && box.close());
 box.addEventListener("close", () => tiles[index].focus());

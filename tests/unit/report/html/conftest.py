@@ -21,7 +21,7 @@ from zoo.sources import DataSource, open_source
 class Page(HTMLParser):
     """What a browser finds in a page: elements with their attributes, and the text outside scripts and styles."""
 
-    VOID = ("meta", "img", "br", "line")
+    VOID = ("meta", "img", "br", "wbr", "line")
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         if not {"script", "style"} & set(self.open):
-            self.text += data
+            self.text += data.replace("\xa0", " ")
 
     def all(self, tag: str) -> list[dict[str, str]]:
         return [attrs for name, attrs in self.tags if name == tag]

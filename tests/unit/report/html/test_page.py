@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
-import shutil
-import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -20,12 +17,6 @@ from zoo.recipe import Part
 from zoo.records.record import Failure, write_json
 from zoo.report.html.page import write_report
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),
-    "--allow-file-access-from-files",
-)
 HOSTILE = "<script>alert(1)</script> $\\frac{ \"'&"
 
 
@@ -139,28 +130,3 @@ def test_large_tiles_are_shrunk_and_the_page_stays_small(tmp_path, source, recor
 def test_a_damaged_tile_is_left_out(six, page_of):
     (six / "cell00" / "samples" / "test0_translated.png").write_bytes(b"no picture")
     assert len([attrs for attrs in page_of(six).all("img") if attrs.get("src")]) == 2 * 8 - 1
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_nothing_runs_over_the_edge_in_a_browser(six, source, tmp_path, width, record, write_run):
-    long = Part(name="far/" + "very_long_name" * 12, config={"option": "x" * 300})
-    recipe = replace(compose(generator="resnet6:width=4", data=source, size=32, steps=2), generator=long)
-    write_run(six / "long", record(recipe, command="zoo bench --gen " + "x" * 400))
-    write_report(six, six / "report.html")
-    # An iframe, since no browser window is as narrow as a phone.
-    frame = six / "frame.html"
-    measure = "document.title = this.contentDocument.documentElement.scrollWidth"
-    frame.write_text(
-        f'<iframe src="report.html" style="border:0;width:{width}px;height:900px" onload="{measure}"></iframe>'
-    )
-    done = subprocess.run(
-        [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", frame.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-        env={**os.environ, "HOME": str(tmp_path)},
-    )
-    assert f"<title>{width}</title>" in done.stdout
