@@ -20,17 +20,22 @@ COLUMNS = ("run", "mean", "difference", "d", "p", "verdict")
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Folders of finished runs or results folders, the reference first."),
+        typer.Argument(metavar="RUN...", help="Folders of finished runs or results folders."),
     ],
     reference: Annotated[
-        str, typer.Option(metavar="NAME", help="System to compare with, as the table names it. [default: the first]")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="System to compare with, as the table names it. [default: the best null baseline, else the first run]",
+        ),
     ] = "",
     by: Annotated[str, typer.Option(metavar="ENTRY", help="Compare means by group or class, e.g. daytime.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparisons as JSON.")] = False,
 ) -> None:
-    """Compare runs with the first of them, image by image, on each dataset.
+    """Compare runs with the best null baseline among them, image by image, on each dataset.
 
-    Runs that differ only in their seed are one system. A results folder stands for all its finished runs.
+    Without a null baseline the first run is the reference; --reference names another. Runs that differ only in
+    their seed are one system. A results folder stands for all its finished runs.
 
     Examples:
     zoo compare results/A results/B results/C ·
@@ -87,10 +92,16 @@ def _show(group: ComparedGroup) -> None:
         found = lines[0].pooled
         unit = f" [{found.unit}]" if found.unit else ""
         images = f"n = {found.n} image{'s' * (found.n != 1)}"
-        title = f"{group.dataset}: {metric}{unit}, {images}\nAgainst {group.names[lines[0].system]}"
+        title = f"{group.dataset}: {metric}{unit}, {images}\nAgainst {_reference_text(group)}"
         rows = [_row(line, lines[0], group.names) for line in lines]
         print_table(COLUMNS, rows, title=title, right=COLUMNS[1:5])
         typer.echo()
+
+
+def _reference_text(group: ComparedGroup) -> str:
+    """Return the name of the reference, and why it is the reference where none was named."""
+    name = group.names[group.lines[0].system]
+    return f"{name}, the best null baseline in {group.best_baseline}" if group.best_baseline else name
 
 
 def _row(line: ComparedScore, reference: ComparedScore, names: dict[str, str]) -> tuple[str, ...]:

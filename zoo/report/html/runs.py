@@ -10,7 +10,7 @@ from pathlib import Path
 from zoo.checksums import repair
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
-from zoo.report.finished_runs import find_results, split_of, split_suffix
+from zoo.report.finished_runs import find_results, merge_baselines, split_of, split_suffix
 from zoo.report.naming import add_training_data, name_systems
 from zoo.run.integrity import find_faults
 from zoo.run.record import FAILURE_FILE, RECORD_FILE, Failure, Record, View, folder_of_test, read_failure
@@ -95,6 +95,7 @@ def read_runs(results: Path) -> tuple[list[ReportedRun], list[str]]:
     for folder, record in {run.folder: run.record for run in runs}.items():
         faults = find_faults(folder, record, thorough=False)
         warnings += [f"{fault}; its scores are shown. {repair(folder)}" for fault in faults]
+    runs = merge_baselines(runs)
     ended: list[tuple[Path, Recipe, Record | None, Failure | None]] = [
         *((run.folder, run.record.shown_recipe, run.record, None) for run in runs),
         *((folder, failure.recipe, None, failure) for folder, failure in failures),
