@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.cli.output import note, print_json, print_table
+from zoo.cli.output import note, print_json, print_lines, print_table
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from zoo.report.finished_runs import FinishedRun
 
 COLUMNS = ("run", "mean", "difference", "d", "p", "verdict")
+LEGEND = (
+    "difference: mean [95 % bootstrap interval] over the images. d: Cohen's d_z.",
+    "p: two-sided sign-flip permutation test, corrected for all tests on the dataset (Holm). better and worse require "
+    "p < 0.05 and the same sign in all runs.",
+)
+"""Lines under the tables."""
 
 
 def compare(
@@ -54,16 +60,10 @@ def compare(
         return print_json([line for group in groups for line in group.lines])
     for group in groups:
         _show(group)
-    typer.echo(
-        "difference: mean [95 % bootstrap interval] over the images. d: Cohen's d_z.\n"
-        "p: two-sided sign-flip permutation test, corrected for all tests on the dataset\n"
-        "(Holm). better and worse require p < 0.05 and the same sign in all runs."
-    )
-    for warning in dict.fromkeys(too_few(line.pooled.n) for group in groups for line in group.lines):
-        if warning:
-            typer.echo(warning)
+    print_lines(LEGEND)
+    print_lines(filter(None, dict.fromkeys(too_few(line.pooled.n) for group in groups for line in group.lines)))
     if not all(line.pooled.per_image for group in groups for line in group.lines):
-        typer.echo("no test: the record has no values of single images for this score.")
+        print_lines(["no test: the record has no values of single images for this score."])
     return None
 
 

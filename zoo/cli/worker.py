@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from zoo.cli.flags import with_flags
-from zoo.cli.output import print_json, print_table
+from zoo.cli.output import print_json, print_lines, print_table
 from zoo.errors import UsageError
 
 
@@ -67,10 +67,13 @@ def status(
     words = zip(*(state.run.split("-")[:-1] for state in states), strict=False)
     shared = "".join(f"{each[0]}-" for each in itertools.takewhile(lambda each: len(set(each)) == 1, words))
     rows = [(row[0].removeprefix(shared), *row[1:]) for row in map(state_row, states)]
-    print_table(COLUMNS, rows, title=f"{results}/{shared}", right=("step", "it/s", "left"))
+    filled = [place for place in range(len(COLUMNS)) if place == 0 or any(row[place] for row in rows)]
+    print_table(
+        [COLUMNS[place] for place in filled],
+        [[row[place] for place in filled] for row in rows],
+        title=f"{results}/{shared}",
+        right=("step", "it/s", "left"),
+    )
     counts = {word: sum(state.status == word for state in states) for word in ("planned", "running", "done", "failed")}
     typer.echo("\n" + ", ".join(f"{count} {word}" for word, count in counts.items() if count))
-    for state in states:
-        if state.reason:
-            typer.echo(f"{state.run}: {state.reason}")
-    return None
+    return print_lines(f"{state.run}: {state.reason}" for state in states if state.reason)

@@ -13,7 +13,7 @@ from zoo.report.ranking import RankedCell, RankedColumn, RankedRow, Ranking, sor
 from zoo.report.render import template_environment
 from zoo.report.results import decimals
 from zoo.sizes import Size, pixels_text, size_text
-from zoo.terminal import plain_table
+from zoo.text_layout import plain_table
 
 NOT_COMPARED = "~"
 MARKED: Mapping[str, Mapping[str, str]] = {

@@ -17,6 +17,7 @@ from zoo.run.outcome import Outcome
 from zoo.run.progress import Progress, time_left
 from zoo.run.record import Record, views
 from zoo.terminal import console, note
+from zoo.text_layout import fold
 
 PLAIN_EVERY = 10.0
 """Seconds between plain lines of one run."""
@@ -75,27 +76,33 @@ class PlainDisplay(AbstractContextManager["PlainDisplay"]):
         shown, steps = self._runs[run.folder], run.recipe.budget.steps
         if progress.step:
             self._open_once(run)
-        if progress.stage != shown.stage:
-            shown.stage = progress.stage
-            self.print(f"{shown.place} {progress.stage}")
+        lines = [] if progress.stage == shown.stage else [progress.stage]
         due = progress.step == steps or time.monotonic() - shown.at >= PLAIN_EVERY
         if progress.step != shown.step and due:
             shown.step, shown.at = progress.step, time.monotonic()
-            self.print(f"{shown.place} step {progress.step}/{steps}  {progress_text(progress, steps)}")
+            step = f"step {progress.step}/{steps}  {progress_text(progress, steps)}"
+            # The last step is before the stage that follows the training.
+            lines = [*lines, step] if progress.stage == "training" else [step, *lines]
+        shown.stage = progress.stage
+        for line in lines:
+            self.print(fold(f"{shown.place} {line}", "  "))
 
     def waiting(self, runs: int, who: str) -> None:
         """Print that other processes execute the remaining runs, one of them `who`."""
         left = "the last run" if runs == 1 else f"the last {runs} runs"
         over = f"a lease without a sign of life for {DEAD_AFTER:.0f} s is taken over"
-        self.print(f"waiting for {who}, which holds the lease of {left}; {over}")
+        self.print(fold(f"waiting for {who}, which holds the lease of {left}; {over}", "  "))
 
     def stopping(self, run: PlannedRun) -> None:
         """Print that a run saves its state after Ctrl-C."""
-        self.print(self._numbered(run, STOPPING))
+        self.print(fold(self._numbered(run, STOPPING), "  "))
 
     def finished(self, outcome: Outcome) -> None:
         """Print how a run ended."""
-        self.print(self._numbered(outcome.run, finished_text(outcome)))
+        text = self._numbered(outcome.run, finished_text(outcome))
+        self.print(
+            text if outcome.status == "failed" else fold(text, "  ")
+        )  # a reason stays one line, to be searched for
         self._runs.pop(outcome.run.folder, None)
         self._open_once(outcome.run)
 
