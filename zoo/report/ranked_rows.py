@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from zoo.report.finished_runs import FinishedRun, split_suffix
 from zoo.report.naming import add_training_data, is_baseline, name_systems
 from zoo.report.tables import dataset_title
+from zoo.run.record import Record
 from zoo.sizes import Size, pixels_text
 
 
@@ -55,3 +56,31 @@ def _row_names(runs: Sequence[FinishedRun]) -> list[str]:
     return add_training_data(
         name_systems(shown), [run.record.recipe.data for run in runs], [run.record.data for run in runs]
     )
+
+
+def validation_lines(assigned: Sequence[AssignedRun]) -> list[str]:
+    """Return what the validation of each training found, e.g. which step's weights were kept; one line for each run."""
+    seeds: dict[str, set[int]] = defaultdict(set)
+    for one in assigned:
+        seeds[one.row].add(one.run.record.recipe.seed)
+    lines = []
+    for one in assigned:
+        found = "" if one.baseline else validation_text(one.run.record)
+        name = f"{one.row}, seed {one.run.record.recipe.seed}" if len(seeds[one.row]) > 1 else one.row
+        lines += [f"{name}: {found}"] if found else []
+    return list(dict.fromkeys(lines))
+
+
+def validation_text(record: Record) -> str:
+    """Return what a training's validation found; empty without one."""
+    plan, best = record.recipe.validation, record.best
+    if plan is None or best is None:
+        return ""
+    kept = "the weights are those of" if plan.keep == "best" else "best"
+    metric = plan.metric.name.rpartition("/")[2]
+    early = (
+        f"; ended early after {best.steps} of {record.recipe.budget.steps} steps"
+        if best.steps < record.recipe.budget.steps
+        else ""
+    )
+    return f"validated by {metric} on {plan.images}: {kept} step {best.step}, {metric} {best.value:.4g}{early}"

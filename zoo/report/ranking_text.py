@@ -128,6 +128,7 @@ def legend(ranking: Ranking, form: str = "terminal") -> list[str]:
         for row, column, cell in measured
         if cell.apart
     )
+    lines += ranking.validations
     if form != "terminal" and (costs := cost_line(ranking)):  # whose width may have no room for these columns
         lines.append(costs)
     lines += dict.fromkeys(f"{column.metric}: {note}." for _, column, cell in measured for note in cell.measured.notes)

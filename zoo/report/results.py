@@ -11,6 +11,7 @@ from zoo.evaluate.results import METRIC_READS, Score
 from zoo.report.data_health import health_line
 from zoo.report.finished_runs import FinishedRun, split_of
 from zoo.report.naming import is_baseline, length_text, name_systems, part_name, shared_options, shared_parts
+from zoo.report.ranked_rows import validation_text
 from zoo.report.ranking import rank, verdict_lines
 from zoo.run.outcome import Outcome
 from zoo.run.record import Record, View, is_of, views
@@ -97,7 +98,7 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
             short = is_baseline(outcome.run.recipe) and not alone  # beside networks the total is enough
             by_class = f" ({classes})" if classes and not short else ""
             lines.append(f"{label}: mean error {errors.all:.2f} C{by_class}")
-        if outcome.record and (best := _best_text(outcome.record)):
+        if outcome.record and (best := validation_text(outcome.record)):
             lines.append(f"{label}: {best}")
         if outcome.record:
             lines += [f"{label}: {text}" for score in outcome.record.scores for text in _group_texts(score)]
@@ -126,21 +127,6 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     ]
     finished = [FinishedRun(folder=outcome.run.folder, record=outcome.record) for outcome in outcomes if outcome.record]
     return lines + verdict_lines(rank(finished, marks=False))
-
-
-def _best_text(record: Record) -> str:
-    """Return what a training's validation found; empty without one."""
-    plan, best = record.recipe.validation, record.best
-    if plan is None or best is None:
-        return ""
-    kept = "the weights are those of" if plan.keep == "best" else "best"
-    metric = plan.metric.name.rpartition("/")[2]
-    early = (
-        f"; ended early after {best.steps} of {record.recipe.budget.steps} steps"
-        if best.steps < record.recipe.budget.steps
-        else ""
-    )
-    return f"validated by {metric} on {plan.images}: {kept} step {best.step}, {metric} {best.value:.4g}{early}"
 
 
 def by_dataset(outcomes: Sequence[Outcome]) -> list[Outcome]:
