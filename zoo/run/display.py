@@ -12,10 +12,10 @@ from types import TracebackType
 
 from zoo.run.grid import PlannedRun
 from zoo.run.integrity import SAMPLES_FILE
-from zoo.run.lease import DEAD_AFTER
+from zoo.run.lease import DEAD_AFTER, holder
 from zoo.run.outcome import Outcome
-from zoo.run.progress import Progress, time_left
-from zoo.run.record import Record, views
+from zoo.run.progress import SCORING, Progress, resume_step, time_left
+from zoo.run.record import RECORD_FILE, Record, views
 from zoo.terminal import console, note
 from zoo.text_layout import fold
 
@@ -55,7 +55,13 @@ class PlainDisplay(AbstractContextManager["PlainDisplay"]):
         note(text)
 
     def planned(self, runs: Sequence[PlannedRun], stage: str) -> None:
-        """Receive the runs that will be executed, and what is done before the first one begins."""
+        """Print which of the runs that will be executed resume from a checkpoint; `stage` is done before the first one begins."""
+        for run in runs:
+            steps = run.recipe.budget.steps
+            step = 0 if (run.folder / RECORD_FILE).exists() or holder(run.folder) else resume_step(run.folder, steps)
+            if step:
+                where = f"step {step} of {steps}" if step < steps else SCORING
+                self.print(fold(f"resuming {run.label} at {where}", "  "))
 
     def skipped(self, outcomes: Sequence[Outcome]) -> None:
         """Print which runs ended before this bench began; finished runs share a line if they are many."""
