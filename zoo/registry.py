@@ -27,6 +27,10 @@ class Registry:
             for component in plugin.components
         )
         """Every component with its default options."""
+        methods = (choice for choice in self.choices if choice.kind == "method")
+        self._null_baselines = frozenset(
+            choice.full_name for choice in methods if "baseline" in choice.component.contract.offers
+        )
 
     def list(self, kind: str | None = None, pattern: str = "*") -> list[Choice]:
         """Return the components of a kind whose bare or full name matches a wildcard, by kind, then in natural order.
@@ -47,8 +51,7 @@ class Registry:
 
     def null_baselines(self) -> frozenset[str]:
         """Return the full names of the null baselines: methods without a network, which a trained one has to beat."""
-        methods = (choice for choice in self.choices if choice.kind == "method")
-        return frozenset(choice.full_name for choice in methods if "baseline" in choice.component.contract.offers)
+        return self._null_baselines
 
     def find(self, kind: Kind, spec: str) -> Choice:
         """Return the component that a spec names, with its options applied.

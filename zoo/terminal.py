@@ -8,7 +8,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -146,23 +146,6 @@ def safe_streams(rewrite: Callable[[str], str] | None = None) -> Iterator[SafeSt
 def note(message: str) -> None:
     """Print a line for people on stderr."""
     print(message, file=sys.stderr, flush=True)
-
-
-def plain_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", right: Sequence[str] = ()
-) -> str:
-    """Return a table as aligned columns; arguments as of `zoo.cli.output.print_table`. No line is folded."""
-    lines = [[one_line(text) for text in line] for line in (columns, *rows)]
-    widths = [max(map(len, texts)) for texts in zip(*lines, strict=True)]
-    numbers = [column in right for column in columns]
-    aligned = [
-        "  ".join(
-            text.rjust(width) if number else text.ljust(width)
-            for text, width, number in zip(line, widths, numbers, strict=True)
-        ).rstrip()
-        for line in lines
-    ]
-    return "\n".join([*([title, ""] if title else []), *aligned])
 
 
 def console(*, stderr: bool = False) -> Console:

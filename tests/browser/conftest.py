@@ -17,8 +17,8 @@ import pytest
 from zoo.cli.flags import with_flags
 from zoo.demo.results import ResultsPages
 from zoo.demo.server import ResultsServer
-from zoo.run.job import read_job
-from zoo.run.record import Failure, write_json
+from zoo.records.job import read_job
+from zoo.records.record import Failure, write_json
 
 CHECKS = (Path(__file__).parent / "checks.js").read_text()
 SIZES = {"desktop": (1440, 900), "small desktop": (1024, 768), "phone": (390, 844), "small phone": (360, 640)}

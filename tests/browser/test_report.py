@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from zoo.recipe import Part
+from zoo.records.record import read_record, write_json
 from zoo.report.html.page import write_report
-from zoo.run.record import read_record, write_json
 
 pytestmark = pytest.mark.browser
 FOCUSED = """

@@ -12,9 +12,8 @@ import pytest
 from PIL import Image
 
 from zoo.demo import server
-from zoo.run.job import Event
-from zoo.run.lease import lease
-from zoo.run.progress import Progress, ProgressWriter
+from zoo.records.lease import lease
+from zoo.run.progress import Event, Progress, ProgressWriter
 
 pytestmark = pytest.mark.browser
 REPORTED = "document.querySelector('#report .cards') && document.querySelectorAll('#report .cards tbody tr').length"
@@ -45,7 +44,7 @@ def test_the_page_follows_a_run_and_keeps_focus_scroll_position_and_what_is_open
     with ExitStack() as held:
         held.enter_context(lease(last))
         write = ProgressWriter(last)
-        write(Event(what="stage", text="training"))
+        write(Event(stage="training"))
         tab.open(serve(folder), "phone")
         rows = tab.wait(REPORTED)
         row = f"document.querySelector('[data-run=\"{last.name}\"]').innerText"

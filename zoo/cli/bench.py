@@ -13,10 +13,11 @@ from zoo.cli.completion import components, tables
 from zoo.cli.config import spelled_out
 from zoo.cli.flags import with_flags
 from zoo.cli.grid import read_grid
-from zoo.cli.output import note, print_json, print_table
+from zoo.cli.output import note, print_json, print_lines, print_table
 from zoo.cli.table import show_table
 from zoo.cli.verbs import COMPUTE, DATA, MODEL, OUTPUT, TRAINING
 from zoo.errors import UsageError
+from zoo.text_layout import fold
 
 if TYPE_CHECKING:
     from zoo.records.outcome import Outcome
@@ -165,16 +166,16 @@ def bench(
         )
     except InterruptedBenchError as interrupted:
         show(interrupted.outcomes, table, out, as_json=as_json)
-        note(f"zoo: interrupted; finished runs are kept. To resume, run: {command}")
+        note(f"zoo: interrupted; finished runs are kept. To resume, run:\n{command}")
         raise typer.Exit(130) from None
     outcomes = records.outcomes
     show(outcomes, table, out, as_json=as_json)
     if all(outcome.status == "skipped" for outcome in outcomes):
-        note(f"Skipped {len(outcomes)} finished run{'s' * (len(outcomes) > 1)}; their records are in {out}.")
+        note(fold(f"Skipped {len(outcomes)} finished run{'s' * (len(outcomes) > 1)}; their records are in {out}."))
     elif not as_json and records:
         if axes.is_quick and not table:
-            note(QUICK)
-        note(f"Records, pictures and weights are in {out}.")
+            note(fold(QUICK))
+        note(fold(f"Records, pictures and weights are in {out}."))
     if records.failures:
         raise typer.Exit(1)
 
@@ -221,9 +222,7 @@ def show(outcomes: Sequence[Outcome], table: str, out: Path, *, as_json: bool) -
     columns, rows, title, numbers = results_table(outcomes)
     print_table(columns, rows, title=title, right=numbers)
     typer.echo()
-    for line in footnotes(outcomes):
-        typer.echo(line)
-    return None
+    return print_lines(footnotes(outcomes))
 
 
 def _as_json(outcome: Outcome) -> Record | dict[str, object]:

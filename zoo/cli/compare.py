@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.cli.output import note, print_json, print_table
+from zoo.cli.output import note, print_json, print_lines, print_table
 from zoo.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,22 +15,33 @@ if TYPE_CHECKING:
     from zoo.report.finished_runs import FinishedRun
 
 COLUMNS = ("run", "mean", "difference", "d", "p", "verdict")
+LEGEND = (
+    "difference: mean [95 % bootstrap interval] over the images. d: Cohen's d_z.",
+    "p: two-sided sign-flip permutation test, corrected for all tests on the dataset (Holm). better and worse require "
+    "p < 0.05 and the same sign in all runs.",
+)
+"""Lines under the tables."""
 
 
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Folders of finished runs or results folders, the reference first."),
+        typer.Argument(metavar="RUN...", help="Folders of finished runs or results folders."),
     ],
     reference: Annotated[
-        str, typer.Option(metavar="NAME", help="System to compare with, as the table names it. [default: the first]")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="System to compare with, as the table names it. [default: the best null baseline, else the first run]",
+        ),
     ] = "",
     by: Annotated[str, typer.Option(metavar="ENTRY", help="Compare means by group or class, e.g. daytime.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparisons as JSON.")] = False,
 ) -> None:
-    """Compare runs with the first of them, image by image, on each dataset.
+    """Compare runs with the best null baseline among them, image by image, on each dataset.
 
-    Runs that differ only in their seed are one system. A results folder stands for all its finished runs.
+    Without a null baseline the first run is the reference; --reference names another. Runs that differ only in
+    their seed are one system. A results folder stands for all its finished runs.
 
     Examples:
     zoo compare results/A results/B results/C ·
@@ -49,16 +60,10 @@ def compare(
         return print_json([line for group in groups for line in group.lines])
     for group in groups:
         _show(group)
-    typer.echo(
-        "difference: mean [95 % bootstrap interval] over the images. d: Cohen's d_z.\n"
-        "p: two-sided sign-flip permutation test, corrected for all tests on the dataset\n"
-        "(Holm). better and worse require p < 0.05 and the same sign in all runs."
-    )
-    for warning in dict.fromkeys(too_few(line.pooled.n) for group in groups for line in group.lines):
-        if warning:
-            typer.echo(warning)
+    print_lines(LEGEND)
+    print_lines(filter(None, dict.fromkeys(too_few(line.pooled.n) for group in groups for line in group.lines)))
     if not all(line.pooled.per_image for group in groups for line in group.lines):
-        typer.echo("no test: the record has no values of single images for this score.")
+        print_lines(["no test: the record has no values of single images for this score."])
     return None
 
 
@@ -87,10 +92,16 @@ def _show(group: ComparedGroup) -> None:
         found = lines[0].pooled
         unit = f" [{found.unit}]" if found.unit else ""
         images = f"n = {found.n} image{'s' * (found.n != 1)}"
-        title = f"{group.dataset}: {metric}{unit}, {images}\nAgainst {group.names[lines[0].system]}"
+        title = f"{group.dataset}: {metric}{unit}, {images}\nAgainst {_reference_text(group)}"
         rows = [_row(line, lines[0], group.names) for line in lines]
         print_table(COLUMNS, rows, title=title, right=COLUMNS[1:5])
         typer.echo()
+
+
+def _reference_text(group: ComparedGroup) -> str:
+    """Return the name of the reference, and why it is the reference where none was named."""
+    name = group.names[group.lines[0].system]
+    return f"{name}, the best null baseline in {group.best_baseline}" if group.best_baseline else name
 
 
 def _row(line: ComparedScore, reference: ComparedScore, names: dict[str, str]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from zoo.cli.output import Json, print_json, print_table
+from zoo.cli.output import Json, print_json, print_lines, print_table
 from zoo.errors import ZooError
 from zoo.files import cache_dir
 from zoo.plugins import discover
@@ -60,9 +60,7 @@ def doctor(
         print_json([asdict(finding) for finding in findings])
     else:
         print_table(("", "found", "verdict"), [(one.what, one.found, one.verdict) for one in findings])
-        for one in findings:
-            if one.fix:
-                typer.echo(f"\n{one.what}: {one.fix}")
+        print_lines(f"\n{one.what}: {one.fix}" for one in findings if one.fix)
     if faults := [one.what for one in findings if one.verdict == "fault"]:
         raise ZooError(f"{', '.join(faults)}: broken or missing")
 

@@ -23,11 +23,12 @@ from zoo.cli.publish import publish
 from zoo.cli.report import report, serve
 from zoo.cli.running import run
 from zoo.cli.score import eval_, score
+from zoo.cli.status import status
 from zoo.cli.table import table
 from zoo.cli.train import train
 from zoo.cli.translate import translate
 from zoo.cli.verbs import Verb, Verbs
-from zoo.cli.worker import status, worker
+from zoo.cli.worker import worker
 from zoo.version import DISTRIBUTION, __version__
 
 app = typer.Typer(

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import itertools
 import math
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from zoo.terminal import can_show, console, note, one_line, plain_table
+from zoo.terminal import can_show, console, note, one_line
+from zoo.text_layout import fitted, fold, fold_all, plain_table, screen_width
 
-__all__ = ["Json", "note", "print_facts", "print_json", "print_table", "print_wrapped"]
+__all__ = ["Json", "note", "print_facts", "print_json", "print_lines", "print_table", "print_wrapped"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 """The option of every command that prints data."""
 COMMANDS = ("example", "load", "train", "publish")
 """Labels of facts that are commands or code."""
-WIDEST = 100
-"""Columns; longer lines are hard to read."""
+DIVIDED = (sys.maxsize, 15, 11, 8)
+"""Letters from which words in a table for a terminal are divided, the next number where the one before is not enough."""
 
 
 def print_json(value: Any) -> None:
@@ -51,7 +50,7 @@ def print_table(
 ) -> None:
     """Print a table on stdout, ruled on a terminal and as plain aligned columns elsewhere.
 
-    On a terminal that is too narrow, intervals go below their values, and words are folded before numbers are.
+    Where the screen is too narrow (80 columns if stdout is no terminal) words are folded, and intervals go below their values.
 
     Args:
         columns: headings.
@@ -60,7 +59,7 @@ def print_table(
         right: headings of the right-aligned columns.
     """
     if not sys.stdout.isatty():
-        return print(plain_table(columns, list(rows), title=title, right=right))
+        return print(plain_table(columns, list(rows), title=fold(title), right=right, width=screen_width()))
     lines = [[one_line(cell) for cell in line] for line in (columns, *rows)]
     numbers = [column in right for column in columns]
     from rich import box
@@ -68,15 +67,7 @@ def print_table(
     from rich.text import Text
 
     screen = console()
-    wide = list(zip(*lines, strict=True))  # by column
-    below = [
-        tuple(cell.replace(" [", "\n[") for cell in column) if number else column
-        for column, number in zip(wide, numbers, strict=True)
-    ]
-    for cells, longest in ((wide, sys.maxsize), (below, sys.maxsize), (below, 15), (below, 11), (below, 8)):
-        widths = _fitted(cells, numbers, screen.width, longest)
-        if widths:
-            break
+    cells, widths = fitted(list(zip(*lines, strict=True)), numbers, screen.width, DIVIDED)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     for column, number, width in zip(cells, numbers, widths or itertools.repeat(None), strict=False):
         table.add_column(Text(column[0]), justify="right" if number else "left", overflow="fold", width=width)
@@ -85,21 +76,6 @@ def print_table(
     if title:
         screen.print(Text(f"{title}\n"))  # as text: rich would read `[dB]` as the name of a style
     return screen.print(table)
-
-
-def _fitted(columns: Sequence[Sequence[str]], numbers: Sequence[bool], width: int, longest: int) -> list[int] | None:
-    """Return column widths that fold no number and no word of at most `longest` letters; None if they exceed the width."""
-    full = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
-    words = [max(len(word) for cell in column for word in [*cell.split(), ""]) for column in columns]
-    fitted = [most if number else min(word, longest) for most, word, number in zip(full, words, numbers, strict=True)]
-    left = width - sum(fitted) - 2 * (len(columns) - 1)
-    if left < 0:
-        return None
-    for place, most in enumerate(full):
-        more = min(most - fitted[place], left)
-        fitted[place] += more
-        left -= more
-    return fitted
 
 
 def print_facts(facts: dict[str, str]) -> None:
@@ -113,9 +89,11 @@ def print_facts(facts: dict[str, str]) -> None:
 
 
 def print_wrapped(text: str, indent: str) -> None:
-    """Print a text on lines that fit the terminal, and at most 100 columns; those after the first are indented."""
-    width = min(WIDEST, shutil.get_terminal_size().columns)
-    folded = textwrap.wrap(
-        one_line(text), width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
-    print("\n".join(folded))
+    """Print a text on lines that fit the screen, and at most 100 columns; those after the first are indented."""
+    print(fold(one_line(text), indent))
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print the lines below a table, folded to the screen."""
+    for line in fold_all(lines):
+        print(line)

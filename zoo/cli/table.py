@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zoo.cli.completion import tables
-from zoo.cli.output import note, print_json, print_table
+from zoo.cli.output import note, print_json, print_lines, print_table
 from zoo.errors import UsageError, did_you_mean
+from zoo.text_layout import screen_width
 
 if TYPE_CHECKING:
     from zoo.report.table_results import RowResult, TableResults
@@ -108,12 +108,10 @@ def _show_ranking(folder: Path, form: str, by: str, *, as_json: bool) -> None:
     if form != "terminal":
         sys.stdout.write(FORMATS[form](ranking))
         return None
-    for one in text_tables(ranking, shutil.get_terminal_size().columns):
+    for one in text_tables(ranking, screen_width()):
         print_table(one.columns, one.rows, title=one.title, right=one.columns[1:])
         typer.echo()
-    for line in legend(ranking):
-        typer.echo(line)
-    return None
+    return print_lines(legend(ranking))
 
 
 def show_table(found: TableResults) -> None:
@@ -121,7 +119,7 @@ def show_table(found: TableResults) -> None:
     from zoo.report.render import NUMERIC, caption, heading, legend, shown_columns, shown_texts
 
     numbers = [column for column in NUMERIC if column != "interval"]  # an interval may be folded between its ends
-    typer.echo(found.title)
+    print_lines([found.title])
     for section in found.sections:
         typer.echo()
         reasons: dict[str, str] = {}
@@ -129,13 +127,10 @@ def show_table(found: TableResults) -> None:
         rows = [shown_texts(found, line, section) for line in lines]
         print_table(shown_columns(found), rows, title=heading(section), right=numbers)
         typer.echo()
-        for others, number in reasons.items():
-            typer.echo(f"{number} {others}")
-        if caption(section):
-            typer.echo(caption(section))
+        print_lines(f"{number} {others}" for others, number in reasons.items())
+        print_lines(filter(None, [caption(section)]))
     typer.echo()
-    for line in legend(found):
-        typer.echo(line)
+    print_lines(legend(found))
     if found.protocol:
         typer.echo()
         print_table(("protocol", "the paper", "zoo"), [(one.what, one.paper, one.ours) for one in found.protocol])

@@ -38,8 +38,8 @@ def list_catalogue(pattern: str, *, as_json: bool) -> None:
     if not entries:
         hint = did_you_mean(pattern.strip("*"), names()) or "Run: zoo list weights"
         raise UsageError(f"no weights match {pattern!r}", hint)
-    rows = [(entry.name, entry.weights.dataset, entry.where, entry.weights.summary) for entry in entries]
-    return print_table(("weights", "dataset", "where", "what it is"), rows)
+    rows = [(entry.name, entry.where, entry.weights.summary) for entry in entries]
+    return print_table(("weights", "where", "what it is"), rows)
 
 
 def show(name: str, *, as_json: bool) -> bool:

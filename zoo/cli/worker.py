@@ -1,17 +1,13 @@
-"""`zoo worker` executes the planned runs of a results folder; `zoo status` shows all of them."""
+"""`zoo worker`: executes the planned runs of a results folder."""
 
 from __future__ import annotations
 
-import itertools
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from zoo.cli.flags import with_flags
-from zoo.cli.output import print_json, print_table
 from zoo.errors import UsageError
 
 
@@ -43,34 +39,3 @@ def worker(
     if runs:
         only = (sys.stdin.read() if runs == "-" else Path(runs).read_text()).split()
     raise typer.Exit(Worker(results, jobs=jobs, only=only, wait=not no_wait).run())
-
-
-def status(
-    results: Annotated[Path, typer.Argument(help="Results folder.")] = Path("results"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the states as JSON.")] = False,
-) -> None:
-    """Show every run of a results folder: planned, running (where, step, speed, time left), done or failed (why).
-
-    Example:
-    zoo status results
-    """
-    from zoo.run.progress import COLUMNS, read_states, state_row
-
-    if not results.is_dir():
-        raise UsageError(f"there is no folder `{results}`", "Name the results folder of a zoo bench")
-    states = [replace(state, reason=with_flags(state.reason)) for state in read_states(results)]
-    if as_json:
-        return print_json(states)
-    if not states:
-        return typer.echo(f"There is no run in {results}.")
-    # The common prefix of all names stands once above the table, so that it fits 80 columns.
-    words = zip(*(state.run.split("-")[:-1] for state in states), strict=False)
-    shared = "".join(f"{each[0]}-" for each in itertools.takewhile(lambda each: len(set(each)) == 1, words))
-    rows = [(row[0].removeprefix(shared), *row[1:]) for row in map(state_row, states)]
-    print_table(COLUMNS, rows, title=f"{results}/{shared}", right=("step", "it/s", "left"))
-    counts = {word: sum(state.status == word for state in states) for word in ("planned", "running", "done", "failed")}
-    typer.echo("\n" + ", ".join(f"{count} {word}" for word, count in counts.items() if count))
-    for state in states:
-        if state.reason:
-            typer.echo(f"{state.run}: {state.reason}")
-    return None

@@ -28,7 +28,7 @@ from zoo.version import __version__
 if TYPE_CHECKING:
     from zoo.translation.translator import Translator
 
-STATUSES = ("planned", "running", "done", "failed")
+STATUSES = ("planned", "running", "interrupted", "done", "failed")
 TILE, TILED_FROM = 1024, 3_000_000
 """Images of more pixels than the second are translated in tiles."""
 EMPTY = "No run has finished yet."

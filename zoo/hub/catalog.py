@@ -29,7 +29,7 @@ class CatalogEntry:
     def where(self) -> str:
         """Where the weights are, as a phrase."""
         if self.weights.folder:
-            return "comes with " + self.plugin.distribution
+            return "in " + self.plugin.distribution
         if self.weights.repo:
             return f"{self.weights.repo}@{self.weights.revision[:7]}"
         return "not published yet"

@@ -13,7 +13,7 @@ from zoo.report.finished_runs import split_of
 from zoo.report.naming import name_systems
 from zoo.report.results import by_dataset, footnotes, results_table
 from zoo.sizes import size_text
-from zoo.terminal import plain_table
+from zoo.text_layout import fold, fold_all, plain_table, screen_width
 
 
 class Records(Sequence[Record]):
@@ -69,7 +69,8 @@ class Records(Sequence[Record]):
         if not self.outcomes:
             return "no runs"
         columns, rows, title, numbers = results_table(self.outcomes)
-        return "\n".join([plain_table(columns, rows, title=title, right=numbers), "", *footnotes(self.outcomes)])
+        table = plain_table(columns, rows, title=fold(title), right=numbers, width=screen_width())
+        return "\n".join([table, "", *fold_all(footnotes(self.outcomes))])
 
     def _repr_html_(self) -> str:
         if not self.outcomes:

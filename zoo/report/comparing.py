@@ -1,4 +1,4 @@
-"""`zoo compare`: finished runs against the first of them. Imports no torch."""
+"""`zoo compare`: finished runs against the best null baseline or another reference. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from zoo.report.aggregate import (
     Difference,
     SeedAggregate,
     aggregate_seeds,
+    best_of,
     compare_aggregates,
     measurement_protocol,
     protocol_difference,
 )
-from zoo.report.finished_runs import FinishedRun, split_suffix
-from zoo.report.naming import name_systems
+from zoo.report.finished_runs import FinishedRun, merge_baselines, split_suffix
+from zoo.report.naming import is_baseline, name_systems, without_training
 from zoo.report.tables import dataset_title
 from zoo.sizes import pixels_text
 
@@ -64,8 +65,11 @@ def group_seeds(runs: Sequence[FinishedRun]) -> list[SeedGroup]:
         # Other source under the same version, or another file under the same name, is another system.
         sources = {kind: origin.get("source", "") for kind, origin in run.record.plugins.items()}
         trained_on = run.record.recipe.data.fingerprint
-        shown = replace(run.record.shown_recipe, seed=0)
-        key = digest([shown, trained_on, sources, run.record.option_files, run.split])
+        shown = replace(without_training(run.record.shown_recipe), seed=0)
+        own = (
+            str(run.folder) if is_baseline(shown) else ""
+        )  # `merge_baselines` left only those apart that are measured otherwise
+        key = digest([shown, trained_on, sources, run.record.option_files, run.split, own])
         if key not in labels:
             short = run.folder.name.rpartition("-")[0] or run.folder.name
             there = [short, run.folder.name, str(run.folder.resolve())]
@@ -92,6 +96,8 @@ class ComparedGroup:
     """Title of the dataset, with the image size and the split."""
     names: dict[str, str]
     """Short names of the systems by their labels."""
+    best_baseline: str
+    """The metric by which the reference is the best null baseline; empty where it was named, or there is no such baseline."""
     lines: tuple[ComparedScore, ...]
 
 
@@ -100,7 +106,8 @@ def compare_results(runs: Sequence[FinishedRun], reference: str = "") -> tuple[l
 
     Args:
         runs: finished runs; those of one dataset, image size and split are compared.
-        reference: label or short name of a system; by default the first of each dataset.
+        reference: label or short name of a system; by default the best null baseline of each dataset among those that read no
+            more of each image than the other systems, by the first metric; without one the first system.
 
     Raises:
         UsageError: there is nothing to compare, or no system is the reference.
@@ -111,7 +118,7 @@ def compare_results(runs: Sequence[FinishedRun], reference: str = "") -> tuple[l
     left_out: list[str] = []
     known: list[str] = []
     seen: dict[tuple[str, str, str], FinishedRun] = {}
-    for run in runs:
+    for run in merge_baselines(runs):
         recipe = run.record.shown_recipe
         # The train key has no options of translation, the recipe no versions of plugins.
         scored = digest([recipe, run.record.option_files])
@@ -131,7 +138,8 @@ def compare_results(runs: Sequence[FinishedRun], reference: str = "") -> tuple[l
         if len(systems) < 2:
             left_out.append(f"left out: {systems[0].label}: it is the only system on {where}")
             continue
-        one = _reference(systems, names, reference)
+        best, metric = ("", "") if reference else _best_baseline(systems)
+        one = _reference(systems, names, reference or best)
         if one is None:
             left_out.append(f"left out: {where}: it has no run of {reference}")
             continue
@@ -143,7 +151,7 @@ def compare_results(runs: Sequence[FinishedRun], reference: str = "") -> tuple[l
                 raise
             left_out.append(f"left out: {where}: {error}")
             continue
-        compared.append(ComparedGroup(dataset=where, names=names, lines=lines))
+        compared.append(ComparedGroup(dataset=where, names=names, best_baseline=metric, lines=lines))
     if not compared and not reference:
         raise RefusedError("none of the runs can be compared", left_out[0])
     if not compared:
@@ -166,6 +174,27 @@ def _reference(systems: Sequence[SeedGroup], names: Mapping[str, str], wanted: s
     exact = [one for one in systems if wanted in ("", one.label, names[one.label])]
     begun = [one for one in systems if names[one.label].split()[0].rstrip(",") == wanted]
     return next(iter(exact), begun[0] if len(begun) == 1 else None)
+
+
+def _best_baseline(systems: Sequence[SeedGroup]) -> tuple[str, str]:
+    """Return the label of the best null baseline by the first metric that all systems have, and the metric; else empty texts.
+
+    A baseline that reads more of each test image than one of the others is no reference.
+    """
+    found = [system.scores for system in systems]
+    metric = next((name for name in found[0] if all(name in scores for scores in found)), "")
+    if not metric:
+        return "", ""
+    nulls = [system for system in systems if is_baseline(system.records[0].recipe)]
+    others = [system for system in systems if system not in nulls]
+    allowed = [null for null in nulls if all(_reads(null, metric) <= _reads(other, metric) for other in others)]
+    best = best_of({null.label: aggregate_seeds(null.scores[metric]) for null in allowed})
+    return best, metric if best else ""
+
+
+def _reads(system: SeedGroup, metric: str) -> set[str]:
+    """Return what a system reads of each test image."""
+    return {"visible"}.union(*(score.protocol.get("reads", ()) for score in system.scores[metric].values()))
 
 
 def compare_systems(systems: Sequence[SeedGroup]) -> list[ComparedScore]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from zoo.composition import digest
 from zoo.errors import UsageError, ZooError
 from zoo.records.job import RUN_FILE
 from zoo.records.record import RECORD_FILE, Record, View, read_failure, read_record, views
+from zoo.report.aggregate import measurement_protocol
+from zoo.report.naming import is_baseline, without_training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +81,47 @@ def find_results(folder: Path) -> Results:
         unreadable=[f"left out: {fault}" for fault in faults],
         unfinished=[line for line in map(unfinished, planned) if line],
     )
+
+
+def merge_baselines(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
+    """Return the runs with one of each null baseline for each dataset, size and split, in the place of the first.
+
+    It has the newest score of each metric. Runs of a baseline whose scores have other protocols or images are not merged.
+    """
+    merged: list[FinishedRun] = []
+    places: dict[str, list[int]] = {}
+    for run in runs:
+        if not is_baseline(run.record.recipe):
+            merged.append(run)
+            continue
+        key = digest(
+            [without_training(run.record.shown_recipe), run.record.recipe.data, run.record.option_files, run.split]
+        )
+        alike = (place for place in places.get(key, ()) if _measured_alike(merged[place].record, run.record))
+        place = next(alike, None)
+        if place is None:
+            places.setdefault(key, []).append(len(merged))
+            merged.append(run)
+        else:
+            merged[place] = _joined(merged[place], run)
+    return merged
+
+
+def _measured_alike(one: Record, other: Record) -> bool:
+    """Return whether the metrics that two records share have one protocol and the same images."""
+    scores = {score.metric: score for score in one.scores}
+    return all(
+        measurement_protocol(scores[score.metric]) == measurement_protocol(score)
+        and scores[score.metric].per_image.keys() == score.per_image.keys()
+        for score in other.scores
+        if score.metric in scores
+    )
+
+
+def _joined(one: FinishedRun, other: FinishedRun) -> FinishedRun:
+    older, newer = sorted((one, other), key=lambda run: run.record.finished)
+    scores = {score.metric: score for run in (older, newer) for score in run.record.scores}
+    return replace(newer, record=replace(newer.record, scores=list(scores.values())))
 
 
 def split_of(record: Record) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from zoo.hookspec import Kind
+from zoo.composition import choose_parts, resolve_parts
+from zoo.errors import ZooError
+from zoo.hookspec import Kind, RecipeConfig
 from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.registry import get_registry
 from zoo.sizes import Size
@@ -22,21 +25,44 @@ def name_systems(recipes: Sequence[Recipe]) -> list[str]:
     """Return a short name for each recipe, of the parts in which they differ; alike only for seeds of one system.
 
     Recipes on other data or at another size may share a name, since they stand in tables of their own. Null baselines are named
-    among themselves, so that they do not lengthen the names of networks.
+    among themselves, so that they do not lengthen the names of networks, and without the settings of a training.
     """
     names = [""] * len(recipes)
     for places in _networks_and_baselines(recipes):
-        for place, name in zip(places, _names([recipes[place] for place in places]), strict=True):
+        for place, name in zip(places, _names([without_training(recipes[place]) for place in places]), strict=True):
             names[place] = name
     return names
 
 
+def without_training(recipe: Recipe) -> Recipe:
+    """Return a null baseline's recipe without what does not change it, such as length and seed; other recipes as they are."""
+    if not is_baseline(recipe):
+        return recipe
+    offers = get_registry().find("method", recipe.method.name).contract.offers
+    held_out = recipe.validation and recipe.validation.part and "unfitted" not in offers
+    return replace(
+        recipe,
+        budget=Budget(steps=0, constant=0),
+        batch=1,
+        accumulate=1,
+        seed=0,
+        precision="fp32",
+        validation=recipe.validation if held_out else None,  # images that a fit did not read
+        flip=True,
+        decay_crop=True,
+        load_size=recipe.size,
+    )
+
+
+def is_baseline(recipe: Recipe) -> bool:
+    """Return whether a recipe's method is a null baseline."""
+    return recipe.method.name in get_registry().null_baselines()
+
+
 def _networks_and_baselines(recipes: Sequence[Recipe]) -> list[list[int]]:
     """Return the places of networks and those of null baselines; the first list is empty only where there are no networks."""
-    nulls = get_registry().null_baselines()
     return [
-        [place for place, recipe in enumerate(recipes) if (recipe.method.name in nulls) == baseline]
-        for baseline in (False, True)
+        [place for place, recipe in enumerate(recipes) if is_baseline(recipe) == baseline] for baseline in (False, True)
     ]
 
 
@@ -63,6 +89,40 @@ def shared_parts(recipes: Sequence[Recipe]) -> list[str]:
     texts = _part_texts([recipes[place] for place in networks or baselines])
     kinds = _distinguishing(texts)
     return [texts[0][kind] for kind in KINDS if kind not in kinds and texts[0][kind] != "-"]
+
+
+def shared_options(recipes: Sequence[Recipe]) -> str:
+    """Return the options that are not the defaults and that no name of `name_systems` has, e.g. `resnet6:width=8`; else nothing.
+
+    Defaults are those beside the partners of each part, and at the size of the images.
+    """
+    varied = varied_options(recipes)
+    found: dict[str, list[str]] = {}
+    for recipe in recipes:
+        usual = {} if recipe.program else _default_options(recipe)
+        for kind, options in usual.items():
+            part = recipe.parts[kind]
+            texts = [
+                f"{option}={_word(value)}"
+                for option, value in part.config.items()
+                if option in options and value != options[option] and (_place(recipe, kind), option) not in varied
+            ]
+            if texts:
+                found.setdefault(part_name(kind, part), texts)
+    return ", ".join(f"{name}:{','.join(texts)}" for name, texts in found.items())
+
+
+def _default_options(recipe: Recipe) -> dict[Kind, dict[str, Any]]:
+    """Return the options that the parts of a recipe have by default; nothing where a component is not installed."""
+    names = {kind: part.name for kind, part in recipe.parts.items()}
+    system = RecipeConfig(
+        method=names["method"], generator=names.get("generator"), discriminator=names.get("discriminator")
+    )
+    try:
+        usual = resolve_parts(choose_parts(get_registry(), system, names.get("normalizer")), recipe.size)
+    except ZooError:
+        return {}
+    return {kind: part.config for kind, part in usual.items() if kind in names}
 
 
 def varied_options(recipes: Sequence[Recipe]) -> Varied:
@@ -130,6 +190,8 @@ def _place(recipe: Recipe, kind: Kind) -> Place:
 
 
 def _word(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "+".join(map(_word, value))
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
 
 
@@ -147,6 +209,8 @@ def _set_apart(names: Sequence[str], recipes: Sequence[Recipe], setting: Callabl
 
 def _number_twins(names: Sequence[str], recipes: Sequence[Recipe]) -> list[str]:
     """Number the recipes that are alike down to the seed: trained with other versions of a plugin, or copied."""
+    if all(map(is_baseline, recipes)):  # a null baseline has no training that could have been repeated
+        return list(names)
     seen: Counter[tuple[str, str, Size, int]] = Counter()
     numbered = []
     for name, recipe in zip(names, recipes, strict=True):

@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from zoo.recipe import Budget, Recipe
-from zoo.registry import get_registry
+from zoo.records.record import Record
 from zoo.report.finished_runs import FinishedRun, split_suffix
-from zoo.report.naming import add_training_data, name_systems
+from zoo.report.naming import add_training_data, is_baseline, name_systems
 from zoo.report.tables import dataset_title
 from zoo.sizes import Size, pixels_text
 
@@ -26,8 +25,7 @@ class AssignedRun:
 
 def assign_rows(runs: Sequence[FinishedRun]) -> list[AssignedRun]:
     """Return the runs with the names of their rows and groups."""
-    nulls = get_registry().null_baselines()
-    names = _row_names(runs, nulls)
+    names = _row_names(runs)
     shown = [run.record.shown_recipe for run in runs]
     sizes: dict[str, set[Size]] = defaultdict(set)
     contents: dict[str, list[str]] = defaultdict(list)
@@ -44,26 +42,45 @@ def assign_rows(runs: Sequence[FinishedRun]) -> list[AssignedRun]:
         if len(sizes[title]) > 1:
             group += f", {pixels_text(recipe.size)}"
         group += split_suffix(run.split)
-        found.append(AssignedRun(row=name, group=group, baseline=recipe.method.name in nulls, run=run))
+        found.append(AssignedRun(row=name, group=group, baseline=is_baseline(recipe), run=run))
     return found
 
 
-def _row_names(runs: Sequence[FinishedRun], nulls: frozenset[str]) -> list[str]:
+def _row_names(runs: Sequence[FinishedRun]) -> list[str]:
     """Return the names of the runs' rows."""
     shown = []
     for run in runs:  # what was trained on other data, or scored on another split, is no twin
-        recipe = _stripped(run.record.shown_recipe, nulls)
+        recipe = run.record.shown_recipe
         content = recipe.data.fingerprint + run.record.recipe.data.fingerprint + run.split
         shown.append(replace(recipe, data=replace(recipe.data, fingerprint=content)))
-    names = [
-        name.partition(" (")[0] if run.record.recipe.method.name in nulls else name
-        for run, name in zip(runs, name_systems(shown), strict=True)
-    ]
-    return add_training_data(names, [run.record.recipe.data for run in runs], [run.record.data for run in runs])
+    return add_training_data(
+        name_systems(shown), [run.record.recipe.data for run in runs], [run.record.data for run in runs]
+    )
 
 
-def _stripped(recipe: Recipe, nulls: frozenset[str]) -> Recipe:
-    """Return a null baseline's recipe without what does not change it: length, batch size, seed and precision."""
-    if recipe.method.name not in nulls:
-        return recipe
-    return replace(recipe, budget=Budget(steps=0, constant=0), batch=1, seed=0, precision="fp32")
+def validation_lines(assigned: Sequence[AssignedRun]) -> list[str]:
+    """Return what the validation of each training found, e.g. which step's weights were kept; one line for each run."""
+    seeds: dict[str, set[int]] = defaultdict(set)
+    for one in assigned:
+        seeds[one.row].add(one.run.record.recipe.seed)
+    lines = []
+    for one in assigned:
+        found = "" if one.baseline else validation_text(one.run.record)
+        name = f"{one.row}, seed {one.run.record.recipe.seed}" if len(seeds[one.row]) > 1 else one.row
+        lines += [f"{name}: {found}"] if found else []
+    return list(dict.fromkeys(lines))
+
+
+def validation_text(record: Record) -> str:
+    """Return what a training's validation found; empty without one."""
+    plan, best = record.recipe.validation, record.best
+    if plan is None or best is None:
+        return ""
+    kept = "the weights are those of" if plan.keep == "best" else "best"
+    metric = plan.metric.name.rpartition("/")[2]
+    early = (
+        f"; ended early after {best.steps} of {record.recipe.budget.steps} steps"
+        if best.steps < record.recipe.budget.steps
+        else ""
+    )
+    return f"validated by {metric} on {plan.images}: {kept} step {best.step}, {metric} {best.value:.4g}{early}"

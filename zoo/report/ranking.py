@@ -18,7 +18,7 @@ from zoo.report.aggregate import (
     differing_protocols,
 )
 from zoo.report.finished_runs import FinishedRun
-from zoo.report.ranked_rows import AssignedRun, assign_rows
+from zoo.report.ranked_rows import AssignedRun, assign_rows, validation_lines
 from zoo.sizes import Size
 
 Mark = Literal["best", "not distinguishable", ""]
@@ -83,6 +83,8 @@ class Ranking:
     """Dataset by dataset, metrics in the order of the records."""
     rows: tuple[RankedRow, ...]
     """Networks by their value in the first column that has one, then null baselines likewise."""
+    validations: tuple[str, ...] = ()
+    """Lines on the trainings that were scored while they ran: which weights were kept."""
 
 
 _Values = dict[str, SeedAggregate]
@@ -113,7 +115,9 @@ def rank(runs: Sequence[FinishedRun], *, marks: bool = True) -> Ranking:
     rows = [RankedRow(name=row, baseline=row in nulls, cells=tuple(filled)) for row, filled in cells.items()]
     places = range(len(columns))
     return Ranking(
-        columns=tuple(columns), rows=tuple(sort_rows([row for row in rows if any(row.cells)], columns, places))
+        columns=tuple(columns),
+        rows=tuple(sort_rows([row for row in rows if any(row.cells)], columns, places)),
+        validations=tuple(validation_lines(found)),
     )
 
 

@@ -13,7 +13,7 @@ from zoo.report.ranking import RankedCell, RankedColumn, RankedRow, Ranking, sor
 from zoo.report.render import template_environment
 from zoo.report.results import decimals
 from zoo.sizes import Size, pixels_text, size_text
-from zoo.terminal import plain_table
+from zoo.text_layout import plain_table
 
 NOT_COMPARED = "~"
 MARKED: Mapping[str, Mapping[str, str]] = {
@@ -128,6 +128,7 @@ def legend(ranking: Ranking, form: str = "terminal") -> list[str]:
         for row, column, cell in measured
         if cell.apart
     )
+    lines += ranking.validations
     if form != "terminal" and (costs := cost_line(ranking)):  # whose width may have no room for these columns
         lines.append(costs)
     lines += dict.fromkeys(f"{column.metric}: {note}." for _, column, cell in measured for note in cell.measured.notes)

@@ -10,10 +10,10 @@ from zoo.data.layout import INFO_FILE
 from zoo.evaluate.results import METRIC_READS, Score
 from zoo.records.outcome import Outcome
 from zoo.records.record import Record, View, is_of, views
-from zoo.registry import get_registry
 from zoo.report.data_health import health_line
 from zoo.report.finished_runs import FinishedRun, split_of
-from zoo.report.naming import length_text, name_systems, part_name, shared_parts
+from zoo.report.naming import is_baseline, length_text, name_systems, part_name, shared_options, shared_parts
+from zoo.report.ranked_rows import validation_text
 from zoo.report.ranking import rank, verdict_lines
 from zoo.sizes import pixels_text
 
@@ -42,10 +42,14 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     settings = {
         **({"data": tested} if tested == trained else {"trained on": trained, "tested on": tested}),
         "size": [pixels_text(recipe.size) for recipe in recipes],
-        "length": [length_text(recipe.budget) for recipe in recipes],
-        "seed": [str(recipe.seed) for recipe in recipes],
     }
-    shared = [name for name, texts in settings.items() if len(set(texts)) == 1]
+    training = {  # a null baseline has none
+        "length": ["" if is_baseline(recipe) else length_text(recipe.budget) for recipe in recipes],
+        "seed": ["" if is_baseline(recipe) else str(recipe.seed) for recipe in recipes],
+    }
+    settings |= {name: texts for name, texts in training.items() if any(texts)}
+    values = {name: list(dict.fromkeys(filter(None, texts))) for name, texts in settings.items()}
+    shared = [name for name, found in values.items() if len(found) == 1]
     differing = {name: texts for name, texts in settings.items() if name not in shared}
     numbers = _metrics(outcomes) | _costs(outcomes)
     states = [outcome.status for outcome in outcomes]
@@ -57,26 +61,23 @@ def results_table(outcomes: Sequence[Outcome]) -> tuple[Texts, list[Texts], str,
     if latency and _width({**named, **numbers, **latency, **state}) <= WIDTH:
         numbers |= latency
     columns = {**named, **numbers, **state}
-    common = [
-        f"{name} {settings[name][0]}" if " on" in name else settings[name][0] for name in shared if name != "seed"
-    ]
+    common = [f"{name} {values[name][0]}" if " on" in name else values[name][0] for name in shared if name != "seed"]
     title = ", ".join(filter(None, [" ".join(only or shared_parts(recipes)), *common, _basis(records)]))
-    nulls = get_registry().null_baselines()
     lines: dict[bool, list[Texts]] = {False: [], True: []}
     for recipe, texts in zip(recipes, zip(*columns.values(), strict=True), strict=True):
-        lines[recipe.method.name in nulls].append(texts)
+        lines[is_baseline(recipe)].append(texts)
     blank = [("",) * len(columns)] if lines[False] and lines[True] else []
     return tuple(columns), [*lines[False], *blank, *lines[True]], title, tuple(numbers)
 
 
 def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return errors in degrees, limitations of the scores, additional inputs of methods, the quality of the datasets, and last
-    whether each network beats the best null baseline."""
+    """Return the lines under the table: options that no row names, errors in degrees, limitations of the scores, additional
+    inputs of methods, the quality of the datasets, and last whether each network beats the best null baseline."""
     inputs: dict[str, list[str]] = {}
-    lines = []
     names = _names(outcomes)
-    nulls = get_registry().null_baselines()
-    alone = all(outcome.run.recipe.method.name in nulls for outcome in outcomes)
+    options = shared_options([outcome.run.recipe for outcome in outcomes])
+    lines = [f"Options that are not the defaults: {options}"] if options else []
+    alone = all(is_baseline(outcome.run.recipe) for outcome in outcomes)
     many_seeds = len({outcome.run.recipe.seed for outcome in outcomes}) > 1
     sources = {
         source.root: source
@@ -89,14 +90,15 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     for outcome in outcomes:
         name = names[outcome.run.folder]
         name += f" on {outcome.run.recipe.data.name}" if many_datasets else ""
-        label = f"{name}, seed {outcome.run.recipe.seed}" if many_seeds else name
+        one_of_several = many_seeds and not is_baseline(outcome.run.recipe)
+        label = f"{name}, seed {outcome.run.recipe.seed}" if one_of_several else name
         errors = outcome.record.celsius if outcome.record else None
         if errors:
             classes = ", ".join(f"{each} {value:.2f}" for each, value in errors.classes.items())
-            short = outcome.run.recipe.method.name in nulls and not alone  # beside networks the total is enough
+            short = is_baseline(outcome.run.recipe) and not alone  # beside networks the total is enough
             by_class = f" ({classes})" if classes and not short else ""
             lines.append(f"{label}: mean error {errors.all:.2f} C{by_class}")
-        if outcome.record and (best := _best_text(outcome.record)):
+        if outcome.record and (best := validation_text(outcome.record)):
             lines.append(f"{label}: {best}")
         if outcome.record:
             lines += [f"{label}: {text}" for score in outcome.record.scores for text in _group_texts(score)]
@@ -125,21 +127,6 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     ]
     finished = [FinishedRun(folder=outcome.run.folder, record=outcome.record) for outcome in outcomes if outcome.record]
     return lines + verdict_lines(rank(finished, marks=False))
-
-
-def _best_text(record: Record) -> str:
-    """Return what a training's validation found; empty without one."""
-    plan, best = record.recipe.validation, record.best
-    if plan is None or best is None:
-        return ""
-    kept = "the weights are those of" if plan.keep == "best" else "best"
-    metric = plan.metric.name.rpartition("/")[2]
-    early = (
-        f"; ended early after {best.steps} of {record.recipe.budget.steps} steps"
-        if best.steps < record.recipe.budget.steps
-        else ""
-    )
-    return f"validated by {metric} on {plan.images}: {kept} step {best.step}, {metric} {best.value:.4g}{early}"
 
 
 def by_dataset(outcomes: Sequence[Outcome]) -> list[Outcome]:

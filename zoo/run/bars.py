@@ -85,6 +85,7 @@ class LiveDisplay(PlainDisplay):
 
     def planned(self, runs: Sequence[PlannedRun], stage: str) -> None:
         """Begin the line of the grid."""
+        super().planned(runs, stage)
         names = short_names([run.label for run in runs])
         has_network = [bool(run.recipe.generator or run.recipe.discriminator) for run in runs]
         self._grid = {

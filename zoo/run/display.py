@@ -12,11 +12,12 @@ from types import TracebackType
 
 from zoo.records.integrity import SAMPLES_FILE
 from zoo.records.job import PlannedRun
-from zoo.records.lease import DEAD_AFTER
+from zoo.records.lease import DEAD_AFTER, holder
 from zoo.records.outcome import Outcome
-from zoo.records.record import Record, views
-from zoo.run.progress import Progress, time_left
+from zoo.records.record import RECORD_FILE, Record, views
+from zoo.run.progress import SCORING, Progress, resume_step, time_left
 from zoo.terminal import console, note
+from zoo.text_layout import fold
 
 PLAIN_EVERY = 10.0
 """Seconds between plain lines of one run."""
@@ -54,7 +55,13 @@ class PlainDisplay(AbstractContextManager["PlainDisplay"]):
         note(text)
 
     def planned(self, runs: Sequence[PlannedRun], stage: str) -> None:
-        """Receive the runs that will be executed, and what is done before the first one begins."""
+        """Print which of the runs that will be executed resume from a checkpoint; `stage` is done before the first one begins."""
+        for run in runs:
+            steps = run.recipe.budget.steps
+            step = 0 if (run.folder / RECORD_FILE).exists() or holder(run.folder) else resume_step(run.folder, steps)
+            if step:
+                where = f"step {step} of {steps}" if step < steps else SCORING
+                self.print(fold(f"resuming {run.label} at {where}", "  "))
 
     def skipped(self, outcomes: Sequence[Outcome]) -> None:
         """Print which runs ended before this bench began; finished runs share a line if they are many."""
@@ -75,27 +82,33 @@ class PlainDisplay(AbstractContextManager["PlainDisplay"]):
         shown, steps = self._runs[run.folder], run.recipe.budget.steps
         if progress.step:
             self._open_once(run)
-        if progress.stage != shown.stage:
-            shown.stage = progress.stage
-            self.print(f"{shown.place} {progress.stage}")
+        lines = [] if progress.stage == shown.stage else [progress.stage]
         due = progress.step == steps or time.monotonic() - shown.at >= PLAIN_EVERY
         if progress.step != shown.step and due:
             shown.step, shown.at = progress.step, time.monotonic()
-            self.print(f"{shown.place} step {progress.step}/{steps}  {progress_text(progress, steps)}")
+            step = f"step {progress.step}/{steps}  {progress_text(progress, steps)}"
+            # The last step is before the stage that follows the training.
+            lines = [*lines, step] if progress.stage == "training" else [step, *lines]
+        shown.stage = progress.stage
+        for line in lines:
+            self.print(fold(f"{shown.place} {line}", "  "))
 
     def waiting(self, runs: int, who: str) -> None:
         """Print that other processes execute the remaining runs, one of them `who`."""
         left = "the last run" if runs == 1 else f"the last {runs} runs"
         over = f"a lease without a sign of life for {DEAD_AFTER:.0f} s is taken over"
-        self.print(f"waiting for {who}, which holds the lease of {left}; {over}")
+        self.print(fold(f"waiting for {who}, which holds the lease of {left}; {over}", "  "))
 
     def stopping(self, run: PlannedRun) -> None:
         """Print that a run saves its state after Ctrl-C."""
-        self.print(self._numbered(run, STOPPING))
+        self.print(fold(self._numbered(run, STOPPING), "  "))
 
     def finished(self, outcome: Outcome) -> None:
         """Print how a run ended."""
-        self.print(self._numbered(outcome.run, finished_text(outcome)))
+        text = self._numbered(outcome.run, finished_text(outcome))
+        self.print(
+            text if outcome.status == "failed" else fold(text, "  ")
+        )  # a reason stays one line, to be searched for
         self._runs.pop(outcome.run.folder, None)
         self._open_once(outcome.run)
 

@@ -12,14 +12,18 @@ from pathlib import Path
 import msgspec
 
 from zoo.errors import ZooError
+from zoo.records.integrity import CHECKPOINTS
 from zoo.records.job import RUN_FILE, read_job
 from zoo.records.lease import holder
 from zoo.records.outcome import Status
 from zoo.records.record import FAILURE_FILE, RECORD_FILE, read_failure, read_record
+from zoo.records.trained import TRAINED_FILE
 
 PROGRESS_FILE = "progress.json"
 INTERRUPTED = "interrupted"
 """Stage of a run that was stopped and has saved its state."""
+SCORING = "the scoring"
+"""Where a run resumes whose training has ended."""
 WRITE_EVERY = 0.5
 """Seconds between two writes while only the step changes."""
 COLUMNS = ("run", "state", "step", "it/s", "left", "where")
@@ -144,12 +148,14 @@ class RunState:
     run: str
     """Name of its folder."""
     status: Status
-    """`planned`, `running`, `done` or `failed`."""
+    """`planned`, `running`, `interrupted`, `done` or `failed`."""
     stage: str = ""
     """What its process does now."""
     step: int = 0
     steps: int = 0
     """Optimizer steps done, and in all."""
+    resumes: int | None = None
+    """The step from which an interrupted run resumes; None for others."""
     it_s: float | None = None
     """Steps per second."""
     left: str = ""
@@ -180,9 +186,14 @@ def read_state(folder: Path) -> RunState:
         steps = read_job(folder).recipe.budget.steps
     except ZooError as error:
         return RunState(run=name, status="failed", reason=str(error))
-    progress = read_progress(folder) or Progress()
+    begun = read_progress(folder)
+    progress = begun or Progress()
+    if not process and not begun:
+        return RunState(run=name, status="planned", steps=steps)
     if not process:
-        return RunState(run=name, status="planned", step=progress.step, steps=steps)
+        resumes = resume_step(folder, steps)
+        step = max(progress.step, resumes)
+        return RunState(run=name, status="interrupted", step=step, steps=steps, resumes=resumes)
     return RunState(
         run=name,
         status="running",
@@ -195,12 +206,23 @@ def read_state(folder: Path) -> RunState:
     )
 
 
+def resume_step(folder: Path, steps: int) -> int:
+    """Return the step from which a run resumes: of its last checkpoint, or of its end where only the scoring is left."""
+    if (folder / TRAINED_FILE).exists():
+        return steps
+    saved = [int(path.name) for path in (folder / CHECKPOINTS).glob("*") if path.name.isdecimal()]
+    return max(saved, default=0)
+
+
 def state_row(state: RunState) -> tuple[str, ...]:
     """Return a state as a row under `COLUMNS`."""
     step = f"{state.step}/{state.steps}" if state.steps else ""
+    stage = state.stage or state.status
+    if state.resumes is not None:
+        stage += ", resumes at " + (f"step {state.resumes}" if state.resumes < state.steps else SCORING)
     return (
         state.run,
-        state.stage or state.status,
+        stage,
         step,
         f"{state.it_s:.2f}" if state.it_s else "",
         state.left,

@@ -103,7 +103,7 @@ def test_every_state_is_shown_and_renews_itself(ask, results):
         ]
         states = {state["run"]: state for state in json.loads(ask("/states.json")[2])}
         assert states["running-run"]["status"] == "running" and states["running-run"]["step"] == 1
-    assert rows()["running-run"][0] == "planned"
+    assert rows()["running-run"][0] == "interrupted"
 
 
 def steps_of(results: Path) -> int:

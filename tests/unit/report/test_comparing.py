@@ -12,11 +12,12 @@ import pytest
 
 from zoo.cli.compare import compare
 from zoo.errors import RefusedError, UsageError
-from zoo.recipe import DataRef, Part
+from zoo.recipe import Budget, DataRef, Part
 from zoo.records import record as records
 from zoo.records.record import write_json
 from zoo.report.comparing import compare_results, compare_systems, group_seeds
-from zoo.report.finished_runs import FinishedRun
+from zoo.report.finished_runs import FinishedRun, merge_baselines
+from zoo.report.ranking import rank
 
 SPREAD = np.linspace(-0.5, 0.5, 20)
 OTHER = Part(name="cut/cut")
@@ -120,6 +121,59 @@ def test_runs_that_differ_in_options_of_translation_only_are_two_systems(a_run):
     ((group,), left_out) = compare_results([*runs, replace(runs[1])])
     assert [round(line.pooled.value) for line in group.lines] == [13, 14]
     assert [line.partition(": the same run")[0] for line in left_out] == ["left out: `results/steps50-abcdef12`"]
+
+
+def a_baseline(a_run, name, psnr, *, steps=0, seed=0, values=None, **changes):
+    method = Part(name=f"baselines/{name}")
+    return a_run(
+        f"{name}-{steps}it",
+        psnr,
+        values=values,
+        method=method,
+        seed=seed,
+        budget=Budget(steps=steps, constant=0),
+        **changes,
+    )
+
+
+def test_the_best_null_baseline_is_the_reference_unless_another_system_is_named(a_run):
+    runs = [a_run("a", 15), a_baseline(a_run, "grey_copy", 12), a_baseline(a_run, "mean_image", 14)]
+    ((group,), _) = compare_results(runs)
+    assert [group.names[line.system] for line in group.lines] == ["mean_image", "cyclegan", "grey_copy"]
+    assert group.best_baseline == "psnr"
+    ((group,), _) = compare_results(runs, "cyclegan")
+    assert (group.names[group.lines[0].system], group.best_baseline) == ("cyclegan", "")
+    ((group,), _) = compare_results([a_run("b", 15), a_run("c", 16, method=OTHER)])
+    assert (round(group.lines[0].pooled.value), group.best_baseline) == (15, "")
+
+
+def test_a_baseline_that_reads_more_than_a_network_is_no_reference(a_run, make_score):
+    reading = changed(make_score(19 + SPREAD), reads=["visible", "labels"])
+    runs = [a_run("a", 15), a_baseline(a_run, "object_means", 0, score=reading), a_baseline(a_run, "grey_copy", 12)]
+    ((group,), _) = compare_results(runs)
+    assert group.names[group.lines[0].system] == "grey_copy"
+
+
+def test_a_null_baseline_is_one_system_whatever_its_steps_seed_and_batch(a_run, make_score):
+    again = a_baseline(a_run, "grey_copy", 12, steps=60, seed=1, batch=4, load_size=256, decay_crop=False)
+    ssim = a_baseline(a_run, "grey_copy", 0, score=make_score(0.5 + SPREAD, "ssim"))
+    for runs in ([again, ssim], [ssim, again]):
+        (merged,) = merge_baselines(runs)
+        assert {score.metric for score in merged.record.scores} == {"psnr", "ssim"}
+    ((group,), left_out) = compare_results([a_run("a"), a_baseline(a_run, "grey_copy", 12), again])
+    assert [group.names[line.system] for line in group.lines] == ["grey_copy", "cyclegan"]
+    assert left_out == []
+    assert {row.name for row in rank([a_run("a"), again, ssim]).rows} == {"cyclegan", "grey_copy"}
+
+
+def test_runs_of_a_baseline_that_were_measured_otherwise_stay_apart(a_run, make_score):
+    runs = [a_baseline(a_run, "grey_copy", 12, steps=steps) for steps in (1, 2)]
+    other = a_baseline(a_run, "grey_copy", 0, steps=3, score=changed(make_score(12 + SPREAD), data_range=255))
+    assert len(merge_baselines([*runs, other])) == 2
+    with pytest.raises(RefusedError, match="data_range"):
+        compare_results([*runs, other])
+    sizes = [a_baseline(a_run, "grey_copy", 12, size=size) for size in (64, 128)]
+    assert len(merge_baselines(sizes)) == 2
 
 
 def test_any_number_of_views_of_one_run_has_labels_of_its_own(a_run, make_score):

@@ -6,7 +6,7 @@ from zoo.composition import compose
 from zoo.hub.model_names import model_name
 from zoo.keys import readable_name
 from zoo.recipe import DataRef, Part
-from zoo.report.naming import add_training_data, name_systems, shared_parts
+from zoo.report.naming import add_training_data, name_systems, shared_options, shared_parts
 from zoo.sources import open_source
 from zoo.training_options import TrainingOptions
 
@@ -56,3 +56,18 @@ def test_a_system_that_was_tested_on_other_data_is_named_with_its_training_data_
     a, b = DataRef(name="a", fingerprint="a"), DataRef(name="b", fingerprint="b")
     names = add_training_data(["cut", "cut", "cut", "pix2pix"], [a, a, b, b], [a, b, b, b])
     assert names == ["cut, trained on a", "cut, trained on a", "cut, trained on b", "pix2pix"]
+
+
+def test_options_that_no_name_has_are_stated_once(pairs):
+    source = open_source(str(pairs), size=32)
+
+    def system(generator, discriminator="patchgan:width=8"):
+        return compose(generator=generator, discriminator=discriminator, data=source, size=32, steps=2)
+
+    assert shared_options([system("resnet6", "patchgan")]) == ""
+    assert shared_options([system("resnet6:width=8"), system("resnet9")]) == "resnet6:width=8, patchgan:width=8"
+    varied = [system("resnet6:width=8"), system("resnet6:width=4")]
+    assert name_systems(varied) == ["resnet6:width=8", "resnet6:width=4"]
+    assert shared_options(varied) == "patchgan:width=8"
+    gone = replace(system("resnet6"), generator=Part(name="gone/resnet6", config={"width": 8}))
+    assert shared_options([gone]) == ""

@@ -14,7 +14,7 @@ import pytest
 from scipy.stats import permutation_test
 
 from zoo.evaluate.results import Cost
-from zoo.recipe import Budget, DataRef, Part
+from zoo.recipe import Budget, DataRef, Part, Validation
 from zoo.records import record as records
 from zoo.report.finished_runs import FinishedRun
 from zoo.report.ranking import rank, verdict_lines
@@ -351,3 +351,16 @@ def test_costs_at_several_sizes_are_columns_of_their_own_whatever_the_order_of_t
     (alone,) = text_tables(rank([small]), 300)
     assert alone.columns[-1] == "ms/image"
     assert alone.title.splitlines()[-1] == "GFLOP and ms/image: of one translation at 64 px, on a CPU in fp32"
+
+
+def test_weights_that_were_selected_on_validation_have_a_footnote_in_every_format(a_run):
+    plan = Validation(part=0.1, every=5, metric=Part(name="metrics/psnr"), keep="best")
+    runs = [a_run("cyclegan", 12, validation=plan, seed=seed) for seed in (0, 1)]
+    best = records.Best(value=13.1, step=15, steps=100_000)
+    runs = [replace(run, record=replace(run.record, best=best)) for run in runs]
+    ranking = rank([*runs, a_run("pix2pix", 13), a_run("mean_image", 9, validation=plan)])
+    lines = [line for line in legend(ranking) if "validated" in line]
+    kept = "validated by psnr on 0.1 of the training images: the weights are those of step 15, psnr 13.1"
+    assert len(lines) == 2
+    assert all(line.endswith(f", seed {seed}: {kept}") for seed, line in enumerate(lines))
+    assert all(FORMATS[form](ranking).count("the weights are those of step 15") == 2 for form in ("markdown", "latex"))

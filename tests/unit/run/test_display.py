@@ -45,3 +45,11 @@ def test_many_finished_runs_share_one_line(runs, capsys, number, lines):
     PlainDisplay().skipped([Outcome(run=run, status="skipped") for run in runs[:number]])
     shown = capsys.readouterr().err.splitlines()
     assert len(shown) == lines and all("skipped, finished before" in line for line in shown)
+
+
+def test_the_last_step_is_printed_before_the_stage_that_follows(runs, capsys):
+    display = PlainDisplay()
+    display.started(runs[0], 1, 2)
+    display.update(runs[0], Progress(stage="training"))
+    display.update(runs[0], Progress(stage="scoring", step=4, it_s=2.0))
+    assert [line.split()[1] for line in capsys.readouterr().err.splitlines()[1:]] == ["training", "step", "scoring"]

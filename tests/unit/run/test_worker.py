@@ -107,8 +107,10 @@ def test_a_worker_that_ends_lets_its_run_save_its_state(pairs, tmp_path, number)
     worker.communicate(timeout=60)
     assert worker.returncode == (-9 if number == signal.SIGKILL else 130)
     wait_until(lambda: holder(run.folder) is None, 30)
-    assert list(run.folder.glob("checkpoints/0*/state.json")) and not read_failure(run.folder)
-    assert read_state(run.folder).status == "planned"
+    saved = [int(path.parent.name) for path in run.folder.glob("checkpoints/0*/state.json")]
+    assert saved and not read_failure(run.folder)
+    state = read_state(run.folder)
+    assert state.status == "interrupted" and state.resumes == max(saved) and 0 < state.step <= state.steps
 
 
 def test_a_worker_waits_for_the_run_of_another_or_skips_it(pairs, tmp_path):

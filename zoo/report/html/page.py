@@ -12,7 +12,6 @@ import numpy as np
 from zoo.data.layout import DatasetInfo
 from zoo.errors import UsageError
 from zoo.files import write_atomically
-from zoo.registry import get_registry
 from zoo.report.finished_runs import split_of
 from zoo.report.html.commands import row_command
 from zoo.report.html.facts import dataset_facts, dataset_info, environments, run_facts
@@ -21,7 +20,7 @@ from zoo.report.html.rows import sort_runs, value_tables
 from zoo.report.html.runs import DatasetRuns, ReportedRun, group_runs, read_runs
 from zoo.report.html.samples import BUDGET, samples_of
 from zoo.report.html.table import COSTS, MetricColumn, cost_texts, metric_columns
-from zoo.report.naming import length_text
+from zoo.report.naming import is_baseline, length_text, shared_options
 from zoo.report.render import template_environment
 from zoo.training.log import LOG, LogEntry, read_log
 from zoo.version import __version__
@@ -115,8 +114,7 @@ def _paired(columns: Sequence[MetricColumn], info: DatasetInfo | None) -> bool:
 
 
 def _caption(group: DatasetRuns, columns: Sequence[MetricColumn]) -> str:
-    nulls = get_registry().null_baselines()
-    networks = [run.recipe.budget for run in group.runs if run.recipe.method.name not in nulls]
+    networks = [run.recipe.budget for run in group.runs if not is_baseline(run.recipe)]
     lengths = ", ".join(dict.fromkeys(map(length_text, networks))) or "null baselines"
     scores = [score for column in columns for score in column.scores.values()]
     if not scores:
@@ -124,7 +122,9 @@ def _caption(group: DatasetRuns, columns: Sequence[MetricColumn]) -> str:
     images = " or ".join(str(n) for n in sorted({score.n for score in scores}))
     splits = " or ".join(dict.fromkeys(split_of(record) for _, record in group.finished))
     intervals = " or ".join(dict.fromkeys(f"{score.level:.0%} {score.interval}" for score in scores))
-    return f"{lengths}; {images} {splits} images; below each score, its {intervals} interval"
+    options = shared_options([run.recipe for run in group.runs])
+    more = f"; options that are not the defaults: {options}" if options else ""
+    return f"{lengths}; {images} {splits} images; below each score, its {intervals} interval{more}"
 
 
 def _curves(group: DatasetRuns, logs: Mapping[str, Sequence[LogEntry]], term: str) -> str:

@@ -12,7 +12,7 @@ from zoo.errors import UsageError
 from zoo.recipe import Recipe
 from zoo.records.integrity import find_faults
 from zoo.records.record import FAILURE_FILE, RECORD_FILE, Failure, Record, View, folder_of_test, read_failure
-from zoo.report.finished_runs import find_results, split_of, split_suffix
+from zoo.report.finished_runs import find_results, merge_baselines, split_of, split_suffix
 from zoo.report.naming import add_training_data, name_systems
 from zoo.sizes import Size, pixels_text
 
@@ -95,6 +95,7 @@ def read_runs(results: Path) -> tuple[list[ReportedRun], list[str]]:
     for folder, record in {run.folder: run.record for run in runs}.items():
         faults = find_faults(folder, record, thorough=False)
         warnings += [f"{fault}; its scores are shown. {repair(folder)}" for fault in faults]
+    runs = merge_baselines(runs)
     ended: list[tuple[Path, Recipe, Record | None, Failure | None]] = [
         *((run.folder, run.record.shown_recipe, run.record, None) for run in runs),
         *((folder, failure.recipe, None, failure) for folder, failure in failures),

@@ -1,0 +1,126 @@
+"""Texts and tables within the width of a screen. Imports no torch."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from zoo.terminal import one_line
+
+WIDEST = 100
+"""Columns; longer lines of text are hard to read."""
+Columns = list[tuple[str, ...]]
+"""Cells column by column, headings first; a cell may have several lines."""
+
+
+def screen_width() -> int:
+    """Return the columns of the screen: of the terminal, `$COLUMNS`, or 80 where the output is no terminal."""
+    return shutil.get_terminal_size().columns
+
+
+def fold(text: str, indent: str = "", width: int | None = None) -> str:
+    """Return a text with its words on lines of at most this width, by default the screen's or 100; a longer word stays whole.
+
+    Args:
+        text: its lines are folded one by one.
+        indent: what the lines after the first of each begin with.
+        width: in columns.
+    """
+    most = width or min(WIDEST, screen_width())
+    folded = (
+        textwrap.wrap(line, most, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+        if len(line) > most
+        else [line]
+        for line in text.split("\n")
+    )
+    return "\n".join(one for lines in folded for one in lines)
+
+
+def fold_all(lines: Iterable[str]) -> list[str]:
+    """Return lines folded, each with two spaces before its second and later ones."""
+    return [fold(line, "  ") for line in lines]
+
+
+def plain_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str = "",
+    right: Sequence[str] = (),
+    width: int | None = None,
+) -> str:
+    """Return a table as aligned columns; arguments as of `zoo.cli.output.print_table`.
+
+    Args:
+        columns, rows, title, right: the table.
+        width: columns of the screen, to which cells are folded; a table that a word forces to be wider is not folded. None: no
+            cell is folded.
+    """
+    lines = [[one_line(text) for text in line] for line in (columns, *rows)]
+    numbers = [column in right for column in columns]
+    cells: Columns = list(zip(*lines, strict=True))
+    if width is not None and sum(2 + max(map(len, column)) for column in cells) - 2 > width:
+        cells, widths = fitted(cells, numbers, width)
+        cells = cells if widths is None else _folded(cells, numbers, widths)
+        if widths is None:
+            cells = list(zip(*lines, strict=True))
+    found = [_aligned(row, cells, numbers) for row in zip(*cells, strict=True)]
+    return "\n".join([*([title, ""] if title else []), *(line for one in found for line in one)])
+
+
+def fitted(
+    columns: Columns, numbers: Sequence[bool], width: int, words: Sequence[int] = (sys.maxsize,)
+) -> tuple[Columns, list[int] | None]:
+    """Return a table's cells with the widths of its columns; None where they do not fit the width.
+
+    Words are folded at spaces; where that is not enough, intervals go below their values; then words of more letters than each of
+    `words`, one after the other, are divided. No number is.
+    """
+    below: Columns = [
+        tuple(cell.replace(" [", "\n[") for cell in column) if number else column
+        for column, number in zip(columns, numbers, strict=True)
+    ]
+    cells, widths = columns, _fitted(columns, numbers, width, sys.maxsize)
+    for longest in words:
+        if widths is None:
+            cells, widths = below, _fitted(below, numbers, width, longest)
+    return cells, widths
+
+
+def _fitted(columns: Columns, numbers: Sequence[bool], width: int, longest: int) -> list[int] | None:
+    """Return column widths that fold no number and no word of at most `longest` letters; None if they exceed the width."""
+    full = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+    words = [max(len(word) for cell in column for word in [*cell.split(), ""]) for column in columns]
+    found = [most if number else min(word, longest) for most, word, number in zip(full, words, numbers, strict=True)]
+    left = width - sum(found) - 2 * (len(columns) - 1)
+    if left < 0:
+        return None
+    for place, most in enumerate(full):
+        more = min(most - found[place], left)
+        found[place] += more
+        left -= more
+    return found
+
+
+def _folded(columns: Columns, numbers: Sequence[bool], widths: Sequence[int]) -> Columns:
+    return [
+        column if number else tuple(fold(cell, width=max(1, most)) for cell in column)
+        for column, number, most in zip(columns, numbers, widths, strict=True)
+    ]
+
+
+def _aligned(row: Sequence[str], columns: Columns, numbers: Sequence[bool]) -> list[str]:
+    """Return the lines of a row, whose cells begin on its first line."""
+    widths = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+    cells = [cell.split("\n") for cell in row]
+    height = max(map(len, cells))
+    filled = [[*cell, *[""] * (height - len(cell))] for cell in cells]
+    return [
+        "  ".join(
+            text.rjust(width) if number else text.ljust(width)
+            for text, width, number in zip(line, widths, numbers, strict=True)
+        ).rstrip()
+        for line in zip(*filled, strict=True)
+    ]
