@@ -26,7 +26,7 @@ FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars --disable-sync "
     "--disable-background-networking --disable-component-update"
 )
-LIMIT = 60
+LIMIT = 120
 """Time limit of a test in seconds."""
 
 

@@ -1,7 +1,7 @@
 // Reads the states every two seconds, and the report when a run ends. Elements that stay keep focus, scroll position and selection.
 const runs = document.getElementById("runs"), report = document.getElementById("report");
 const connection = document.getElementById("connection"), usual = connection.innerHTML;
-let drawn = "";
+let drawn = "", drawing = false;
 
 async function read(address) {
   const answer = await fetch(address);
@@ -36,16 +36,24 @@ function updateChildren(parent, nodes) {
   }
 }
 
+async function draw(version) {
+  if (drawing || version === drawn) return;
+  drawing = true;
+  try {
+    const page = await read("/report");
+    page.querySelector("h1")?.remove(); // this page has one
+    updateChildren(report, [...page.querySelectorAll("body > header, main > *, body > p")]);
+    drawn = version;
+  } finally {
+    drawing = false;
+  }
+}
+
 async function renew() {
   try {
-    const states = await read("/runs"), version = states.querySelector("[data-report]").dataset.report;
+    const states = await read("/runs");
     updateChildren(runs, [...states.body.childNodes]);
-    if (version !== drawn) {
-      const page = await read("/report");
-      page.querySelector("h1")?.remove(); // this page has one
-      updateChildren(report, [...page.querySelectorAll("body > header, main > *, body > p")]);
-      drawn = version;
-    }
+    draw(states.querySelector("[data-report]").dataset.report).catch(() => {}); // takes longer than the states, and is repeated
     if (connection.innerHTML !== usual) connection.innerHTML = usual;
   } catch {
     connection.textContent = "zoo serve has ended or cannot be reached; the page shows the last state.";
