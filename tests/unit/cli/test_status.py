@@ -35,7 +35,7 @@ def runs(pairs: Path, tmp_path: Path) -> list[PlannedRun]:
     found, _ = expand(axes, tmp_path / "results")
     for run in found:
         run.folder.mkdir(parents=True)
-        write_json(run.folder / RUN_FILE, plan_job(run, choose_metrics(METRICS, found), device="cpu", command="test"))
+        write_json(run.folder / RUN_FILE, plan_job(run, choose_metrics(METRICS, found)))
     return found
 
 
