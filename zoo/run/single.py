@@ -46,7 +46,9 @@ def plan_one(
     if refusals:
         raise UsageError(refusals[0].reason)
     if len(runs) != 1:
-        raise UsageError(f"{len(runs)} runs were described, and one is trained here", "Run zoo bench to train several")
+        raise UsageError(
+            f"{len(runs)} runs were described, and one is trained here", "Use `zoo.bench(...)` to train several"
+        )
     (run,) = runs
     run.folder.mkdir(parents=True, exist_ok=True)
     now, choices = _now(run.folder), choose_metrics(metrics, runs)
