@@ -60,7 +60,7 @@ class RunView(View, RunRecord):
 
     __repr__ = RunRecord.__repr__  # and not those that the dataclass `View` has
     __eq__ = RunRecord.__eq__
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 def recipe_text(recipe: Recipe) -> str:

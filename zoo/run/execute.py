@@ -12,6 +12,7 @@ from pathlib import Path
 
 from zoo.errors import ZooError
 from zoo.files import cannot_write
+from zoo.plugin_faults import describe, place_of
 from zoo.run.integrity import clear_way, sweep_run
 from zoo.run.job import RUN_FILE, Event, Job
 from zoo.run.lease import Lease, lease
@@ -87,7 +88,9 @@ def _guarded(folder: Path, job: Job, work: Callable[[], bool]) -> Ended:
             owner = "accelerator" if out_of_memory else "machine"
             reason = f"the {owner}'s memory is used up. Use a smaller `size` or `batch`, or fewer `jobs`"
         else:
-            reason, retry = f"{type(error).__name__}: {' '.join(str(error).split())}", False
+            reason, retry = describe(error), False
+            if found := place_of(error):
+                reason += f" ({found[0]}). Run: zoo check {found[1]}"
     traceback.print_exc()
     # Of several processes the first to fail gives the reason; the others fail because it is gone, perhaps without the folder.
     if job.processes == 1 or (folder.is_dir() and not (folder / FAILURE_FILE).exists()):
