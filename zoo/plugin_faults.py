@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import traceback
+from pathlib import Path
 
 from zoo.errors import ZooError
 from zoo.plugins import Plugin, installed
@@ -21,15 +23,25 @@ def plugin_error(what: str, error: BaseException, plugin: Plugin) -> PluginError
 
 def place_of(error: BaseException) -> tuple[str, str] | None:
     """Return the last line of a third-party plugin that an error passed, as `FILE, line N`, and the plugin; None without one."""
-    names = {plugin.module.partition(".")[0]: plugin.name for plugin in installed() if not plugin.builtin}
+    names = _packages()
     if isinstance(error, SyntaxError) and error.filename:
-        name = next((name for package, name in names.items() if f"/{package}/" in error.filename), None)
-        return (f"{error.filename}, line {error.lineno}", name) if name else None
+        parts = {*Path(error.filename).parent.parts, Path(error.filename).stem}
+        plugin = next((plugin for package, plugin in names.items() if package in parts), None)
+        return (f"{error.filename}, line {error.lineno}", plugin) if plugin else None
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
         if package in names:
             return f"{frame.f_code.co_filename}, line {line}", names[package]
     return None
+
+
+def _packages() -> dict[str, str]:
+    """Return third-party plugins by the packages of their hooks and of their components' targets."""
+    found = {}
+    for plugin in installed():
+        modules = [plugin.module, *(component.target for component in plugin.components)]
+        found |= {} if plugin.builtin else {re.split(r"[.:]", module)[0]: plugin.name for module in modules}
+    return {package: name for package, name in found.items() if package not in ("zoo", "")}
 
 
 def describe(error: BaseException) -> str:
