@@ -37,7 +37,7 @@ def place_of(error: BaseException) -> tuple[str, str] | None:
 
 def _packages() -> dict[str, str]:
     """Return third-party plugins by the packages of their hooks and of their components' targets."""
-    found = {}
+    found: dict[str, str] = {}
     for plugin in installed():
         modules = [plugin.module, *(component.target for component in plugin.components)]
         found |= {} if plugin.builtin else {re.split(r"[.:]", module)[0]: plugin.name for module in modules}

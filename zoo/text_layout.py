@@ -55,7 +55,7 @@ def plain_table(
 
     Args:
         columns, rows, title, right: the table.
-        width: columns of the screen, to which cells are folded; a table that a word forces to be wider is not folded. None: no
+        width: columns of the screen, to which texts are folded; a table that a word forces to be wider is not folded. None: no
             cell is folded.
     """
     lines = [[one_line(text) for text in line] for line in (columns, *rows)]
@@ -73,7 +73,7 @@ def plain_table(
 def fitted(
     columns: Columns, numbers: Sequence[bool], width: int, words: Sequence[int] = (sys.maxsize,)
 ) -> tuple[Columns, list[int] | None]:
-    """Return a table's cells with the widths of its columns; None where they do not fit the width.
+    """Return a table column by column with the widths; None where they do not fit the width.
 
     Words are folded at spaces; where that is not enough, intervals go below their values; then words of more letters than each of
     `words`, one after the other, are divided. No number is.
