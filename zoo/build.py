@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zoo.choices import Choice
 from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Kind
+from zoo.plugin_faults import place_of, plugin_error
 from zoo.recipe import Recipe, choice_of
 from zoo.registry import get_registry, parse
 from zoo.sizes import Size
@@ -75,17 +76,34 @@ def build(choice: Choice, *arguments: object) -> Any:
     """Import a component's target and return `Class(config, *arguments)`; the instance norms of networks are guarded.
 
     Raises:
-        ZooError: the target cannot be imported; the message names its plugin and distribution.
+        ZooError: the target cannot be imported, or its constructor fails; the message names the plugin and the place in its code.
+    """
+    make = import_target(choice)
+    try:
+        made = make(choice.config, *arguments)
+    except (ZooError, MemoryError):
+        raise
+    except Exception as error:
+        if choice.plugin.builtin or place_of(error) is None or type(error).__name__ == "OutOfMemoryError":  # torch's
+            raise
+        where = f"{choice.kind} {choice.full_name} of {choice.plugin.distribution} {choice.plugin.version}"
+        raise plugin_error(f"{where} cannot be built", error, choice.plugin) from error
+    return _guarded(made, choice.kind)
+
+
+def import_target(choice: Choice) -> Any:
+    """Return the class or function that a component is built from.
+
+    Raises:
+        ZooError: it cannot be imported; the message names the plugin and the place in its code.
     """
     target = choice.component.target
     module, _, name = target.partition(":")
     try:
-        make = getattr(import_module(module), name)
+        return getattr(import_module(module), name)
     except Exception as error:  # whatever a plugin's module raises
         where = f"{choice.kind} {choice.full_name} of {choice.plugin.distribution} {choice.plugin.version}"
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise ZooError(f"{where} cannot be loaded from {target}: {reason}") from error
-    return _guarded(make(choice.config, *arguments), choice.kind)
+        raise plugin_error(f"{where} cannot be loaded from {target}", error, choice.plugin) from error
 
 
 def build_method(recipe: Recipe, info: DatasetInfo, rng: torch.Generator, *, training: bool) -> Method:

@@ -51,7 +51,7 @@ FEATURES: Mapping[str, tuple[Kind | None, str, str]] = {
     "temperatures": ("dataset", "needs the temperature of each class, and {provider} has none", _CALIBRATED),
     "thermal_segmentation": ("dataset", "needs the temperature of each object, and {provider} has none", _CALIBRATED),
     "converted_weights": (None, "only translates, with weights that zoo convert writes", "Choose a method that trains"),
-    "predictions": (None, "holds images that another program translated", "Run: zoo score FOLDER --data DATASET"),
+    "predictions": (None, "holds images that another program translated", "Run: `zoo.score(FOLDER, data=DATASET)`"),
     "equal_channels": (
         None,
         "compares visible with thermal images channel by channel, and they have {visible} and {thermal} channels",

@@ -181,7 +181,7 @@ def _no_model(folder: Path, file: str) -> ZooError:
     """Return the error to show for a folder without config or weights."""
     fix = "Name a run folder, e.g. results/RUN"
     if not folder.is_dir():
-        return UsageError(f"there is no model folder `{folder}`", f"{fix}; zoo bench makes them")
+        return UsageError(f"there is no model folder `{folder}`", f"{fix}; `zoo.bench(...)` makes them")
     if recorded_command(folder).startswith("zoo score "):
         return UsageError(f"`{folder}` holds scores only: there are no weights", "Name the folder of a trained run")
     if is_run(folder):

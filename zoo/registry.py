@@ -116,7 +116,7 @@ class Registry:
         if kind == "discriminator":
             norms = [one.name for one in self.choices if one.kind == "normalizer" and one.name != "none"]
             known += [f"{discriminator}_{norm}" for discriminator in known for norm in norms]
-        fix = f"{did_you_mean(name.rpartition('/')[2], known)} Run: zoo list {kind}".strip()
+        fix = f"{did_you_mean(name.rpartition('/')[2], known)} Run: `zoo.list_components({kind!r})`".strip()
         if other := next((one for one in self.choices if name in (one.name, one.full_name)), None):
             article = "an" if other.kind[0] in "aeiou" else "a"
             return UsageError(f"no {kind} is named {name!r} (there is {article} {other.kind} of that name)", fix)

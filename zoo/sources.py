@@ -83,7 +83,7 @@ def open_source(spec: str | Path, *, size: Size, progress: Progress | None = Non
     if len(names) > 1:
         return _union(names, [open_source(name, size=size, progress=progress) for name in names])
     if not _is_component(str(spec)) and (Path(spec).exists() or os.sep in str(spec)):
-        return _checked(_in_layout(Path(spec), progress), progress)
+        return _checked(_in_layout(Path(spec), progress), progress, shown=Path(spec))
     try:
         choice = get_registry().find("dataset", str(spec))
     except UsageError as error:
@@ -217,11 +217,12 @@ def _in_layout(root: Path, progress: Progress | None) -> Path:
         counts = ", ".join(f"{count} {split}" for split, count in info.splits.items())
         left_out = f", {len(info.left_out)} files left out" if info.left_out else ""
         command = f"zoo data import {name} {root} DST"
-        progress(f"imported {root} into the cache as {name}: {counts}{left_out}; to choose more: {command}", 0)
+        kept = "the folder stays as it is, and a converted copy is kept for later runs"
+        progress(f"{root}: read in layout {name}: {counts}{left_out}; {kept}. To choose split or degrees: {command}", 0)
     return folder
 
 
-def _checked(root: Path, progress: Progress | None) -> DataSource:
+def _checked(root: Path, progress: Progress | None, *, shown: Path) -> DataSource:
     """Check a user's folder; the error lists the problems, one per line."""
     from zoo.data.check import check
 
@@ -230,7 +231,7 @@ def _checked(root: Path, progress: Progress | None) -> DataSource:
     found = _cached_fingerprint(key)
     if not found:
         if progress:
-            progress(f"checking {root}, once: {sum(info.splits.values())} pairs", 0)
+            progress(f"checking {shown}, once: {sum(info.splits.values())} pairs", 0)
         errors = [problem for problem in check(root) if problem.severity == "error"]
         if errors:
             lines = "\n".join(printable(f"zoo:   {problem.path}: {problem.what}") for problem in errors[:20])

@@ -12,7 +12,7 @@ from zoo.terminal import one_line
 WIDEST = 100
 """Columns; longer lines of text are hard to read."""
 Columns = list[tuple[str, ...]]
-"""Cells column by column, headings first; a cell may have several lines."""
+"""Texts column by column, headings first; a text may have several lines."""
 
 
 def screen_width() -> int:
@@ -55,8 +55,8 @@ def plain_table(
 
     Args:
         columns, rows, title, right: the table.
-        width: columns of the screen, to which cells are folded; a table that a word forces to be wider is not folded. None: no
-            cell is folded.
+        width: columns of the screen, to which texts are folded; a table that a word forces to be wider is not folded. None:
+            nothing is folded.
     """
     lines = [[one_line(text) for text in line] for line in (columns, *rows)]
     numbers = [column in right for column in columns]
@@ -73,7 +73,7 @@ def plain_table(
 def fitted(
     columns: Columns, numbers: Sequence[bool], width: int, words: Sequence[int] = (sys.maxsize,)
 ) -> tuple[Columns, list[int] | None]:
-    """Return a table's cells with the widths of its columns; None where they do not fit the width.
+    """Return a table column by column with the widths; None where they do not fit the width.
 
     Words are folded at spaces; where that is not enough, intervals go below their values; then words of more letters than each of
     `words`, one after the other, are divided. No number is.
@@ -112,7 +112,7 @@ def _folded(columns: Columns, numbers: Sequence[bool], widths: Sequence[int]) ->
 
 
 def _aligned(row: Sequence[str], columns: Columns, numbers: Sequence[bool]) -> list[str]:
-    """Return the lines of a row, whose cells begin on its first line."""
+    """Return the lines of a row, whose texts begin on its first line."""
     widths = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
     cells = [cell.split("\n") for cell in row]
     height = max(map(len, cells))

@@ -271,9 +271,9 @@ def test_a_cache_that_may_not_be_written_is_reported(hub, files, failure, tmp_pa
 def test_a_name_that_is_no_repository_and_a_folder_that_is_not_there(hub, failure, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("results").mkdir()
-    assert failure("results/run").startswith("there is no model folder `results/run`")
-    assert failure("./acme/net").startswith("there is no model folder `acme/net`")
-    assert failure("acme/net/more").startswith("there is no model folder `acme/net/more`")
-    assert failure("acme/net@../x").startswith("there is no model folder")
+    assert failure("results/run").startswith("there is no folder `results/run`")
+    assert failure("./acme/net").startswith("there is no folder `acme/net`")
+    assert failure("acme/net/more").startswith("there is no folder `acme/net/more`")
+    assert failure("acme/net@../x").startswith("there is no folder")
     assert failure("acme--x/net").startswith("'acme--x/net' is not the name of a repository")
     assert not hub.asked("acme")

@@ -177,6 +177,49 @@ def test_rows_that_later_code_would_stumble_over_are_refused(site, zoo, source, 
     assert reason in line
 
 
+NETWORK = """
+from torch import nn
+
+
+class X(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        {init}
+
+    def forward(self, x):
+        {forward}
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "cause", "line"),
+    [
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'", 1),
+        ("def broken(:", "SyntaxError: ", 1),
+        (NETWORK.format(init="config.gone", forward="return x"), "AttributeError: ", 8),
+        (
+            NETWORK.format(init="self.layer = nn.Conv2d(3, 1, 1)", forward="raise KeyError('lost')"),
+            "KeyError: 'lost'",
+            11,
+        ),
+    ],
+)
+def test_a_fault_of_a_plugins_code_is_one_line_with_its_place_and_the_check(
+    site, zoo, pairs, tmp_path, source, cause, line
+):
+    install(site, "fine", GOOD.format(name="finenet").replace("x:X", "finecode:X"))
+    (site / "finecode.py").write_text(source)
+    path = {"PYTHONPATH": str(site)}
+    words = ("--data", str(pairs), "--size", "32", "--steps", "1", "--no-baselines", "--out", str(tmp_path / "out"))
+    done = zoo("bench", "--gen", "finenet", "--disc", "patchgan:width=2", *words, env=path)
+    (failed,) = [one for one in done.stderr.splitlines() if "FAILED" in one]
+    assert done.returncode == 1 and cause in failed and "Traceback" not in done.stderr
+    assert failed.endswith(f"finecode.py, line {line}). Run: zoo check fine")
+    why = zoo("plugins", "--why", "fine", env=path).stdout
+    if "forward" not in source or "gone" in source:
+        assert "1 of 1 parts cannot be built" in why and cause in why and ": ok" not in why
+
+
 def test_a_target_that_raises_is_reported_with_its_plugin(site, zoo):
     install(site, "fine", GOOD.format(name="finenet"))
     (site / "x.py").write_text("raise RuntimeError('no such driver')")

@@ -102,7 +102,9 @@ def plan_one(given: Mapping[str, Any], command: str) -> tuple[PlannedRun, Job]:
     if refusals:
         raise UsageError(refusals[0].reason)
     if len(runs) != 1:
-        raise UsageError(f"{len(runs)} runs were described, and one is trained here", "Run zoo bench to train several")
+        raise UsageError(
+            f"{len(runs)} runs were described, and one is trained here", "Use `zoo.bench(...)` to train several"
+        )
     (run,) = runs
     metrics = choose_metrics(split_names(given["metrics"]) or METRICS, runs)
     run.folder.mkdir(parents=True, exist_ok=True)

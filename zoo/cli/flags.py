@@ -1,11 +1,13 @@
-"""Parameters in messages as the flags of the command line: `size=64` in backquotes becomes --size 64. Imports no torch.
+"""Parameters and calls in messages as the command line writes them: `size=64` in backquotes becomes --size 64, and
+`zoo.bench(steps=8)` becomes zoo bench --steps 8. Imports no torch.
 
-Library code names a parameter as Python does. Only the names below are converted; an option of a component ("option `steps`"), a
-field of a file ("field `size`") and a word of the command line that was given, such as a folder `data`, stay as they are.
+Library code names a parameter or a call as Python does. Only the names below are converted; an option of a component ("option
+`steps`"), a field of a file ("field `size`") and a word of the command line that was given (a folder `data`) stay as they are.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -35,13 +37,21 @@ FLAGS = {name: f"--{name}" for name in _SAME} | {
     "value_range": "--range",
 }
 """The flag of each parameter of zoo's Python functions."""
+VERBS = {
+    **{name: name for name in ("bench", "score", "train")},
+    "list_components": "list",
+    "list_weights": "list weights",
+}
+"""The command that does what a function of zoo does."""
+_CALL = re.compile(rf"`zoo\.(?P<name>{'|'.join(VERBS)})\((?P<arguments>[^`]*)\)`")
 _PARAMETER = re.compile(
     r"(?<!option )(?<!field )`(?P<name>[a-z_]+)(?:=(?P<inner>[^`]*))?`(?:=(?P<outer>[^\s`]*[^\s`,.;:)]))?"
 )
 
 
 def with_flags(message: str) -> str:
-    """Return a message in which parameters in backquotes are flags: "Use `batch=4`" becomes "Use --batch 4"."""
+    """Return a message with flags for parameters in backquotes ("Use `batch=4`" becomes "Use --batch 4"), commands for calls."""
+    message = _CALL.sub(_command, message)
     given = _given(sys.argv[1:])
 
     def flag(match: re.Match[str]) -> str:
@@ -53,6 +63,25 @@ def with_flags(message: str) -> str:
         return f"{FLAGS[name]} {_shell_word(value)}" if value else FLAGS[name]
 
     return _PARAMETER.sub(flag, message)
+
+
+def _command(match: re.Match[str]) -> str:
+    """Return the command that does what a call does; `...` stands for arguments of the reader's choice and is left out."""
+    call = ast.parse(f"call({match['arguments']})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    words = [VERBS[match["name"]]]
+    words += [text for value in call.args if (text := _word_of(value))]
+    for keyword in call.keywords:
+        words += [FLAGS[str(keyword.arg)], _word_of(keyword.value)]
+    return " ".join(["zoo", *filter(None, words)])
+
+
+def _word_of(value: ast.expr) -> str:
+    """Return an argument as a word of a shell: a text quoted where that is needed, a placeholder such as FOLDER as it is."""
+    if isinstance(value, ast.Name):
+        return value.id
+    found = ast.literal_eval(value)
+    return "" if found is ... or found is True else shlex.quote(str(found))
 
 
 def _given(arguments: Sequence[str]) -> set[str]:

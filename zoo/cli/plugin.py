@@ -10,10 +10,12 @@ import typer
 
 from zoo.cli.flags import with_flags
 from zoo.cli.output import Json, note, print_json, print_table
-from zoo.errors import UsageError, did_you_mean
+from zoo.errors import UsageError, ZooError, did_you_mean
+from zoo.plugin_faults import describe
 from zoo.plugins import SLOW_MS, Plugin, installed
 
 if TYPE_CHECKING:
+    from zoo.choices import Choice
     from zoo.testing.running import Result
 
 ROUNDED = 0.05
@@ -104,10 +106,43 @@ def plugins(
         columns = ("plugin", "from", "status", "parts", "ms", "note")
         return print_table(columns, map(_plugin_line, found), right=("parts", "ms"))
     for plugin in found:
-        typer.echo(f"{plugin.name} ({plugin.module}, {plugin.distribution} {plugin.version}): {plugin.status}")
-        for text in filter(None, (plugin.why, plugin.trace.rstrip())):
+        faults = _part_faults(plugin)
+        state = f"{len(faults)} of {len(plugin.components)} parts cannot be built" if faults else plugin.status
+        typer.echo(f"{plugin.name} ({plugin.module}, {plugin.distribution} {plugin.version}): {state}")
+        for text in filter(None, (plugin.why, plugin.trace.rstrip(), *faults)):
             typer.echo(text)
     return None
+
+
+def _part_faults(plugin: Plugin) -> list[str]:
+    """Return why parts of a plugin cannot be built, in one line each; a part that takes partners is only imported."""
+    from zoo.registry import get_registry
+
+    choices = [
+        choice for choice in get_registry().choices if choice.plugin.name == plugin.name and choice.component.target
+    ]
+    faults = []
+    for choice in choices:
+        try:
+            _try_to_build(choice)
+        except ZooError as error:
+            faults.append(str(error))
+        except Exception as error:
+            faults.append(f"{choice.kind} {choice.full_name} cannot be built: {describe(error)}")
+    return faults
+
+
+def _try_to_build(choice: Choice) -> None:
+    """Build a network without its memory, or import what else is built with partners."""
+    import torch
+
+    from zoo.build import build, import_target
+
+    if choice.kind not in ("generator", "discriminator"):
+        import_target(choice)
+        return
+    with torch.device("meta"):
+        build(choice)
 
 
 def _print_results(results: list[Result], failed: list[Result], *, summary: bool, trace: bool) -> None:

@@ -82,6 +82,7 @@ def _show_run(folder: Path, state: RunState) -> None:
     """Print the facts of one run."""
     from zoo.records.job import LOG_FILE
     from zoo.report.naming import is_baseline
+    from zoo.report.run_card import recipe_text
     from zoo.run.progress import Progress, read_progress, state_row
     from zoo.training.log import LOG
 
@@ -100,7 +101,7 @@ def _show_run(folder: Path, state: RunState) -> None:
             "state": f"{stage}, on {host}, process {process}" if where else stage,
             "reason": state.reason,
             "step": ", ".join(filter(None, (step.replace("/", " of "), speed, left))),
-            "recipe": _recipe_text(recipe) if recipe else "",
+            "recipe": recipe_text(recipe) if recipe else "",
             "losses": ", ".join(f"{name.rpartition('/')[2]} {value:.3g}" for name, value in losses.items()),
             "scores": scores,
             "folder": str(folder),
@@ -123,15 +124,3 @@ def _content(folder: Path) -> tuple[Recipe | None, dict[str, float], str]:
     except ZooError:
         failure = read_failure(folder)
         return failure.recipe if failure else None, {}, ""
-
-
-def _recipe_text(recipe: Recipe) -> str:
-    """Return what a run trains, on one line."""
-    from zoo.report.naming import is_baseline, name_systems, shared_options
-    from zoo.sizes import pixels_text
-
-    options = shared_options([recipe])
-    words = [f"{name_systems([recipe])[0]} on {recipe.data.name}", pixels_text(recipe.size)]
-    if not is_baseline(recipe):
-        words += [recipe.budget.text, f"batch {recipe.batch}", f"seed {recipe.seed}"]
-    return ", ".join(words) + (f"; {options}" if options else "")

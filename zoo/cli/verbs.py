@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from zoo.errors import UsageError
+from zoo.errors import UsageError, did_you_mean
 
 GROUPS = MODEL, DATA, TRAINING, COMPUTE, OUTPUT = "Model", "Data", "Training", "Compute", "Output"
 """Groups of options in the help of a verb, in their order."""
@@ -29,13 +29,13 @@ _RENAMED = {
     "--method": "algorithm trainer",
     "--metrics": "metric",
     "--norm": "normalizer",
-    "--out": "checkpoints-dir exp-dir log-dir logdir outdir output output-dir project results results-dir save-dir work-dir",
+    "--out": "checkpoints-dir exp-dir log-dir logdir o outdir output output-dir project results results-dir save-dir work-dir",
     "--patience": "early-stopping early-stopping-patience",
     "--precision": "amp bf16 dtype fp16 half mixed-precision tf32",
     "--seed": "manual-seed random-seed seeds",
     "--seeds": "manual-seed random-seed seed",
     "--size": "crop-size fine-size image-size img-size imgsz load-size resolution",
-    "--steps": "iterations iters max-iter max-iters max-steps max-train-steps num-steps total-steps",
+    "--steps": "step iterations iters max-iter max-iters max-steps max-train-steps num-steps total-steps",
     "--tracker": "log-with logger report-to tensorboard use-wandb wandb",
     "--validate": "val val-data val-split validation validation-split",
     "--validate-every": "eval-every eval-steps val-every val-freq val-interval",
@@ -89,7 +89,10 @@ class Verb(TyperCommand):
             ):  # of an unknown option; click's class moves between versions of typer
                 raise
             option = str(getattr(error, "option_name", ""))
-            advice = pointer(option, self.name or "", {flag for one in self.params for flag in one.opts})
+            flags = {flag for one in self.params for flag in one.opts}
+            advice = pointer(option, self.name or "", flags)
+            if not advice and not error.possibilities:
+                advice = did_you_mean(option, flags) or f"Its options are shown by: {ctx.command_path} --help"
             if not advice:
                 raise
             raise UsageError(f"{ctx.command_path} has no option {option}", advice) from error

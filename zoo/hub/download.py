@@ -24,6 +24,11 @@ from zoo.hub.errors import cannot_cache, client_errors, is_no_repository
 from zoo.hub.requests import Listing, log, look_up, send
 from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 
+RESULTS = "results"
+"""The results folder of `zoo.bench` by default; a name that begins with it is no repository."""
+MOST_NAMED = 3
+"""Most runs that an error names."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Located:
@@ -60,17 +65,39 @@ def locate(source: str | Path, access: Access) -> Located:
             raise UsageError(reason, f"Name the folder: {path.parent}")
         raise UsageError(f"`{path}` is a file, and a model is a folder", f"Run: zoo convert {path}")
     pin, exact = repository(source), is_address(source) or "@" in str(source)
-    if pin is None or (not exact and path.parent.is_dir()):
+    if pin is None or (not exact and (path.parent.is_dir() or Path(pin.repo).parts[0] == RESULTS)):
         if isinstance(source, str) and re.fullmatch(r"[\w.-]+", source) and not source.startswith("."):
-            fix = did_you_mean(source, [row.name for row in catalog_entries()]) or "Run: zoo list weights"
+            fix = did_you_mean(source, [row.name for row in catalog_entries()]) or "Run: `zoo.list_weights()`"
             raise UsageError(f"no weights are named {source!r}, and there is no folder of that name here", fix)
-        return Located(folder=path)  # reading it raises the error
+        raise _no_folder(path)
     try:
         return Located(folder=fetch(pin, access))
     except ZooError as error:
         if exact or not is_no_repository(error):
             raise
         raise type(error)(f"there is no folder `{source}` here, and {error.message}", error.fix) from error.__cause__
+
+
+def _no_folder(path: Path) -> UsageError:
+    """Return the error of a path that does not exist, with what there is in its place."""
+    parents = [parent for parent in path.parents if parent.is_dir()]
+    if not path.parent.is_dir():
+        lacking = [path, *path.parents][len(path.parents) - len(parents)]
+        where = "here" if not path.is_absolute() and parents[0] == Path() else f"in `{parents[0]}`"
+        reason = f"there is no folder `{path}`: `{lacking.name}` does not exist {where}"
+        fix = "Check the path and the current folder"
+        if lacking == Path(RESULTS):
+            fix = f"`zoo.bench(...)` writes to {RESULTS}/ in the current folder: change to that folder, or name the run's path"
+        return UsageError(reason, fix)
+    runs = sorted(folder.parent.name for folder in path.parent.glob(f"*/{WEIGHTS_FILE}"))
+    if not runs:
+        return UsageError(
+            f"there is no folder `{path}`, and `{path.parent}` holds no trained run",
+            "Check the path, or run `zoo.bench(...)`",
+        )
+    more = f" and {len(runs) - MOST_NAMED} more" if len(runs) > MOST_NAMED else ""
+    fix = did_you_mean(path.name, runs) or f"It holds {', '.join(runs[:MOST_NAMED])}{more}"
+    return UsageError(f"there is no run `{path.name}` in `{path.parent}`", fix)
 
 
 def _locate_row(row: CatalogEntry, access: Access) -> Located:

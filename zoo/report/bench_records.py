@@ -12,12 +12,13 @@ from zoo.records.record import Record
 from zoo.report.finished_runs import split_of
 from zoo.report.naming import name_systems
 from zoo.report.results import by_dataset, footnotes, results_table
+from zoo.report.run_card import RunRecord
 from zoo.sizes import size_text
 from zoo.text_layout import fold, fold_all, plain_table, screen_width
 
 
-class Records(Sequence[Record]):
-    """The records of finished runs, in their order; its text is the table that `zoo bench` prints.
+class Records(Sequence[RunRecord]):
+    """The records of finished runs, in their order; its text is the table that `zoo bench` prints, and that of a record a card.
 
     Args:
         outcomes: of all runs, those that failed included.
@@ -25,7 +26,7 @@ class Records(Sequence[Record]):
 
     def __init__(self, outcomes: Sequence[Outcome]) -> None:
         self.outcomes = tuple(outcomes)
-        self._records = [outcome.record for outcome in outcomes if outcome.record]
+        self._records = [RunRecord.of(one.record, one.run.folder) for one in outcomes if one.record]
 
     @property
     def failures(self) -> dict[Path, str]:
@@ -51,18 +52,18 @@ class Records(Sequence[Record]):
         ]
 
     @overload
-    def __getitem__(self, index: int) -> Record: ...
+    def __getitem__(self, index: int) -> RunRecord: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[Record]: ...
+    def __getitem__(self, index: slice) -> list[RunRecord]: ...
 
-    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+    def __getitem__(self, index: int | slice) -> RunRecord | list[RunRecord]:
         return self._records[index]
 
     def __len__(self) -> int:
         return len(self._records)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[RunRecord]:
         return iter(self._records)
 
     def __repr__(self) -> str:

@@ -74,7 +74,9 @@ def find_results(folder: Path) -> Results:
     if not runs:
         for fault in faults:
             raise fault
-        raise UsageError(f"`{folder}` holds no finished run", "Run zoo bench first, or again if it was interrupted")
+        raise UsageError(
+            f"`{folder}` holds no finished run", "Run `zoo.bench(...)` first, or again if it was interrupted"
+        )
     planned = [] if alone else sorted(path.parent for path in folder.rglob(RUN_FILE))
     return Results(
         runs=runs,

@@ -225,4 +225,5 @@ def _basis(records: Sequence[Record]) -> str:
         return "no scores: the test images are unpaired" if records else ""
     images = " or ".join(str(n) for n in sorted({score.n for score in scores}))
     splits = " or ".join(dict.fromkeys(map(split_of, records)))
-    return f"{images} {splits} images; mean [{scores[0].level:.0%} bootstrap interval]"
+    number = "image" if images == "1" else "images"
+    return f"{images} {splits} {number}; mean [{scores[0].level:.0%} bootstrap interval]"

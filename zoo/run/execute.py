@@ -18,6 +18,7 @@ import msgspec
 from zoo.data.layout import member_folder, read_info
 from zoo.errors import DataError, ZooError
 from zoo.files import cannot_write
+from zoo.plugin_faults import describe, place_of
 from zoo.records.integrity import clear_way, sweep_run
 from zoo.records.job import RUN_FILE, Job, PlannedRun, read_job
 from zoo.records.lease import DEAD_AFTER, Lease, folder_time, holder, is_ahead, lease
@@ -96,7 +97,9 @@ def _guarded(folder: Path, job: Job, work: Callable[[], bool]) -> Ended:
             owner = "accelerator" if out_of_memory else "machine"
             reason = f"the {owner}'s memory is used up. Use a smaller `size` or `batch`, or fewer `jobs`"
         else:
-            reason, retry = f"{type(error).__name__}: {' '.join(str(error).split())}", False
+            reason, retry = describe(error), False
+            if found := place_of(error):
+                reason += f" ({found[0]}). Run: zoo check {found[1]}"
     traceback.print_exc()
     # Of several processes the first to fail gives the reason; the others fail because it is gone, perhaps without the folder.
     if job.processes == 1 or (folder.is_dir() and not (folder / FAILURE_FILE).exists()):

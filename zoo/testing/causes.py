@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
+from zoo.plugin_faults import PluginError
 from zoo.testing.checks import BUILDS, CheckError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Causes:
 
 def raised(error: BaseException, case: Case) -> str:
     """Return an exception in one line, with the last place in the plugin's own code where it passed."""
+    error = _own(error)
     text = " ".join(str(error).split())
     if isinstance(error, ZooError):
         return text
@@ -57,7 +59,13 @@ def _cause(error: BaseException, case: Case) -> Hashable:
         if error.__cause__ is None:
             return error.expected, error.found
         error = error.__cause__
+    error = _own(error)
     return type(error).__name__, _place(error, case), re.sub(r"\d+", "#", str(error))
+
+
+def _own(error: BaseException) -> BaseException:
+    """Return what the plugin's code raised, in place of the error by which zoo names the plugin."""
+    return error.__cause__ if isinstance(error, PluginError) and error.__cause__ else error
 
 
 def _place(error: BaseException, case: Case) -> str:

@@ -97,7 +97,7 @@ def with_inference_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe
             reason = (
                 f"this model ({recipe.method.name}) has no option {name!r} that only translation reads; it has {has}"
             )
-            raise UsageError(reason, "Other options decide the weights: train a run with zoo bench")
+            raise UsageError(reason, "Other options decide the weights: train another run with `zoo.train(...)`")
         choice = choice_of(kind, recipe.parts[kind]).with_options({name: value}, named=True)
         part = as_part(choice)
         recipe = replace(recipe, method=part) if kind == "method" else replace(recipe, generator=part)

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import zoo as package
 from zoo.errors import RefusedError, UsageError, ZooError
-from zoo.records.record import Failure, write_json
+from zoo.records.record import Failure, Record, read_record, write_json
 from zoo.report.bench_records import Records
 from zoo.run.runner import InterruptedBenchError
 
@@ -46,6 +47,26 @@ def test_the_command_that_a_record_names_skips_the_runs_and_prints_the_same_tabl
     typed = zoo(*words)
     assert typed.returncode == 0 and "Skipped 2 finished runs;" in typed.stderr, typed.stderr
     assert typed.stdout == f"{records}\n"
+
+
+def test_a_record_prints_as_a_card_of_fewer_than_15_lines(made, monkeypatch):
+    records, out = made
+    monkeypatch.setenv("COLUMNS", "80")
+    record = records[0]
+    for text in (str(record), repr(record)):
+        lines = text.splitlines()
+        assert len(lines) < 15 and all(len(line) <= 80 for line in lines if str(out) not in line)
+        psnr = next(score for score in record.scores if score.metric == "psnr")
+        for words in (
+            f"{psnr.value:.2f}",
+            f"[{psnr.low:.2f}, {psnr.high:.2f}] dB",
+            "2 steps",
+            "resnet6:width=2",
+            record.folder,
+        ):
+            assert words in " ".join(text.split())
+    assert record == read_record(records.folders[0]) == record and record != records[1]
+    assert msgspec.json.decode(msgspec.json.encode(record), type=Record) == record
 
 
 def test_a_second_call_executes_nothing(made, pairs):

@@ -32,6 +32,12 @@ def command_line(monkeypatch):
         ("Use `data='a folder'`", "Use --data 'a folder'"),
         ("Use `retry=True` and `health=False`", "Use --retry and --no-health"),
         ("`size`\n`steps`", "--size\n--steps"),
+        ("Run: `zoo.list_weights()`", "Run: zoo list weights"),
+        ("`zoo.list_components('generator')`", "zoo list generator"),
+        ("Run `zoo.bench(...)` first", "Run zoo bench first"),
+        ("`zoo.score(FOLDER, data=DATASET)`, `size=8`", "zoo score FOLDER --data DATASET, --size 8"),
+        ("`zoo.train(generator='a b', retry=True)`", "zoo train --gen 'a b' --retry"),
+        ("`zoo.load('x')` stays", "`zoo.load('x')` stays"),
     ],
 )
 def test_a_parameter_is_shown_as_its_flag(message, shown):

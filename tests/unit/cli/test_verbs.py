@@ -10,7 +10,8 @@ import pytest
 import typer.main
 
 from zoo.cli.main import app
-from zoo.cli.verbs import GROUPS, pointer, split_examples
+from zoo.cli.verbs import GROUPS, Verb, pointer, split_examples
+from zoo.errors import UsageError
 
 VERBS: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
 
@@ -91,3 +92,21 @@ def test_a_pointer_names_only_options_that_the_verb_has():
     for option in ("--imgsz", "--learning-rate", "--netG", "--max_steps", "--amp", "--val", "--early-stopping"):
         advice = pointer(option, "bench", flags)
         assert advice.startswith("Use --") and advice.removeprefix("Use ") in flags
+
+
+@pytest.mark.parametrize("command", sorted(typer.main.get_command(app).commands))
+@pytest.mark.parametrize("option", ["-o", "--output"])
+def test_every_command_points_to_its_option_for_the_output(command, option):
+    verb = typer.main.get_command(app).commands[command]
+    flags = {flag for parameter in verb.params for flag in parameter.opts}
+    if isinstance(verb, Verb) and "--out" in flags and option not in flags:
+        with pytest.raises(UsageError, match=r"has no option .*Use --out$"):
+            verb.make_context(command, [option, "x"])
+
+
+def test_an_unknown_option_is_answered_with_the_nearest_or_the_help():
+    commands = typer.main.get_command(app).commands
+    with pytest.raises(UsageError, match=r"no option --step\. Use --steps$"):
+        commands["bench"].make_context("bench", ["--step", "3"])
+    with pytest.raises(UsageError, match=r"no option --qqqq\. Its options are shown by: status --help$"):
+        commands["status"].make_context("status", ["--qqqq"])

@@ -146,7 +146,7 @@ def test_damaged_files_and_unknown_parts_are_reported(cyclegan, tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ZooError, match=r"config.json` cannot be read"):
         zoo.load(tmp_path)
-    with pytest.raises(UsageError, match="there is no model folder"):
+    with pytest.raises(UsageError, match="there is no folder"):
         zoo.load(tmp_path / "nowhere")
 
 
