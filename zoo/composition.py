@@ -69,11 +69,8 @@ def compose(
     )
     if preset == "quick" and size is None and steps is None and epochs is None:
         chosen = chosen.quick()
-    source = data if isinstance(data, DataSource) else open_source(data, size=chosen.size(size))
-    return compose_chosen(
-        chosen,
-        source,
-        size=size,
+    settings = Settings(
+        size=chosen.size(size),
         steps=steps,
         epochs=epochs,
         batch=batch,
@@ -82,6 +79,22 @@ def compose(
         precision=precision,
         training=training,
     )
+    source = data if isinstance(data, DataSource) else open_source(data, size=chosen.size(size))
+    return compose_chosen(chosen, source, settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a recipe is trained, besides its parts and its data; see `compose`."""
+
+    size: Size | None = None
+    steps: int | None = None
+    epochs: int | None = None
+    batch: int | None = None
+    seed: int = 0
+    thermal_channels: int = 1
+    precision: Precision = "fp32"
+    training: TrainingOptions = USUAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,23 +143,12 @@ def choose(
     return Chosen(parts=parts, system=system, preset=choose_preset(preset, system, parts["method"].contract.training))
 
 
-def compose_chosen(
-    chosen: Chosen,
-    source: DataSource,
-    *,
-    size: Size | str | None,
-    steps: int | None,
-    epochs: int | None,
-    batch: int | None,
-    seed: int,
-    thermal_channels: int,
-    precision: Precision,
-    training: TrainingOptions,
-) -> Recipe:
-    """Return the recipe of components that were chosen before; arguments and errors as of `compose`."""
-    size = chosen.size(size)
+def compose_chosen(chosen: Chosen, source: DataSource, settings: Settings) -> Recipe:
+    """Return the recipe of components that were chosen before; errors as of `compose`."""
+    size, training = chosen.size(settings.size), settings.training
+    steps, epochs, thermal_channels = settings.steps, settings.epochs, settings.thermal_channels
     height, width = height_width(size)
-    batch = batch if batch is not None else chosen.system.batch
+    batch = chosen.system.batch if settings.batch is None else settings.batch
     require_positive(steps=steps, epochs=epochs, batch=batch)
     if thermal_channels not in (1, 3):
         raise UsageError(f"thermal images have 1 or 3 channels, not {thermal_channels}")
@@ -183,9 +185,9 @@ def compose_chosen(
         accumulate=training.accumulate,
         budget=length,
         validation=training.validation(source, size, length.steps),
-        seed=seed,
+        seed=settings.seed,
         thermal_channels=thermal_channels,
-        precision=precision,
+        precision=settings.precision,
     )
 
 

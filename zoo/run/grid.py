@@ -10,22 +10,21 @@ from pathlib import Path
 
 from zoo.choices import Choice
 from zoo.compatibility import check, check_sizes, check_transfer
-from zoo.composition import Chosen, choose, compose_chosen
+from zoo.composition import Chosen, Settings, choose, compose_chosen
 from zoo.data.union import scored_info
 from zoo.environment import inference_options, option_files, provenance, values_of
 from zoo.errors import RefusedError, UsageError
 from zoo.keys import folder_name, key_of
 from zoo.presets import PresetName
-from zoo.recipe import Precision, choice_of, choices_of
+from zoo.recipe import choice_of, choices_of
 from zoo.records.job import PlannedRun, score_name
 from zoo.registry import get_registry
 from zoo.sizes import Size
 from zoo.sources import DataSource, Progress, open_source
-from zoo.training_options import USUAL, TrainingOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Axes:
+class Axes(Settings):
     """What `zoo bench` was asked for."""
 
     recipes: Sequence[str] = ()
@@ -38,18 +37,10 @@ class Axes:
     """Datasets to score every run on, in place of its own test split."""
     norm: str | None = None
     preset: PresetName = "quick"
-    size: Size | None = None
-    steps: int | None = None
-    epochs: int | None = None
-    batch: int | None = None
     seeds: int = 1
-    first_seed: int = 0
-    thermal_channels: int = 1
-    precision: Precision = "fp32"
+    """Trainings of each system; `seed` is that of the first."""
     processes: int = 1
     """That train one run together."""
-    training: TrainingOptions = USUAL
-    """Learning rate, batches in parts, validation."""
     baselines: bool = False
     """Whether null baselines run beside networks."""
 
@@ -135,7 +126,7 @@ def expand(
     }
     runs: dict[str, PlannedRun] = {}
     trained: dict[tuple[str, Size], list[Chosen]] = {}
-    seeds = range(axes.first_seed, axes.first_seed + axes.seeds)
+    seeds = range(axes.seed, axes.seed + axes.seeds)
 
     def plan(one: Chosen, data: str, size: Size, numbers: Iterable[int]) -> dict[str, PlannedRun]:
         tests = [(name, sources[name, size]) for name in axes.tests]
@@ -203,18 +194,7 @@ def plan_runs(chosen: Chosen, source: DataSource, axes: Axes, seeds: Iterable[in
         UsageError: a name, option or number is wrong.
         RefusedError: the parts cannot work together, or not on this data.
     """
-    recipe = compose_chosen(
-        chosen,
-        source,
-        size=axes.size,
-        steps=axes.steps,
-        epochs=axes.epochs,
-        batch=axes.batch,
-        seed=axes.first_seed,
-        thermal_channels=axes.thermal_channels,
-        precision=axes.precision,
-        training=axes.training,
-    )
+    recipe = compose_chosen(chosen, source, axes)
     # What has no network is fitted, and by one process.
     processes = axes.processes if recipe.generator or recipe.discriminator else 1
     if recipe.batch % (processes * recipe.accumulate):

@@ -57,9 +57,7 @@ def score_predictions(
     wanted = entries_of(info, [choice.contract for choice in metrics])
     pairs = open_pairs(plan.tests, plan.shape, str(target), wanted)
     predicted = Predicted(
-        pairs=pairs,
-        predictions={stem: plan.matched.files[stem] for stem in plan.inspected.sizes},
-        ranges=plan.ranges,
+        pairs=pairs, predictions={stem: plan.matched.files[stem] for stem in plan.inspected.sizes}, ranges=plan.ranges
     )
     own = {name: value for name, value in plan.protocol.items() if name != SCORED_IMAGES}
 
