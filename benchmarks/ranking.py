@@ -2,7 +2,7 @@
 
 python benchmarks/ranking.py benchmarks/records/A benchmarks/records/B --metric psnr
 Rows are the methods that both folders have, whatever their sizes and budgets; a row's score is the mean over its seeds. The
-interval is a bootstrap over the test images, which both folders must share: each sample scores all rows of both on the same images.
+interval is a bootstrap over the test images, which both folders must share: each sample has all rows of both on the same images.
 """
 
 from __future__ import annotations
