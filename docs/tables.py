@@ -35,15 +35,15 @@ def with_schema(guide: str) -> str:
 
 
 def table(folder: Path) -> str:
-    """Return the records of a folder as Markdown, best first, each tested against the best method without a network."""
+    """Return the records of a folder as Markdown, best first.
+
+    Each is tested against the best method without a network, and against `regression` where that is among them.
+    """
     systems = group_seeds(read_results(folder))
     systems.sort(key=lambda system: -_score(system).value)
-    best = next(system for system in systems if not system.records[0].recipe.generator)
-    verdicts = {
-        line.system: line.difference.verdict
-        for line in compare_systems([best, *(system for system in systems if system is not best)])
-        if line.metric == METRIC and line.difference
-    }
+    references = [next(system for system in systems if not system.records[0].recipe.generator)]
+    references += [system for system in systems if _method(system) == "regression/regression"][:1]
+    verdicts = [_verdicts(reference, systems) for reference in references]
     metrics = [score.metric for score in systems[0].records[0].scores]
     heads = [
         f"{name} [{unit}]" if unit else name
@@ -55,7 +55,7 @@ def table(folder: Path) -> str:
         "trained",
         *heads,
         "seconds",
-        f"{METRIC} against `{best.records[0].recipe.method.name}`",
+        *(f"{METRIC} against `{_method(reference).partition('/')[2]}`" for reference in references),
     ]
     lines = [columns, ["---"] * len(columns)]
     for system in systems:
@@ -71,10 +71,20 @@ def table(folder: Path) -> str:
                 length_text(record.recipe.budget) + seeds if trained else "-",
                 *(scores.get(name, "") for name in metrics),
                 f"{seconds:.0f}" if trained else "-",
-                verdicts.get(system.label, "the best of these"),
+                *(found.get(system.label, "the reference") for found in verdicts),
             ]
         )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _verdicts(reference: SeedGroup, systems: list[SeedGroup]) -> dict[str, str]:
+    """Return the verdicts on the other systems by label."""
+    lines = compare_systems([reference, *(system for system in systems if system is not reference)])
+    return {line.system: line.difference.verdict for line in lines if line.metric == METRIC and line.difference}
+
+
+def _method(system: SeedGroup) -> str:
+    return system.records[0].recipe.method.name
 
 
 def _parts(recipe: Recipe) -> str:
