@@ -1,6 +1,6 @@
 """`python docs/strip.py OUT RUN RUN ...` writes a picture of the same test images translated by several runs.
 
-Each column is a run (its method and generator), beside the visible and the real image; the images are those in the runs' `samples`.
+Each column is a run, beside the visible and the real image; the images are those in the runs' `samples`.
 """
 
 from __future__ import annotations
@@ -8,13 +8,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import matplotlib
+from matplotlib.figure import Figure
+from PIL import Image
 
 from zoo.records.record import read_record
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-from PIL import Image  # noqa: E402
 
 SIDE = 1.35
 """Inches of an image."""
@@ -31,9 +28,8 @@ def main() -> None:
     names = args.images.split(",") if args.images else sorted(f.name[:-9] for f in first.glob("*_real.png"))
     columns = [("visible", first, "visible"), ("real", first, "real")]
     columns[1:1] = [(_title(run), run / "samples", "translated") for run in args.runs]
-    figure, axes = plt.subplots(
-        len(names), len(columns), figsize=(SIDE * len(columns), SIDE * len(names)), squeeze=False, layout="constrained"
-    )
+    figure = Figure(figsize=(SIDE * len(columns), SIDE * len(names)), layout="constrained")
+    axes = figure.subplots(len(names), len(columns), squeeze=False)
     for row, name in zip(axes, names, strict=True):
         for axis, (title, folder, kind) in zip(row, columns, strict=True):
             axis.imshow(Image.open(folder / f"{name}_{kind}.png"), cmap="gray", vmin=0, vmax=255)
