@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset
+
+from zoo.run.devices import cores, free_memory
 
 AHEAD = 2
 """Batches that wait for each process."""
@@ -23,51 +27,84 @@ log = logging.getLogger(__name__)
 
 def useful_processes(device: torch.device) -> int:
     """Return the number of processes that translate batches fastest: one for each core of a CPU, where it can fork."""
-    return torch.get_num_threads() if device.type == "cpu" and sys.platform == "linux" else 1
+    return min(torch.get_num_threads(), cores()) if device.type == "cpu" and sys.platform == "linux" else 1
 
 
 def in_processes(
-    batches: Iterable[tuple[Label, Batch]], work: Callable[[Batch], Outcome], processes: int
+    batches: Iterable[tuple[Label, Batch]],
+    work: Callable[[Batch], Outcome],
+    processes: int,
+    memory: Callable[[Batch], int] = lambda batch: 1,
 ) -> Iterator[tuple[Label, Outcome]]:
     """Yield the label of each batch with what `work` returns for it, in order.
 
-    A single batch, and what is left when a process was killed, is computed in this process. An error of `batches` is raised
-    after the outcomes of those before it.
+    Fewer batches than processes, and what is left when a process was killed or none can be started, are computed in this
+    process; so is a batch that fails in another one, for its error. An error of `batches` is raised after the outcomes of those
+    before it.
 
     Args:
         batches: batches and outcomes go through pipes; labels stay here.
         work: is inherited by the processes, which are forked, and computes with one thread in each.
         processes: number of processes; 1 for this one.
+        memory: returns the bytes that `work` needs for a batch: there are no more processes than fit into the free memory.
     """
-    batches = iter(batches)
-    first = list(islice(batches, 2 if processes > 1 else 0))
-    batches = chain(first, batches)
-    pending: deque[tuple[Label, Batch]] = deque()
     faults: list[Exception] = []
 
-    def taken() -> Iterator[Batch]:
+    def without_fault() -> Iterator[tuple[Label, Batch]]:
         try:
-            for label, batch in batches:
-                pending.append((label, batch))
-                yield batch
+            yield from batches
         except Exception as error:  # raised below
             faults.append(error)
 
-    if len(first) == 2:
-        try:
-            for outcome in _loader(taken(), work, processes):
-                yield pending[0][0], outcome
-                pending.popleft()
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            log.warning(
-                "a process that translated images was killed, perhaps for lack of memory; this process continues"
-            )
-    for label, batch in chain(pending, batches):
+    left = without_fault()
+    first = list(islice(left, AHEAD * processes if processes > 1 else 0))
+    left = chain(first, left)
+    pending: deque[tuple[Label, Batch]] = deque()
+
+    def taken() -> Iterator[Batch]:
+        for one in left:
+            pending.append(one)
+            yield one[1]
+
+    if len(first) >= processes and (processes := _that_fit(processes, [memory(batch) for _, batch in first])) > 1:
+        for is_done, outcome in _outcomes(taken(), work, processes):
+            label, batch = pending[0]
+            yield label, outcome if is_done else work(batch)
+            pending.popleft()
+    for label, batch in chain(pending, left):
         yield label, work(batch)
     if faults:
         raise faults[0]
+
+
+def _that_fit(processes: int, needs: Sequence[int]) -> int:
+    free = free_memory()
+    return processes if free is None else min(processes, free // max(needs))
+
+
+def _outcomes(batches: Iterator[Batch], work: Callable[[Batch], Outcome], processes: int) -> Iterator[tuple[bool, Any]]:
+    """Yield whether `work` returned, and what, for each batch until a process is killed."""
+    try:
+        yield from _started(_loader(batches, work, processes))
+    except OSError as error:
+        log.warning("processes that translate images cannot be started (%s); this process continues", error)
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        log.warning("a process that translated images was killed, perhaps for lack of memory; this process continues")
+
+
+def _started(loader: DataLoader[Any]) -> Iterator[Any]:
+    """Start the processes of a loader, and find a killed one only while it waits for an outcome.
+
+    The signal handler that torch installs for that raises its error wherever this process happens to be, as in writing a file.
+    """
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        return iter(loader)
+    finally:
+        if threading.current_thread() is threading.main_thread():  # torch installs none in another thread
+            signal.signal(signal.SIGCHLD, before)
 
 
 def _loader(batches: Iterator[Batch], work: Callable[[Batch], Outcome], processes: int) -> DataLoader[Any]:
@@ -84,13 +121,16 @@ def _loader(batches: Iterator[Batch], work: Callable[[Batch], Outcome], processe
 
 
 class _Work(Dataset[Any]):
-    """A function as a data set whose indices are the function's inputs."""
+    """A function as a data set whose indices are the function's inputs: whether it returned, and what."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self._function = function
 
-    def __getitem__(self, index: Any) -> Any:
-        return self._function(index)
+    def __getitem__(self, index: Any) -> tuple[bool, Any]:
+        try:
+            return True, self._function(index)
+        except Exception:  # not every error can be pickled
+            return False, None
 
 
 def _same(outcome: Any) -> Any:

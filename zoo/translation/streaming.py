@@ -15,7 +15,6 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from zoo.compute.networks import is_deep, prepared
 from zoo.compute.options import ComputeOptions, choose_translation, kernels, require_precision
@@ -33,6 +32,8 @@ BATCH = {"cuda": 32, "cpu": 1}
 """Largest useful batch of 256-px images in one process, by device; of larger images it is smaller in proportion."""
 DEEP_BATCH = 2
 """The same on a CPU for networks with most weights where few pixels are left: these weights are read once for a batch."""
+MEMORY_PER_PIXEL = 1000
+"""Bytes of a process: of ResNets about 560, of UNets 850."""
 WINDOW = 4
 """Batches of images that wait for others of their size."""
 
@@ -49,8 +50,8 @@ class InputImage:
 
     visible: NDArray[np.uint8]
     """[H, W, 3]."""
-    labels: Tensor | None = None
-    """Class indices, int64 [H, W]."""
+    labels: NDArray[np.int64] | None = None
+    """Class indices [H, W]; tensors would go to other processes through shared memory, of which containers have little."""
 
 
 def read_input(image: Path, labels: Path | None, translator: Translator, *, any_size: bool = False) -> InputImage:
@@ -64,7 +65,7 @@ def read_input(image: Path, labels: Path | None, translator: Translator, *, any_
         return InputImage(visible=visible)
     height, width = visible.shape[:2]
     maps = labels_tensor(labels, translator.classes, (height, width), any_size=any_size)
-    return InputImage(visible=visible, labels=maps[0])
+    return InputImage(visible=visible, labels=maps[0].numpy())
 
 
 @contextmanager
@@ -143,7 +144,7 @@ class BatchTranslator:
         self, batches: Iterable[tuple[T, list[InputImage]]]
     ) -> Iterator[tuple[T, list[NDArray[Any]] | DataError]]:
         """Yield the label of each batch with its thermal images, or the error, in order; several are translated at a time."""
-        return in_processes(batches, self._outcome, self.processes)
+        return in_processes(batches, self._outcome, self.processes, _memory_of)
 
     def _outcome(self, images: list[InputImage]) -> list[NDArray[Any]] | DataError:
         try:
@@ -164,9 +165,13 @@ class BatchTranslator:
     def _translate(self, images: list[InputImage]) -> list[NDArray[Any]]:
         pixels = torch.from_numpy(np.stack([image.visible for image in images])).to(self.translator.device)
         maps = [image.labels for image in images if image.labels is not None]
-        visible, labels = pixels.permute(0, 3, 1, 2), torch.stack(maps) if maps else None
+        visible, labels = pixels.permute(0, 3, 1, 2), torch.from_numpy(np.stack(maps)) if maps else None
         thermal = self.translator.translate(visible, labels, self.temperatures, tile=self.tile, depth=self.depth)
         return list(thermal[:, 0].cpu().numpy())
+
+
+def _memory_of(images: list[InputImage]) -> int:
+    return MEMORY_PER_PIXEL * sum(math.prod(image.visible.shape[:2]) for image in images)
 
 
 def translate_stream(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from functools import partial
 
 import numpy as np
@@ -204,13 +205,76 @@ def test_what_a_killed_process_leaves_is_computed_in_this_one(caplog):
     assert "was killed" in caplog.text
 
 
-def test_an_error_of_the_input_comes_after_the_batches_before_it():
+@pytest.mark.parametrize("waiting", ["input", "consumer"])
+def test_a_process_may_be_killed_while_this_one_does_something_else(waiting, caplog):
+    here, seen = os.getpid(), []
+
+    def pause(place, number):
+        if place == waiting and number == 5:
+            time.sleep(1.5)
+
+    def double(number):
+        if number == 3 and os.getpid() != here:
+            time.sleep(0.5)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 2 * number
+
     def batches():
-        yield from ((number, number) for number in range(7))
+        for number in range(12):
+            pause("input", number)
+            yield number, number
+
+    for label, outcome in in_processes(batches(), double, 2):
+        seen.append((label, outcome))
+        pause("consumer", label + 5)
+    assert seen == [(number, 2 * number) for number in range(12)]
+    assert "was killed" in caplog.text
+
+
+@pytest.mark.parametrize("error", [UsageError("there are no labels", "Add labels"), RuntimeError("shapes differ")])
+def test_an_error_in_another_process_is_that_of_this_one(caplog, error):
+    def broken(number):
+        if number == 5:
+            raise error
+        return number
+
+    seen = []
+    with pytest.raises(type(error)) as caught:
+        for label, _ in in_processes([(number, number) for number in range(8)], broken, 2):
+            seen.append(label)
+    assert caught.value is error
+    assert seen == list(range(5)) and not caplog.text
+
+
+def test_without_more_processes_everything_is_computed_in_this_one(monkeypatch, caplog):
+    def refused():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refused)
+    outcomes = list(in_processes([(number, number) for number in range(8)], lambda number: -number, 2))
+    assert outcomes == [(number, -number) for number in range(8)]
+    assert "cannot be started" in caplog.text
+
+
+def test_processes_are_no_more_than_batches_and_memory_allow(monkeypatch):
+    def others(count, **options):
+        batches = [(number, number) for number in range(count)]
+        return {process for _, process in in_processes(batches, lambda _: os.getpid(), 2, **options)} - {os.getpid()}
+
+    assert not others(1)
+    monkeypatch.setattr("zoo.translation.processes.free_memory", lambda: 25)
+    assert len(others(9, memory=lambda _: 10)) == 2
+    assert not others(9, memory=lambda _: 20)
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_an_error_of_the_input_comes_after_the_batches_before_it(count):
+    def batches():
+        yield from ((number, number) for number in range(count))
         raise DataError("the film ends too early")
 
     seen = []
     with pytest.raises(DataError, match="ends too early"):
         for label, outcome in in_processes(batches(), lambda number: -number, 2):
             seen.append((label, outcome))
-    assert seen == [(number, -number) for number in range(7)]
+    assert seen == [(number, -number) for number in range(count)]
