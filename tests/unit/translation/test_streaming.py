@@ -161,6 +161,18 @@ def test_optimized_networks_translate_the_same_and_are_restored(resnet, pictures
         pass
 
 
+def test_only_translations_compute_thin_convolutions_another_way(resnet, monkeypatch):
+    """The weights of a training would have other last bits than those of the same training before."""
+    monkeypatch.setattr(networks, "_networks", networks._generators)  # trained weights come without a discriminator
+
+    def replaced(**options):
+        compute = ComputeOptions(channels_last=True)
+        with networks.prepared(resnet.method, compute, "fp32", torch.device("cpu"), **options):
+            return [layer for layer in resnet.modules() if type(layer) is torch.nn.Conv2d and "forward" in vars(layer)]
+
+    assert replaced(translating=True) and not replaced()
+
+
 def test_networks_of_a_method_are_optimized_too(saved, tmp_path):
     options = {"method": "layergan:latent=8,channel_multiplier=0.01,max_channels=8", "data": "scenes:train=2,test=2"}
     translator = zoo.load(saved(tmp_path / "m", options.pop("data"), **options), device="cpu")
