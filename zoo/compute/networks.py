@@ -44,7 +44,8 @@ def prepared(
             for network in networks:
                 if compute.recompute:
                     undo.enter_context(recomputed(network))
-                if compute.channels_last and device.type == "cpu":
+                # Not in trainings, whose weights keep their last bits.
+                if translating and compute.channels_last and device.type == "cpu":
                     undo.enter_context(column_by_column(network))
             yield
     finally:

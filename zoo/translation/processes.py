@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import signal
 import sys
@@ -18,6 +19,8 @@ from zoo.run.devices import cores, free_memory
 
 AHEAD = 2
 """Batches that wait for each process."""
+PR_SET_PDEATHSIG = 1
+"""Of Linux's `prctl`."""
 
 Label = TypeVar("Label")
 Batch = TypeVar("Batch")
@@ -116,8 +119,14 @@ def _loader(batches: Iterator[Batch], work: Callable[[Batch], Outcome], processe
         collate_fn=_same,
         multiprocessing_context="fork",
         prefetch_factor=AHEAD,
+        worker_init_fn=_end_with_parent,
         generator=torch.Generator(),  # in place of the caller's random stream
     )
+
+
+def _end_with_parent(_: int) -> None:
+    """Let Linux end this process when its parent is killed: it would wait forever for somebody to read its outcomes."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class _Work(Dataset[Any]):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,6 +161,18 @@ def test_optimized_networks_translate_the_same_and_are_restored(resnet, pictures
         pass
 
 
+def test_only_translations_compute_thin_convolutions_another_way(resnet, monkeypatch):
+    """The weights of a training would have other last bits than those of the same training before."""
+    monkeypatch.setattr(networks, "_networks", networks._generators)  # trained weights come without a discriminator
+
+    def replaced(**options):
+        compute = ComputeOptions(channels_last=True)
+        with networks.prepared(resnet.method, compute, "fp32", torch.device("cpu"), **options):
+            return [layer for layer in resnet.modules() if type(layer) is torch.nn.Conv2d and "forward" in vars(layer)]
+
+    assert replaced(translating=True) and not replaced()
+
+
 def test_networks_of_a_method_are_optimized_too(saved, tmp_path):
     options = {"method": "layergan:latent=8,channel_multiplier=0.01,max_channels=8", "data": "scenes:train=2,test=2"}
     translator = zoo.load(saved(tmp_path / "m", options.pop("data"), **options), device="cpu")
@@ -265,6 +280,21 @@ def test_processes_are_no_more_than_batches_and_memory_allow(monkeypatch):
     monkeypatch.setattr("zoo.translation.processes.free_memory", lambda: 25)
     assert len(others(9, memory=lambda _: 10)) == 2
     assert not others(9, memory=lambda _: 20)
+
+
+def test_processes_end_with_a_killed_parent():
+    code = (
+        "import os, signal; from zoo.translation.processes import in_processes\n"
+        "outcomes = in_processes(((n, n) for n in range(99)), lambda n: (os.getpid(), bytes(300_000)), 2)\n"
+        "print(*{next(outcomes)[1][0] for _ in range(4)}, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.PIPE, text=True, timeout=30)
+    others = [Path("/proc", number, "stat") for number in done.stdout.split()]
+    assert len(others) == 2
+    deadline = time.monotonic() + 10
+    while any(each.exists() and each.read_text().split()[2] != "Z" for each in others):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("count", [1, 7])
