@@ -136,7 +136,7 @@ def _compute(device: torch.device) -> Iterator[Finding]:
         "UNets": choose_compute(None, device, steps=1, deep=True),
     }
     found = [str(short), *(f"{when} {options}" for when, options in others.items() if options != short)]
-    yield Finding(what="speed", found="; ".join(found))
+    yield Finding(what="compute", found="; ".join(found))
 
 
 def _disk() -> Iterator[Finding]:
