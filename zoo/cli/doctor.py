@@ -187,7 +187,7 @@ def _hub() -> Iterator[Finding]:
         with contextlib.suppress(HTTPError), urlopen(Request(endpoint, method="HEAD"), timeout=TIMEOUT):
             pass  # an error status is an answer too
     except (OSError, ValueError) as error:
-        found = f"{endpoint} does not answer: {getattr(error, 'reason', error)}; {token}"
+        found = f"{endpoint} cannot be reached: {getattr(error, 'reason', error)}; {token}"
         fix = (
             "Cached and local weights still load; set HF_ENDPOINT for a mirror, or HF_HUB_OFFLINE=1 to make no requests"
         )

@@ -61,7 +61,9 @@ def in_processes(
         except RuntimeError as error:
             if "DataLoader worker" not in str(error):
                 raise
-            log.warning("a process that translated images was killed, perhaps for lack of memory; going on without it")
+            log.warning(
+                "a process that translated images was killed, perhaps for lack of memory; continuing without it"
+            )
     for label, batch in chain(pending, batches):
         yield label, work(batch)
     if faults:
