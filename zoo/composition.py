@@ -194,7 +194,9 @@ def compose_chosen(chosen: Chosen, source: DataSource, settings: Settings) -> Re
 def require_positive(**numbers: int | None) -> None:
     """Raise a UsageError that names the first of these parameters that is below 1; None stands for a default."""
     for name, number in numbers.items():
-        if number is not None and not (isinstance(number, int) and number >= 1):
+        if number is not None and not isinstance(number, int):
+            raise UsageError(f"`{name}` is {number!r}; it must be a whole number, 1 or more")
+        if number is not None and number < 1:
             raise UsageError(f"`{name}` is {number!r}; it must be 1 or more")
 
 

@@ -48,7 +48,8 @@ class Budget:
         """The length in the words of its request: `200 epochs`, `60 steps` or `not trained`."""
         if not self.steps:
             return "not trained"
-        return f"{self.steps // self.period} epochs" if self.period > 1 else f"{self.steps} steps"
+        count, unit = (self.steps // self.period, "epoch") if self.period > 1 else (self.steps, "step")
+        return f"{count} {unit}{'s' * (count != 1)}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -152,6 +152,8 @@ def parse(spec: str) -> tuple[str | None, str, dict[str, str]]:
     Raises:
         UsageError: the text is not of that form.
     """
+    if not isinstance(spec, str):  # a caller's mistake that no type checker saw
+        raise UsageError(f"the name of a component is text; this is {type(spec).__name__}", "Use e.g. 'resnet9'")
     match = GRAMMAR.fullmatch(spec.strip())
     if match is None:
         raise UsageError(f"{spec!r} is not a component's name", "Write [plugin/]name[:key=value,...]")

@@ -37,9 +37,9 @@ def pixels_text(size: Size) -> str:
     """Return a size with its unit; 0 is the size of images that are scored at sizes of their own.
 
     >>> pixels_text(64), pixels_text(0)
-    ('64 px', 'own sizes')
+    ('64 px', 'original sizes')
     """
-    return f"{size_text(size)} px" if size else "own sizes"
+    return f"{size_text(size)} px" if size else "original sizes"
 
 
 def read_size(value: Size | str | list[int], *, what: str = "`size`") -> Size:

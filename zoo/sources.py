@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -24,6 +24,9 @@ from zoo.files import in_cache, made_in_cache, remember
 from zoo.recipe import DataRef
 from zoo.registry import get_registry, parse
 from zoo.sizes import Size, height_width
+
+if TYPE_CHECKING:
+    from zoo.data.check import Problem
 
 Progress = Callable[[str, int], None]
 """Called with a description of the work and the number of images done."""
@@ -234,13 +237,21 @@ def _checked(root: Path, progress: Progress | None, *, shown: Path) -> DataSourc
             progress(f"checking {shown}, once: {sum(info.splits.values())} pairs", 0)
         errors = [problem for problem in check(root) if problem.severity == "error"]
         if errors:
-            lines = "\n".join(printable(f"zoo:   {problem.path}: {problem.what}") for problem in errors[:20])
-            more = f"\nzoo:   ... and {len(errors) - 20} more" if len(errors) > 20 else ""
-            count = f"{len(errors)} problem{'s' * (len(errors) > 1)}"
-            raise DataError(f"dataset `{root}` has {count}; `zoo data check` lists them all:\n{lines}{more}")
+            raise _faulty(root, errors, shown)
         found = fingerprint(root, info)
         remember(found.encode(), *key)
     return DataSource(root=root.resolve(), name=info.name, info=info, fingerprint=found)
+
+
+def _faulty(root: Path, errors: Sequence[Problem], shown: Path) -> DataError:
+    """Return the error of a dataset with problems; of an import in the cache it names the user's folder."""
+    imported = root != shown
+    places = [problem.path.relative_to(root) if imported else problem.path for problem in errors[:20]]
+    lines = [printable(f"zoo:   {place}: {problem.what}") for place, problem in zip(places, errors, strict=False)]
+    lines += [f"zoo:   ... and {len(errors) - 20} more"] * (len(errors) > 20)
+    found = f"{len(errors)} problem{'s' * (len(errors) > 1)}{' after its import' * imported}"
+    fix = f"to import it again: `zoo data import KIND {shown} DST`" if imported else "`zoo data check` lists them all"
+    return DataError("\n".join([f"dataset `{shown}` has {found}; {fix}:", *lines]))
 
 
 def _cached_fingerprint(key: tuple[str, ...]) -> str:

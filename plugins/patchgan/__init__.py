@@ -30,7 +30,7 @@ def zoo_components() -> list[Component]:
             name="multiscale",
             target="zoo_plugins.patchgan.network:MultiScale",
             config=MultiScaleConfig(),
-            summary="a patchgan for each of `scales` image sizes, every one half of the one before",
+            summary="a patchgan for each of `scales` image sizes, each half the size of the previous one",
             contract=MultiScaleConfig().contract(),
             paper="Wang et al., pix2pixHD, CVPR 2018",
             small={"width": 4},

@@ -31,7 +31,7 @@ def zoo_components() -> list[Component]:
             name="ugatit_full",
             target="zoo_plugins.ugatit.networks:FullGenerator",
             config=FullConfig(),
-            summary="the same with AdaLIN parameters from every pixel, for the image size of the recipe alone",
+            summary="ugatit_light with AdaLIN parameters from every pixel, only for the image size of the recipe",
             contract=FullConfig().contract(),
             paper=PAPER,
             license="MIT",

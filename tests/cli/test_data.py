@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from zoo.cli.data import app
 from zoo.errors import DataError, UsageError
 
-GOOD = "no problem found in 4 images (registration checked in 0 pairs)"
+GOOD = "no problem found in 4 images (registration not checked)"
 
 
 @pytest.fixture

@@ -235,4 +235,4 @@ def test_weights_damaged_in_one_folder_are_not_taken_by_another(lab):
 def test_info_marks_the_options_that_only_translation_reads(lab):
     (steps,) = [line for line in lab.zoo("info", "sampler").stdout.splitlines() if "  steps=" in line]
     (width,) = [line for line in lab.zoo("info", "sampler").stdout.splitlines() if "  width=" in line]
-    assert "only translation reads it" in steps and "only translation" not in width
+    assert "used in translation only" in steps and "translation only" not in width

@@ -46,12 +46,20 @@ def test_channels_stand_beside_options():
         ("resnet9", {"width": 0}, "option `width` is 0; it must be 1 or more"),
         ("resnet9", {"norm": "bach"}, "option `norm` is 'bach'; it must be instance, batch or none"),
         ("resnet9:width=3", {"width": 3}, "option `width` was given twice"),
+        (None, {}, "the name of a component is text; this is NoneType"),
+        (3, {}, "the name of a component is text; this is int"),
         ("pix2pix", {"lr": 1.0}, "no generator is named 'pix2pix'"),
     ],
 )
 def test_a_wrong_option_is_refused_by_name(name, options, message):
     with pytest.raises(UsageError, match=message):
         zoo.create(name, **options)
+
+
+@pytest.mark.parametrize("source", [3, None, b"pix2pix-scenes"])
+def test_weights_are_loaded_by_text_or_path_alone(source):
+    with pytest.raises(UsageError, match=f"by a name or a folder; this is {type(source).__name__}"):
+        zoo.load(source)
 
 
 def test_list_weights_names_what_load_takes():

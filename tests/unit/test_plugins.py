@@ -304,3 +304,29 @@ def test_plugins_load_beside_a_closed_stdout_and_a_cache_that_is_a_file(site, zo
     env = {**os.environ, "PYTHONPATH": str(site), "ZOO_CACHE": str(tmp_path / "file")}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "base", "arguments"),
+    [
+        ("metric", "object", "self, config"),
+        ("method", "Method", "self, config, parts"),
+        ("dataset", "object", "self, config"),
+    ],
+)
+def test_why_builds_parts_of_every_kind(site, zoo, kind, base, arguments):
+    row = GOOD.format(name="mine").replace("x:X", "minecode:Mine").replace('"generator"', f'"{kind}"')
+    assert f'"{kind}"' in row
+    install(site, "mine", row)
+    imported = f"from zoo.contracts import {base}\n" if base != "object" else ""
+    code = f"{imported}class Mine({base}):\n    def __init__({arguments}):\n        raise KeyError('lost')\n"
+    (site / "minecode.py").write_text(code)
+    why = zoo("plugins", "--why", "mine", env={"PYTHONPATH": str(site)}).stdout
+    assert "1 of 1 parts cannot be built" in why and "KeyError: 'lost' (" in why and f"{kind} mine/mine" in why
+
+
+@pytest.mark.parametrize("plugin", ["metrics", "unet"])
+def test_why_downloads_nothing_and_finds_no_fault_in_zoos_own_parts(zoo, tmp_path, plugin):
+    env = {"ZOO_CACHE": str(tmp_path), "TORCH_HOME": str(tmp_path / "torch"), "HTTPS_PROXY": "http://127.0.0.1:9"}
+    done = zoo("plugins", "--why", plugin, env=env)
+    assert done.returncode == 0 and done.stdout.rstrip().endswith(": ok")

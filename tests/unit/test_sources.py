@@ -44,6 +44,19 @@ def test_two_folders_of_pairs_are_imported_into_the_cache_once_and_the_folder_st
     assert changed.root != first.root and sum(changed.info.splits.values()) == 9
 
 
+def test_problems_of_an_import_name_the_users_folder_and_no_path_of_the_cache(tmp_path: Path) -> None:
+    folder = _folder(tmp_path / "mine", "vi", "ir")
+    copy = open_source(folder, size=32).root
+    (file,) = (copy / "test/visible").iterdir()
+    file.write_bytes(b"damaged")
+    with pytest.raises(DataError) as caught:
+        open_source(folder, size=32)
+    message = str(caught.value)
+    assert message.startswith(f"dataset `{folder}` has 1 problem after its import") and str(copy) not in message
+    assert f"zoo:   test/visible/{file.name}: image cannot be decoded" in message
+    assert f"`zoo data import KIND {folder} DST`" in message
+
+
 def test_a_folder_that_two_importers_recognize_is_refused_with_both_commands(tmp_path: Path) -> None:
     folder = _folder(tmp_path / "mine", "trainA", "trainB", "testA", "testB")
     with pytest.raises(UsageError, match=r"zoo data import cyclegan .* DST or zoo data import pairs"):

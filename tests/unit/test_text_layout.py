@@ -37,6 +37,14 @@ def test_a_table_that_a_path_forces_to_be_wider_is_not_folded() -> None:
     assert plain_table(("run", "why"), rows, width=80).splitlines()[1] == "  ".join(rows[0])
 
 
+def test_words_of_several_names_are_divided_between_these_before_a_table_is_wider_than_the_screen() -> None:
+    names = "datasets/{train,test,validation}/{visible,thermal}/or|in|one"
+    lines = plain_table(("kind", "name"), [("dataset", f"aligned {names}")], width=40).splitlines()
+    assert max(map(len, lines)) <= 40 and len(lines) == 4
+    assert "".join(line[9:].strip() for line in lines[1:]) == f"aligned {names}"
+    assert all(line[-1] in "d/,|" for line in lines[1:-1])  # never inside a name
+
+
 def test_a_text_is_folded_line_by_line_and_paths_stay_whole() -> None:
     path = f"/{'long/' * 30}"
     text = fold(f"first {path} {'word ' * 30}\n\nsecond", "  ", width=40)

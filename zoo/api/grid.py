@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -125,7 +125,14 @@ def split_names(names: Specs) -> tuple[str, ...]:
 
     >>> split_names("resnet9,unet:width=32,depth=5")
     ('resnet9', 'unet:width=32,depth=5')
+
+    Raises:
+        UsageError: they are neither.
     """
+    if not isinstance(names, Iterable):
+        raise UsageError(
+            f"names of components are text or a list; this is {type(names).__name__}", "Use e.g. 'resnet9'"
+        )
     return tuple(split_specs(names) if isinstance(names, str) else names)
 
 
@@ -248,7 +255,7 @@ def spell_command(verb: str, given: Mapping[str, Any], function: Callable[..., o
             continue
         word = FLAGS.get(name, name).replace("_", "-")
         flag = f"--{'no-' * (value is False)}{word}"
-        text = value if isinstance(value, str) or not isinstance(value, Sequence) else ",".join(value)
+        text = value if isinstance(value, str) or not isinstance(value, Sequence) else ",".join(map(str, value))
         words += [flag] if isinstance(value, bool) else [flag, str(text)]
     return shlex.join(words)
 

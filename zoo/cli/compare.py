@@ -105,8 +105,8 @@ def _reference_text(group: ComparedGroup) -> str:
 
 
 def _row(line: ComparedScore, reference: ComparedScore, names: dict[str, str]) -> tuple[str, ...]:
+    from zoo.evaluate.results import decimals
     from zoo.report.aggregate import format_p
-    from zoo.report.results import decimals
 
     digits = decimals(line.pooled.unit)
     seeds = len(line.pooled.by_seed)

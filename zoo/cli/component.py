@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from types import MappingProxyType
 from typing import Any, get_type_hints
 
 import typer
@@ -18,6 +19,40 @@ from zoo.registry import get_registry
 
 CONTRACT = ("size_multiple", "min_size", "reads", "uses")
 """Fields of a contract that are printed as they are."""
+FEATURES: Mapping[str, str] = MappingProxyType(
+    {
+        "compiles": "torch.compile",
+        "exports": "torch.export",
+        "taps": "intermediate features of a generator",
+        "features": "intermediate features of a discriminator",
+        "double_backward": "second derivatives",
+        "independent_samples": "no statistics over the batch",
+        "symmetric": "the same score for swapped images",
+        "pairs": "aligned images",
+        "celsius": "degrees of every pixel",
+        "temperatures": "mean degrees of objects",
+        "labels": "classes of pixels",
+        "time": "the time of a diffusion process as input",
+        "equal_channels": "visible and thermal images with as many channels",
+        "source": "a copy of the dataset on this machine",
+    }
+)
+"""Meanings of features that contracts name."""
+BOUNDS: Mapping[str, str] = MappingProxyType(
+    {
+        "logits": "logits up to {}",
+        "gradient": "gradient norm up to {}",
+        "weights": "weights up to {}",
+        "spectral_norm": "spectral norm up to {}",
+        "penalty_free": "no penalty at a gradient norm of {}",
+        "lowest": "lowest score {}",
+        "highest": "highest score {}",
+        "best": "{} for identical images",
+    }
+)
+"""Meanings of bounds that contracts promise."""
+SIDE = 256
+"""Side in pixels of the images at which networks are counted whose layers depend on the image size."""
 FLAGS = {"generator": "--gen", "discriminator": "--disc", "normalizer": "--norm", "dataset": "--data"}
 
 
@@ -164,7 +199,7 @@ def _parameters(choice: Choice) -> tuple[int | None, str]:
 
     try:
         with torch.device("meta"):
-            return sum(parameter.numel() for parameter in build(choice).parameters()), ""
+            return sum(parameter.numel() for parameter in build(choice.for_size(SIDE)).parameters()), ""
     except ZooError as error:
         return None, with_flags(str(error))
 
@@ -176,22 +211,28 @@ def _sizes(choice: Choice) -> Iterator[str]:
         yield f"multiples of {choice.contract.size_multiple} px"
 
 
+def _with_meanings(features: Collection[str]) -> str:
+    return ", ".join(f"{name} ({FEATURES[name]})" if name in FEATURES else name for name in features)
+
+
 def print_details(choice: Choice) -> None:
     """Print a component on lines that fit the terminal."""
     facts = details(choice)
-    contract, epochs = facts["contract"], facts["epochs"]
+    contract, epochs, promises = facts["contract"], facts["epochs"], facts["contract"]["promises"].items()
     print_wrapped(f"{choice.kind} {choice.full_name} — {choice.component.summary}", "  ")
-    training = epochs and f"{epochs['constant']} epochs at the full learning rate, {epochs['decay']} of decay"
+    decay = f", {epochs['decay']} of decay" if epochs and epochs["decay"] else ""
+    training = epochs and f"{epochs['constant']} at the full learning rate{decay} (preset paper)"
+    at = f" for images of {SIDE} px" if choice.fixed_size else ""
     lines = {
         "from": f"{choice.plugin.distribution} {choice.plugin.version} ({facts['target']})",
         "paper": facts["paper"],
         "license": facts["license"],
-        "parameters": f"{facts['parameters']:,}" if facts["parameters"] is not None else "",
+        "parameters": f"{facts['parameters']:,}{at}" if facts["parameters"] is not None else "",
         "sizes": ", ".join(_sizes(choice)),
-        "offers": ", ".join(contract["offers"]),
-        "needs": ", ".join(contract["needs"]),
-        "promises": ", ".join(f"{name} {bound:g}" for name, bound in contract["promises"].items()),
-        "paper runs": training or "",
+        "offers": _with_meanings(contract["offers"]),
+        "needs": _with_meanings(contract["needs"]),
+        "bounds": ", ".join(BOUNDS.get(name, f"{name} {{}}").format(f"{bound:g}") for name, bound in promises),
+        "epochs": training or "",
         "fault": facts["fault"],
         "example": facts["example"],
     }
@@ -203,7 +244,7 @@ def _print_options(options: Sequence[Option]) -> None:
     if options:
         typer.echo("options, written as NAME:OPTION=VALUE,OPTION=VALUE:")
     for one in options:
-        mark = " (only translation reads it)" if one.inference else ""
+        mark = " (used in translation only)" if one.inference else ""
         print_wrapped(f"  {one.name}={one.text} ({one.allowed}){mark}", "    ")
         if one.meaning:
             print_wrapped(f"      {one.meaning}", "      ")

@@ -136,7 +136,7 @@ def _compute(device: torch.device) -> Iterator[Finding]:
         "UNets": choose_compute(None, device, steps=1, deep=True),
     }
     found = [str(short), *(f"{when} {options}" for when, options in others.items() if options != short)]
-    yield Finding(what="speed", found="; ".join(found))
+    yield Finding(what="compute", found="; ".join(found))
 
 
 def _disk() -> Iterator[Finding]:
@@ -187,7 +187,7 @@ def _hub() -> Iterator[Finding]:
         with contextlib.suppress(HTTPError), urlopen(Request(endpoint, method="HEAD"), timeout=TIMEOUT):
             pass  # an error status is an answer too
     except (OSError, ValueError) as error:
-        found = f"{endpoint} does not answer: {getattr(error, 'reason', error)}; {token}"
+        found = f"{endpoint} cannot be reached: {getattr(error, 'reason', error)}; {token}"
         fix = (
             "Cached and local weights still load; set HF_ENDPOINT for a mirror, or HF_HUB_OFFLINE=1 to make no requests"
         )

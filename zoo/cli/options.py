@@ -28,19 +28,32 @@ def option(
 
 
 RecipeNames = Annotated[
-    str, option(MODEL, "--recipe", "Complete systems by name; zoo list recipe.", complete=components("recipe"))
+    str, option(MODEL, "--recipe", "Complete systems, comma-separated; zoo list recipe.", complete=components("recipe"))
 ]
-Generators = Annotated[str, option(MODEL, "--gen", "Generators. [default: resnet9]", complete=components("generator"))]
+Generators = Annotated[
+    str,
+    option(
+        MODEL,
+        "--gen",
+        "Generators, comma-separated; zoo list generator. [default: resnet9]",
+        complete=components("generator"),
+    ),
+]
 Discriminators = Annotated[
     str,
     option(
-        MODEL, "--disc", "Discriminators; a suffix names the normalizer. [default: patchgan]", complete=discriminators
+        MODEL,
+        "--disc",
+        "Discriminators; a suffix names the normalizer: patchgan_gn. [default: patchgan]",
+        complete=discriminators,
     ),
 ]
 Normalizer = Annotated[
     str | None, option(MODEL, "--norm", "Normalizer of every discriminator.", complete=components("normalizer"))
 ]
-Methods = Annotated[str, option(MODEL, "--method", "Methods. [default: cyclegan]", complete=components("method"))]
+Methods = Annotated[
+    str, option(MODEL, "--method", "Methods; zoo list method. [default: cyclegan]", complete=components("method"))
+]
 TestData = Annotated[
     str,
     option(
@@ -111,7 +124,7 @@ Metrics = Annotated[
     option(
         OUTPUT,
         "--metrics",
-        "Metrics with options; finished runs are only scored. [default: psnr,ssim, or the table's]",
+        "Metrics, comma-separated; zoo list metric. Finished runs are scored, not trained again. [default: psnr,ssim]",
         complete=components("metric"),
     ),
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zoo.cli.component import SIDE
 from zoo.cli.flags import with_flags
 from zoo.cli.output import Json, note, print_json, print_table
 from zoo.errors import UsageError, ZooError, did_you_mean
@@ -89,7 +90,9 @@ def check(
 
 
 def plugins(
-    why: Annotated[str | None, typer.Option("--why", metavar="NAME", help="Show why this plugin is left out.")] = None,
+    why: Annotated[
+        str | None, typer.Option("--why", metavar="NAME", help="Build every part of this plugin, and show what fails.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List plugins, with their load times and errors.
@@ -104,7 +107,9 @@ def plugins(
         return print_json([_plugin_row(plugin) for plugin in found])
     if why is None:
         columns = ("plugin", "from", "status", "parts", "ms", "note")
-        return print_table(columns, map(_plugin_line, found), right=("parts", "ms"))
+        lines = [_plugin_line(plugin) for plugin in found]
+        shown = len(columns) - (not any(line[-1] for line in lines))
+        return print_table(columns[:shown], [line[:shown] for line in lines], right=("parts", "ms"))
     for plugin in found:
         faults = _part_faults(plugin)
         state = f"{len(faults)} of {len(plugin.components)} parts cannot be built" if faults else plugin.status
@@ -115,7 +120,7 @@ def plugins(
 
 
 def _part_faults(plugin: Plugin) -> list[str]:
-    """Return why parts of a plugin cannot be built, in one line each; a part that takes partners is only imported."""
+    """Return why parts of a plugin cannot be built, in one line each."""
     from zoo.registry import get_registry
 
     choices = [
@@ -133,16 +138,23 @@ def _part_faults(plugin: Plugin) -> list[str]:
 
 
 def _try_to_build(choice: Choice) -> None:
-    """Build a network without its memory, or import what else is built with partners."""
+    """Build a network without its memory, and other parts with the options of `small`, which need no download."""
     import torch
 
     from zoo.build import build, import_target
+    from zoo.testing.harness import MethodHarness
+    from zoo.testing.running import small_config
 
-    if choice.kind not in ("generator", "discriminator"):
+    small = replace(choice, config=small_config(choice.component))
+    if choice.kind == "recipe":  # its parts are parts of their own
         import_target(choice)
-        return
-    with torch.device("meta"):
-        build(choice)
+    elif choice.kind == "method":
+        MethodHarness(small).method(training=False)
+    elif choice.kind in ("generator", "discriminator"):
+        with torch.device("meta"):
+            build(choice.for_size(SIDE))
+    else:
+        build(small)
 
 
 def _print_results(results: list[Result], failed: list[Result], *, summary: bool, trace: bool) -> None:

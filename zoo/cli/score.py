@@ -42,7 +42,9 @@ def score(
     ] = "",
     source: Annotated[str, typer.Option(metavar="TEXT", help="Where the images come from, for the record.")] = "",
     metrics: options.Metrics = "",
-    allow_missing: Annotated[bool, typer.Option("--allow-missing", help="Score the images that there are.")] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Score the images that exist where some are missing.")
+    ] = False,
     baselines: Annotated[bool, typer.Option(help="Score the grey copies of the visible images too.")] = True,
     out: options.Out = Path("results"),
     device: options.Device = "auto",

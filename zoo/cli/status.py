@@ -41,7 +41,9 @@ def status(
     from zoo.run.progress import read_state, read_states
 
     if not results.is_dir():
-        raise UsageError(f"there is no folder `{results}`", "Name the results folder of a zoo bench, or a run in it")
+        raise UsageError(
+            f"there is no folder `{results}`", "Run zoo bench first, or name its results folder: zoo status DIR"
+        )
     alone = any((results / name).exists() for name in (RUN_FILE, RECORD_FILE, FAILURE_FILE))
     found = [read_state(results.resolve())] if alone else read_states(results)
     states = [replace(state, reason=with_flags(state.reason)) for state in found]

@@ -76,7 +76,7 @@ def translate(
     option: Annotated[
         list[str],
         typer.Option(
-            metavar="NAME=VALUE", help="Option that only translation reads, e.g. steps=10 of a sampler; repeatable."
+            metavar="NAME=VALUE", help="Option used in translation only, e.g. steps=10 of a sampler; repeatable."
         ),
     ] = [],
     compute: Annotated[str, typer.Option(help="auto, plain, or any of channels-last,compile.")] = "auto",

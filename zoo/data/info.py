@@ -69,10 +69,8 @@ class DataQuality(msgspec.Struct, frozen=True, kw_only=True):
             "files unreadable": self.unreadable,
         }
         found = [f"{count} {what}" for what, count in counts.items() if count]
-        return (
-            ", ".join(found)
-            or f"no problem found in {self.images} images (registration checked in {self.checked} pairs)"
-        )
+        checked = f"checked in {self.checked} pairs" if self.checked else "not checked"
+        return ", ".join(found) or f"no problem found in {self.images} images (registration {checked})"
 
 
 Health = DataQuality  # former name, for one release

@@ -50,7 +50,7 @@ def too_few(n: int) -> str:
     """Return a warning that a test over n images cannot distinguish anything; empty where it can."""
     if n >= FEWEST:
         return ""
-    return f"{n} test image{'s' * (n > 1)}: too few for a paired test, which needs {FEWEST}, better 20."
+    return f"{n} test image{'s' * (n > 1)}: too few for a paired test, which requires {FEWEST} or more, preferably 20."
 
 
 def paired_test(

@@ -19,6 +19,11 @@ LEFT_OUT = "left_out"
 """Entry of a score's protocol: number of test images to which the metric does not apply, such as those without boxes."""
 
 
+def decimals(unit: str) -> int:
+    """Return the number of decimals of printed values of a unit."""
+    return 2 if unit == "dB" else 4
+
+
 @dataclass(frozen=True, kw_only=True)
 class GroupScore:
     """A metric's mean over some of the images."""

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from zoo.errors import ZooError
-from zoo.evaluate.results import Score
+from zoo.evaluate.results import Score, decimals
 from zoo.hub.card_data import CardFacts, front_matter, write_readme
 from zoo.hub.model_names import known_system
 from zoo.records.record import Record
@@ -14,7 +14,6 @@ from zoo.registry import get_registry
 from zoo.report.html.facts import paper, plain, protocol_text
 from zoo.report.html.table import duration_text
 from zoo.report.naming import length_text, part_name
-from zoo.report.results import decimals
 from zoo.sizes import size_text
 from zoo.version import DISTRIBUTION
 

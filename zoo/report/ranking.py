@@ -153,9 +153,13 @@ def _in_words(verdicts: Mapping[Verdict, Sequence[str]], baseline: str, where: s
     if sum(map(len, verdicts.values())) == 1:
         ((verdict, (name,)),) = verdicts.items()
         return f"{name} is {verdict} {'from' if verdict == 'not distinguishable' else 'than'} {best}."
-    every: tuple[Verdict, ...] = ("better", "not distinguishable", "worse")
-    words = (f"{verdict}: {'; '.join(verdicts.get(verdict, ['none']))}." for verdict in every)
-    return f"Systems against {best}: {' '.join(words)}"
+    starts: dict[Verdict, str] = {
+        "better": f"Better than {best}",
+        "not distinguishable": "Not distinguishable from it",
+        "worse": "Worse",
+    }
+    lines = [f"{start}: {'; '.join(verdicts[one])}." for one, start in starts.items() if one in verdicts]
+    return " ".join(lines if "better" in verdicts else [f"No system is better than {best}.", *lines])
 
 
 def _column(

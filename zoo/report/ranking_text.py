@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
+from zoo.evaluate.results import decimals
 from zoo.report.ranking import RankedCell, RankedColumn, RankedRow, Ranking, sort_rows, verdict_lines
 from zoo.report.render import template_environment
-from zoo.report.results import decimals
 from zoo.sizes import Size, pixels_text, size_text
 from zoo.text_layout import plain_table
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.data.layout import INFO_FILE
-from zoo.evaluate.results import METRIC_READS, Score
+from zoo.evaluate.results import METRIC_READS, Score, decimals
 from zoo.records.outcome import Outcome
 from zoo.records.record import Record, View, is_of, views
 from zoo.report.data_health import health_line
@@ -171,11 +171,6 @@ def score_text(score: Score) -> str:
     if score.low is None or score.high is None:
         return f"{score.value:.{digits}f}"
     return f"{score.value:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]"
-
-
-def decimals(unit: str) -> int:
-    """Return the number of decimals of printed values of a unit."""
-    return 2 if unit == "dB" else 4
 
 
 def count_text(number: int) -> str:

@@ -67,6 +67,7 @@ class LiveDisplay(PlainDisplay):
         self._grid: dict[Path, _Run] = {}
         self._total = self._ended = self._steps_ended = 0
         self._stage = ""
+        self._stopping = False
         self._spinner = Spinner("dots")
         self._live = Live(self, console=console(stderr=True), refresh_per_second=REFRESH, transient=True)
 
@@ -103,6 +104,12 @@ class LiveDisplay(PlainDisplay):
         self._grid[run.folder].progress = progress
         if progress.step:
             self._open_once(run)
+
+    def stopping(self, run: PlannedRun) -> None:
+        """Print once that the runs save their states after Ctrl-C."""
+        if not self._stopping:
+            super().stopping(run)
+        self._stopping = True
 
     def finished(self, outcome: Outcome) -> None:
         """Replace the line of a run by one above the bars on how it ended."""

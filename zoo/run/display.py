@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from zoo.evaluate.results import decimals
 from zoo.records.integrity import SAMPLES_FILE
 from zoo.records.job import PlannedRun
 from zoo.records.lease import DEAD_AFTER, holder
@@ -150,7 +151,9 @@ def finished_text(outcome: Outcome) -> str:
 
 
 def _scores_text(record: Record) -> str:
-    scores = ", ".join(f"{score.metric} {score.value:.4g} {score.unit}".rstrip() for score in record.scores)
+    scores = ", ".join(
+        f"{score.metric} {score.value:.{decimals(score.unit)}f} {score.unit}".rstrip() for score in record.scores
+    )
     return scores if record.data == record.recipe.data else f"{scores} on {record.data.name}"
 
 
@@ -171,7 +174,16 @@ def make_display(*, open_samples: bool = False) -> PlainDisplay:
 def show_reading() -> Iterator[Callable[[str, int], None]]:
     """Yield what shows the first reading of a dataset: a spinner on a terminal, else a line every fifty images."""
     if not sys.stderr.isatty():
-        yield lambda what, images: note(f"{what}: {images} images" if images else what) if images % 50 == 0 else None
+        last = ""
+
+        def show(what: str, images: int) -> None:
+            nonlocal last
+            line = f"{what}: {images} images" if images else what
+            if images % 50 == 0 and line != last:
+                note(line)
+                last = line
+
+        yield show
         return
     with console(stderr=True).status("reading data") as status:
         yield lambda what, images: status.update(f"{what}: {images} images" if images else what)

@@ -73,7 +73,8 @@ def require_path(path: str | Path, what: str) -> Path:
         DataError: it is empty, and would be the current folder, or it is a folder.
     """
     if str(path) in ("", "."):
-        raise DataError(f"{what} is an empty path or a folder", "Name a file")
+        found = "the current folder" if str(path) else "an empty path"
+        raise DataError(f"{what} is {found}", "Name a file; several files are a list")
     if Path(path).is_dir():
         raise DataError(f"{what}, `{path}`, is a folder", "Name a file; several files are a list")
     return Path(path)

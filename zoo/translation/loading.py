@@ -60,6 +60,9 @@ def load(
             needs is not installed; or the model has no such option, or its value is wrong.
         ZooError: the download failed, or its files are damaged or do not match.
     """
+    if not isinstance(source, str | Path):
+        found = f"weights are loaded by a name or a folder; this is {type(source).__name__}"
+        raise UsageError(found, "Use e.g. `zoo.load('pix2pix-scenes')`; `zoo.list_weights()` lists the names")
     target, floats = pick_device(device), pick_dtype(dtype)
     located = locate(source, Access(offline=offline, cache_dir=cache_dir, token=token))
     config = read_config(located.folder, located.file)

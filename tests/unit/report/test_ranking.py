@@ -218,7 +218,10 @@ def test_a_line_says_whether_each_network_beats_the_best_baseline_that_reads_no_
         rank([*runs, a_run("cyclegan", 14), a_run("pix2pix", values=12 - SPREAD), a_run("cut", 10)])
     )
     assert several == [
-        "Systems against the best null baseline, mean_image, in psnr: better: cyclegan. not distinguishable: pix2pix. worse: cut."
+        "Better than the best null baseline, mean_image, in psnr: cyclegan. Not distinguishable from it: pix2pix. Worse: cut."
+    ]
+    assert verdict_lines(rank([*runs, a_run("pix2pix", values=12 - SPREAD), a_run("cut", 10)])) == [
+        "No system is better than the best null baseline, mean_image, in psnr. Not distinguishable from it: pix2pix. Worse: cut."
     ]
     labels = make_score(25 + SPREAD)
     labels = replace(labels, protocol={**labels.protocol, "reads": ["visible", "labels"]})

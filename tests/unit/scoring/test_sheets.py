@@ -31,7 +31,7 @@ def test_the_sheet_of_a_run_has_its_aspect_and_its_title(pairs, tmp_path):
         out=tmp_path,
     )
     score = records[0].scores[0]
-    assert sheet_title(records[0].recipe, [score]) == f"cyclegan resnet6, 1 steps, psnr {score.value:.4g} dB"
+    assert sheet_title(records[0].recipe, [score]) == f"cyclegan resnet6, 1 step, psnr {score.value:.4g} dB"
     sheet = Image.open(records.folders[0] / "samples.png")
     # Scored at 32 x 32, six times enlarged; the files are 40 wide and 32 high.
     assert sheet.size[1] == 2 * HEADING + 3 * (192 + GAP) and sheet.size[0] == GAP + 3 * (240 + GAP)

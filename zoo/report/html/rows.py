@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from zoo.evaluate.results import decimals
 from zoo.records.record import Record
 from zoo.registry import get_registry
 from zoo.report.aggregate import aggregate_seeds
@@ -13,7 +14,6 @@ from zoo.report.groups import group_scores
 from zoo.report.html.runs import DatasetRuns, ReportedRun
 from zoo.report.ranked_rows import assign_rows
 from zoo.report.ranking import Ranking, rank
-from zoo.report.results import decimals
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from zoo.evaluate.intervals import pool
-from zoo.evaluate.results import Cost, Score
+from zoo.evaluate.results import Cost, Score, decimals
 from zoo.records.record import Record
 from zoo.registry import get_registry
 from zoo.report.aggregate import measurement_protocol
 from zoo.report.html.runs import DatasetRuns, ReportedRun
-from zoo.report.results import count_text, decimals
+from zoo.report.results import count_text
 
 COSTS = ("parameters", "translation", "training", "peak memory", "reads")
 """Columns after the metrics; `reads` are the method's inputs."""
