@@ -57,6 +57,8 @@ def plan_machine(device: str, jobs: int | None, processes: int, recipes: Sequenc
     if not gpus:
         # A driver that lists no GPU leaves it open whether the runs find one: one at a time.
         unclear = device != "cpu" and any(Path(path).exists() for path in DRIVERS)
+        if device.startswith("cuda") and not unclear:
+            raise UsageError("no NVIDIA GPU was found on this machine", "Use `device`=cpu or `device`=auto")
         return _plan_cores(device, 1 if unclear else jobs, processes, recipes)
     if processes > len(gpus):
         raise UsageError(

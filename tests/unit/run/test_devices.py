@@ -127,3 +127,13 @@ def test_free_memory_is_the_machines_or_the_containers(tmp_path, monkeypatch):
     assert devices.free_memory() == 4000 << 10
     (tmp_path / "memory.max").write_text("5000\n")
     assert devices.free_memory() == 4000
+
+
+def test_a_missing_gpu_is_refused_before_any_run_and_a_driver_leaves_it_open(monkeypatch, tmp_path):
+    monkeypatch.setattr(devices, "find_gpus", lambda device: [])
+    monkeypatch.setattr(devices, "DRIVERS", (str(tmp_path / "none"),))
+    with pytest.raises(UsageError, match="no NVIDIA GPU was found"):
+        plan_machine("cuda:1", None, 1, [RECIPE])
+    assert plan_machine("auto", None, 1, [RECIPE]).device == "auto"
+    monkeypatch.setattr(devices, "DRIVERS", (str(tmp_path),))
+    assert plan_machine("cuda", None, 1, [RECIPE]).jobs == 1
