@@ -42,7 +42,8 @@ def test_two_parallel_runs_and_every_line_names_its_run(zoo, pairs, tmp_path):
 def test_wrong_requests_exit_2_in_one_line(zoo, pairs, words, message):
     done = zoo("bench", *TINY, "--data", str(pairs), *words)
     assert done.returncode == 2 and message in done.stderr, done.stderr
-    assert len(done.stderr.splitlines()) == 1 and done.stdout == ""
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("checking ")]  # of the dataset, once
+    assert len(errors) == 1 and done.stdout == ""
 
 
 def test_a_terminated_bench_saves_the_state_of_its_runs(pairs, tmp_path):
@@ -53,7 +54,7 @@ def test_a_terminated_bench_saves_the_state_of_its_runs(pairs, tmp_path):
             break
     bench.send_signal(signal.SIGTERM)
     rest = bench.stderr.read()
-    assert bench.wait() == 130 and "To resume, run: zoo bench" in rest
+    assert bench.wait() == 130 and "To resume, run: zoo bench" in " ".join(rest.split())
     assert list((tmp_path / "out").glob("*/checkpoints/0*/state.json"))
 
 

@@ -41,7 +41,7 @@ def test_records_are_checked_and_imported_and_every_command_takes_them(lab, pair
     assert again.returncode == 0 and "Skipped 2 finished runs" in again.stderr
     assert "Dataset blocks: health not measured; run: zoo data check" in again.stdout
     runs = sorted(map(str, (tmp_path / "results").iterdir()))
-    assert "Against grey_copy" in zoo("compare", *runs).stdout
+    assert "Against mean_image, the best null baseline" in zoo("compare", *runs).stdout
     assert zoo("report", "results").returncode == 0
     page = (tmp_path / "report.html").read_text()
     assert "Imported from the lab." in page and "health: not measured; run: zoo data check FOLDER --write" in page

@@ -71,7 +71,10 @@ def translate(
     bar: Annotated[bool, typer.Option(help="Bar of --colormap; without it images keep their size.")] = True,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Batch size, of images of one size. [default: up to 2 on a CPU, 32 on a GPU]"),
+        typer.Option(
+            min=1,
+            help="Batch size, of images of one size. [default: 1 or 2 in each process on a CPU, up to 32 on a GPU]",
+        ),
     ] = None,
     option: Annotated[
         list[str],
