@@ -21,6 +21,8 @@ AHEAD = 2
 """Batches that wait for each process."""
 PR_SET_PDEATHSIG = 1
 """Of Linux's `prctl`."""
+TORCHS_HANDLER = "torch.utils.data._utils.signal_handling"
+"""Module of the signal handler that a loader leaves behind."""
 
 Label = TypeVar("Label")
 Batch = TypeVar("Batch")
@@ -87,27 +89,29 @@ def _that_fit(processes: int, needs: Sequence[int]) -> int:
 
 def _outcomes(batches: Iterator[Batch], work: Callable[[Batch], Outcome], processes: int) -> Iterator[tuple[bool, Any]]:
     """Yield whether `work` returned, and what, for each batch until a process is killed."""
+    before = signal.getsignal(signal.SIGCHLD)
     try:
-        yield from _started(_loader(batches, work, processes))
+        outcomes = iter(_loader(batches, work, processes))
+        _handle_ended(signal.SIG_DFL if getattr(before, "__module__", "") == TORCHS_HANDLER else before)
+        yield from outcomes
     except OSError as error:
         log.warning("processes that translate images cannot be started (%s); this process continues", error)
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
         log.warning("a process that translated images was killed, perhaps for lack of memory; this process continues")
-
-
-def _started(loader: DataLoader[Any]) -> Iterator[Any]:
-    """Start the processes of a loader, and find a killed one only while it waits for an outcome.
-
-    The signal handler that torch installs for that raises its error wherever this process happens to be, as in writing a file.
-    """
-    before = signal.getsignal(signal.SIGCHLD)
-    try:
-        return iter(loader)
     finally:
-        if threading.current_thread() is threading.main_thread():  # torch installs none in another thread
-            signal.signal(signal.SIGCHLD, before)
+        _handle_ended(before)
+
+
+def _handle_ended(handler: Any) -> None:
+    """Handle ended processes in place of torch, which raises its error wherever this process is, as in writing a file.
+
+    A killed process is then found while one waits for its outcome.
+    """
+    # In another thread torch installs no handler; None is one that was not set from Python.
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, handler)
 
 
 def _loader(batches: Iterator[Batch], work: Callable[[Batch], Outcome], processes: int) -> DataLoader[Any]:
