@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data.entries import Box, DatasetEntry
-from zoo.data.images import read_labels, read_visible
+from zoo.data.images import open_array, read_labels, read_visible
 from zoo.data.importing import (
     Array,
     images_by_stem,
@@ -142,7 +142,7 @@ def _class_indices(path: Path) -> NDArray[np.uint8]:
     if path.suffix != ".npy":
         return read_labels(path)
     try:
-        indices: NDArray[np.uint8] = np.load(path, allow_pickle=False).astype(np.uint8)
+        indices: NDArray[np.uint8] = open_array(path).astype(np.uint8)
         return indices
     except (OSError, ValueError) as error:
         raise DataError(f"labels `{short_name(path)}` cannot be read: {error}") from error

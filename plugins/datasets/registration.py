@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from zoo.data.images import open_array
 from zoo.errors import DataError
 
 Array = NDArray[Any]
@@ -73,7 +74,7 @@ def read_homography(path: Path) -> NDArray[np.float64]:
     fix = "Give nine numbers in three rows: visible pixels (x, y, 1) to thermal pixels"
     try:
         if path.suffix.lower() == ".npy":
-            matrix = np.load(path, allow_pickle=False)
+            matrix = np.array(open_array(path))
         else:
             lines = path.read_text(encoding="utf-8").splitlines()
             words = " ".join(line for line in lines if not line.lstrip().startswith("#")).replace(",", " ").split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ MAX_PIXELS = 178_956_970
 """Largest number of values in an array file, the same as Pillow's limit for images; a damaged header may claim any number."""
 
 _NPY = b"\x93NUMPY"  # how an array file begins
+_HEADERS = threading.Lock()
 _logged: set[int] = set()
 
 log = logging.getLogger(__name__)
@@ -182,7 +184,7 @@ def header_size(path: Path) -> tuple[int, int]:
     """
     try:
         if path.suffix.lower() == ".npy":
-            height, width = one_channel(np.load(path, mmap_mode="r", allow_pickle=False)).shape
+            height, width = one_channel(open_array(path)).shape
             return height, width
         with open_image(path, any_size=True) as image:
             width, height = image.size
@@ -200,12 +202,26 @@ def stored_bits(path: Path) -> int:
     """
     try:
         if path.suffix.lower() == ".npy":
-            dtype = np.load(path, mmap_mode="r", allow_pickle=False).dtype
+            dtype = open_array(path).dtype
             return 32 if dtype.kind == "f" else 8 * dtype.itemsize
         with open_image(path, any_size=True) as image:
             return 16 if image.mode.startswith("I;16") else 32 if image.mode == "F" else 8
     except Exception as error:
         raise unreadable_image(path, error) from error
+
+
+def open_array(path: Path) -> Array:
+    """Return the array of an NPY file, read-only and mapped into memory; safe in several threads.
+
+    NumPy parses the header as a Python literal, which CPython 3.11 cannot do in two threads at once: now and then it raises
+    `SystemError: AST constructor recursion depth mismatch`.
+
+    Raises:
+        OSError, ValueError: the file is missing, damaged, or holds pickled objects.
+    """
+    with _HEADERS:
+        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
 
 
 def one_channel(array: Array) -> Array:
@@ -219,7 +235,7 @@ def _read_npy(path: Path) -> Array:
             if file.read(len(_NPY)) != _NPY:  # NumPy would read it as a pickle, and advise to execute it
                 raise DataError(f"image `{path}` cannot be decoded: it is not an NPY file", FIX)
         # Mapping allocates no memory by the header's claim, and fails if the file is shorter.
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = open_array(path)
         array = one_channel(array) if isinstance(array, np.ndarray) else array
         if not isinstance(array, np.ndarray) or array.ndim != 2 or array.size == 0:
             raise DataError(f"`{path}` has shape {getattr(array, 'shape', ())}, not height x width", FIX)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -199,3 +201,23 @@ def test_the_depth_is_told_from_the_header(tmp_path: Path, dtype: type, bits: in
     if suffix == ".npy":
         np.save(path, pixels.astype(pixels.dtype.newbyteorder(">")))
         np.testing.assert_array_equal(read_thermal(path), pixels)
+
+
+def test_headers_of_arrays_are_parsed_in_one_thread_at_a_time(tmp_path, monkeypatch):
+    # CPython 3.11 fails now and then where two threads parse literals, as NumPy does with a header.
+    inside, most, load = [], [], np.load
+
+    def slow(*arguments, **options):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.005)
+        inside.pop()
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(np, "load", slow)
+    path = tmp_path / "a.npy"
+    np.save(path, np.full((4, 5), 21.5, np.float32))
+    with ThreadPoolExecutor(8) as pool:
+        arrays = list(pool.map(read_thermal, [path] * 24))
+        assert set(pool.map(header_size, [path] * 24)) == {(4, 5)}
+    assert max(most) == 1 and all(np.array_equal(array, arrays[0]) for array in arrays)

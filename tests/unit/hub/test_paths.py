@@ -40,7 +40,9 @@ def message(source: str | Path) -> str:
         Path("results/RUN"),
     ],
 )
-def test_a_path_is_no_repository(source: str | Path) -> None:
+def test_a_path_is_no_repository(source: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")  # above it is nothing of other tests
     assert "there is no folder `" in message(source)
 
 
