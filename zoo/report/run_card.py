@@ -37,7 +37,7 @@ class RunRecord(Record):
             return False
         return all(getattr(self, one.name) == getattr(other, one.name) for one in fields(Record))
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # as of `Record`, which holds dictionaries
 
     def __repr__(self) -> str:
         facts = {
