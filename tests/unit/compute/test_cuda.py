@@ -139,7 +139,7 @@ def test_no_fork_probes_plugins_once_cuda_is_initialized(cuda, monkeypatch):
 def test_doctor_lists_gpus_and_how_they_train(cuda, monkeypatch):
     found = {one.what: one.found for one in doctor._devices()}
     assert found["GPU 0"] == "GPU of a test, 4 GiB" and found["bf16"] == "supported; the default"
-    assert "graph" in found["speed"] and f"from {LONG} steps on" in found["speed"]
+    assert "graph" in found["compute"] and f"from {LONG} steps on" in found["compute"]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert next(doctor._devices()).what == "GPU"
