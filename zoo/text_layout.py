@@ -148,3 +148,10 @@ def _aligned(row: Sequence[str], columns: Columns, numbers: Sequence[bool]) -> l
         ).rstrip()
         for line in zip(*filled, strict=True)
     ]
+
+
+def count_text(number: int) -> str:
+    """Return e.g. `11.38 M`, `45.5 k` or `812`."""
+    if number >= 1e5:
+        return f"{number / 1e6:.2f} M"
+    return f"{number / 1e3:.1f} k" if number >= 1e3 else str(number)

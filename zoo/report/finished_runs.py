@@ -60,7 +60,7 @@ def find_results(folder: Path) -> Results:
     if not folder.is_dir():
         raise UsageError(f"there is no results folder `{folder}`", "Name the folder that zoo bench wrote to")
     alone = (folder / RECORD_FILE).exists()
-    paths = [folder / RECORD_FILE] if alone else sorted(folder.rglob(RECORD_FILE))
+    paths = [folder / RECORD_FILE] if alone else _find(folder, RECORD_FILE)
     runs: list[FinishedRun] = []
     faults: list[ZooError] = []
     for path in paths:
@@ -77,12 +77,17 @@ def find_results(folder: Path) -> Results:
         raise UsageError(
             f"`{folder}` holds no finished run", "Run `zoo.bench(...)` first, or again if it was interrupted"
         )
-    planned = [] if alone else sorted(path.parent for path in folder.rglob(RUN_FILE))
+    planned = [] if alone else [path.parent for path in _find(folder, RUN_FILE)]
     return Results(
         runs=runs,
         unreadable=[f"left out: {fault}" for fault in faults],
         unfinished=[line for line in map(unfinished, planned) if line],
     )
+
+
+def _find(folder: Path, name: str) -> list[Path]:
+    """Return the files of a name under a folder, also of runs that are linked into it."""
+    return sorted({*folder.rglob(name), *folder.glob(f"*/{name}")})  # `rglob` does not enter links
 
 
 def merge_baselines(runs: Sequence[FinishedRun]) -> list[FinishedRun]:

@@ -13,7 +13,7 @@ from zoo.evaluate.results import decimals
 from zoo.report.ranking import RankedCell, RankedColumn, RankedRow, Ranking, sort_rows, verdict_lines
 from zoo.report.render import template_environment
 from zoo.sizes import Size, pixels_text, size_text
-from zoo.text_layout import plain_table
+from zoo.text_layout import count_text, plain_table
 
 NOT_COMPARED = "~"
 MARKED: Mapping[str, Mapping[str, str]] = {
@@ -60,7 +60,7 @@ def cost_columns(ranking: Ranking) -> dict[str, dict[str, str]]:
         known = {row.name: row.costs[size] for row in ranking.rows if size in row.costs and row.costs[size].passes}
         at = f", {pixels_text(size)}" if len(sizes) > 1 else ""
         columns |= {
-            f"params{at}": {name: f"{cost.parameters / 1e6:.2f} M" for name, cost in known.items()},
+            f"params{at}": {name: count_text(cost.parameters) for name, cost in known.items()},
             f"GFLOP{at}": {name: f"{cost.flops / 1e9:.3g}" for name, cost in known.items()},
             f"ms/image{at}": {name: f"{cost.latency_ms:.3g}" for name, cost in known.items()},
         }

@@ -16,6 +16,7 @@ from zoo.report.naming import is_baseline, length_text, name_systems, part_name,
 from zoo.report.ranked_rows import validation_text
 from zoo.report.ranking import rank, verdict_lines
 from zoo.sizes import pixels_text
+from zoo.text_layout import count_text
 
 Texts = tuple[str, ...]
 
@@ -171,11 +172,6 @@ def score_text(score: Score) -> str:
     if score.low is None or score.high is None:
         return f"{score.value:.{digits}f}"
     return f"{score.value:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]"
-
-
-def count_text(number: int) -> str:
-    """Return e.g. `11.38 M`; small numbers in full."""
-    return f"{number / 1e6:.2f} M" if number >= 1e5 else f"{number:,}"
 
 
 def _metrics(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:

@@ -219,7 +219,8 @@ def state_row(state: RunState) -> tuple[str, ...]:
     step = f"{state.step}/{state.steps}" if state.steps else ""
     stage = state.stage or state.status
     if state.resumes is not None:
-        stage += ", resumes at " + (f"step {state.resumes}" if state.resumes < state.steps else SCORING)
+        resumed = f"step {state.resumes}" if state.resumes < state.steps else SCORING
+        stage += f", resumes at {resumed}" if state.resumes else ", starts again"
     return (
         state.run,
         stage,

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 import zoo
-from zoo.data.layout import list_split, write_info
+from zoo.data.layout import list_split
 from zoo.data.writer import DatasetWriter
 from zoo.errors import UsageError, ZooError
-from zoo.records.record import read_record
 from zoo.report.comparing import compare_systems, group_seeds
 from zoo.report.finished_runs import find_results
 from zoo.report.records_check import check_folder
 
+from .conftest import grey
+
 EXTERNAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "external"
 """Eight real pairs with the images of other programs, where the machine has them."""
 STEMS = ["test0", "test1", "test2"]
-
-
-def grey(seed: int, height: int = 32, width: int = 40) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
 
 
 def images(folder: Path, *, suffix: str = "", like=grey, ending: str = "png") -> Path:
@@ -40,19 +34,6 @@ def images(folder: Path, *, suffix: str = "", like=grey, ending: str = "png") ->
 
 def score(folder: Path, pairs: Path, out: Path, **options):
     return zoo.score(folder, data=str(pairs), out=out, device="cpu", **{"baselines": False, **options})
-
-
-@pytest.fixture(scope="module")
-def square(tmp_path_factory) -> Path:
-    """A dataset of 3 training and 3 test pairs of 32x32 pixels."""
-    root = tmp_path_factory.mktemp("square") / "set"
-    with DatasetWriter(root) as writer:
-        writer.describe(name="square", source="made by the tests")
-        for split in ("train", "test"):
-            for index in range(3):
-                visible = np.stack([grey(seed, 32, 32) for seed in range(index, index + 3)], axis=-1)
-                writer.add(split, f"{split}{index}", visible=visible, thermal=grey(9 + index, 32, 32))
-    return root
 
 
 def test_scores_equal_those_of_scikit_image(pairs, tmp_path):
@@ -293,75 +274,6 @@ def test_a_scored_folder_is_no_model_and_names_no_advice_in_a_circle(pairs, tmp_
     for ask in (lambda: zoo.load(folder), lambda: zoo.score(folder, data=str(pairs)), lambda: zoo.score(folder)):
         with pytest.raises(UsageError, match="scores"):
             ask()
-
-
-@pytest.fixture(scope="module")
-def run(pairs, tmp_path_factory) -> Path:
-    """A trained run."""
-    out = tmp_path_factory.mktemp("runs")
-    tiny = {
-        "generator": "resnet6:width=2",
-        "discriminator": "patchgan:width=2",
-        "size": 32,
-        "steps": 2,
-        "device": "cpu",
-    }
-    return zoo.train(data=str(pairs), out=out, **tiny).folders[0]
-
-
-def copied(run: Path, place: Path) -> Path:
-    return Path(shutil.copytree(run, place / run.name))
-
-
-def test_a_run_is_scored_on_another_dataset_into_its_record(run, square, tmp_path):
-    folder = copied(run, tmp_path)
-    before = read_record(folder)
-    (shown,) = zoo.score(folder, data=str(square), device="cpu")
-    record = read_record(folder)
-    assert replace(record, tests=[]) == before
-    (tested,) = record.tests
-    assert (tested.data.name, tested.size, [each.n for each in tested.scores]) == ("square", 32, [3, 3])
-    assert shown.data.name == "square" and shown.scores == tested.scores
-    again = zoo.score(folder, data=str(square), device="cpu")
-    assert again.outcomes[0].status == "skipped"
-    zoo.score(folder, data=str(square), metrics="ssim:border=valid", device="cpu")
-    (tested,) = read_record(folder).tests
-    assert [each.metric for each in tested.scores] == ["psnr", "ssim", "ssim[border=valid]"]
-    assert [found.record.data.name for found in find_results(tmp_path).runs] == ["blocks", "square"]
-    assert check_folder(tmp_path) == (1, [])
-
-
-def test_a_run_on_its_own_data_scores_as_before_when_it_is_tested_as_another(run, pairs, tmp_path):
-    folder, twin = copied(run, tmp_path), tmp_path / "twin"
-    shutil.copytree(pairs, twin)
-    info = msgspec.json.decode((twin / "dataset.json").read_bytes())
-    (twin / "dataset.json").write_bytes(msgspec.json.encode(info | {"name": "twin", "thermal_high": 256.0}))
-    from zoo.data.layout import read_info
-
-    write_info(twin, replace(read_info(twin), thermal_high=255.0))
-    (shown,) = zoo.score(folder, data=str(twin), device="cpu")
-    own = read_record(folder)
-    assert [each.per_image for each in shown.scores] == [each.per_image for each in own.scores]
-
-
-def test_metrics_are_added_to_a_run_on_its_own_data(run, pairs, tmp_path):
-    folder = copied(run, tmp_path)
-    (record,) = zoo.score(folder, metrics="ssim:border=valid", device="cpu")
-    assert [each.metric for each in record.scores] == ["psnr", "ssim", "ssim[border=valid]"]
-    assert record.tests == []
-
-
-def test_a_model_without_a_record_gets_a_run_folder_of_scores(run, square, tmp_path):
-    model = tmp_path / "model"
-    model.mkdir()
-    for name in ("config.json", "model.safetensors"):
-        shutil.copyfile(run / name, model / name)
-    records = zoo.score(model, data=str(square), out=tmp_path / "out", device="cpu")
-    assert records[0].data.name == "square" and records[0].scores[0].n == 3
-    assert list(records.folders[0].glob("tests/*/samples.png"))
-    assert check_folder(tmp_path / "out") == (1, [])
-    again = zoo.score(model, data=str(square), out=tmp_path / "out", device="cpu")
-    assert again.outcomes[0].status == "skipped"
 
 
 @pytest.mark.skipif(not EXTERNAL.is_dir(), reason="the real images of other programs are not on this machine")

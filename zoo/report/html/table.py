@@ -15,7 +15,7 @@ from zoo.records.record import Record
 from zoo.registry import get_registry
 from zoo.report.aggregate import measurement_protocol
 from zoo.report.html.runs import DatasetRuns, ReportedRun
-from zoo.report.results import count_text
+from zoo.text_layout import count_text
 
 COSTS = ("parameters", "translation", "training", "peak memory", "reads")
 """Columns after the metrics; `reads` are the method's inputs."""
