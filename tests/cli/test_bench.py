@@ -55,7 +55,7 @@ def test_the_record_says_how_it_was_measured(run):
     record = json.loads((folder(run) / "record.json").read_text())
     assert record["schema"] == 1
     assert record["recipe"]["generator"]["config"]["width"] == 4
-    made_by = {"plugin": "resnet", "distribution": "thermal-zoo", "version": "0.1.0"}
+    made_by = {"plugin": "resnet", "distribution": "thermal-zoo", "version": package.__version__}
     assert made_by.items() <= record["plugins"]["generator"].items()
     assert record["sha256"]["model.safetensors"] == sha256((folder(run) / "model.safetensors").read_bytes()).hexdigest()
     assert record["environment"]["packages"]["torch"]

@@ -22,6 +22,7 @@ from zoo.hub.publication import prepare, row_text, write_publication
 from zoo.model_folder import read_config
 from zoo.records.record import read_record
 from zoo.sources import open_source
+from zoo.version import __version__
 
 TINY = {"generator": "resnet6:width=4,blocks=1", "discriminator": "patchgan_gn:width=4,layers=1", "steps": 4}
 
@@ -85,7 +86,7 @@ def test_the_card_says_how_to_load_how_it_was_trained_and_what_it_is_not_for(run
     assert 'zoo.load("acme/blocks@COMMIT")' in text and row.sha256 in text and "1,234 parameters" in text
     assert "1 min" in text and "0.667 times the training split" in text and "torch" in text
     assert "before each training image was used once" in text
-    assert "patchgan/patchgan" in text and "thermal-zoo 0.1.0" in text and "Wu et al." in text
+    assert "patchgan/patchgan" in text and f"thermal-zoo {__version__}" in text and "Wu et al." in text
     for warning in ("Measuring temperatures", "Safety", "Limits"):
         assert warning in text
     assert "not stated by its publishers" in text and "license: apache-2.0" in readme(run, license="apache-2.0")
