@@ -16,7 +16,7 @@ from zoo.compatibility import check, check_sizes
 from zoo.errors import UsageError
 from zoo.hookspec import Kind, RecipeConfig
 from zoo.presets import Preset, PresetName, budget, choose_preset
-from zoo.recipe import Part, Precision, Recipe, as_part
+from zoo.recipe import Budget, Part, Precision, Recipe, as_part
 from zoo.registry import Registry, get_registry
 from zoo.sizes import Size, height_width, read_size, size_of
 from zoo.sources import DataSource, open_source
@@ -154,7 +154,8 @@ def compose_chosen(chosen: Chosen, source: DataSource, settings: Settings) -> Re
         raise UsageError(f"thermal images have 1 or 3 channels, not {thermal_channels}")
     check_sizes(chosen.parts, size)
     parts = {kind: choice.for_size(size) for kind, choice in chosen.parts.items()}
-    if "baseline" in parts["method"].contract.offers:
+    fitted = "baseline" in parts["method"].contract.offers
+    if fitted:
         training = USUAL  # it has no network that is trained
     parts["method"] = training.with_rate(parts["method"])
     check(parts, source, size=size, thermal_channels=thermal_channels)
@@ -170,6 +171,8 @@ def compose_chosen(chosen: Chosen, source: DataSource, settings: Settings) -> Re
         left = f"{source.train} training images" + f", of which {len(held)} are held out" * bool(held)
         raise UsageError(f"`batch` is {batch}, and dataset {source.name} has {left}")
     length = budget(chosen.preset, steps, epochs, max(1, (source.train - len(held)) // batch))
+    if fitted:
+        length = Budget(steps=0, constant=0)
     named = resolve_parts(parts, size)
     return Recipe(
         method=named["method"],
