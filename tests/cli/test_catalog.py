@@ -79,3 +79,8 @@ def test_weights_are_listed_by_wildcard_and_told_with_their_commands(zoo):
     assert unpublished.returncode == 2 and "Run: zoo list weights '*-osu' --all" in unpublished.stderr
     wrong = zoo("list", "weights", "gn-cyclegan-fli")
     assert wrong.returncode == 2 and "Did you mean gn-cyclegan-flir" in wrong.stderr
+
+
+def test_scores_of_weights_have_units_and_intervals(zoo):
+    text = " ".join(zoo("info", "pix2pix-scenes").stdout.split())
+    assert "psnr (128 px, n 20) 20.78 dB [19.61, 21.95], ssim (128 px, n 20) 0.6025 [0.5764, 0.6307]" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,7 @@ from zoo.cli.output import note, print_facts, print_json, print_table, print_wra
 from zoo.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from zoo.hookspec import Weights
     from zoo.hub.catalog import CatalogEntry
     from zoo.hub.remote import RemoteModel
 
@@ -79,7 +81,7 @@ def names() -> list[str]:
 
 def _row(entry: CatalogEntry) -> dict[str, Any]:
     row = {field.name: getattr(entry.weights, field.name) for field in fields(entry.weights)}
-    row |= {"scores": dict(entry.weights.scores)}
+    row |= {"scores": dict(entry.weights.scores), "intervals": dict(entry.weights.intervals)}
     row |= {"kind": WEIGHTS, "published": entry.is_published, "publish": entry.publish}
     return (
         row
@@ -101,12 +103,25 @@ def _print_entry(entry: CatalogEntry) -> None:
             "license": weights.license,
             "dataset": weights.dataset,
             "recipe": weights.recipe,
-            "scores": ", ".join(f"{label} {value:.4f}" for label, value in weights.scores.items()),
+            "scores": ", ".join(_score_text(weights, name) for name in weights.scores),
             "load": f"zoo.load({weights.name!r})" if entry.is_published else "",
             "train": weights.train,
             "publish": "" if entry.is_published else entry.publish,
         }
     )
+
+
+def _score_text(weights: Weights, name: str) -> str:
+    """Return e.g. `psnr (128 px, n 20) 20.78 dB [19.61, 21.95]`."""
+    from zoo.evaluate.results import decimals
+
+    unit = found[1] if (found := re.search(r" \[(\w+)\] ", name)) else ""
+    digits = decimals(unit)
+    text = f"{name.replace(f' [{unit}]', '')} {weights.scores[name]:.{digits}f} {unit}".rstrip()
+    if name not in weights.intervals:
+        return text
+    low, high = weights.intervals[name]
+    return f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def _print_remote(model: RemoteModel) -> None:
