@@ -220,7 +220,9 @@ class Weights:
     license: str = ""
     """License of the weights, which the data's license permits."""
     scores: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Measured values by score name with its protocol, as in the record."""
+    """Measured values by score name with its unit and protocol, e.g. `psnr [dB] (128 px, n 20)`."""
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=lambda: MappingProxyType({}))
+    """The 95 % intervals of `scores`, by the same names; those of one image have none."""
 
 
 @dataclass(frozen=True, kw_only=True)

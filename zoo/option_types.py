@@ -37,6 +37,32 @@ def value_text(value: Any, hint: Any = None) -> str:
     return str(value)
 
 
+def changed_value(value: Any, hint: Any) -> Any:
+    """Return another value that an option of this type takes: another choice, half of a number or the next; None if unknown.
+
+    >>> changed_value("instance", Literal["instance", "batch"] | None), changed_value(False, bool)
+    ('batch', True)
+    >>> changed_value(64, int), changed_value(1, Annotated[int, AtLeast(1)]), changed_value("resnet34", str)
+    (32, 2, None)
+    """
+    kind, inner = get_origin(hint), get_args(hint)
+    if isinstance(value, bool):
+        return not value
+    if kind is Annotated:
+        half, limits = (
+            changed_value(value, inner[0]),
+            [limit.value for limit in inner[1:] if isinstance(limit, AtLeast)],
+        )
+        return value + 1 if half is not None and limits and half < limits[0] else half
+    if kind in (Union, UnionType) and not _is_size(hint):
+        return next((other for part in inner if (other := changed_value(value, part)) is not None), None)
+    if kind is Literal:
+        return next((other for other in inner if other != value), None) if value in inner else None
+    if hint is int and isinstance(value, int):
+        return value // 2 or value + 1
+    return value / 2 if hint is float and isinstance(value, float) and value else None
+
+
 def _words(hint: Any) -> list[str]:
     """Return the kinds of values of a type."""
     kind, inner = get_origin(hint), get_args(hint)

@@ -46,6 +46,6 @@ def _add_halves(writer: DatasetWriter, split: str, stem: str, path: Path) -> Non
         if both.shape[1] % 2:
             raise DataError(f"`{path}` is {both.shape[1]} pixels wide and cannot be cut into two equal halves")
         half = both.shape[1] // 2
-        writer.add(split, stem, visible=both[:, :half], thermal=grey(both[:, half:], path))
+        writer.add(split, stem, visible=both[:, :half], thermal=grey(both[:, half:], f"thermal image `{path}`"))
 
     leave_out_bad(writer, path, add)

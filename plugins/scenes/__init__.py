@@ -59,6 +59,7 @@ def zoo_weights() -> Iterable[Weights]:
             sha256="1fac97a188bcf29ccd7557b0173a1b4512d06d7a9b633fe06aaba950251a058b",
             size=4950580,
             license="Apache-2.0",
-            scores={"psnr (128 px, n 20)": 20.78, "ssim (128 px, n 20)": 0.6025},
+            scores={"psnr [dB] (128 px, n 20)": 20.78, "ssim (128 px, n 20)": 0.6025},
+            intervals={"psnr [dB] (128 px, n 20)": (19.61, 21.95), "ssim (128 px, n 20)": (0.5764, 0.6307)},
         )
     ]

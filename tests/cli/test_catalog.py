@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from zoo.hub.catalog import list_weights
+
 
 def names(done):
     return [row["name"] for row in json.loads(done.stdout)]
@@ -56,13 +58,29 @@ def test_translating_with_a_folder_that_holds_runs_names_one(zoo, tmp_path):
     assert done.returncode == 2 and "results/run" in done.stderr
 
 
+def test_the_weights_that_are_listed_are_those_that_python_lists(zoo):
+    shown = zoo("list", "weights")
+    assert names(zoo("list", "weights", "--json")) == list_weights()
+    assert names(zoo("list", "weights", "--all", "--json")) == list_weights(include_unpublished=True)
+    assert "not published yet" not in shown.stdout
+    assert "more are not published yet: zoo list weights --all" in shown.stderr
+    assert zoo("list", "generator", "--all").returncode == 2
+
+
 def test_weights_are_listed_by_wildcard_and_told_with_their_commands(zoo):
-    listed = zoo("list", "weights", "*-osu")
+    listed = zoo("list", "weights", "--all", "*-osu")
     assert listed.returncode == 0 and "gn-cyclegan-osu" in listed.stdout and "not published yet" in listed.stdout
-    (row,) = json.loads(zoo("list", "weights", "layergan-thermalworld", "--json").stdout)
+    (row,) = json.loads(zoo("list", "weights", "layergan-thermalworld", "--all", "--json").stdout)
     assert (row["published"], row["dataset"], row["repo"]) == (False, "thermalworld", "")
     shown = zoo("info", "gn-cyclegan-flir").stdout
     assert "train      zoo bench --recipe gn_cyclegan --preset paper --data flir\n" in shown
     assert "publish    zoo publish results/RUN --to ORG/gn-cyclegan-flir\n" in shown
+    unpublished = zoo("list", "weights", "*-osu")
+    assert unpublished.returncode == 2 and "Run: zoo list weights '*-osu' --all" in unpublished.stderr
     wrong = zoo("list", "weights", "gn-cyclegan-fli")
     assert wrong.returncode == 2 and "Did you mean gn-cyclegan-flir" in wrong.stderr
+
+
+def test_scores_of_weights_have_units_and_intervals(zoo):
+    text = " ".join(zoo("info", "pix2pix-scenes").stdout.split())
+    assert "psnr (128 px, n 20) 20.78 dB [19.61, 21.95], ssim (128 px, n 20) 0.6025 [0.5764, 0.6307]" in text

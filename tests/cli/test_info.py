@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from zoo.choices import option_names
-from zoo.cli.component import example, options_of
+from zoo.cli.component import details, example, options_of
 from zoo.registry import get_registry, split_specs
 
 COMPONENTS = get_registry().list()
@@ -36,15 +36,24 @@ def test_the_example_names_the_component_as_the_command_line_reads_it(choice):
     assert get_registry().find(choice.kind, spec).full_name == choice.full_name
 
 
+@pytest.mark.parametrize("choice", COMPONENTS, ids=IDS)
+def test_an_option_of_the_example_has_another_value_than_by_default_and_suits_the_component(choice):
+    spec = ["", *shlex.split(example(choice))][-1]
+    if ":" not in spec:
+        return
+    changed = get_registry().find(choice.kind, spec)
+    assert changed.config != choice.config
+    if choice.kind in ("generator", "discriminator") and not getattr(changed.config, "pretrained", False):
+        assert details(changed)["parameters"]
+
+
 @pytest.mark.parametrize("columns", [60, 80])
 def test_no_line_is_wider_than_the_terminal_unless_a_word_is(zoo, columns):
     done = zoo("info", "cyclegan", env={"COLUMNS": str(columns)})
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert all(len(line) <= columns for line in lines if "  example " not in line)
-    assert (
-        "  identity=none (a number or none)" in lines and "  example    zoo bench --method cyclegan:gan=lsgan" in lines
-    )
+    assert "  identity=none (a number or none)" in lines and "  example    zoo bench --method cyclegan:gan=log" in lines
 
 
 def test_the_options_that_were_named_stand_in_the_example_and_the_list(zoo):

@@ -30,5 +30,6 @@ def test_missing_images_end_with_1_and_the_flag_that_scores_the_others(zoo, outp
 
 
 def test_eval_names_the_command_of_zoo(zoo):
+    assert "zoo has no command test. To score" in zoo("test", "outputs").stderr
     refused = zoo("eval", "outputs", "--data", "rs")
     assert refused.returncode == 2 and "run: zoo score FOLDER" in refused.stderr

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import zoo
 from zoo.cli import translate as cli
 from zoo.cli.main import app
-from zoo.cli.targets import spare_originals
+from zoo.cli.targets import plan, spare_originals
 from zoo.errors import DataError, UsageError, ZooError
 
 
@@ -316,3 +316,12 @@ def test_one_image_in_tiles_shows_its_progress(warm, photos, tmp_path, monkeypat
 def test_compute_options_have_two_flags(photos, flag):
     with pytest.raises(UsageError, match="'nothing'"):
         typed("translate", photos, flag, "nothing")
+
+
+def test_the_output_folder_of_a_relative_folder_is_relative(tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").touch()
+    monkeypatch.chdir(tmp_path)
+    assert plan(Path("photos"), None, 8) == [(Path("photos/a.png"), Path("photos_thermal/a.png"))]
+    monkeypatch.chdir("photos")
+    assert plan(Path(), None, 8) == [(Path("a.png"), tmp_path / "photos_thermal" / "a.png")]

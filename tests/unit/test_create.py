@@ -64,5 +64,6 @@ def test_weights_are_loaded_by_text_or_path_alone(source):
 
 def test_list_weights_names_what_load_takes():
     assert zoo.list_weights() == ["pix2pix-scenes"] == zoo.list_weights("pix2pix-*")
-    assert zoo.list_weights("nothing*") == []
+    assert zoo.list_weights("nothing*", include_unpublished=True) == []
+    assert "cut-osu" in zoo.list_weights(include_unpublished=True)
     assert "pix2pix" in repr(zoo.load(zoo.list_weights()[0], device="cpu").config.recipe.method)

@@ -27,14 +27,17 @@ def list_(
     timm: Annotated[
         str | None, typer.Option(metavar="PATTERN", help="timm's networks as encoders of a generator, by wildcard.")
     ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Also weights that are not published yet.")] = False,
     as_json: Json = False,
 ) -> None:
     """List components by kind and wildcard, or trained weights.
 
-    Examples: zoo list · zoo list generator 'resnet*' · zoo list generator --timm 'convnext*' · zoo list weights '*-flir'
+    Examples: zoo list · zoo list generator 'resnet*' · zoo list generator --timm 'convnext*' · zoo list weights --all '*-flir'
     """
     if kind == weights.WEIGHTS and timm is None and offers is None:
-        return weights.list_catalogue(pattern, as_json=as_json)
+        return weights.list_catalogue(pattern, include_unpublished=all_, as_json=as_json)
+    if all_:
+        raise UsageError("--all lists weights that are not published yet", "Run: zoo list weights --all")
     registry = get_registry()
     if timm is not None:
         if kind not in (None, "generator") or pattern != "*" or offers is not None:

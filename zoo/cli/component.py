@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
@@ -14,7 +16,7 @@ from zoo.cli.flags import with_flags
 from zoo.cli.output import print_facts, print_wrapped
 from zoo.errors import ZooError
 from zoo.hookspec import INFERENCE, Kind, RecipeConfig
-from zoo.option_types import allowed_values, value_text
+from zoo.option_types import allowed_values, changed_value, value_text
 from zoo.registry import get_registry
 
 CONTRACT = ("size_multiple", "min_size", "reads", "uses")
@@ -131,7 +133,7 @@ def _meanings(form: type) -> dict[str, str]:
 
 
 def example(choice: Choice) -> str:
-    """Return a command that uses a component with the options that were named, or else with the first of its own.
+    """Return a command that uses a component with the options that were named, or else with a change of one of its own.
 
     It is empty for methods that are not trained.
     """
@@ -164,11 +166,21 @@ def _generator_inputs() -> set[str]:
 
 
 def _options_text(choice: Choice) -> str:
-    options = [one for one in options_of(choice) if not one.name.endswith("_channels")]
-    named = [one for one in options if one.name in choice.named]
-    usual = [one for one in options if one.value not in (None, "", ())] if choice.kind != "recipe" else []
-    shown = named or usual[:1]
-    return f":{','.join(f'{one.name}={one.text}' for one in shown)}" if shown else ""
+    shown = {one.name: one.text for one in options_of(choice) if one.name in choice.named}
+    if not shown and choice.kind != "recipe":
+        shown = dict(islice(_changes(choice), 1))
+    return f":{','.join(f'{name}={text}' for name, text in shown.items())}" if shown else ""
+
+
+def _changes(choice: Choice) -> Iterator[tuple[str, str]]:
+    """Yield options of a component's own with another value than they have, which the component accepts."""
+    hints = get_type_hints(type(choice.config), include_extras=True)
+    for name in hints:
+        value = None if name.endswith("_channels") else changed_value(getattr(choice.config, name, None), hints[name])
+        if value is not None:
+            with suppress(ZooError):  # widths of some networks are multiples of a number
+                choice.with_options({name: value}, named=True)
+                yield name, value_text(value)
 
 
 def _epochs(choice: Choice) -> dict[str, int] | None:

@@ -26,6 +26,7 @@ FLAGS = {name: f"--{name}" for name in _SAME} | {
     "dry_run": "--dry-run",
     "generator": "--gen",
     "gpus_per_run": "--gpus-per-run",
+    "include_unpublished": "--all",
     "no_plugin": "--no-plugin",
     "normalizer": "--norm",
     "processes": "--gpus-per-run",

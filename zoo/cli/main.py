@@ -68,7 +68,8 @@ def _options(
 VERBS = (bench, check, compare, config, convert, demo, doctor, export, info, inspect, list_, new, plugins, publish)
 for verb in (*VERBS, report, score, serve, status, table, train, translate, worker):
     app.command(verb.__name__.strip("_"), cls=Verb)(verb)
-app.command("eval", hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(eval_)
+for word in ("eval", "evaluate", "test"):
+    app.command(word, hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(eval_)
 for name, group in (("data", data.app), ("records", records.app)):
     for command in group.registered_commands:
         command.cls = Verb

@@ -155,7 +155,7 @@ Tracker = Annotated[
 Open = Annotated[
     bool,
     option(
-        OUTPUT, "--open", "Open samples.png, which is refreshed during the training, of the first run with networks."
+        OUTPUT, "--open", "Open samples.png, which is refreshed during the training; of several runs, the first one's."
     ),
 ]
 Retry = Annotated[

@@ -93,9 +93,11 @@ def score(
         note(f"Record and pictures are in {records.folders[0]}.")
 
 
-def eval_() -> None:
+def eval_(context: typer.Context) -> None:
     """Refuse a command of other programs, and name zoo's."""
-    raise UsageError("zoo has no command eval", "To score images or a model, run: zoo score FOLDER --data DATASET")
+    raise UsageError(
+        f"zoo has no command {context.info_name}", "To score images or a model, run: zoo score FOLDER --data DATASET"
+    )
 
 
 def _read_range(text: str) -> tuple[float, float] | None:

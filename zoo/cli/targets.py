@@ -49,7 +49,8 @@ def plan(image: Path, out: Path | None, level: Level) -> list[tuple[Path, Path]]
         raise DataError(f"`{image}` cannot be read: {error.strerror or error}", "Check the path") from error
     if not sources:
         raise DataError(f"folder `{image}` holds no image", f"Known endings: {' '.join(IMAGE_SUFFIXES)}")
-    out = out or image.resolve().with_name(f"{image.resolve().name}_thermal")
+    named = image if image.name not in ("", "..") else image.resolve()
+    out = out or named.with_name(f"{named.name}_thermal")
     stem, count = Counter(source.stem for source in sources).most_common(1)[0]
     if count > 1:
         fault = f"folder `{image}` holds {count} images named {stem}; all would become {stem}{endings[0]}"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo.cli.output import print_facts, print_json, print_table, print_wrapped
+from zoo.cli.output import note, print_facts, print_json, print_table, print_wrapped
 from zoo.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from zoo.hookspec import Weights
     from zoo.hub.catalog import CatalogEntry
     from zoo.hub.remote import RemoteModel
 
@@ -24,22 +27,29 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Load weights from the cache only.")]
 
 
-def list_catalogue(pattern: str, *, as_json: bool) -> None:
-    """Print the rows of the catalogue whose name matches a wildcard.
+def list_catalogue(pattern: str, *, include_unpublished: bool, as_json: bool) -> None:
+    """Print the rows of the catalogue whose name matches a wildcard, as `zoo.list_weights` selects them.
 
     Raises:
         UsageError: none does.
     """
     from zoo.hub.catalog import catalog_entries
 
-    entries = catalog_entries(pattern)
+    found = catalog_entries(pattern)
+    entries = [entry for entry in found if entry.is_published or include_unpublished]
     if as_json:
         return print_json([_row(entry) for entry in entries])
+    more = f"zoo list weights {'' if pattern == '*' else f'{shlex.quote(pattern)} '}--all"
+    if found and not entries:
+        raise UsageError(f"no weights that match {pattern!r} are published yet", f"Run: {more}")
     if not entries:
         hint = did_you_mean(pattern.strip("*"), names()) or "Run: zoo list weights"
         raise UsageError(f"no weights match {pattern!r}", hint)
     rows = [(entry.name, entry.where, entry.weights.summary) for entry in entries]
-    return print_table(("weights", "where", "what it is"), rows)
+    print_table(("weights", "where", "what it is"), rows)
+    if hidden := len(found) - len(entries):
+        note(f"{hidden} more {'are' if hidden > 1 else 'is'} not published yet: {more}")
+    return None
 
 
 def show(name: str, *, as_json: bool) -> bool:
@@ -71,8 +81,8 @@ def names() -> list[str]:
 
 def _row(entry: CatalogEntry) -> dict[str, Any]:
     row = {field.name: getattr(entry.weights, field.name) for field in fields(entry.weights)}
-    row |= {"scores": dict(entry.weights.scores)}
-    row |= {"kind": WEIGHTS, "published": bool(entry.weights.repo or entry.weights.folder), "publish": entry.publish}
+    row |= {"scores": dict(entry.weights.scores), "intervals": dict(entry.weights.intervals)}
+    row |= {"kind": WEIGHTS, "published": entry.is_published, "publish": entry.publish}
     return (
         row
         | {name: getattr(entry.plugin, name) for name in ("distribution", "version")}
@@ -82,7 +92,6 @@ def _row(entry: CatalogEntry) -> dict[str, Any]:
 
 def _print_entry(entry: CatalogEntry) -> None:
     weights = entry.weights
-    published = bool(weights.repo or weights.folder)
     print_wrapped(f"weights {weights.name} — {weights.summary}", "  ")
     print_facts(
         {
@@ -94,12 +103,25 @@ def _print_entry(entry: CatalogEntry) -> None:
             "license": weights.license,
             "dataset": weights.dataset,
             "recipe": weights.recipe,
-            "scores": ", ".join(f"{label} {value:.4f}" for label, value in weights.scores.items()),
-            "load": f"zoo.load({weights.name!r})" if published else "",
+            "scores": ", ".join(_score_text(weights, name) for name in weights.scores),
+            "load": f"zoo.load({weights.name!r})" if entry.is_published else "",
             "train": weights.train,
-            "publish": "" if published else entry.publish,
+            "publish": "" if entry.is_published else entry.publish,
         }
     )
+
+
+def _score_text(weights: Weights, name: str) -> str:
+    """Return e.g. `psnr (128 px, n 20) 20.78 dB [19.61, 21.95]`."""
+    from zoo.evaluate.results import decimals
+
+    unit = found[1] if (found := re.search(r" \[(\w+)\] ", name)) else ""
+    digits = decimals(unit)
+    text = f"{name.replace(f' [{unit}]', '')} {weights.scores[name]:.{digits}f} {unit}".rstrip()
+    if name not in weights.intervals:
+        return text
+    low, high = weights.intervals[name]
+    return f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def _print_remote(model: RemoteModel) -> None:

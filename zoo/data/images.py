@@ -98,25 +98,30 @@ def read_thermal(path: Path) -> Array:
         return _read_npy(path)
     image = decode_image(path)
     try:
-        return _one_channel_of(image, path)
+        return thermal_levels(image, f"thermal image `{path}`")
     except DataError:
         raise
     except Exception as error:
         raise unreadable_image(path, error) from error
 
 
-def _one_channel_of(image: Image.Image | NDArray[np.uint16], path: Path) -> Array:
+def thermal_levels(image: Image.Image | NDArray[np.uint16], name: str = "the thermal picture") -> Array:
+    """Return a decoded thermal image, [H, W], as uint8, uint16 or float32; colors are accepted if they are grey.
+
+    Raises:
+        DataError: its pixels are of an unsupported type, not finite, or in false colours.
+    """
     if not isinstance(image, Image.Image):
-        return grey(image, path)
+        return grey(image, name)
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
     if image.mode == "F":
-        return _finite(np.asarray(image, dtype=np.float32), path)
+        return _finite(np.asarray(image, dtype=np.float32), name)
     if image.mode in ("L", "1", "LA"):
         return np.asarray(image.convert("L"))
     if image.mode in ("RGB", "RGBA", "P", "YCbCr"):
-        return grey(np.asarray(image.convert("RGB")), path)
-    raise DataError(f"thermal image `{path}` has pixels of type {image.mode}", "Save it as 8-bit or 16-bit grey PNG")
+        return grey(np.asarray(image.convert("RGB")), name)
+    raise DataError(f"{name} has pixels of type {image.mode}", "Save it as 8-bit or 16-bit grey PNG")
 
 
 def read_labels(path: Path, *, any_size: bool = False) -> NDArray[np.uint8]:
@@ -161,8 +166,8 @@ def read_celsius(path: Path) -> NDArray[np.float32]:
     return array
 
 
-def grey(rgb: Array, path: Path) -> Array:
-    """Return the one channel of a grey image stored in colour, uint8 or uint16 [H, W, 3] -> [H, W]; `path` is for the error.
+def grey(rgb: Array, name: str) -> Array:
+    """Return the one channel of a grey image stored in colour, uint8 or uint16 [H, W, 3] -> [H, W]; `name` is for the error.
 
     Raises:
         DataError: the image has colours.
@@ -170,7 +175,7 @@ def grey(rgb: Array, path: Path) -> Array:
     chroma = rgb.max(axis=2).astype(np.int32) - rgb.min(axis=2)
     share = 1 if rgb.dtype == np.uint8 else int(rgb.max()) / 255
     if chroma.mean(dtype=np.float64) > MAX_MEAN_CHROMA * share:
-        raise DataError(f"thermal image `{path}` is in false colours", "Use the grey or radiometric original")
+        raise DataError(f"{name} is in false colours", "Use the grey or radiometric original")
     if rgb.dtype == np.uint8:
         return np.asarray(Image.fromarray(rgb).convert("L"))
     return (rgb.astype(np.float64) @ LUMA).round().astype(np.uint16)
@@ -245,14 +250,14 @@ def _read_npy(path: Path) -> Array:
             return np.array(array, array.dtype.newbyteorder("="))
         if array.dtype.kind != "f":
             raise DataError(f"`{path}` holds {array.dtype}", "Save it as uint8, uint16 or float32")
-        return _finite(np.array(array, np.float32), path)
+        return _finite(np.array(array, np.float32), f"`{path}`")
     except DataError:
         raise
     except Exception as error:
         raise unreadable_image(path, error) from error
 
 
-def _finite(array: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
+def _finite(array: NDArray[np.float32], name: str) -> NDArray[np.float32]:
     if not np.isfinite(array).all():
-        raise DataError(f"`{path}` holds values that are not finite", FIX)
+        raise DataError(f"{name} holds values that are not finite", FIX)
     return array

@@ -35,6 +35,11 @@ class CatalogEntry:
         return "not published yet"
 
     @property
+    def is_published(self) -> bool:
+        """Whether `zoo.load` finds weights under this name."""
+        return bool(self.weights.repo or self.weights.folder)
+
+    @property
     def publish(self) -> str:
         """The command that publishes a run of `train` under this name."""
         return f"zoo publish results/RUN --to ORG/{self.name}"
@@ -49,15 +54,19 @@ def catalog_entries(pattern: str = "*") -> list[CatalogEntry]:
     return sorted((row for row in rows.values() if fnmatchcase(row.name, pattern)), key=lambda row: natural(row.name))
 
 
-def list_weights(pattern: str = "*") -> list[str]:
-    """Return the names of trained weights that `zoo.load` takes and that match a wildcard, in natural order.
+def list_weights(pattern: str = "*", *, include_unpublished: bool = False) -> list[str]:
+    """Return the names of trained weights that match a wildcard, in natural order; `zoo.load` takes each of them.
 
-    Weights whose file is not published yet are left out; `zoo list weights` shows them with the command that trains them.
+    Args:
+        pattern: a wildcard.
+        include_unpublished: also names without published weights, for which `zoo.load` fails with the command that trains them.
 
-    >>> list_weights("pix2pix-s*")
+    >>> list_weights("pix2pix-*")
     ['pix2pix-scenes']
+    >>> list_weights("pix2pix-*", include_unpublished=True)
+    ['pix2pix-scenes', 'pix2pix-thermalworld']
     """
-    return [entry.name for entry in catalog_entries(pattern) if entry.weights.repo or entry.weights.folder]
+    return [entry.name for entry in catalog_entries(pattern) if entry.is_published or include_unpublished]
 
 
 def find_weights(name: str) -> CatalogEntry | None:

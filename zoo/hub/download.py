@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from zoo.data.layout import IMAGE_SUFFIXES
 from zoo.errors import UsageError, ZooError, did_you_mean
 from zoo.files import expand, temporary_folder, why_not_writable
 from zoo.hub import cached
@@ -63,6 +64,9 @@ def locate(source: str | Path, access: Access) -> Located:
         if path.suffix == ".safetensors":
             reason = f"`{path}` is a file, and a model is a folder with its config.json"
             raise UsageError(reason, f"Name the folder: {path.parent}")
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            fix = f'Load weights, then translate it: `zoo.load("pix2pix-scenes").translate("{path}")`'
+            raise UsageError(f"`{path}` is an image, not trained weights", fix)
         raise UsageError(f"`{path}` is a file, and a model is a folder", f"Run: zoo convert {path}")
     pin, exact = repository(source), is_address(source) or "@" in str(source)
     if pin is None or (not exact and (path.parent.is_dir() or Path(pin.repo).parts[0] == RESULTS)):

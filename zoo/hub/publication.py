@@ -13,6 +13,7 @@ import msgspec
 from zoo.checksums import is_run, repair, require_undamaged, sha256_of
 from zoo.composition import digest
 from zoo.errors import DamagedError, UsageError, ZooError
+from zoo.evaluate.results import Score
 from zoo.files import write_atomically
 from zoo.hookspec import Weights
 from zoo.hub.card import card, summary_of
@@ -23,7 +24,7 @@ from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, ModelConfig, 
 from zoo.records.code_changes import code_changes
 from zoo.records.record import RECORD_FILE, Record, read_failure, read_record
 from zoo.report.html.commands import row_command
-from zoo.sizes import size_text
+from zoo.sizes import Size, size_text
 
 PATH = re.compile(r"(^|[=,])((?:~\w*|\.{0,2})/[^=,]*)")
 """A path, alone in a word or as the value of an option; names such as `timm/unet` are not paths."""
@@ -171,9 +172,7 @@ def _without_paths(command: str) -> str:
 
 def _row(facts: CardFacts) -> Weights:
     record, known = facts.record, known_system(facts.record.recipe)
-    scores = {
-        f"{score.metric} ({size_text(record.recipe.size)} px, n {score.n})": score.value for score in record.scores
-    }
+    named = {_score_name(score, record.recipe.size): score for score in record.scores}
     return Weights(
         name=slug(facts.name),
         summary=f"{summary_of(record)}; {facts.data.name}, {size_text(record.recipe.size)} px",
@@ -184,5 +183,16 @@ def _row(facts: CardFacts) -> Weights:
         sha256=facts.sha256,
         size=facts.size,
         license=facts.license or facts.data.license,
-        scores=scores,
+        scores={name: score.value for name, score in named.items()},
+        intervals={
+            name: (score.low, score.high)
+            for name, score in named.items()
+            if score.low is not None and score.high is not None
+        },
     )
+
+
+def _score_name(score: Score, size: Size) -> str:
+    """Return e.g. `psnr [dB] (128 px, n 20)`."""
+    unit = f" [{score.unit}]" if score.unit else ""
+    return f"{score.metric}{unit} ({size_text(size)} px, n {score.n})"

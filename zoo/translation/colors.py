@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from zoo.errors import DataError, UsageError
+
 Pixels = NDArray[np.uint8]
 ColormapName = Literal["white-hot", "black-hot", "inferno", "magma", "plasma", "viridis", "turbo"]
 COLORMAPS: Mapping[ColormapName, str] = {
@@ -33,7 +35,16 @@ def colored(thermal: Pixels, name: ColormapName, thermal_range: tuple[float, flo
         thermal: levels of 8 bits.
         name: of the color map.
         thermal_range: degrees Celsius of levels 0 and 255; None: no bar, and the size stays.
+
+    Raises:
+        UsageError: there is no such color map.
+        DataError: the image is no array [H, W] of uint8.
     """
+    if name not in tuple(COLORMAPS):
+        raise UsageError(
+            f"there is no color map {name!r}", f"Use {', '.join(list(COLORMAPS)[:-1])} or {list(COLORMAPS)[-1]}"
+        )
+    _require_levels(thermal)
     colors = color_table(name)
     image: Pixels = colors[thermal]
     if thermal_range is None:
@@ -48,6 +59,17 @@ def color_table(name: ColormapName) -> Pixels:
 
     shares = matplotlib.colormaps[COLORMAPS[name]](np.arange(256))[:, :3]
     return np.round(shares * 255).astype(np.uint8)  # matplotlib's own bytes are cut off: its grey 2 is 1
+
+
+def _require_levels(thermal: object) -> None:
+    """Refuse what is no array [H, W] of uint8."""
+    if not isinstance(thermal, np.ndarray):
+        fix = "Use `numpy.asarray(...)` of the picture that `translate` returns"
+        raise DataError(f"a thermal image to color is an array [H, W] of uint8; this is {type(thermal).__name__}", fix)
+    if thermal.dtype != np.uint8 or thermal.ndim != 2 or not thermal.size:
+        found = f"{thermal.dtype} {list(thermal.shape)}"
+        fix = "Use the array that `translate(array)` returns, of 8 bits"
+        raise DataError(f"a thermal image to color is uint8 [H, W]; this is {found}", fix)
 
 
 def _bar(height: int, colors: Pixels, thermal_range: tuple[float, float]) -> Pixels:

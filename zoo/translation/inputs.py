@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from zoo.contracts import Batch
 from zoo.data.images import label_indices, one_channel, read_labels, read_visible, to_bytes, to_rgb
 from zoo.errors import DataError, UsageError, did_you_mean
 from zoo.layers.conditions import paint_temperatures
+from zoo.layers.pixels import from_bytes
 
 RANGE_SLACK = 1e-3
 """Largest excess over [-1, 1], as interpolation causes it."""
@@ -48,8 +50,10 @@ def visible_tensor(image: Picture, *, any_size: bool = False) -> Tensor:
         if not (is_float or image.dtype == torch.uint8) or image.dim() not in (3, 4) or image.shape[-3] != 3:
             found = f"{image.dtype} {list(image.shape)}"
             raise DataError(f"a tensor to translate is float [3, H, W] or [N, 3, H, W] in [-1, 1]; this is {found}")
-        if is_float and not (image.numel() and image.isfinite().all() and image.abs().max() <= 1 + RANGE_SLACK):
-            raise DataError("a tensor to translate is not empty and holds finite values in [-1, 1]; this one does not")
+        if not image.numel():
+            raise DataError(f"a tensor to translate is not empty; this one is {list(image.shape)}")
+        if is_float:
+            _require_range(image, "a tensor to translate")
         images = image if image.dim() == 4 else image[None]
         return images.float() if is_float else images
     if isinstance(image, np.ndarray):
@@ -80,8 +84,33 @@ def require_path(path: str | Path, what: str) -> Path:
     return Path(path)
 
 
+def _require_range(images: Tensor, what: str) -> None:
+    """Refuse float images outside [-1, 1]; `what` names them in the error."""
+    low, high = (float(end) for end in images.detach().aminmax())
+    if not (low >= -1 - RANGE_SLACK and high <= 1 + RANGE_SLACK):  # also NaN
+        raise DataError(
+            f"{what} has values in [-1, 1]; the values of this one are {low:.4g} to {high:.4g}",
+            "Scale levels of 0 to 255 by `x / 127.5 - 1`, and of 0 to 1 by `x * 2 - 1`",
+        )
+
+
+def require_pixels(value: object, name: str, least: int = 1) -> int:
+    """Return a side in pixels, an integer of any type.
+
+    Raises:
+        UsageError: it is no integer, or is smaller than `least`.
+    """
+    try:
+        pixels = index(value)  # type: ignore[arg-type]  # checked by the call
+    except TypeError:
+        raise UsageError(f"{name} is {value!r}; it must be a whole number of pixels", "Use e.g. 512") from None
+    if pixels < least:
+        raise UsageError(f"{name} is {pixels}; it must be {least} pixels or more", "Use e.g. 512")
+    return pixels
+
+
 def require_tensor(images: object, multiple: int, least: int) -> Tensor:
-    """Return the argument of a network, a float tensor [N, 3, H, W] whose sides are multiples and large enough.
+    """Return the argument of a network, a float tensor [N, 3, H, W] in [-1, 1] whose sides are multiples and large enough.
 
     Raises:
         UsageError: it is something else.
@@ -97,7 +126,22 @@ def require_tensor(images: object, multiple: int, least: int) -> Tensor:
     if any(side % multiple or side < least for side in images.shape[2:]):
         sides = f"multiples of {multiple} and {max(least, multiple)} or more"
         raise UsageError(f"the networks need sides that are {sides}; this is {found}", fix)
+    if images.numel() and not torch.compiler.is_compiling():  # a graph cannot depend on values
+        _require_range(images, "the tensor that a model is called with")
     return images
+
+
+def to_network(entry: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return an entry of a batch on the networks' device; images also as floats in their type."""
+    moved = entry.to(device)
+    if moved.dtype == torch.uint8 and moved.dim() == 4:
+        moved = from_bytes(moved)
+    return in_dtype(moved, dtype).contiguous() if moved.dim() == 4 else moved  # in the memory layout of scored images
+
+
+def in_dtype(entry: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return images of floats in this type, other entries of a batch as they are."""
+    return entry.to(dtype) if entry.dim() == 4 and entry.is_floating_point() else entry
 
 
 def require_inputs(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from zoo.data.images import one_channel, read_thermal
+from zoo.data.images import one_channel, read_thermal, thermal_levels
 from zoo.errors import DataError, UsageError
 from zoo.files import write_atomically
 from zoo.layers.pixels import TOP, Bits, from_levels, to_celsius, to_levels
@@ -71,11 +71,25 @@ def celsius(thermal: Picture, thermal_range: tuple[float, float]) -> NDArray[np.
     if isinstance(thermal, str | Path):
         pixels = read_thermal(require_path(thermal, "the thermal image"))
     elif isinstance(thermal, Image.Image):
-        pixels = np.asarray(thermal.convert("I;16") if thermal.mode.startswith("I;16") else thermal)
+        pixels = thermal_levels(thermal)
     else:
-        pixels = one_channel(thermal)
+        pixels = _thermal_array(thermal)
     degrees = to_celsius(_signed(torch.from_numpy(np.array(pixels))), thermal_range)
     return degrees.float().numpy()
+
+
+def _thermal_array(thermal: object) -> NDArray[Any]:
+    """Return a thermal image [H, W] or [H, W, 1] as [H, W]."""
+    if not isinstance(thermal, np.ndarray):
+        found = type(thermal).__name__
+        raise DataError(f"a thermal image is a file, a PIL image, an array or a tensor; this is {found}")
+    pixels = one_channel(thermal)
+    if pixels.ndim != 2:
+        found = f"{thermal.dtype} {list(thermal.shape)}"
+        raise DataError(
+            f"an array of a thermal image is [H, W] or [H, W, 1]; this is {found}", "Use what `translate` returns"
+        )
+    return pixels
 
 
 def write_pixels(pixels: NDArray[Any], path: Path) -> None:

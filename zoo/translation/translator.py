@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from zoo.contracts import Batch, Method
 from zoo.errors import DataError, UsageError
-from zoo.layers.pixels import from_bytes, grey
+from zoo.layers.pixels import grey
 from zoo.model_folder import ModelConfig
 from zoo.recipe import choice_of
 from zoo.translation import summary
@@ -23,12 +23,15 @@ from zoo.translation.inputs import (
     Picture,
     Temperatures,
     for_each,
+    in_dtype,
     label_entries,
     labels_tensor,
     pad_to,
     require_inputs,
+    require_pixels,
     require_tensor,
     temperature_vector,
+    to_network,
     visible_tensor,
 )
 from zoo.translation.outputs import Depth, celsius, like_input
@@ -108,22 +111,28 @@ class Translator(nn.Module):
         return bool({"temperatures", "thermal_segmentation"} & set(self.reads))
 
     def grid(self, length: int) -> int:
-        """Return the smallest side, at least `length`, that suits the networks."""
-        return -(-max(length, self.min_size) // self.size_multiple) * self.size_multiple
+        """Return the smallest side, at least `length`, that suits the networks.
+
+        Raises:
+            UsageError: it is no whole number, or less than 1.
+        """
+        return -(-max(require_pixels(length, "a side"), self.min_size) // self.size_multiple) * self.size_multiple
 
     def forward(self, batch: Batch | Tensor) -> Tensor:
         """Return thermal images [N, C, H, W] in [-1, 1] for visible ones whose sides suit the networks (`grid`).
 
         Args:
             batch: a tensor [N, 3, H, W] in [-1, 1], for models that read nothing else, or a batch with the entries in `reads`.
+                Images of another floating-point type are converted to `dtype`.
 
         Raises:
-            UsageError: it is neither, or the model reads more than the visible image.
+            UsageError: it is neither, its values are outside [-1, 1], or the model reads more than the visible image.
         """
         if not isinstance(batch, Mapping):
             batch = {"visible": require_tensor(batch, self.size_multiple, self.min_size)}
             self.require_inputs(labels=False)
-        thermal: Tensor = self.method.translate(batch)
+        dtype = self.dtype
+        thermal: Tensor = self.method.translate({name: in_dtype(entry, dtype) for name, entry in batch.items()})
         return thermal
 
     __repr__ = summary.text
@@ -193,9 +202,8 @@ class Translator(nn.Module):
             UsageError: the model needs labels and got none, or does not use an input; a class is unknown; or the tile or depth
                 is invalid.
         """
-        if tile is not None and tile < SMALLEST_TILE:
-            reason = f"tile is {tile}; it must be {SMALLEST_TILE} pixels or more"
-            raise UsageError(reason, "Use a larger one, such as 512 or 1024")
+        if tile is not None:
+            tile = require_pixels(tile, "tile", SMALLEST_TILE)
         if isinstance(image, list | tuple):
             inputs = zip(image, for_each(labels, len(image)), for_each(temperatures, len(image)), strict=True)
             return [self.translate(*one, tile=tile, depth=depth) for one in inputs]
@@ -286,14 +294,7 @@ class Translator(nn.Module):
             # Dropout and batch statistics would make an image depend on the others of the batch.
             singles = [{name: entry[i : i + 1] for name, entry in batch.items()} for i in range(len(batch["visible"]))]
             return torch.cat([self._forward(single) for single in singles])
+        device, dtype = self.device, self.dtype
         with torch.random.fork_rng():
             torch.manual_seed(0)  # methods that keep dropout at inference use the same random numbers each time
-            return grey(self({name: self._to_device(entry) for name, entry in batch.items()}))
-
-    def _to_device(self, entry: Tensor) -> Tensor:
-        """Return a tensor on the networks' device; images also in their type."""
-        moved = entry.to(self.device)
-        if moved.dtype == torch.uint8 and moved.dim() == 4:
-            moved = from_bytes(moved)
-        is_image = moved.dim() == 4 and moved.is_floating_point()
-        return moved.to(self.dtype).contiguous() if is_image else moved  # in the memory layout of scored images
+            return grey(self({name: to_network(entry, device, dtype) for name, entry in batch.items()}))

@@ -33,6 +33,7 @@ def command_line(monkeypatch):
         ("Use `retry=True` and `health=False`", "Use --retry and --no-health"),
         ("`size`\n`steps`", "--size\n--steps"),
         ("Run: `zoo.list_weights()`", "Run: zoo list weights"),
+        ("`zoo.list_weights(include_unpublished=True)`", "zoo list weights --all"),
         ("`zoo.list_components('generator')`", "zoo list generator"),
         ("Run `zoo.bench(...)` first", "Run zoo bench first"),
         ("`zoo.score(FOLDER, data=DATASET)`, `size=8`", "zoo score FOLDER --data DATASET, --size 8"),

@@ -64,3 +64,12 @@ def test_the_message_names_what_was_looked_for_and_what_is_there(tmp_path: Path)
     assert "Did you mean cyclegan-a1?" in message("results/cyclegan-a")
     found = message("results/XYZ")
     assert "there is no run `XYZ` in `results`" in found and found.endswith("cut-c3, cyclegan-a1, flow-e5 and 2 more")
+
+
+@pytest.mark.parametrize("name", ["street.png", "street.JPG"])
+def test_an_image_is_answered_with_how_to_translate_it(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    for source in (name, Path(name)):
+        found = message(source)
+        assert f"`{name}` is an image, not trained weights" in found
+        assert f'zoo.load("pix2pix-scenes").translate("{name}")' in found and "convert" not in found

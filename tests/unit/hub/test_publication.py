@@ -115,7 +115,9 @@ def test_no_path_of_the_machine_is_published(run, pairs):
 def test_the_row_of_the_catalogue_is_python_that_makes_it(run):
     row = prepare(run, "acme/blocks").row
     assert eval(row_text(row), {"Weights": Weights}) == row
-    assert row.repo == "acme/blocks" and row.scores == {"psnr (32 px, n 3)": 31 / 3}
+    assert row.repo == "acme/blocks" and row.scores == {"psnr [dB] (32 px, n 3)": 31 / 3}
+    score = read_record(run).scores[0]
+    assert dict(row.intervals) == {"psnr [dB] (32 px, n 3)": (score.low, score.high)}
 
 
 def test_a_dry_run_writes_the_files_and_touches_no_others(run, tmp_path):

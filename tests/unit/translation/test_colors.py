@@ -7,6 +7,7 @@ import pytest
 from matplotlib.cm import ScalarMappable
 
 from zoo.cli.translate import ColormapName as Offered
+from zoo.errors import DataError, UsageError
 from zoo.translation.colors import COLORMAPS, ColormapName, colored
 
 LEVELS = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -46,3 +47,24 @@ def test_labels_differ_with_the_range_where_there_is_room():
     thermal = np.zeros((200, 10), dtype=np.uint8)
     cold, warm = (colored(thermal, "inferno", limits) for limits in ((0.0, 10.0), (50.0, 90.0)))
     assert cold.shape != warm.shape or not np.array_equal(cold, warm)
+
+
+def test_an_unknown_map_is_answered_with_all_names():
+    with pytest.raises(UsageError, match=f"'jet'. Use {', '.join(list(COLORMAPS)[:-1])} or turbo"):
+        colored(LEVELS, "jet")
+
+
+@pytest.mark.parametrize(
+    ("thermal", "found"),
+    [
+        ("file.png", "this is str"),
+        (LEVELS / 255, r"this is float64 \[16, 16\]"),
+        (LEVELS > 9, r"this is bool \[16, 16\]"),
+        (LEVELS.astype(np.uint16), r"this is uint16 \[16, 16\]"),
+        (np.zeros((8, 8, 3), np.uint8), r"this is uint8 \[8, 8, 3\]"),
+        (np.zeros((0, 8), np.uint8), r"this is uint8 \[0, 8\]"),
+    ],
+)
+def test_only_images_of_8_bits_are_colored(thermal, found):
+    with pytest.raises(DataError, match=found):
+        colored(thermal, "inferno")

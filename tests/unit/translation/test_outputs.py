@@ -79,3 +79,16 @@ def test_degrees_of_other_numbers_are_refused(warm, grey):
         warm.to_celsius(np.full((2, 2), 21.5, np.float32))
     with pytest.raises(DataError, match="uint8, uint16 or float; this one is int64"):
         warm.to_celsius(np.zeros((2, 2), np.int64))
+
+
+def test_degrees_of_colors_are_refused_in_memory_as_in_a_file(warm, tmp_path):
+    colors = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(colors).save(tmp_path / "colors.png")
+    for thermal in (tmp_path / "colors.png", Image.fromarray(colors)):
+        with pytest.raises(DataError, match="is in false colours"):
+            warm.to_celsius(thermal)
+    with pytest.raises(DataError, match=r"\[H, W\] or \[H, W, 1\]; this is uint8 \[8, 8, 3\]"):
+        warm.to_celsius(colors)
+    with pytest.raises(DataError, match="a tensor; this is NoneType"):
+        warm.to_celsius(None)
+    assert warm.to_celsius(Image.fromarray(PIXELS)).shape == (16, 16)  # grey in three channels, as files may be

@@ -41,6 +41,39 @@ def test_gradients_reach_the_image(translator):
     assert images.grad is not None and images.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_images_of_another_floating_point_type_are_converted(translator, dtype):
+    images = torch.linspace(-1, 1, 3 * 32 * 32).reshape(1, 3, 32, 32).to(dtype)
+    expected = translator(images.float())
+    for given in (images, {"visible": images}):
+        torch.testing.assert_close(translator(given), expected)
+
+
+@pytest.mark.parametrize(("value", "found"), [(255.0, "0 to 255"), (-1.5, "-1.5 to 0"), (float("nan"), "nan to nan")])
+def test_images_of_another_range_are_refused_with_how_to_scale_them(translator, value, found):
+    images = torch.zeros(1, 3, 32, 32)
+    images[0, 0, 0, 0] = value
+    for translate in (translator, translator.translate):
+        with pytest.raises(
+            DataError, match=rf"values in \[-1, 1\]; the values of this one are {found}. .*x / 127.5 - 1"
+        ):
+            translate(images)
+
+
+@pytest.mark.parametrize("side", ["a", 100.5, None, [64]])
+def test_sides_are_whole_numbers(translator, side):
+    with pytest.raises(UsageError, match=r"a side is .*; it must be a whole number of pixels"):
+        translator.grid(side)
+    if side is not None:
+        with pytest.raises(UsageError, match=r"tile is .*; it must be a whole number of pixels"):
+            translator.translate(np.zeros((8, 8, 3), np.uint8), tile=side)
+
+
+def test_sides_may_be_of_numpy(translator):
+    assert translator.grid(np.int64(30)) == 32
+    assert translator.translate(np.zeros((40, 40, 3), np.uint8), tile=np.int64(32)).shape == (40, 40)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo.data.layout import DatasetInfo
 from zoo.errors import UsageError
-from zoo.files import write_atomically
+from zoo.files import require_writable, write_atomically
 from zoo.report.finished_runs import split_of
 from zoo.report.html.commands import row_command
 from zoo.report.html.facts import dataset_facts, dataset_info, environments, run_facts
@@ -46,11 +46,12 @@ def write_report(
         on_warning: called with one line for each damaged file of a run.
 
     Raises:
-        UsageError: there is nothing to report, or `page` is a folder.
-        ZooError: no record can be read, or the page cannot be written.
+        UsageError: there is nothing to report, `page` is a folder, or its folder cannot be written.
+        ZooError: no record can be read, or the disk is full.
     """
     if page.is_dir():
         raise UsageError(f"`{page}` is a folder", "Name a file, e.g. report.html")
+    require_writable(page.parent)
     runs, warnings = read_runs(results)
     for warning in warnings:
         on_warning(warning)

@@ -92,7 +92,8 @@ def _differences(ranking: Ranking) -> dict[str, Difference]:
             value = test.comparison.difference
             low, high = test.comparison.low, test.comparison.high
             interval = "" if low is None or high is None else f"{low:+.{digits}f} to {high:+.{digits}f}; "
-            word = "from" if test.verdict == "not distinguishable" else "than"
+            # The interval is of this test alone: it may lie on one side of zero where the verdict does not.
+            word = "after correction from" if test.verdict == "not distinguishable" else "than"
             verdict = f"{test.verdict} {word}" if cell.measured.n > 1 else "no test of one image;"
             detail = f"{interval}{verdict} {cell.baseline}"
         found[name] = Difference(value=f"{value:+.{digits}f}", detail=detail)

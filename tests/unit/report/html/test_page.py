@@ -130,3 +130,9 @@ def test_large_tiles_are_shrunk_and_the_page_stays_small(tmp_path, source, recor
 def test_a_damaged_tile_is_left_out(six, page_of):
     (six / "cell00" / "samples" / "test0_translated.png").write_bytes(b"no picture")
     assert len([attrs for attrs in page_of(six).all("img") if attrs.get("src")]) == 2 * 8 - 1
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written to"):
+        write_report(tmp_path, tmp_path / "file" / "report.html")

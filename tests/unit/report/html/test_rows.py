@@ -86,3 +86,12 @@ def test_degrees_by_class_and_scores_by_group_are_tables_of_means_over_the_seeds
     assert list(daytime.rows.values()) == [("10.50 (n 15)", "20.00 (n 5)")]
     page = page_of(tmp_path)
     assert len(page.all("table")) == 3 and "Means by daytime" in page.text and page.open == []
+
+
+def test_a_difference_that_correction_hides_says_so(add, tmp_path):
+    add(12, method="mean_image")
+    add(14.0, generator="resnet6:width=4", seed=0)
+    add(11.0, generator="resnet6:width=4", seed=1)  # another sign
+    _, _, differences = sorted_runs(tmp_path)
+    (found,) = differences.values()
+    assert found.detail.endswith("not distinguishable after correction from mean_image")
