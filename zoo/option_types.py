@@ -1,10 +1,14 @@
-"""Types of options in words: which values an option takes, and how one is written after a component's name. Imports no torch."""
+"""Types of options in words: which values an option takes, and how one is written after a component's name; whole numbers.
+
+Imports no torch.
+"""
 
 from __future__ import annotations
 
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from zoo.errors import UsageError
 from zoo.hookspec import AtLeast
 from zoo.sizes import Size, size_text
 
@@ -35,6 +39,19 @@ def value_text(value: Any, hint: Any = None) -> str:
     if isinstance(value, tuple):
         return size_text((value[0], value[1])) if _is_size(hint) else "+".join(map(value_text, value))
     return str(value)
+
+
+def require_whole(least: int, **numbers: int | None) -> None:
+    """Refuse the first of these parameters that is no whole number from `least`; None stands for a default.
+
+    Raises:
+        UsageError: it names the parameter.
+    """
+    for name, number in numbers.items():
+        if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
+            raise UsageError(f"`{name}` is {number!r}; it must be a whole number, {least} or more")
+        if number is not None and number < least:
+            raise UsageError(f"`{name}` is {number}; it must be {least} or more")
 
 
 def _words(hint: Any) -> list[str]:

@@ -16,11 +16,13 @@ import zoo as package
 from zoo.errors import RefusedError, UsageError, ZooError
 from zoo.records.record import Failure, Record, read_record, write_json
 from zoo.report.bench_records import Records
+from zoo.run import devices
 from zoo.run.runner import InterruptedBenchError
 
 TINY = {"discriminator": "patchgan:width=2", "size": 32, "steps": 2, "device": "cpu", "jobs": 1}
 ALONE = {**TINY, "baselines": False}
 GENERATORS = ["resnet6:width=2", "resnet6:width=3"]
+TWICE = "cyclegan:discriminator_steps=2"
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +136,12 @@ def test_a_script_needs_no_main_guard(made, pairs, tmp_path):
         ({"size": 0}, UsageError, "`size` is 0; it must be 1 or more"),
         ({"seeds": 0}, UsageError, "`seeds` is 0; it must be 1 or more"),
         ({"steps": "many"}, UsageError, "`steps` is 'many'; it must be a whole number, 1 or more"),
+        ({"steps": True}, UsageError, "`steps` is True; it must be a whole number, 1 or more"),
+        ({"batch": True}, UsageError, "`batch` is True"),
+        ({"thermal_channels": True}, UsageError, "`thermal_channels` is True"),
+        ({"seeds": True}, UsageError, "`seeds` is True"),
+        ({"patience": True, "validate": 0.2}, UsageError, "`patience` is True"),
+        ({"batch": 2, "accumulate": 2, "method": TWICE}, RefusedError, "updates an optimizer several times in a step"),
         ({"generator": 3}, UsageError, "names of components are text or a list; this is int"),
         ({"generator": [3]}, UsageError, "the name of a component is text; this is int"),
         ({"gpus_per_run": 0}, UsageError, "`gpus_per_run` is 0"),
@@ -148,6 +156,28 @@ def test_a_script_needs_no_main_guard(made, pairs, tmp_path):
 def test_wrong_arguments_raise_before_anything_is_written(pairs, tmp_path, words, error, message):
     with pytest.raises(error, match=message):
         package.bench(**{"data": str(pairs), "out": tmp_path / "results", "device": "cpu"} | words)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("words", [{"device": "cuda"}, {"precision": "tf32"}])
+def test_what_requires_a_gpu_is_refused_without_one_before_anything_is_written(pairs, tmp_path, monkeypatch, words):
+    monkeypatch.setattr(devices, "find_gpus", lambda device: [])
+    monkeypatch.setattr(devices, "DRIVERS", ())
+    for function in (package.bench, package.train):
+        with pytest.raises(UsageError, match="NVIDIA GPU"):
+            function(data=str(pairs), size=32, out=tmp_path / "results", **words)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("seed", "message"),
+    [(-1, "`seed` is -1; it must be 0 or more"), (True, "`seed` is True; it must be a whole number, 0 or more")],
+)
+def test_a_wrong_seed_is_refused(pairs, tmp_path, seed, message):
+    with pytest.raises(UsageError, match=message):
+        package.train(data=str(pairs), size=32, out=tmp_path / "results", device="cpu", seed=seed)
+    with pytest.raises(UsageError, match=message):
+        package.compose(data=str(pairs), size=32, seed=seed)
     assert not (tmp_path / "results").exists()
 
 
