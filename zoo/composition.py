@@ -218,7 +218,9 @@ def choose_system(
     """
     if recipe is None:
         return RecipeConfig(
-            method=method or "cyclegan", generator=generator or "resnet9", discriminator=discriminator or "patchgan"
+            method="cyclegan" if method is None else method,
+            generator="resnet9" if generator is None else generator,
+            discriminator="patchgan" if discriminator is None else discriminator,
         )
     if method or generator or discriminator:
         fix = f"Leave one out, or change the recipe by an option: {recipe}:generator=NAME"

@@ -62,10 +62,9 @@ def read_axes(given: Mapping[str, Any], *, precision: Precision = "fp32", proces
         UsageError: there is no dataset, or a number is wrong.
     """
     values = {PARAMETERS.get(name, name): value for name, value in given.items()}
-    names: dict[str, Any] = {axis: split_names(values.get(name) or ()) for name, axis in NAMED.items()}
-    data = split_names(values.get("data", "scenes"))
-    if not data:
-        raise UsageError("`data` names no dataset", "Name a dataset or its folder, e.g. scenes")
+    names: dict[str, Any] = {axis: split_names(name, values.get(name)) for name, axis in NAMED.items()}
+    data = split_names("data", values.get("data", "scenes"))
+    split_names("normalizer", values.get("normalizer"))
     require_whole(1, seeds=values.get("seeds"), gpus_per_run=processes)
     require_whole(0, seed=values.get("seed"))
     plain = ("preset", "steps", "epochs", "batch", "seeds", "thermal_channels", "baselines")
@@ -110,7 +109,7 @@ def plan_one(given: Mapping[str, Any], command: str) -> tuple[PlannedRun, Job]:
             f"{len(runs)} runs were described, and one is trained here", "Use `zoo.bench(...)` to train several"
         )
     (run,) = runs
-    metrics = choose_metrics(split_names(given["metrics"]) or METRICS, runs)
+    metrics = choose_metrics(split_names("metrics", given["metrics"]) or METRICS, runs)
     run.folder.mkdir(parents=True, exist_ok=True)
     job = msgspec.structs.replace(
         plan_job(run, metrics),
@@ -124,20 +123,27 @@ def plan_one(given: Mapping[str, Any], command: str) -> tuple[PlannedRun, Job]:
     return run, job
 
 
-def split_names(names: Specs) -> tuple[str, ...]:
-    """Return names that are given as a sequence or in one text with commas.
+def split_names(parameter: str, given: Specs | None) -> tuple[str, ...]:
+    """Return names that are given as a sequence or in one text with commas; none where nothing is given.
 
-    >>> split_names("resnet9,unet:width=32,depth=5")
+    >>> split_names("generator", "resnet9,unet:width=32,depth=5")
     ('resnet9', 'unet:width=32,depth=5')
 
     Raises:
-        UsageError: they are neither.
+        UsageError: they are neither, or one is empty, such as a variable of the shell that is not set.
     """
-    if not isinstance(names, Iterable):
+    if given is None:
+        return ()
+    if not isinstance(given, Iterable):
         raise UsageError(
-            f"names of components are text or a list; this is {type(names).__name__}", "Use e.g. 'resnet9'"
+            f"names of components are text or a list; this is {type(given).__name__}", "Use e.g. 'resnet9'"
         )
-    return tuple(split_specs(names) if isinstance(names, str) else names)
+    names = tuple(split_specs(given) if isinstance(given, str) else given)
+    if not names or "" in names:
+        found = "names no dataset" if parameter == "data" else "has an empty name" if names else "is empty"
+        fix = "Name a dataset or its folder, e.g. scenes" if parameter == "data" else "Give a name, or leave it out"
+        raise UsageError(f"`{parameter}` {found}", fix)
+    return names
 
 
 def run_grid(

@@ -84,8 +84,10 @@ def _text(name: str, value: Any, file: str) -> str:
     """Return a value as the command line has it.
 
     Raises:
-        UsageError: it is a table, a date or a list of lists.
+        UsageError: it is an empty list, a table, a date or a list of lists.
     """
+    if value == []:
+        raise UsageError(f"`{file}` sets {name!r} to an empty list", "Give a name, or leave the option out")
     if isinstance(value, list) and not any(isinstance(item, list | dict) for item in value):
         return ",".join(_text(name, item, file) for item in value)
     if isinstance(value, list | dict | datetime.date | datetime.time):

@@ -147,6 +147,12 @@ def test_a_script_needs_no_main_guard(made, pairs, tmp_path):
         ({"gpus_per_run": 0}, UsageError, "`gpus_per_run` is 0"),
         ({"jobs": 0}, UsageError, "`jobs` is '0'; it must be auto, or 1 or more"),
         ({"data": []}, UsageError, "`data` names no dataset"),
+        ({"generator": []}, UsageError, "`generator` is empty"),
+        ({"generator": ["resnet9", ""]}, UsageError, "`generator` has an empty name"),
+        ({"method": ""}, UsageError, "`method` is empty"),
+        ({"normalizer": ""}, UsageError, "`normalizer` is empty"),
+        ({"test_data": ()}, UsageError, "`test_data` is empty"),
+        ({"metrics": []}, UsageError, "`metrics` is empty"),
         ({"generator": "resnet7"}, UsageError, "no generator is named 'resnet7'"),
         ({"device": "gpu"}, UsageError, "'gpu' is not a device"),
         ({"compute": "warp"}, UsageError, "warp"),
@@ -179,6 +185,12 @@ def test_a_wrong_seed_is_refused(pairs, tmp_path, seed, message):
     with pytest.raises(UsageError, match=message):
         package.compose(data=str(pairs), size=32, seed=seed)
     assert not (tmp_path / "results").exists()
+
+
+def test_compose_refuses_an_empty_name(pairs):
+    for kind in ("generator", "discriminator", "method", "recipe"):
+        with pytest.raises(UsageError, match="''"):
+            package.compose(data=str(pairs), size=32, **{kind: ""})
 
 
 def test_train_refuses_several_runs(pairs, tmp_path):
