@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from zoo.cli.config import variable, written_options
+from zoo.cli.config import FILES, variable, written_options
 from zoo.errors import UsageError, did_you_mean
 from zoo.files import expand
 
@@ -40,6 +40,7 @@ def read_grid(context: typer.Context, file: str | None) -> str | None:
     values = {_option(key, file, options): value for key, value in _read(file).items()}
     texts = {options[name]: _text(name, value, file) for name, value in values.items()}
     context.default_map = {**(context.default_map or {}), **texts}
+    context.meta.setdefault(FILES, {}).update(dict.fromkeys(texts, file))
     for name in values:  # else click would read the environment before these defaults
         os.environ.pop(variable("bench", name), None)
     return file

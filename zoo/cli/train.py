@@ -57,11 +57,12 @@ def train(
     accelerate launch --num_processes 8 -m zoo train results/RUN
     """
     from zoo.api.grid import plan_one
+    from zoo.records.job import find_run
     from zoo.records.outcome import EXIT_CODES
     from zoo.run.execute import read_planned, run_one
 
     if folder is not None:
-        run, job = read_planned(folder, retry=retry)
+        run, job = read_planned(find_run(folder), retry=retry)
     else:
         given = {**context.params, "compute": compute if compute != "auto" else speed}
         run, job = plan_one(given, spelled_out(context))

@@ -194,7 +194,7 @@ class Translator(nn.Module):
                 is invalid.
         """
         if tile is not None and tile < SMALLEST_TILE:
-            reason = f"tile is {tile}; it must be {SMALLEST_TILE} pixels or more"
+            reason = f"`tile` is {tile}; it must be {SMALLEST_TILE} pixels or more"
             raise UsageError(reason, "Use a larger one, such as 512 or 1024")
         if isinstance(image, list | tuple):
             inputs = zip(image, for_each(labels, len(image)), for_each(temperatures, len(image)), strict=True)
