@@ -172,16 +172,27 @@ def check_sizes(parts: Mapping[Kind, Choice], size: Size, others: Iterable[Choic
         RefusedError: the size is too small for a part or no multiple that it takes, or a part requires squares; the message
             names the nearest size that suits all, or if there is none the nearest that suits the checked parts.
     """
+    all_parts = [*parts.values(), *others]
     for kind, choice in parts.items():
         if choice.takes(size):
             continue
-        nearest = _nearest_size([*parts.values(), *others], size) or _nearest_size([*parts.values()], size)
-        advice = f"Use `size`={size_text(nearest)}" if nearest else ""
+        nearest = _nearest_size(all_parts, size) or _nearest_size([*parts.values()], size)
+        advice = f"Use `size`={size_text(nearest)}{_reason_for(nearest, size, choice, all_parts)}" if nearest else ""
         fix = advice or f"No size up to {LARGEST} px suits all parts: choose others"
         if choice.square_only and not isinstance(size, int):
             raise RefusedError(f"{kind} {choice.name} requires square images, and {size_text(size)} is no square", fix)
         limits = _limits(choice.for_size(size).contract)
         raise RefusedError(f"{kind} {choice.name} takes sizes in {limits}, and {size_text(size)} is not one", fix)
+
+
+def _reason_for(nearest: Size, size: Size, choice: Choice, parts: Sequence[Choice]) -> str:
+    """Return which other parts do not take the size that the part alone would be given; nothing where that one is recommended."""
+    alone = _nearest_size([choice], size)
+    if alone is None or alone == nearest:
+        return ""
+    refusing = dict.fromkeys(f"{one.kind} {one.name}" for one in parts if not _all_take([one], alone))
+    verb = "do" if len(refusing) > 1 else "does"
+    return f": {' and '.join(refusing)} {verb} not take {size_text(alone)}" if refusing else ""
 
 
 def _limits(contract: Contract) -> str:

@@ -13,8 +13,9 @@ import msgspec
 
 from zoo.choices import Choice
 from zoo.compatibility import check, check_sizes
-from zoo.errors import UsageError
+from zoo.errors import RefusedError, UsageError
 from zoo.hookspec import Kind, RecipeConfig
+from zoo.option_types import require_whole
 from zoo.presets import Preset, PresetName, budget, choose_preset
 from zoo.recipe import Budget, Part, Precision, Recipe, as_part
 from zoo.registry import Registry, get_registry
@@ -149,7 +150,8 @@ def compose_chosen(chosen: Chosen, source: DataSource, settings: Settings) -> Re
     steps, epochs, thermal_channels = settings.steps, settings.epochs, settings.thermal_channels
     height, width = height_width(size)
     batch = chosen.system.batch if settings.batch is None else settings.batch
-    require_positive(steps=steps, epochs=epochs, batch=batch)
+    require_whole(1, steps=steps, epochs=epochs, batch=batch, thermal_channels=thermal_channels)
+    require_whole(0, seed=settings.seed)
     if thermal_channels not in (1, 3):
         raise UsageError(f"thermal images have 1 or 3 channels, not {thermal_channels}")
     check_sizes(chosen.parts, size)
@@ -162,9 +164,7 @@ def compose_chosen(chosen: Chosen, source: DataSource, settings: Settings) -> Re
     if source.info.test_only and "generator" in parts:
         fix = "Train on another dataset, or sample a training set: zoo data split SRC DST"
         raise UsageError(f"dataset {source.name} is for testing only: it has no training images", fix)
-    if training.accumulate < 1 or batch % training.accumulate:
-        reason = f"`batch` is {batch}, which cannot be divided into `accumulate`={training.accumulate} equal parts"
-        raise UsageError(reason, "Use a batch that is a multiple of it")
+    _require_parts(training.accumulate, batch, parts["method"])
     usual = parts["method"].contract.training
     held = held_out(source.train, (training.images(source) or ("", 0.0))[1])
     if batch > max(1, source.train - len(held)):
@@ -194,13 +194,15 @@ def compose_chosen(chosen: Chosen, source: DataSource, settings: Settings) -> Re
     )
 
 
-def require_positive(**numbers: int | None) -> None:
-    """Raise a UsageError that names the first of these parameters that is below 1; None stands for a default."""
-    for name, number in numbers.items():
-        if number is not None and not isinstance(number, int):
-            raise UsageError(f"`{name}` is {number!r}; it must be a whole number, 1 or more")
-        if number is not None and number < 1:
-            raise UsageError(f"`{name}` is {number!r}; it must be 1 or more")
+def _require_parts(accumulate: int, batch: int, method: Choice) -> None:
+    """Refuse to compute a batch in parts that cannot be equal, or for a method that updates an optimizer several times a step."""
+    require_whole(1, accumulate=accumulate)
+    if batch % accumulate:
+        reason = f"`batch` is {batch}, which cannot be divided into `accumulate`={accumulate} equal parts"
+        raise UsageError(reason, "Use a batch that is a multiple of it")
+    if accumulate > 1 and "several_updates" in method.contract.offers:
+        reason = f"`accumulate` is {accumulate}, and method {method.name} updates an optimizer several times in a step"
+        raise RefusedError(reason, "Use `accumulate`=1 and a smaller batch")
 
 
 def choose_system(
@@ -219,7 +221,9 @@ def choose_system(
     """
     if recipe is None:
         return RecipeConfig(
-            method=method or "cyclegan", generator=generator or "resnet9", discriminator=discriminator or "patchgan"
+            method="cyclegan" if method is None else method,
+            generator="resnet9" if generator is None else generator,
+            discriminator="patchgan" if discriminator is None else discriminator,
         )
     if method or generator or discriminator:
         fix = f"Leave one out, or change the recipe by an option: {recipe}:generator=NAME"

@@ -1,10 +1,14 @@
-"""Types of options in words: which values an option takes, and how one is written after a component's name. Imports no torch."""
+"""Types of options in words: which values an option takes, and how one is written after a component's name; whole numbers.
+
+Imports no torch.
+"""
 
 from __future__ import annotations
 
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from zoo.errors import UsageError
 from zoo.hookspec import AtLeast
 from zoo.sizes import Size, size_text
 
@@ -61,6 +65,19 @@ def changed_value(value: Any, hint: Any) -> Any:
     if hint is int and isinstance(value, int):
         return value // 2 or value + 1
     return value / 2 if hint is float and isinstance(value, float) and value else None
+
+
+def require_whole(least: int, **numbers: int | None) -> None:
+    """Refuse the first of these parameters that is no whole number from `least`; None stands for a default.
+
+    Raises:
+        UsageError: it names the parameter.
+    """
+    for name, number in numbers.items():
+        if number is not None and (not isinstance(number, int) or isinstance(number, bool)):
+            raise UsageError(f"`{name}` is {number!r}; it must be a whole number, {least} or more")
+        if number is not None and number < least:
+            raise UsageError(f"`{name}` is {number}; it must be {least} or more")
 
 
 def _words(hint: Any) -> list[str]:

@@ -18,7 +18,7 @@ import msgspec
 
 from zoo.choices import Choice
 from zoo.content import files_of, source_of, stated_options, with_contents
-from zoo.data.layout import INFO_FILE, DatasetInfo, fingerprint, printable, read_info
+from zoo.data.layout import INFO_FILE, DatasetInfo, LeftOut, fingerprint, printable, read_info
 from zoo.errors import DataError, UsageError, did_you_mean
 from zoo.files import in_cache, made_in_cache, remember
 from zoo.recipe import DataRef
@@ -28,6 +28,8 @@ from zoo.sizes import Size, height_width
 if TYPE_CHECKING:
     from zoo.data.check import Problem
 
+NAMED = 3
+"""Files left out by an import that are named."""
 Progress = Callable[[str, int], None]
 """Called with a description of the work and the number of images done."""
 
@@ -218,11 +220,19 @@ def _in_layout(root: Path, progress: Progress | None) -> Path:
     if progress:
         info = read_info(folder)
         counts = ", ".join(f"{count} {split}" for split, count in info.splits.items())
-        left_out = f", {len(info.left_out)} files left out" if info.left_out else ""
+        left_out = _left_out_text(info.left_out)
         command = f"zoo data import {name} {root} DST"
         kept = "the folder stays as it is, and a converted copy is kept for later runs"
         progress(f"{root}: read in layout {name}: {counts}{left_out}; {kept}. To choose split or degrees: {command}", 0)
     return folder
+
+
+def _left_out_text(files: Sequence[LeftOut]) -> str:
+    """Return how many files an import left out, with the reasons of the first few; empty for none."""
+    if not files:
+        return ""
+    shown = [f"{file.name}: {file.reason}" for file in files[:NAMED]] + ["..."] * (len(files) > NAMED)
+    return f", {len(files)} file{'s' * (len(files) > 1)} left out ({'; '.join(shown)})"
 
 
 def _checked(root: Path, progress: Progress | None, *, shown: Path) -> DataSource:

@@ -11,6 +11,7 @@ from typing import Any
 from zoo.choices import Choice, option_names
 from zoo.compatibility import check
 from zoo.errors import RefusedError, UsageError
+from zoo.option_types import require_whole
 from zoo.recipe import Validation, as_part
 from zoo.registry import get_registry
 from zoo.sizes import Size
@@ -86,10 +87,8 @@ class TrainingOptions:
             return None
         split, part = images
         every = max(1, steps // USUAL_VALIDATIONS) if self.validate_every is None else self.validate_every
-        least = {"validate_every": (every, 1), "patience": (self.patience, 1), "rescues": (self.rescues, 0)}
-        for name, (number, lowest) in least.items():
-            if number is not None and number < lowest:
-                raise UsageError(f"`{name}` is {number}; it must be {lowest} or more")
+        require_whole(1, validate_every=every, patience=self.patience)
+        require_whole(0, rescues=self.rescues)
         kind, _, spec = self.keep.partition(":")
         metric = get_registry().find("metric", spec or "psnr")
         check({"metric": metric}, source, size=size, thermal_channels=1)

@@ -48,9 +48,11 @@ class CycleGANConfig:
 
     def contract(self) -> Contract:
         """Return what the method needs: an explicit identity loss needs domains with as many channels."""
+        several = self.discriminator_steps > 1
         equal = self.identity is not None and self.identity > 0
         return Contract(
             uses=("generator", "discriminator"),
             needs=frozenset({"equal_channels"} if equal else ()),
             reads=("visible",),
+            offers=frozenset({"several_updates"} if several else ()),
         )

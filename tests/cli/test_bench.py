@@ -177,6 +177,8 @@ def test_ctrl_c_saves_the_state_and_says_how_to_go_on(pairs, tmp_path):
         (("--preset", "fast"), "quick, paper"),
         (("--device", "tpu"), "auto, cpu, cuda or cuda:N"),
         (("--seeds", "0"), "is 0; it must be 1 or more"),
+        (("--gen", ""), "--gen is empty"),
+        (("--table", ""), "--table is empty"),
     ],
 )
 def test_wrong_requests_exit_2_in_one_line(zoo, pairs, words, told):

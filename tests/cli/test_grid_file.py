@@ -52,6 +52,8 @@ def test_the_file_gives_the_runs_of_its_options_and_the_command_line_overrides_i
         ("data = {a = 1}", "Give a text, a number, true, false or a list of these"),
         ("data = [['a']]", "Give a text, a number, true, false or a list of these"),
         ("data = 2020-01-01", "Give a text, a number, true, false or a list of these"),
+        ("gen = []", "`g.toml` sets 'gen' to an empty list"),
+        ("gen = ''", "--gen is empty. Give a name, or leave it out"),
         ("steps = ", "cannot be read: "),
         ("gen = 'resnet7'", "no generator is named 'resnet7'"),
         ("columns = []\nrows = []\nprovenance = ''", "is the file of a paper's table. Run: zoo bench --table"),

@@ -83,7 +83,7 @@ def test_without_o_the_thermal_image_lies_beside_the_visible_one(warm, photos):
         (["--colormap", "turbo", "--depth", "16"], UsageError, "8-bit colors, and --depth 16 was given too"),
         (["--colormap", "turbo", "--celsius"], UsageError, "8-bit colors, and --celsius was given too"),
         (["--colormap", "turbo", "-o", "x.npy"], UsageError, r"not as .npy. Use -o x.png"),
-        (["--tile", "3", "-o", "x.png"], UsageError, "tile is 3; it must be 32 pixels or more"),
+        (["--tile", "3", "-o", "x.png"], UsageError, "`tile` is 3; it must be 32 pixels or more"),
     ],
 )
 def test_what_cannot_be_is_refused(warm, photos, words, error, shown):

@@ -40,7 +40,8 @@ def test_two_folders_of_pairs_are_imported_into_the_cache_once_and_the_folder_st
     _folder(folder, "results/run")  # of a bench inside the folder
     assert open_source(folder, size=32).root == first.root
     (folder / "ir/0.png").unlink()
-    changed = open_source(folder, size=32)
+    changed = open_source(folder, size=32, progress=lambda what, done: said.append(what))
+    assert any(", 1 file left out (vi/0.png: no thermal partner); the folder" in one for one in said)
     assert changed.root != first.root and sum(changed.info.splits.values()) == 9
 
 

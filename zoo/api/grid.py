@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from zoo.composition import require_positive
 from zoo.errors import RefusedError, UsageError
 from zoo.files import require_writable
+from zoo.option_types import require_whole
 from zoo.recipe import Precision
 from zoo.records.code_changes import retrained
 from zoo.records.job import METRICS, Job, PlannedRun, plan_job
 from zoo.records.lease import folder_time
 from zoo.registry import split_specs
 from zoo.report.bench_records import Records
+from zoo.run.devices import lacks_gpu, require_gpu
 from zoo.run.display import make_display, show_reading
 from zoo.run.grid import Axes, Refusal, choose_metrics, expand
 from zoo.run.runner import run
@@ -58,14 +59,14 @@ def read_axes(given: Mapping[str, Any], *, precision: Precision = "fp32", proces
         processes: that train one run together.
 
     Raises:
-        UsageError: there is no dataset, or a number is below 1.
+        UsageError: there is no dataset, or a number is wrong.
     """
     values = {PARAMETERS.get(name, name): value for name, value in given.items()}
-    names: dict[str, Any] = {axis: split_names(values.get(name) or ()) for name, axis in NAMED.items()}
-    data = split_names(values.get("data", "scenes"))
-    if not data:
-        raise UsageError("`data` names no dataset", "Name a dataset or its folder, e.g. scenes")
-    require_positive(seeds=values.get("seeds"), gpus_per_run=processes)
+    names: dict[str, Any] = {axis: split_names(name, values.get(name)) for name, axis in NAMED.items()}
+    data = split_names("data", values.get("data", "scenes"))
+    split_names("normalizer", values.get("normalizer"))
+    require_whole(1, seeds=values.get("seeds"), gpus_per_run=processes)
+    require_whole(0, seed=values.get("seed"))
     plain = ("preset", "steps", "epochs", "batch", "seeds", "thermal_channels", "baselines")
     size = values.get("size")
     return Axes(
@@ -94,6 +95,8 @@ def plan_one(given: Mapping[str, Any], command: str) -> tuple[PlannedRun, Job]:
     """
     device, compute, out = given["device"], given["compute"], Path(given["out"])
     require_device(device)
+    if device.startswith("cuda"):
+        require_gpu()
     precision = choose_precision(given["precision"], device, compute)
     axes = read_axes(given, precision=precision, processes=int(os.environ.get("WORLD_SIZE", "1")))
     require_writable(out)
@@ -106,7 +109,7 @@ def plan_one(given: Mapping[str, Any], command: str) -> tuple[PlannedRun, Job]:
             f"{len(runs)} runs were described, and one is trained here", "Use `zoo.bench(...)` to train several"
         )
     (run,) = runs
-    metrics = choose_metrics(split_names(given["metrics"]) or METRICS, runs)
+    metrics = choose_metrics(split_names("metrics", given["metrics"]) or METRICS, runs)
     run.folder.mkdir(parents=True, exist_ok=True)
     job = msgspec.structs.replace(
         plan_job(run, metrics),
@@ -120,20 +123,27 @@ def plan_one(given: Mapping[str, Any], command: str) -> tuple[PlannedRun, Job]:
     return run, job
 
 
-def split_names(names: Specs) -> tuple[str, ...]:
-    """Return names that are given as a sequence or in one text with commas.
+def split_names(parameter: str, given: Specs | None) -> tuple[str, ...]:
+    """Return names that are given as a sequence or in one text with commas; none where nothing is given.
 
-    >>> split_names("resnet9,unet:width=32,depth=5")
+    >>> split_names("generator", "resnet9,unet:width=32,depth=5")
     ('resnet9', 'unet:width=32,depth=5')
 
     Raises:
-        UsageError: they are neither.
+        UsageError: they are neither, or one is empty, such as a variable of the shell that is not set.
     """
-    if not isinstance(names, Iterable):
+    if given is None:
+        return ()
+    if not isinstance(given, Iterable):
         raise UsageError(
-            f"names of components are text or a list; this is {type(names).__name__}", "Use e.g. 'resnet9'"
+            f"names of components are text or a list; this is {type(given).__name__}", "Use e.g. 'resnet9'"
         )
-    return tuple(split_specs(names) if isinstance(names, str) else names)
+    names = tuple(split_specs(given) if isinstance(given, str) else given)
+    if not names or "" in names:
+        found = "names no dataset" if parameter == "data" else "has an empty name" if names else "is empty"
+        fix = "Name a dataset or its folder, e.g. scenes" if parameter == "data" else "Give a name, or leave it out"
+        raise UsageError(f"`{parameter}` {found}", fix)
+    return names
 
 
 def run_grid(
@@ -170,7 +180,7 @@ def run_grid(
         RefusedError: nothing of it can work.
         InterruptedBenchError: on Ctrl-C, after the running runs saved their state.
     """
-    axes = replace(axes, precision=choose_precision(precision, launcher.device, compute))
+    axes = replace(axes, precision=choose_precision(precision, launcher.device, compute, here=not launcher.lasting))
     tracker = ",".join(read_trackers(tracker))
     require_writable(out)
     if table:
@@ -226,8 +236,8 @@ def require_device(device: str) -> None:
         raise UsageError(f"{device!r} is not a device", device_fix(device))
 
 
-def choose_precision(precision: str, device: str, compute: str) -> Precision:
-    """Return the precision of trainings on a device, after checking it and `compute`.
+def choose_precision(precision: str, device: str, compute: str, *, here: bool = True) -> Precision:
+    """Return the precision of trainings on a device, of this machine unless `here` is false, after checking it and `compute`.
 
     Raises:
         UsageError: one of them is wrong.
@@ -236,6 +246,8 @@ def choose_precision(precision: str, device: str, compute: str) -> Precision:
     from zoo.compute.options import parse_compute
 
     parse_compute(compute)
+    if device == "auto" and precision == "tf32" and here and lacks_gpu():
+        device = "cpu"
     return choose(precision, device)
 
 

@@ -29,7 +29,7 @@ def score(
     size: Size | str | None = None,
     value_range: tuple[float, float] | None = None,
     source: str = "",
-    metrics: Specs = (),
+    metrics: Specs | None = None,
     allow_missing: bool = False,
     baselines: bool = True,
     out: str | Path = "results",
@@ -71,7 +71,7 @@ def score(
     given = {**locals(), "value_range": f"{value_range[0]:g},{value_range[1]:g}" if value_range else None}
     os.environ.update(ENVIRONMENT | environment_without_home() | os.environ)  # before anything imports torch
     require_device(device)
-    out, specs = Path(out), split_names(metrics) or METRICS
+    out, specs = Path(out), split_names("metrics", metrics) or METRICS
     side = None if size is None else read_size(size)
     command = command or _spell(given)
     folder = Path(predictions)

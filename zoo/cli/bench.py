@@ -44,13 +44,13 @@ def bench(
             help="File with options: gen = [...], steps = 2000. The command line overrides it.",
         ),
     ] = None,
-    recipe: options.RecipeNames = "",
-    gen: options.Generators = "",
-    disc: options.Discriminators = "",
+    recipe: options.RecipeNames = None,
+    gen: options.Generators = None,
+    disc: options.Discriminators = None,
     norm: options.Normalizer = None,
-    method: options.Methods = "",
+    method: options.Methods = None,
     table: Annotated[
-        str,
+        str | None,
         options.option(
             MODEL,
             "--table",
@@ -58,7 +58,7 @@ def bench(
             metavar="NAME|FILE.toml",
             complete=tables,
         ),
-    ] = "",
+    ] = None,
     data: Annotated[
         str,
         options.option(
@@ -68,7 +68,7 @@ def bench(
             complete=components("dataset"),
         ),
     ] = "scenes",
-    test_data: options.TestData = "",
+    test_data: options.TestData = None,
     preset: options.Preset = "quick",
     steps: options.Steps = None,
     epochs: options.Epochs = None,
@@ -85,7 +85,7 @@ def bench(
     patience: options.Patience = None,
     rescues: options.Rescues = 0,
     thermal_channels: options.ThermalChannels = 1,
-    metrics: options.Metrics = "",
+    metrics: options.Metrics = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     compute: options.Compute = "auto",
@@ -148,20 +148,21 @@ def bench(
 
     processes = gpus_per_run if gpus_per_run != 1 else gpus_per_cell
     axes = read_axes(context.params, processes=processes)
+    split_names("table", table)
     command = spelled_out(context)
     try:
         records = run_grid(
             axes,
             out,
             _choose_launcher(launcher, device, jobs, processes, slurm, out),
-            metrics=split_names(metrics),
+            metrics=split_names("metrics", metrics),
             precision=precision,
             compute=compute if compute != "auto" else speed,
             command=command,
             retry=retry,
             tracker=tracker,
             open_samples=open_samples,
-            table=table,
+            table=table or "",
             table_data=data if _is_given(context, "data") else "",
         )
     except InterruptedBenchError as interrupted:
@@ -206,7 +207,7 @@ def _choose_launcher(name: str, device: str, jobs: str, processes: int, slurm: s
     return local_launcher(out, device, jobs, processes)
 
 
-def show(outcomes: Sequence[Outcome], table: str, out: Path, *, as_json: bool) -> None:
+def show(outcomes: Sequence[Outcome], table: str | None, out: Path, *, as_json: bool) -> None:
     """Print the records as JSON, the paper's table that was asked for, or one table of all runs."""
     if as_json:
         return print_json([_as_json(outcome) for outcome in outcomes])

@@ -30,6 +30,8 @@ VARIABLES = {
 SECRET = ("HF_TOKEN",)
 PREFIX = "ZOO"
 """The environment variable of an option is `ZOO_VERB_OPTION`."""
+FILES = "zoo.files"
+"""Key in a context's `meta`: the file that sets the default of each parameter of the verb."""
 
 
 def config(context: typer.Context, as_json: Json = False) -> None:
@@ -102,7 +104,17 @@ def apply_settings(context: typer.Context) -> None:
     if verb in names:
         defaults = {names[verb][one.option]: one.value for one in settings if one.verb == verb}
         empty = {name: "" for option, name in names[verb].items() if os.environ.get(variable(verb, option)) == ""}
+        context.meta[FILES] = {names[verb][one.option]: one.source for one in settings if one.verb == verb}
+        context.meta[FILES] |= {name: variable(verb, option) for option, name in names[verb].items() if name in empty}
         context.default_map = {verb: defaults | empty}
+
+
+def set_by(context: typer.Context, option: Any) -> str:
+    """Return the file or the environment variable that sets an option; empty where the command line does, or nothing."""
+    source = context.get_parameter_source(option.name)
+    if source and source.name == "ENVIRONMENT":
+        return variable(*context.command_path.split()[1:], _written(option))
+    return context.meta.get(FILES, {}).get(option.name, "") if source and source.name == "DEFAULT_MAP" else ""
 
 
 def spelled_out(context: typer.Context) -> str:

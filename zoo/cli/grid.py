@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from zoo.cli.config import variable, written_options
+from zoo.cli.config import FILES, variable, written_options
 from zoo.errors import UsageError, did_you_mean
 from zoo.files import expand
 
@@ -40,6 +40,7 @@ def read_grid(context: typer.Context, file: str | None) -> str | None:
     values = {_option(key, file, options): value for key, value in _read(file).items()}
     texts = {options[name]: _text(name, value, file) for name, value in values.items()}
     context.default_map = {**(context.default_map or {}), **texts}
+    context.meta.setdefault(FILES, {}).update(dict.fromkeys(texts, file))
     for name in values:  # else click would read the environment before these defaults
         os.environ.pop(variable("bench", name), None)
     return file
@@ -84,8 +85,10 @@ def _text(name: str, value: Any, file: str) -> str:
     """Return a value as the command line has it.
 
     Raises:
-        UsageError: it is a table, a date or a list of lists.
+        UsageError: it is an empty list, a table, a date or a list of lists.
     """
+    if value == []:
+        raise UsageError(f"`{file}` sets {name!r} to an empty list", "Give a name, or leave the option out")
     if isinstance(value, list) and not any(isinstance(item, list | dict) for item in value):
         return ",".join(_text(name, item, file) for item in value)
     if isinstance(value, list | dict | datetime.date | datetime.time):

@@ -28,10 +28,11 @@ def option(
 
 
 RecipeNames = Annotated[
-    str, option(MODEL, "--recipe", "Complete systems, comma-separated; zoo list recipe.", complete=components("recipe"))
+    str | None,
+    option(MODEL, "--recipe", "Complete systems, comma-separated; zoo list recipe.", complete=components("recipe")),
 ]
 Generators = Annotated[
-    str,
+    str | None,
     option(
         MODEL,
         "--gen",
@@ -40,7 +41,7 @@ Generators = Annotated[
     ),
 ]
 Discriminators = Annotated[
-    str,
+    str | None,
     option(
         MODEL,
         "--disc",
@@ -52,10 +53,11 @@ Normalizer = Annotated[
     str | None, option(MODEL, "--norm", "Normalizer of every discriminator.", complete=components("normalizer"))
 ]
 Methods = Annotated[
-    str, option(MODEL, "--method", "Methods; zoo list method. [default: cyclegan]", complete=components("method"))
+    str | None,
+    option(MODEL, "--method", "Methods; zoo list method. [default: cyclegan]", complete=components("method")),
 ]
 TestData = Annotated[
-    str,
+    str | None,
     option(
         DATA,
         "--test-data",
@@ -120,7 +122,7 @@ ThermalChannels = Annotated[
     int, option(MODEL, "--thermal-channels", "1, or 3 for RGB copies as the papers' code makes.")
 ]
 Metrics = Annotated[
-    str,
+    str | None,
     option(
         OUTPUT,
         "--metrics",

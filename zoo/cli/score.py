@@ -41,7 +41,7 @@ def score(
         typer.Option("--range", metavar="LOW,HIGH", help="Darkest and brightest value of 16-bit and float files."),
     ] = "",
     source: Annotated[str, typer.Option(metavar="TEXT", help="Where the images come from, for the record.")] = "",
-    metrics: options.Metrics = "",
+    metrics: options.Metrics = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Score the images that exist where some are missing.")
     ] = False,

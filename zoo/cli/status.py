@@ -36,14 +36,16 @@ def status(
     zoo status results ·
     zoo status results/RUN
     """
-    from zoo.records.job import RUN_FILE
+    from zoo.records.job import RUN_FILE, find_run
     from zoo.records.record import FAILURE_FILE, RECORD_FILE
     from zoo.run.progress import read_state, read_states
 
     if not results.is_dir():
-        raise UsageError(
-            f"there is no folder `{results}`", "Run zoo bench first, or name its results folder: zoo status DIR"
-        )
+        if not results.parent.is_dir() or results.parent == Path():
+            raise UsageError(
+                f"there is no folder `{results}`", "Run zoo bench first, or name its results folder: zoo status DIR"
+            )
+        results = find_run(results)
     alone = any((results / name).exists() for name in (RUN_FILE, RECORD_FILE, FAILURE_FILE))
     found = [read_state(results.resolve())] if alone else read_states(results)
     states = [replace(state, reason=with_flags(state.reason)) for state in found]

@@ -18,13 +18,13 @@ def train(
     folder: Annotated[
         Path | None, typer.Argument(metavar="[RUN]", help="Folder of a run that was planned before; else describe one.")
     ] = None,
-    recipe: options.RecipeNames = "",
-    gen: options.Generators = "",
-    disc: options.Discriminators = "",
+    recipe: options.RecipeNames = None,
+    gen: options.Generators = None,
+    disc: options.Discriminators = None,
     norm: options.Normalizer = None,
-    method: options.Methods = "",
+    method: options.Methods = None,
     data: Annotated[str, typer.Option(help="Dataset name or folder; a+b is a union.", rich_help_panel=DATA)] = "scenes",
-    test_data: options.TestData = "",
+    test_data: options.TestData = None,
     preset: options.Preset = "quick",
     steps: options.Steps = None,
     epochs: options.Epochs = None,
@@ -39,7 +39,7 @@ def train(
     patience: options.Patience = None,
     rescues: options.Rescues = 0,
     thermal_channels: options.ThermalChannels = 1,
-    metrics: options.Metrics = "",
+    metrics: options.Metrics = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     compute: options.Compute = "auto",
@@ -57,11 +57,12 @@ def train(
     accelerate launch --num_processes 8 -m zoo train results/RUN
     """
     from zoo.api.grid import plan_one
+    from zoo.records.job import find_run
     from zoo.records.outcome import EXIT_CODES
     from zoo.run.execute import read_planned, run_one
 
     if folder is not None:
-        run, job = read_planned(folder, retry=retry)
+        run, job = read_planned(find_run(folder), retry=retry)
     else:
         given = {**context.params, "compute": compute if compute != "auto" else speed}
         run, job = plan_one(given, spelled_out(context))

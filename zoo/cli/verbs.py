@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from zoo.cli.config import set_by
+from zoo.cli.flags import FLAGS
+from zoo.cli.output import note
 from zoo.errors import UsageError, did_you_mean
 
 GROUPS = MODEL, DATA, TRAINING, COMPUTE, OUTPUT = "Model", "Data", "Training", "Compute", "Output"
@@ -51,13 +55,23 @@ _NEEDLESS = {
     "exp-name experiment experiment-name name run-name": (
         "The folder of a run is named after its recipe; choose the results folder with --out"
     ),
+    "dry-run plan": (
+        "Every combination is checked before any training starts, and zoo status RESULTS shows the planned runs"
+    ),
     "exist-ok force overwrite": "Finished runs are kept and skipped; --retry repeats failed runs",
     "dataloader-num-workers num-threads num-workers workers": (
         "Images are decoded once, before the training, and no loader processes are needed; leave the option out"
     ),
 }
 """Options of other tools' trainings that zoo does without, several by one line on what to do instead."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 _TRAINING = ("bench", "train")
+_SEVERAL = {
+    "table": "To compare results folders, run: zoo compare {words}",
+    "translate": "To translate several images, put them in one folder, and run: zoo translate FOLDER",
+}
+"""What to run where a verb gets more arguments than it takes."""
 
 
 def pointer(option: str, verb: str, flags: set[str]) -> str:
@@ -73,29 +87,70 @@ def pointer(option: str, verb: str, flags: set[str]) -> str:
 
 
 class Verb(TyperCommand):
-    """A command whose help stands in groups, and which points from options of other tools to its own."""
+    """A command whose help stands in groups, and whose errors say in one line what it takes and where a wrong value is set."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Return the arguments that are left.
 
         Raises:
-            UsageError: an option is another tool's.
+            UsageError: an option is another tool's or lacks its value, a default of the user is wrong, or there are too many
+                arguments.
         """
+        allowed, ctx.allow_extra_args = ctx.allow_extra_args, True
         try:
-            return super().parse_args(ctx, args)
-        except Exception as error:
-            if not hasattr(
-                error, "possibilities"
-            ):  # of an unknown option; click's class moves between versions of typer
-                raise
-            option = str(getattr(error, "option_name", ""))
-            flags = {flag for one in self.params for flag in one.opts}
-            advice = pointer(option, self.name or "", flags)
-            if not advice and not error.possibilities:
-                advice = did_you_mean(option, flags) or f"Its options are shown by: {ctx.command_path} --help"
-            if not advice:
-                raise
+            rest: list[str] = super().parse_args(ctx, args)
+        except Exception as error:  # by its attributes, since click's classes move between versions of typer
+            if hasattr(error, "possibilities"):
+                self._point(ctx, error)
+            elif hasattr(error, "option_name"):
+                self._explain_missing(ctx, str(error.option_name))
+            elif isinstance(error, UsageError):
+                _name_source(ctx, error)
+            elif (option := getattr(error, "param", None)) and (source := set_by(ctx, option)):
+                raise UsageError(f"in {source}: {max(option.opts, key=len)}: {error}") from error
+            raise
+        if rest and not allowed and not ctx.resilient_parsing:
+            raise self._superfluous(ctx, rest)
+        return rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an error names the file or the variable in which a wrong value is set."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            _name_source(ctx, error)
+            raise
+        except KeyboardInterrupt:  # typer would exit without a word
+            note("zoo: interrupted")
+            raise SystemExit(INTERRUPTED) from None
+
+    def _point(self, ctx: Any, error: Any) -> None:
+        """Raise what to use in place of an unknown option; nothing where click's own suggestion is all that is known."""
+        option = str(getattr(error, "option_name", ""))
+        flags = {flag for one in self.params for flag in one.opts}
+        advice = pointer(option, self.name or "", flags)
+        if not advice and not error.possibilities:
+            advice = did_you_mean(option, flags) or f"Its options are shown by: {ctx.command_path} --help"
+        if advice:
             raise UsageError(f"{ctx.command_path} has no option {option}", advice) from error
+
+    def _explain_missing(self, ctx: Any, flag: str) -> None:
+        """Raise what the value of an option is, with an example where the help has one."""
+        option = next((one for one in self.params if flag in one.opts), None)
+        if option is None:
+            return
+        _, examples = split_examples(inspect.cleandoc(self.help or ""))
+        example = next((each for each in examples if f"{flag} " in each), f"{ctx.command_path} --help")
+        raise UsageError(f"{flag} requires a value, {option.make_metavar(ctx)}", f"Run e.g.: {example}") from None
+
+    def _superfluous(self, ctx: Any, rest: list[str]) -> UsageError:
+        """Return the error of more arguments than the command takes."""
+        taken = [one for one in self.params if one.param_type_name == "argument"]
+        takes = " ".join(one.make_metavar(ctx) for one in taken) or "no argument"
+        words = shlex.join([*(str(ctx.params[one.name]) for one in taken), *rest])
+        fix = _SEVERAL.get(self.name or "", "Its arguments are shown by: {command} --help")
+        found = f"{ctx.command_path} takes {takes}, and {shlex.join(rest)} was given besides"
+        return UsageError(found, fix.format(words=words, command=ctx.command_path))
 
     def get_short_help_str(self, limit: int = 45) -> str:
         """Return the first sentence of the help, whole."""
@@ -126,6 +181,21 @@ class Verb(TyperCommand):
             if rows:
                 with formatter.section(name):
                     formatter.write_dl(rows)
+
+
+def _name_source(ctx: Any, error: UsageError) -> None:
+    """Put the file or the variable before an error that names a parameter, or quotes a value, that is set there."""
+    text = str(error)
+    found: dict[str, None] = {}
+    for option in ctx.command.params:
+        if option.param_type_name == "option" and (source := set_by(ctx, option)):
+            names = [name for name, flag in FLAGS.items() if flag in option.opts]
+            value = str(ctx.params.get(option.name))
+            named = any(f"`{name}`" in text or f"`{name}=" in text for name in names)
+            if named or any(f"'{word}'" in text for word in (value, *value.split(",")) if word):
+                found[source] = None
+    if found:
+        error.args = (f"in {' and '.join(found)}: {text}",)
 
 
 class Verbs(TyperGroup):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from zoo.cli.output import note
 from zoo.errors import UsageError
 
 
@@ -29,6 +30,7 @@ def worker(
     zoo worker results ·
     CUDA_VISIBLE_DEVICES=1 zoo worker results
     """
+    from zoo.records.job import RUN_FILE
     from zoo.run.worker import Worker
 
     if not results.is_dir():
@@ -38,4 +40,28 @@ def worker(
     only = None
     if runs:
         only = (sys.stdin.read() if runs == "-" else Path(runs).read_text()).split()
-    raise typer.Exit(Worker(results, jobs=jobs, only=only, wait=not no_wait).run())
+    elif not any(results.glob(f"*/{RUN_FILE}")):
+        alone = (results / RUN_FILE).exists()
+        fix = f"Run: zoo train {results}" if alone else f"Run zoo bench --out {results} first: it plans the runs"
+        raise UsageError(f"`{results}` {'is one run' if alone else 'holds no planned run'}", fix)
+    worker = Worker(results, jobs=jobs, only=only, wait=not no_wait)
+    if only is None and not worker.has_open_runs():
+        return _show_ended(results)
+    raise typer.Exit(worker.run())
+
+
+def _show_ended(results: Path) -> None:
+    """Print that no run is left, and of failed runs the reason and how to repeat them."""
+    from zoo.checksums import repair
+    from zoo.run.progress import read_states
+
+    states = read_states(results)
+    failed = [state for state in states if state.status == "failed"]
+    if not failed:
+        return note(f"zoo: all {len(states)} runs are finished" if len(states) > 1 else "zoo: the run is finished")
+    note(f"zoo: {len(states) - len(failed)} of {len(states)} runs are finished, and {len(failed)} failed:")
+    for state in failed:
+        note(f"{state.run}: {state.reason}")
+    for fix in dict.fromkeys(repair(results / state.run) for state in failed):
+        note(f"To repeat what failed: {fix}")
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -64,8 +65,7 @@ def check(root: Path) -> list[Problem]:
             raise
         return [Problem(path=root, what=_without_path(error, root))]
     if info.members:
-        folders = (member_folder(root, number).resolve() for number in range(len(info.members)))
-        return [problem for folder in folders for problem in check(folder)]
+        return [problem for folder in _members(root, info) for problem in check(folder)]
     splits = [split for split in info.all_splits if split != "train" or not info.test_only]
     problems = [problem for split in splits for problem in _split_problems(root, split, info, _decode)]
     problems += _info_problems(root, info)
@@ -82,8 +82,7 @@ def verify_pairs(root: Path, split: str) -> list[Problem]:
     """
     info = read_info(root)
     if info.members:
-        folders = (member_folder(root, number).resolve() for number in range(len(info.members)))
-        having = [folder for folder in folders if split in read_info(folder).all_splits]
+        having = [folder for folder in _members(root, info) if split in read_info(folder).all_splits]
         return [problem for folder in having for problem in verify_pairs(folder, split)]
     return list(_split_problems(root, split, info, _read_header))
 
@@ -97,7 +96,15 @@ def require_usable(root: Path, splits: Iterable[str] = SPLITS) -> None:
     problems = [problem for split in splits for problem in verify_pairs(root, split)]
     if problems:
         more = f" (problem 1 of {len(problems)})" if len(problems) > 1 else ""
-        raise DataError(f"{problems[0]}{more}", f"To see all problems, run: zoo data check {root}")
+        datasets = _members(root, read_info(root)) or [root]
+        damaged = [one for one in datasets if any(problem.path.is_relative_to(one) for problem in problems)]
+        commands = " and ".join(f"zoo data check {shlex.quote(str(one))}" for one in damaged or [root])
+        raise DataError(f"{problems[0]}{more}", f"To see all problems, run: {commands}")
+
+
+def _members(root: Path, info: DatasetInfo) -> list[Path]:
+    """Return the folders of a union's datasets; of a single dataset none."""
+    return [member_folder(root, number) for number in range(len(info.members))]
 
 
 @dataclass(frozen=True, kw_only=True)

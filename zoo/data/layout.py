@@ -136,8 +136,8 @@ def list_split(root: Path, split: str) -> list[StemFiles]:
 
 
 def member_folder(root: Path, number: int) -> Path:
-    """Return the folder of a union's dataset."""
-    return root / MEMBERS / str(number)
+    """Return the folder of a union's dataset, where it is outside the union, so that messages name the user's files."""
+    return (root / MEMBERS / str(number)).resolve()
 
 
 def fingerprint(root: Path, info: DatasetInfo | None = None) -> str:
@@ -146,6 +146,8 @@ def fingerprint(root: Path, info: DatasetInfo | None = None) -> str:
     `info` is read from `root` unless given. Source, license, citation and other files do not count.
     """
     info = info or read_info(root)
+    if info.members:
+        return info.fingerprint
     digest = hashlib.sha256()
     scale = (info.pairs, info.unit, info.thermal_low, info.thermal_high, info.classes)
     digest.update(msgspec.json.encode(scale))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from zoo.checksums import repair
+from zoo.checksums import is_run, repair
 from zoo.choices import Choice
 from zoo.composition import digest
 from zoo.content import files_of, source_of, stated_options, with_contents
-from zoo.errors import ZooError
+from zoo.errors import UsageError, ZooError
 from zoo.keys import inference_values
 from zoo.recipe import DataRef, Part, Recipe
 from zoo.records.record import Record, Tested, is_of, read_json
@@ -145,6 +146,26 @@ def join_plans(before: Job, now: Job) -> Job:
         known = tests.get(test.data.fingerprint, test)
         tests[test.data.fingerprint] = replace(test, metrics={**known.metrics, **test.metrics})
     return msgspec.structs.replace(now, metrics={**before.metrics, **now.metrics}, tests=tuple(tests.values()))
+
+
+def find_run(folder: Path) -> Path:
+    """Return a run's folder, also where only the end of its name is given, as `zoo status` prints it.
+
+    Raises:
+        UsageError: there is no such run; the message names similar ones.
+    """
+    if is_run(folder):
+        return folder
+    results = folder.parent
+    names = sorted(path.name for path in results.iterdir() if is_run(path)) if results.is_dir() else []
+    found = [name for name in names if name.endswith(folder.name)]
+    if len(found) == 1 and not folder.exists():
+        return results / found[0]
+    missing = f"`{folder}` is no run" if folder.exists() else f"there is no run `{folder}`"
+    near = [name for name in names if folder.name in name] or get_close_matches(folder.name, names, cutoff=0.4)
+    if near:
+        raise UsageError(missing, f"Did you mean {' or '.join(str(results / name) for name in near[:3])}?")
+    raise UsageError(missing, f"Runs are shown by: zoo status {results if names else 'RESULTS'}")
 
 
 def read_job(folder: Path) -> Job:

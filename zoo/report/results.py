@@ -121,10 +121,12 @@ def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
     )
     lines += dict.fromkeys(f"{score.metric}: {note}." for score in scores for note in score.notes)
     lines += [f"{method} also reads each test image's {', '.join(more)}." for method, more in inputs.items() if more]
+    damaged = {root for root in sources if any(str(root) in outcome.reason for outcome in outcomes)}
     lines += [
         health_line(source.name, source.info.health_summary(source.fingerprint), str(source.root))
         for source in sources.values()
         if (source.root / INFO_FILE).is_file()
+        and source.root not in damaged  # its files changed after they were checked
     ]
     finished = [FinishedRun(folder=outcome.run.folder, record=outcome.record) for outcome in outcomes if outcome.record]
     return lines + verdict_lines(rank(finished, marks=False))

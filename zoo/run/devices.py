@@ -56,9 +56,9 @@ def plan_machine(device: str, jobs: int | None, processes: int, recipes: Sequenc
     gpus = [] if device == "cpu" else find_gpus(device)
     if not gpus:
         # A driver that lists no GPU leaves it open whether the runs find one: one at a time.
-        unclear = device != "cpu" and any(Path(path).exists() for path in DRIVERS)
-        if device.startswith("cuda") and not unclear:
-            raise UsageError("no NVIDIA GPU was found on this machine", "Use `device`=cpu or `device`=auto")
+        unclear = device != "cpu" and _has_driver()
+        if device.startswith("cuda"):
+            require_gpu()
         return _plan_cores(device, 1 if unclear else jobs, processes, recipes)
     if processes > len(gpus):
         raise UsageError(
@@ -68,6 +68,25 @@ def plan_machine(device: str, jobs: int | None, processes: int, recipes: Sequenc
     groups = [gpus[start : start + processes] for start in range(0, len(gpus) - processes + 1, processes)]
     threads = _threads(len(groups) * (jobs or 1) * processes)
     return Machine(device="cuda", threads=threads, jobs=jobs or 1, gpus=tuple(map(",".join, groups)))
+
+
+def require_gpu() -> None:
+    """Refuse to compute on a GPU where this machine surely has none.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if lacks_gpu():
+        raise UsageError("no NVIDIA GPU was found on this machine", "Use `device`=cpu or `device`=auto")
+
+
+def lacks_gpu() -> bool:
+    """Whether this machine surely has no GPU that may be used: none is listed, and no driver is there that lists none."""
+    return not find_gpus("auto") and not _has_driver()
+
+
+def _has_driver() -> bool:
+    return any(Path(path).exists() for path in DRIVERS)
 
 
 def _plan_cores(device: str, jobs: int | None, processes: int, recipes: Sequence[Recipe]) -> Machine:

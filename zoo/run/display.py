@@ -16,7 +16,7 @@ from zoo.records.job import PlannedRun
 from zoo.records.lease import DEAD_AFTER, holder
 from zoo.records.outcome import Outcome
 from zoo.records.record import RECORD_FILE, Record, views
-from zoo.run.progress import SCORING, Progress, resume_step, time_left
+from zoo.run.progress import INTERRUPTED, SCORING, Progress, resume_step, time_left
 from zoo.terminal import console, note
 from zoo.text_layout import fold
 
@@ -83,7 +83,8 @@ class PlainDisplay(AbstractContextManager["PlainDisplay"]):
         shown, steps = self._runs[run.folder], run.recipe.budget.steps
         if progress.step:
             self._open_once(run)
-        lines = [] if progress.stage == shown.stage else [progress.stage]
+        # `finished` says so of a run that was interrupted.
+        lines = [] if progress.stage in (shown.stage, INTERRUPTED) else [progress.stage]
         due = progress.step == steps or time.monotonic() - shown.at >= PLAIN_EVERY
         if progress.step != shown.step and due:
             shown.step, shown.at = progress.step, time.monotonic()
@@ -144,7 +145,8 @@ def finished_text(outcome: Outcome) -> str:
     if outcome.status == "failed":
         return f"{label}: FAILED: {outcome.reason}"
     if outcome.status == "interrupted" or record is None:
-        return f"{label}: interrupted, its state is saved"
+        begun = resume_step(outcome.run.folder, outcome.run.recipe.budget.steps)
+        return f"{label}: interrupted, its state is saved" if begun else f"{label}: interrupted before its first step"
     scores = "; ".join(_scores_text(view) for view in views(record))
     lacking = "".join(f"; {name} not measured: {why}" for name, why in record.unmeasured.items())
     return f"{label}: done in {record.timing.train_seconds:.0f} s: {scores}{lacking}"

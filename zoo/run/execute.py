@@ -100,7 +100,6 @@ def _guarded(folder: Path, job: Job, work: Callable[[], bool]) -> Ended:
             reason, retry = describe(error), False
             if found := place_of(error):
                 reason += f" ({found[0]}). Run: zoo check {found[1]}"
-    traceback.print_exc()
     # Of several processes the first to fail gives the reason; the others fail because it is gone, perhaps without the folder.
     if job.processes == 1 or (folder.is_dir() and not (folder / FAILURE_FILE).exists()):
         write_failure(folder, job.recipe, reason, tail=tail, retry=retry)

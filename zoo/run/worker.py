@@ -65,6 +65,10 @@ class Worker:
         # A worker that a bench started ends with it.
         self._parent = os.getppid() if only is not None else 0
 
+    def has_open_runs(self) -> bool:
+        """Whether a run is left that neither finished nor failed."""
+        return any(self._open_runs())
+
     def run(self) -> int:
         """Execute runs; return 0, or 130 after Ctrl-C or SIGTERM, upon which the runs save their state."""
         with contextlib.suppress(Exception):  # a child fails in the same way, and writes the reason to its folder

@@ -201,14 +201,15 @@ class Loop:
         return LogEntry(step=self.step, losses=losses, lr=lr, it_s=it_s, validation=score)
 
     def _save(self, folder: str, log_file: Log | None = None) -> None:
-        self.train_step.losses.check(self.step)
+        losses = self.train_step.losses
+        losses.check(self.step)
         state = CheckpointState(
             step=self.step,
             train_key=self.train_key,
             device=self.device.type,
             seconds=self.seconds,
             speed=str(self.train_step.compute),
-            counts=self.train_step.losses.counts,
+            counts={name: losses.counts.get(name, 0) for name in losses.sums},  # of all, in the order of the losses
             rescues=self.rescues,
         )
         more = (self.ema.tensors() if self.ema else {}) | (self.watch.tensors() if self.watch else {})

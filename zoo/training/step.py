@@ -168,7 +168,9 @@ class TrainStep:
         for name, optimizer in self.optimizers.items():
             state = _under(f"optimizer.{name}.", tensors) | _under(f"adam.{name}.", tensors)  # their name until 0.2
             restore_state(optimizer, self._named(name), self._renamed(state))
-        self.losses.sums = {name: value.to(self.device) for name, value in _under("loss.", tensors).items()}
+        sums = _under("loss.", tensors)  # sorted by name, as files of tensors are
+        names = [*(name for name in counts if name in sums), *(name for name in sums if name not in counts)]
+        self.losses.sums = {name: sums[name].to(self.device) for name in names}
         self.losses.counts = dict(counts)
 
     def _renamed(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -109,7 +109,10 @@ def export(translator: Translator, *, kind: Format, name: str, size: Size | None
             differences=differences,
             notes=tuple(_notes(translator, free, size, refusals)),
         )
-    raise ZooError(f"{translator.config.recipe.method.name} cannot be exported: {refusals[-1]}")
+    name = translator.config.recipe.method.name
+    if next(translator.method.parameters(), None) is None:
+        raise UsageError(f"method {name} has no network to export", "Export a run of a method with networks")
+    raise ZooError(f"{name} cannot be exported: {refusals[-1]}")
 
 
 def require(kind: Format) -> None:

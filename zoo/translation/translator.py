@@ -203,7 +203,7 @@ class Translator(nn.Module):
                 is invalid.
         """
         if tile is not None:
-            tile = require_pixels(tile, "tile", SMALLEST_TILE)
+            tile = require_pixels(tile, "`tile`", SMALLEST_TILE)
         if isinstance(image, list | tuple):
             inputs = zip(image, for_each(labels, len(image)), for_each(temperatures, len(image)), strict=True)
             return [self.translate(*one, tile=tile, depth=depth) for one in inputs]

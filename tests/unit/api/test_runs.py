@@ -16,11 +16,13 @@ import zoo as package
 from zoo.errors import RefusedError, UsageError, ZooError
 from zoo.records.record import Failure, Record, read_record, write_json
 from zoo.report.bench_records import Records
+from zoo.run import devices
 from zoo.run.runner import InterruptedBenchError
 
 TINY = {"discriminator": "patchgan:width=2", "size": 32, "steps": 2, "device": "cpu", "jobs": 1}
 ALONE = {**TINY, "baselines": False}
 GENERATORS = ["resnet6:width=2", "resnet6:width=3"]
+TWICE = "cyclegan:discriminator_steps=2"
 
 
 @pytest.fixture(scope="module")
@@ -134,11 +136,23 @@ def test_a_script_needs_no_main_guard(made, pairs, tmp_path):
         ({"size": 0}, UsageError, "`size` is 0; it must be 1 or more"),
         ({"seeds": 0}, UsageError, "`seeds` is 0; it must be 1 or more"),
         ({"steps": "many"}, UsageError, "`steps` is 'many'; it must be a whole number, 1 or more"),
+        ({"steps": True}, UsageError, "`steps` is True; it must be a whole number, 1 or more"),
+        ({"batch": True}, UsageError, "`batch` is True"),
+        ({"thermal_channels": True}, UsageError, "`thermal_channels` is True"),
+        ({"seeds": True}, UsageError, "`seeds` is True"),
+        ({"patience": True, "validate": 0.2}, UsageError, "`patience` is True"),
+        ({"batch": 2, "accumulate": 2, "method": TWICE}, RefusedError, "updates an optimizer several times in a step"),
         ({"generator": 3}, UsageError, "names of components are text or a list; this is int"),
         ({"generator": [3]}, UsageError, "the name of a component is text; this is int"),
         ({"gpus_per_run": 0}, UsageError, "`gpus_per_run` is 0"),
         ({"jobs": 0}, UsageError, "`jobs` is '0'; it must be auto, or 1 or more"),
         ({"data": []}, UsageError, "`data` names no dataset"),
+        ({"generator": []}, UsageError, "`generator` is empty"),
+        ({"generator": ["resnet9", ""]}, UsageError, "`generator` has an empty name"),
+        ({"method": ""}, UsageError, "`method` is empty"),
+        ({"normalizer": ""}, UsageError, "`normalizer` is empty"),
+        ({"test_data": ()}, UsageError, "`test_data` is empty"),
+        ({"metrics": []}, UsageError, "`metrics` is empty"),
         ({"generator": "resnet7"}, UsageError, "no generator is named 'resnet7'"),
         ({"device": "gpu"}, UsageError, "'gpu' is not a device"),
         ({"compute": "warp"}, UsageError, "warp"),
@@ -149,6 +163,34 @@ def test_wrong_arguments_raise_before_anything_is_written(pairs, tmp_path, words
     with pytest.raises(error, match=message):
         package.bench(**{"data": str(pairs), "out": tmp_path / "results", "device": "cpu"} | words)
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("words", [{"device": "cuda"}, {"precision": "tf32"}])
+def test_what_requires_a_gpu_is_refused_without_one_before_anything_is_written(pairs, tmp_path, monkeypatch, words):
+    monkeypatch.setattr(devices, "find_gpus", lambda device: [])
+    monkeypatch.setattr(devices, "DRIVERS", ())
+    for function in (package.bench, package.train):
+        with pytest.raises(UsageError, match="NVIDIA GPU"):
+            function(data=str(pairs), size=32, out=tmp_path / "results", **words)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("seed", "message"),
+    [(-1, "`seed` is -1; it must be 0 or more"), (True, "`seed` is True; it must be a whole number, 0 or more")],
+)
+def test_a_wrong_seed_is_refused(pairs, tmp_path, seed, message):
+    with pytest.raises(UsageError, match=message):
+        package.train(data=str(pairs), size=32, out=tmp_path / "results", device="cpu", seed=seed)
+    with pytest.raises(UsageError, match=message):
+        package.compose(data=str(pairs), size=32, seed=seed)
+    assert not (tmp_path / "results").exists()
+
+
+def test_compose_refuses_an_empty_name(pairs):
+    for kind in ("generator", "discriminator", "method", "recipe"):
+        with pytest.raises(UsageError, match="''"):
+            package.compose(data=str(pairs), size=32, **{kind: ""})
 
 
 def test_train_refuses_several_runs(pairs, tmp_path):

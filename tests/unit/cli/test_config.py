@@ -70,3 +70,26 @@ def test_the_command_of_a_record_includes_defaults_that_were_set(settings, monke
     assert {"--data rs", "--steps 7"} <= {
         " ".join(found[at : at + 2]) for at in range(len(found))
     } and "--retry" in found
+
+
+@pytest.mark.parametrize(
+    ("toml", "variables", "words", "message"),
+    [
+        ("steps = 'abc'", {}, (), "in {toml}: --steps: 'abc' is not a valid int"),
+        ("seeds = 0", {}, (), "in {toml}: `seeds` is 0"),
+        ("gen = []", {}, (), "in {toml}: `generator` is empty"),
+        ("gen = ['resnet9', 'resnet7']", {}, (), "in {toml}: no generator is named 'resnet7'"),
+        ("seeds = 0", {"ZOO_BENCH_SEEDS": "-1"}, (), "in ZOO_BENCH_SEEDS: `seeds` is -1"),
+        ("", {"ZOO_BENCH_STEPS": "abc"}, (), "in ZOO_BENCH_STEPS: --steps: 'abc'"),
+        ("", {"ZOO_BENCH_GEN": ""}, (), "in ZOO_BENCH_GEN: `generator` is empty"),
+        ("seeds = 0", {}, ("g.toml",), "in g.toml: `seeds` is -2"),
+        ("seeds = 0", {}, ("--seeds", "-3"), "`seeds` is -3"),
+    ],
+)
+def test_a_wrong_default_is_named_with_its_file_or_variable(settings, monkeypatch, toml, variables, words, message):
+    settings.write_text(f"[bench]\n{toml}\n")
+    (settings.parent / "g.toml").write_text("seeds = -2\n")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    done = invoke("bench", *words)
+    assert str(done.exception).startswith(message.format(toml=settings))

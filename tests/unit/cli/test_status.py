@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from zoo.api.grid import read_axes
 from zoo.cli.status import status
-from zoo.records.job import LOG_FILE, METRICS, RUN_FILE, PlannedRun, plan_job
+from zoo.errors import UsageError
+from zoo.records.job import LOG_FILE, METRICS, RUN_FILE, PlannedRun, find_run, plan_job
 from zoo.records.lease import lease
 from zoo.records.outcome import write_failure
 from zoo.records.record import write_json
@@ -117,3 +119,19 @@ def test_the_folder_of_one_run_shows_its_facts(runs, capsys, monkeypatch, width)
     status(run.folder, as_json=True)
     (state,) = json.loads(capsys.readouterr().out)
     assert (state["run"], state["status"]) == (run.folder.name, "failed")
+
+
+def test_the_name_that_the_table_prints_is_taken_and_a_mistyped_one_is_answered_with_similar_ones(runs, capsys):
+    results = runs[0].folder.parent
+    for baseline in runs[2:]:
+        (baseline.folder / RUN_FILE).unlink()
+    status(results, as_json=False)
+    printed = next(line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("resnet6"))
+    assert runs[0].folder.name.endswith(printed) and printed != runs[0].folder.name
+    status(results / printed, as_json=False)
+    assert capsys.readouterr().out.splitlines()[0] == runs[0].folder.name
+    assert find_run(results / runs[1].folder.name[-8:]) == runs[1].folder
+    with pytest.raises(UsageError, match=f"there is no run .*Did you mean {re.escape(str(runs[0].folder))}"):
+        find_run(runs[0].folder.with_name(f"{runs[0].folder.name}x"))
+    with pytest.raises(UsageError, match=f"Runs are shown by: zoo status {re.escape(str(results))}"):
+        status(results / "nosuch", as_json=False)

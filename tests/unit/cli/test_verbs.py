@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from typing import Any
 
 import pytest
 import typer.main
 
+from zoo.__main__ import main
 from zoo.cli.main import app
+from zoo.cli.running import run
 from zoo.cli.verbs import GROUPS, Verb, pointer, split_examples
 from zoo.errors import UsageError
 
@@ -69,6 +72,7 @@ def test_the_list_of_verbs_has_their_first_sentences_whole():
         (("train", "--batch_size", "4"), "Use --batch"),
         (("bench", "--dataroot", "x"), "Use --data"),
         (("bench", "--seed", "3"), "Use --seeds"),
+        (("bench", "--dry-run"), "zoo status RESULTS shows the planned runs"),
         (("train", "--seeds", "3"), "Use --seed"),
         (("translate", "--gpu_ids", "0"), "Use --device"),
         (("bench", "--device", "0"), "Use --device cuda:0"),
@@ -110,3 +114,39 @@ def test_an_unknown_option_is_answered_with_the_nearest_or_the_help():
         commands["bench"].make_context("bench", ["--step", "3"])
     with pytest.raises(UsageError, match=r"no option --qqqq\. Its options are shown by: status --help$"):
         commands["status"].make_context("status", ["--qqqq"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("table", "r", "r2"), "and r2 was given besides. To compare results folders, run: zoo compare r r2"),
+        (("translate", "a.png", "b.png"), "put them in one folder, and run: zoo translate FOLDER"),
+        (("config", "x"), "config takes no argument, and x was given besides"),
+        (("plugins", "--why"), "--why requires a value, NAME. Run e.g.: zoo plugins --why mynet"),
+        (("status", "--json", "a", "b c"), "and 'b c' was given besides"),
+    ],
+)
+def test_too_many_and_missing_words_are_one_line_with_the_command_to_run(words, message):
+    with pytest.raises(UsageError) as raised:
+        VERBS[words[0]].make_context(words[0], list(words[1:]))
+    assert message in str(raised.value)
+
+
+def test_ctrl_c_early_in_a_command_is_one_line(monkeypatch, capsys):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.api.grid.expand", interrupted)
+    monkeypatch.setattr(sys, "argv", ["zoo", "bench", "--device", "cpu"])
+    assert run(lambda: app(prog_name="zoo")) == 130
+    assert capsys.readouterr().err == "zoo: interrupted\n"
+
+
+def test_ctrl_c_during_the_imports_ends_quietly(monkeypatch):
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.cli.main.main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130

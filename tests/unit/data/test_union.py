@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from zoo.data.check import require_usable
 from zoo.data.layout import DataQuality, DatasetInfo, list_split, read_info, write_info
 from zoo.data.store import PairStore
 from zoo.data.streaming import StreamedStore, open_split
 from zoo.data.temperatures import write_temperatures
 from zoo.data.union import join_infos, unique_names
-from zoo.errors import RefusedError, UsageError
+from zoo.errors import DataError, RefusedError, UsageError
 from zoo.sources import open_source, split_union
 
 CELSIUS = {"unit": "celsius", "thermal_low": -10.0, "thermal_high": 40.0}
@@ -197,3 +198,18 @@ def test_names_are_unique_and_can_begin_a_stem():
     infos = [DatasetInfo(name=name, splits={}) for name in ("x/y", "x_y", "z", "x_y-2", "x/y")]
     names = unique_names(infos)
     assert names == ["x_y", "x_y-2", "z", "x_y-2-2", "x_y-3"]
+
+
+def test_damaged_images_are_named_with_the_dataset_that_they_are_in(make_pairs):
+    roots = [make_pairs(name="a"), make_pairs(name="b", shape=(9, 5))]
+    union = union_of(*roots)
+    image = sorted((roots[1] / "test" / "visible").iterdir())[0]
+    content = image.read_bytes()
+    image.write_bytes(content[:60])
+    with pytest.raises(DataError) as raised:
+        require_usable(union)
+    assert str(image) in str(raised.value)
+    assert raised.value.fix == f"To see all problems, run: zoo data check {roots[1]}"
+    image.write_bytes(content[:60] + bytes(len(content) - 72) + content[-12:])  # found only when it is decoded
+    with pytest.raises(DataError, match=str(image)):
+        PairStore.open(union, "test", size=8, device="cpu")

@@ -134,6 +134,8 @@ def test_the_dataset_s_health_is_a_footnote(outcomes):
     (outcome,) = outcomes(GENERATORS[0])
     source = outcome.run.source
     assert footnotes([outcome]) == [f"Dataset blocks: health not measured; run: zoo data check {source.root} --write"]
+    reason = f"image `{source.root}/train/visible/train0.png` cannot be decoded"
+    assert footnotes([replace(outcome, status="failed", reason=reason, record=None)]) == []
 
 
 def test_a_row_of_records_has_the_size_and_the_split_that_were_scored(outcomes, make_score):

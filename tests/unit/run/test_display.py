@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from zoo.api.grid import read_axes
 from zoo.records.outcome import Outcome
 from zoo.run.display import SKIPPED_LINES, PlainDisplay
 from zoo.run.grid import expand
-from zoo.run.progress import Progress
+from zoo.run.progress import INTERRUPTED, Progress
 
 
 @pytest.fixture
@@ -37,6 +38,23 @@ def test_lines_begin_with_the_number_of_their_run_and_name_stages_once(runs, cap
         "[3/12] step 4/4  2.00 it/s, 0:00 left  real 0.25",
         "[3/12] scoring",
         f"[3/12] {name}: FAILED: the disk is full",
+    ]
+
+
+def test_an_interrupted_run_has_one_line_that_says_whether_a_state_is_saved(runs, capsys, tmp_path):
+    run = replace(runs[0], folder=tmp_path / runs[0].folder.name)
+    display = PlainDisplay()
+    for saved in (False, True):
+        if saved:
+            (run.folder / "checkpoints" / "000000002").mkdir(parents=True)
+        display.started(run, 1, 6)
+        display.update(run, Progress(stage=INTERRUPTED))
+        display.finished(Outcome(run=run, status="interrupted"))
+    assert capsys.readouterr().err.splitlines() == [
+        f"[1/6] {run.label}",
+        f"[1/6] {run.label}: interrupted before its first step",
+        f"[1/6] {run.label}",
+        f"[1/6] {run.label}: interrupted, its state is saved",
     ]
 
 

@@ -140,6 +140,11 @@ def test_the_size_that_is_advised_suits_every_part_and_metric(
     assert _advised(generators, metrics, str(pairs), advised) is None
 
 
+def test_the_advice_names_the_parts_that_refuse_a_nearer_size(pairs):
+    _, (refusal,) = expand(Axes(generators=("resnet6",), data=(str(pairs),), size=7), Path("out"), metrics=("ssim",))
+    assert refusal.reason.endswith("Use `size`=24: discriminator patchgan and metric ssim do not take 8")
+
+
 def test_a_key_names_the_content_of_files_and_the_source_of_plugins_but_only_where_there_are_any():
     recipe = {"generator": {"name": "p/n", "config": {"weights": "a.pth"}}, "seed": 0}
     plain = key_of(recipe, {})

@@ -16,7 +16,7 @@ from zoo.errors import ZooError
 from zoo.records.job import LOG_FILE, METRICS, RUN_FILE, Job, PlannedRun, plan_job, read_job
 from zoo.records.lease import folder_time, holder, lease
 from zoo.records.outcome import NOT_YET, find_ended, give_up, known
-from zoo.records.record import Failure, read_failure, read_record, write_json
+from zoo.records.record import FAILURE_FILE, Failure, read_failure, read_record, write_json
 from zoo.run.grid import Axes, choose_metrics, expand
 from zoo.run.progress import read_progress, read_state, read_states
 
@@ -70,10 +70,30 @@ def test_a_worker_executes_what_is_planned_and_nothing_else(pairs, tmp_path):
     assert "nowhere" in failure.reason and failure.retry
     assert {state.status for state in read_states(tmp_path)} == {"done", "failed"}
     again = start(tmp_path)
-    again.communicate(timeout=120)
+    _, said = again.communicate(timeout=120)
     assert again.returncode == 0 and read_failure(lost.folder) == failure, (
         "what failed stays so until it is planned again"
     )
+    assert said.startswith("zoo: 2 of 3 runs are finished, and 1 failed:") and said.rstrip().endswith("--retry")
+    assert f"{lost.folder.name}: {failure.reason}" in said
+    (lost.folder / RUN_FILE).unlink(), (lost.folder / FAILURE_FILE).unlink()
+    worker = start(tmp_path, env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"})
+    _, said = worker.communicate(timeout=120)
+    assert worker.returncode == 0 and "zoo: all 2 runs are finished" in said.splitlines()
+    assert "| torch\n" not in said, "without the seconds of importing torch"
+
+
+def test_a_folder_without_planned_runs_is_refused(pairs, tmp_path):
+    (tmp_path / "notes").mkdir()
+    for folder in (tmp_path, pairs):
+        worker = start(folder)
+        _, errors = worker.communicate(timeout=120)
+        assert worker.returncode == 2 and errors.count("\n") == 1, errors
+        assert "holds no planned run" in errors and "zoo bench --out" in errors
+    ((run, _),) = plan(pairs, tmp_path, methods=("mean_image",))
+    worker = start(run.folder)
+    _, errors = worker.communicate(timeout=120)
+    assert worker.returncode == 2 and f"zoo train {run.folder}" in errors
 
 
 def test_only_named_runs_are_executed(pairs, tmp_path):

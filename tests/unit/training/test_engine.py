@@ -66,6 +66,8 @@ def test_a_stopped_training_goes_on_bit_for_bit(new_run, stop_after: int) -> Non
     assert_same(saved_tensors(whole.folder), saved_tensors(parts.folder))
     assert log_lines(whole.folder) == log_lines(parts.folder)
     assert [line["step"] for line in log_lines(parts.folder)] == [2, 4, 6]
+    order = ["generator/gan", "generator/l1", "discriminator/critic"]
+    assert [list(line["losses"]) for line in log_lines(parts.folder)] == [order] * 3
 
 
 class KilledError(BaseException):

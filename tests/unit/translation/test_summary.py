@@ -65,7 +65,7 @@ def test_sides_are_whole_numbers(translator, side):
     with pytest.raises(UsageError, match=r"a side is .*; it must be a whole number of pixels"):
         translator.grid(side)
     if side is not None:
-        with pytest.raises(UsageError, match=r"tile is .*; it must be a whole number of pixels"):
+        with pytest.raises(UsageError, match=r"`tile` is .*; it must be a whole number of pixels"):
             translator.translate(np.zeros((8, 8, 3), np.uint8), tile=side)
 
 

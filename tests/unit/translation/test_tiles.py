@@ -83,7 +83,7 @@ def test_labels_are_cut_with_their_image(saved, tmp_path):
 
 def test_a_tile_of_a_few_pixels_is_refused(saved, pairs, tmp_path):
     translator = zoo.load(saved(tmp_path, str(pairs), method="grey_copy"), device="cpu")
-    with pytest.raises(UsageError, match="tile is 8; it must be 32 pixels or more"):
+    with pytest.raises(UsageError, match="`tile` is 8; it must be 32 pixels or more"):
         translator.translate(torch.zeros(3, 40, 40), tile=8)
 
 
