@@ -29,6 +29,10 @@ def test_runs_are_compared_with_the_reference(baselines, zoo):
     assert done.returncode == 0, done.stderr
     assert "Against grey_copy" in done.stdout
     assert "reference" in done.stdout
+    means = [
+        float(found) for found in re.findall(r"^(?:mean_image|\w*grey\w*) +(\d+\.\d\d) ", done.stdout, re.MULTILINE)
+    ]
+    assert len(means) == len(BASELINES) and means == sorted(means, reverse=True)  # of psnr
     assert "not distinguishable" in done.stdout  # three images cannot tell: p is 1/4 at best
     found = json.loads(zoo(*words, "--json").stdout)
     mean = next(line for line in found if line["metric"] == "psnr" and line["system"].startswith("mean_image"))

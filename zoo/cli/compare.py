@@ -93,7 +93,9 @@ def _show(group: ComparedGroup) -> None:
         unit = f" [{found.unit}]" if found.unit else ""
         images = f"n = {found.n} image{'s' * (found.n != 1)}"
         title = f"{group.dataset}: {metric}{unit}, {images}\nAgainst {_reference_text(group)}"
-        rows = [_row(line, lines[0], group.names) for line in lines]
+        sign = -1 if found.higher_is_better else 1
+        ranked = sorted(lines, key=lambda line: sign * line.pooled.value)
+        rows = [_row(line, lines[0], group.names) for line in ranked]
         print_table(COLUMNS, rows, title=title, right=COLUMNS[1:5])
         typer.echo()
 

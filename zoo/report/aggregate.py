@@ -146,8 +146,12 @@ def compare_aggregates(pairs: Sequence[tuple[SeedAggregate, SeedAggregate]], alp
 
 
 def format_p(p: float) -> str:
-    """Return a p-value with its significant digits."""
-    return f"{p:.3f}" if p >= 0.001 else f"{p:.1e}"
+    """Return a p-value with three decimals.
+
+    >>> format_p(0.0321), format_p(0.00099), format_p(1e-7)
+    ('0.032', '0.001', '< 0.001')
+    """
+    return f"{p:.3f}" if p >= 0.0005 else "< 0.001"
 
 
 def _run_differences(a: SeedAggregate, b: SeedAggregate) -> list[float]:
