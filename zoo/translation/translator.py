@@ -202,12 +202,8 @@ class Translator(nn.Module):
             UsageError: the model needs labels and got none, or does not use an input; a class is unknown; or the tile or depth
                 is invalid.
         """
-<<<<<<< HEAD
         if tile is not None:
             tile = require_pixels(tile, "`tile`", SMALLEST_TILE)
-=======
-        tile = None if tile is None else require_pixels(tile, "tile", SMALLEST_TILE)
->>>>>>> py
         if isinstance(image, list | tuple):
             inputs = zip(image, for_each(labels, len(image)), for_each(temperatures, len(image)), strict=True)
             return [self.translate(*one, tile=tile, depth=depth) for one in inputs]
