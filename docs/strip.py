@@ -16,7 +16,7 @@ from PIL import Image
 from zoo.records.record import read_record
 from zoo.scoring.sheets import own_shapes
 
-WIDTH, GAP, HEADING = 1.7, 0.06, 0.55
+WIDTH, GAP, HEADING = 1.7, 0.06, 0.65
 """Inches: of an image, between images, and above the first row."""
 
 
@@ -54,8 +54,8 @@ def main() -> None:
 def _title(run: Path) -> str:
     record = read_record(run)
     recipe, scores = record.recipe, {score.metric: score.value for score in record.scores}
-    parts = [part.name.partition("/")[2] for part in (recipe.method, recipe.generator) if part]
-    return "\n".join([*parts, f"{scores['psnr']:.2f} dB"])
+    parts = [part.name.partition("/")[2] for part in (recipe.method, recipe.generator, recipe.normalizer) if part]
+    return "\n".join([*(part for part in parts if part != "none"), f"{scores['psnr']:.2f} dB"])
 
 
 if __name__ == "__main__":
