@@ -57,7 +57,9 @@ def test_a_translator_in_tiles_equals_the_whole_and_keeps_the_size(saved, pairs,
     whole, tiled = translator.translate(image), translator.translate(image, tile=383)  # 24 pixels of margin
     assert tiled.shape == whole.shape == (1, 1, 410, 701)
     assert float(whole.std()) > 1e-4
-    assert torch.allclose(tiled, whole, atol=1e-6)
+    assert torch.allclose(
+        tiled, whole, atol=1e-5
+    )  # convolutions of other sizes round otherwise, by 3e-6 on some processors
 
 
 def test_tiles_with_instance_norm_show_no_seam(saved, pairs, tmp_path):
