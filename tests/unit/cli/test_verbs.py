@@ -133,7 +133,7 @@ def test_too_many_and_missing_words_are_one_line_with_the_command_to_run(words, 
 
 
 def test_ctrl_c_early_in_a_command_is_one_line(monkeypatch, capsys):
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("zoo.api.grid.expand", interrupted)
