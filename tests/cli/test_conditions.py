@@ -39,6 +39,8 @@ COMMANDS = {
     "report": "report {results} -o {out}/page.html",
     "score": "score {data}/test/thermal --data {data} --name copy --out {out}",
     "eval": "eval",
+    "evaluate": "evaluate",
+    "test": "test",
     "serve": "serve {out}",
     "status": "status {results}",
     "train": "train --method grey_copy --data {data} --size 32 --steps 1 --device cpu --out {out}",
@@ -162,7 +164,10 @@ def test_output_that_cannot_be_written_ends_no_work(run, name, streams, tmp_path
 
 
 EXPECTED = {
-    **dict.fromkeys(("convert", "demo", "eval", "export", "no such command", "no such file", "serve"), 2),
+    **dict.fromkeys(
+        ("convert", "demo", "eval", "evaluate", "export", "no such command", "no such file", "serve", "test", "worker"),
+        2,
+    ),
     **dict.fromkeys(("records check", "records import"), 1),  # the run of the tests is no whole one
 }
 """Exit codes of commands that have nothing to do here."""

@@ -55,7 +55,7 @@ def _template_values(facts: CardFacts) -> dict[str, Any]:
     record, data, recipe = facts.record, facts.data, facts.record.recipe
     known = known_system(recipe)
     protocol = record.scores[0].protocol if record.scores else {}
-    distributions = {DISTRIBUTION, *(origin["distribution"] for origin in record.plugins.values())}
+    distributions = {DISTRIBUTION, *filter(None, (origin.get("distribution") for origin in record.plugins.values()))}
     images = record.dataset.get("splits", {}).get("train", data.splits.get("train", 0))
     fitted = record.timing.steps_per_second is None
     return {

@@ -34,7 +34,7 @@ def model_name(recipe: Recipe, train_key: str) -> str:
     usual_epochs, usual_decay = _usual_epochs(usual, epochs)
     departures = {
         f"{size_text(recipe.size)}px": recipe.size != usual.size,
-        f"{epochs}e" if epochs else f"{recipe.budget.steps}it": epochs != usual_epochs,
+        f"{epochs}e" if epochs else f"{recipe.budget.steps}it": epochs != usual_epochs and recipe.budget.steps > 0,
         f"{decay}decay": epochs is not None and decay != usual_decay,
         f"b{recipe.batch}": recipe.batch != usual.batch,
         "rgb": recipe.thermal_channels == 3,

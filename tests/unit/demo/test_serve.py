@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,15 @@ from zoo.demo import server
 from zoo.demo.results import EMPTY, ResultsPages
 from zoo.demo.server import ResultsServer
 from zoo.errors import ZooError
+from zoo.recipe import Budget
 from zoo.records.job import Job
 from zoo.records.lease import lease
 from zoo.records.record import Failure, read_record, write_json
 from zoo.run.progress import Event, ProgressWriter
 
 Answer = tuple[int, dict[str, str], bytes]
+STEPS = 7
+"""Of the runs that are not done."""
 
 
 def png(height: int = 24, width: int = 40, level: int = 51) -> bytes:
@@ -40,7 +44,7 @@ def results(finished, pairs, tmp_path) -> Path:
     """A folder with a run in each state."""
     folder = tmp_path / "results"
     finished(folder / "done-run", str(pairs), method="grey_copy")
-    recipe = read_record(folder / "done-run").recipe
+    recipe = replace(read_record(folder / "done-run").recipe, budget=Budget(steps=STEPS, constant=STEPS))
     for name in ("planned-run", "running-run", "failed-<b>run"):
         (folder / name).mkdir()
         job = Job(recipe=recipe, train_key="k", metrics={}, root=str(pairs), device="cpu", command="")
@@ -85,7 +89,7 @@ def test_every_state_is_shown_and_renews_itself(ask, results):
         cells = [(status, re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)) for status, row in found]
         return {row[0]: [status, *row[1:-1]] for status, row in cells}
 
-    assert rows()["planned-run"][:3] == ["planned", "planned", f"0/{steps_of(results)}"]
+    assert rows()["planned-run"][:3] == ["planned", "planned", f"0/{STEPS}"]
     assert rows()["done-run"][0] == "done" and rows()["failed-&lt;b&gt;run"][0] == "failed"
     running = results / "running-run"
     with lease(running):
@@ -93,21 +97,17 @@ def test_every_state_is_shown_and_renews_itself(ask, results):
         writer(Event(stage="training"))
         writer._progress = writer._progress.__class__(stage="training", step=1, it_s=0.5, losses={})
         writer._write()
-        left = round((steps_of(results) - 1) / 0.5)
+        left = round((STEPS - 1) / 0.5)
         assert rows()["running-run"][:5] == [
             "running",
             "training",
-            f"1/{steps_of(results)}",
+            f"1/{STEPS}",
             "0.50",
             f"{left // 60}:{left % 60:02}",
         ]
         states = {state["run"]: state for state in json.loads(ask("/states.json")[2])}
         assert states["running-run"]["status"] == "running" and states["running-run"]["step"] == 1
     assert rows()["running-run"][0] == "interrupted"
-
-
-def steps_of(results: Path) -> int:
-    return read_record(results / "done-run").recipe.budget.steps
 
 
 def test_text_of_runs_is_escaped_and_names_flags(ask):

@@ -58,9 +58,10 @@ def test_a_network_that_the_size_does_not_hold_is_replaced_and_named(table2, pai
 def test_preset_paper_is_the_tables(table2, pairs, tmp_path):
     runs, _ = plan_table(table2, {"flir": str(pairs)}, Axes(preset="paper"), tmp_path)
     found = {(run.recipe.size, run.recipe.budget.steps, run.recipe.batch) for run in runs}
-    assert found == {(256, 200 * 6, 1)}  # six training pairs; CUT as long as the others
+    # Six training pairs, CUT as long as the others; null baselines have no length.
+    assert found == {(256, 200 * 6, 1), (256, 0, 1)}
     runs, _ = plan_table(table2, {"flir": str(pairs)}, Axes(preset="paper", size=64, steps=7), tmp_path)
-    assert {(run.recipe.size, run.recipe.budget.steps) for run in runs} == {(64, 7)}
+    assert {(run.recipe.size, run.recipe.budget.steps) for run in runs} == {(64, 7), (64, 0)}
 
 
 def test_rows_that_the_data_cannot_train_are_refused_with_the_reason(pairs, tmp_path):
@@ -131,7 +132,7 @@ def test_a_table_may_state_height_and_width(table2, pairs, tmp_path):
     table = replace(table2, budget=budget)
     runs, plan = plan_table(table, {"flir": str(pairs)}, Axes(preset="paper"), tmp_path)
     assert {run.recipe.size for run in runs} == {(32, 64)} and not plan.refused
-    assert all("-32x64px-2e-" in run.folder.name for run in runs)
+    assert all("-32x64px-2e-" in run.folder.name for run in runs if run.recipe.generator)
     assert any("unet_auto at 32x64 px instead of unet_128" in cell.instead for cell in plan.cells)
     runs, _ = plan_table(table, {"flir": str(pairs)}, Axes(preset="paper", size=(64, 96)), tmp_path)
     assert {run.recipe.size for run in runs} == {(64, 96)}

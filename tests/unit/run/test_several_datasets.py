@@ -58,7 +58,7 @@ def train(sets: Path, out: Path, data: str, test_data: str = "", **words: object
         return ",".join("+".join(str(sets / name) for name in union.split("+")) for union in names.split(",") if union)
 
     words = {"method": "mean_image", "device": "cpu", "size": 32} | words
-    return package.train(data=folders(data), test_data=folders(test_data), out=out, **words)
+    return package.train(data=folders(data), test_data=folders(test_data) or None, out=out, **words)
 
 
 @pytest.fixture(scope="module")
