@@ -37,7 +37,7 @@ class RunRecord(Record):
             return False
         return all(getattr(self, one.name) == getattr(other, one.name) for one in fields(Record))
 
-    __hash__ = None  # type: ignore[assignment]  # as of `Record`, which holds dictionaries
+    __hash__ = None  # type: ignore[assignment]  # mutable dictionaries inside have no hash; mypy knows no None here
 
     def __repr__(self) -> str:
         facts = {

@@ -94,14 +94,14 @@ def _require_range(images: Tensor, what: str) -> None:
         )
 
 
-def require_pixels(value: object, name: str, least: int = 1) -> int:
+def require_pixels(value: Any, name: str, least: int = 1) -> int:
     """Return a side in pixels, an integer of any type.
 
     Raises:
         UsageError: it is no integer, or is smaller than `least`.
     """
     try:
-        pixels = index(value)  # type: ignore[arg-type]  # checked by the call
+        pixels = index(value)
     except TypeError:
         raise UsageError(f"{name} is {value!r}; it must be a whole number of pixels", "Use e.g. 512") from None
     if pixels < least:
