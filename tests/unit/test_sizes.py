@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 import zoo
-from zoo.api.grid import read_axes, spell_command
+from zoo.api.arguments import read_axes, spell_command
 from zoo.api.runs import bench
 from zoo.compatibility import check_sizes
 from zoo.composition import choose, choose_parts, parts_text, resolve_parts

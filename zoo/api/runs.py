@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from zoo.api.grid import Specs, local_launcher, plan_one, read_axes, run_grid, spell_command, split_names
+from zoo.api.arguments import Specs, read_axes, spell_command, split_names
+from zoo.api.grid import local_launcher, plan_one, run_grid
 from zoo.errors import ZooError
 from zoo.files import environment_without_home
 from zoo.presets import PresetName

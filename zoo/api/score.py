@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from zoo.api.grid import Specs, require_device, spell_command, split_names
+from zoo.api.arguments import Specs, require_device, spell_command, split_names
 from zoo.errors import UsageError
 from zoo.files import environment_without_home, require_writable
 from zoo.records.job import METRICS

@@ -143,7 +143,8 @@ def bench(
     zoo bench grid.toml --seeds 3 ·
     zoo bench --table gn_cyclegan_table2 --data osu=DIR,flir=DIR --preset paper
     """
-    from zoo.api.grid import read_axes, run_grid, split_names
+    from zoo.api.arguments import read_axes, split_names
+    from zoo.api.grid import run_grid
     from zoo.run.runner import InterruptedBenchError
 
     processes = gpus_per_run if gpus_per_run != 1 else gpus_per_cell
@@ -192,7 +193,8 @@ def _choose_launcher(name: str, device: str, jobs: str, processes: int, slurm: s
     Raises:
         UsageError: an option is wrong, or what it asks for is not there.
     """
-    from zoo.api.grid import local_launcher, parse_jobs, require_device
+    from zoo.api.arguments import parse_jobs, require_device
+    from zoo.api.grid import local_launcher
 
     if name == "slurm":
         from zoo.run.launch.slurm import SlurmLauncher

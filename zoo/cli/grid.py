@@ -73,7 +73,7 @@ def _option(key: str, file: str, options: dict[str, str]) -> str:
     name = key.replace("-", "_")
     if name in options:
         return name
-    from zoo.api.grid import FLAGS
+    from zoo.api.arguments import FLAGS
 
     hint = f"Use {FLAGS[name]}" if name in FLAGS and FLAGS[name] in options else did_you_mean(name, options)
     if name == "bench":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.api.grid import read_axes
+from zoo.api.arguments import read_axes
 from zoo.cli.status import status
 from zoo.errors import UsageError
 from zoo.records.job import LOG_FILE, METRICS, RUN_FILE, PlannedRun, find_run, plan_job

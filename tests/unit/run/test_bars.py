@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from zoo.api.grid import read_axes
+from zoo.api.arguments import read_axes
 from zoo.records.outcome import Outcome
 from zoo.run.bars import Line, LiveDisplay, layout, run_line, short_names, two_losses
 from zoo.run.grid import expand

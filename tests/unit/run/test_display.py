@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.api.grid import read_axes
+from zoo.api.arguments import read_axes
 from zoo.records.outcome import Outcome
 from zoo.run.display import SKIPPED_LINES, PlainDisplay
 from zoo.run.grid import expand
