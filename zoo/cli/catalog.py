@@ -79,21 +79,22 @@ def info(
         str,
         typer.Argument(
             autocompletion=anything,
-            help="A component, optionally with options; weights by name, or org/repo[@revision]; a run's folder.",
+            help="A component, optionally as kind/name and with options; weights, or org/repo[@revision]; a run's folder.",
         ),
     ],
     as_json: Json = False,
 ) -> None:
     """Show a component or trained weights: options with their meanings, contract, source; repository, license, scores.
 
-    Examples: zoo info resnet9_cbam · zoo info patchgan:layers=4 · zoo info layergan-thermalworld
+    Examples: zoo info resnet9_cbam · zoo info patchgan:layers=4 · zoo info recipe/flow · zoo info layergan-thermalworld
     """
     if os.sep in name and Path(name).is_dir():
         return _show_folder(Path(name), as_json=as_json)
+    kind, name = _split_kind(name)
     try:
-        choices = _named(name)
+        choices = _named(name, kind)
     except UsageError:
-        if weights.show(name, as_json=as_json):
+        if kind not in KINDS and weights.show(name, as_json=as_json):
             return None
         raise
     if as_json:
@@ -114,8 +115,8 @@ def _show_folder(folder: Path, *, as_json: bool) -> None:
 
 def _kind_or_pattern(word: str) -> tuple[str | None, str]:
     """Return a kind and a pattern for one word: `resnet*` is a pattern over all kinds, `generators` a kind."""
-    if word.endswith("s") and word[:-1] in KINDS:
-        return word[:-1], "*"
+    if word.removesuffix("s") in KINDS:
+        return word.removesuffix("s"), "*"
     if any(mark in word for mark in "*?[") or get_registry().list(None, word):
         return None, word
     raise UsageError(
@@ -124,23 +125,43 @@ def _kind_or_pattern(word: str) -> tuple[str | None, str]:
     )
 
 
-def _named(name: str) -> list[Choice]:
-    """Return the components of all kinds with this name, or a discriminator with its normalizer."""
+def _split_kind(name: str) -> tuple[str | None, str]:
+    """Return the kind of `generator/resnet9` and the name after it; without a kind None. A plugin's name is no kind."""
+    first, _, rest = name.partition("/")
+    kind = next((kind for kind in LISTED if first in (kind, f"{kind}s")), None)
+    bare = name.partition(":")[0]
+    if kind is None or not rest or any(entry.full_name == bare for entry in get_registry().list()):
+        return None, name
+    return kind, rest
+
+
+def _named(name: str, kind: str | None) -> list[Choice]:
+    """Return the components of a kind, or of all, with this name, or a discriminator with its normalizer."""
     registry = get_registry()
     bare = name.partition(":")[0]
-    found = [entry for entry in registry.list() if bare in (entry.component.name, entry.full_name)]
+    listed = [] if kind == weights.WEIGHTS else registry.list(kind)
+    found = [entry for entry in listed if bare in (entry.component.name, entry.full_name)]
     if found:
         return [registry.find(entry.kind, name.replace(bare, entry.full_name, 1)) for entry in found]
-    try:
+    if kind in (None, "discriminator") and _is_discriminator(bare):
         return list(registry.find_discriminator(name))
+    known = {entry.component.name for entry in listed}
+    if kind not in KINDS:
+        known |= set(weights.names())
+    failed = [plugin.name for plugin in registry.plugins if plugin.status != "ok"]
+    what = f"no {kind} is" if kind in KINDS else "no weights are" if kind else "no component and no weights are"
+    broken = f" (not loaded: {', '.join(failed)})" if failed else ""
+    fix = did_you_mean(bare, known) or f"Run: zoo list {kind or ''}".strip()
+    raise UsageError(f"{what} named {name!r}{broken}", fix)
+
+
+def _is_discriminator(name: str) -> bool:
+    """Return whether a name is that of a discriminator and its normalizer, such as `patchgan_gn`."""
+    try:
+        get_registry().find_discriminator(name)
     except UsageError:
-        known = {entry.component.name for entry in registry.list()}
-        failed = [plugin.name for plugin in registry.plugins if plugin.status != "ok"]
-        broken = f" (not loaded: {', '.join(failed)})" if failed else ""
-        raise UsageError(
-            f"no component and no weights are named {name!r}{broken}",
-            did_you_mean(bare, {*known, *weights.names()}) or "Run: zoo list",
-        ) from None
+        return False
+    return True
 
 
 def _row(entry: Choice) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def _show(group: ComparedGroup) -> None:
 def _reference_text(group: ComparedGroup) -> str:
     """Return the name of the reference, and why it is the reference where none was named."""
     name = group.names[group.lines[0].system]
-    return f"{name}, the best null baseline in {group.best_baseline}" if group.best_baseline else name
+    return f"{name}, {group.reason}" if group.reason else name
 
 
 def _row(line: ComparedScore, reference: ComparedScore, names: dict[str, str]) -> tuple[str, ...]:

@@ -84,8 +84,12 @@ def _mean_groups(by_seed: Sequence[Groups], pooling: Pooling) -> Groups:
 
 
 def measurement_protocol(score: Score) -> dict[str, Any]:
-    """Return the part of a score's protocol that must be equal for scores to be comparable."""
-    return {name: value for name, value in score.protocol.items() if name not in METHOD_ENTRIES}
+    """Return the part of a score's protocol that must be equal for scores to be comparable.
+
+    Options that are off are left out: records of a version without such an option do not list it.
+    """
+    entries = score.protocol.items()
+    return {name: value for name, value in entries if name not in METHOD_ENTRIES and value is not False}
 
 
 def protocol_difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:

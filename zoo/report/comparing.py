@@ -96,8 +96,8 @@ class ComparedGroup:
     """Title of the dataset, with the image size and the split."""
     names: dict[str, str]
     """Short names of the systems by their labels."""
-    best_baseline: str
-    """The metric by which the reference is the best null baseline; empty where it was named, or there is no such baseline."""
+    reason: str
+    """Why the reference is the reference, in words; empty where it was named, or there is no null baseline."""
     lines: tuple[ComparedScore, ...]
 
 
@@ -138,7 +138,7 @@ def compare_results(runs: Sequence[FinishedRun], reference: str = "") -> tuple[l
         if len(systems) < 2:
             left_out.append(f"left out: {systems[0].label}: it is the only system on {where}")
             continue
-        best, metric = ("", "") if reference else _best_baseline(systems)
+        best, reason = ("", "") if reference else _best_baseline(systems)
         one = _reference(systems, names, reference or best)
         if one is None:
             left_out.append(f"left out: {where}: it has no run of {reference}")
@@ -151,7 +151,7 @@ def compare_results(runs: Sequence[FinishedRun], reference: str = "") -> tuple[l
                 raise
             left_out.append(f"left out: {where}: {error}")
             continue
-        compared.append(ComparedGroup(dataset=where, names=names, best_baseline=metric, lines=lines))
+        compared.append(ComparedGroup(dataset=where, names=names, reason=reason, lines=lines))
     if not compared and not reference:
         raise RefusedError("none of the runs can be compared", left_out[0])
     if not compared:
@@ -177,7 +177,7 @@ def _reference(systems: Sequence[SeedGroup], names: Mapping[str, str], wanted: s
 
 
 def _best_baseline(systems: Sequence[SeedGroup]) -> tuple[str, str]:
-    """Return the label of the best null baseline by the first metric that all systems have, and the metric; else empty texts.
+    """Return the label of the best null baseline by the first metric that all systems have, and what it is; else empty texts.
 
     A baseline that reads more of each test image than one of the others is no reference.
     """
@@ -189,7 +189,8 @@ def _best_baseline(systems: Sequence[SeedGroup]) -> tuple[str, str]:
     others = [system for system in systems if system not in nulls]
     allowed = [null for null in nulls if all(_reads(null, metric) <= _reads(other, metric) for other in others)]
     best = best_of({null.label: aggregate_seeds(null.scores[metric]) for null in allowed})
-    return best, metric if best else ""
+    limit = "" if allowed == nulls else " of those that read no more of an image than any other run"
+    return best, f"the best null baseline in {metric}{limit}" if best else ""
 
 
 def _reads(system: SeedGroup, metric: str) -> set[str]:

@@ -140,11 +140,11 @@ def test_the_best_null_baseline_is_the_reference_unless_another_system_is_named(
     runs = [a_run("a", 15), a_baseline(a_run, "grey_copy", 12), a_baseline(a_run, "mean_image", 14)]
     ((group,), _) = compare_results(runs)
     assert [group.names[line.system] for line in group.lines] == ["mean_image", "cyclegan", "grey_copy"]
-    assert group.best_baseline == "psnr"
+    assert group.reason == "the best null baseline in psnr"
     ((group,), _) = compare_results(runs, "cyclegan")
-    assert (group.names[group.lines[0].system], group.best_baseline) == ("cyclegan", "")
+    assert (group.names[group.lines[0].system], group.reason) == ("cyclegan", "")
     ((group,), _) = compare_results([a_run("b", 15), a_run("c", 16, method=OTHER)])
-    assert (round(group.lines[0].pooled.value), group.best_baseline) == (15, "")
+    assert (round(group.lines[0].pooled.value), group.reason) == (15, "")
 
 
 def test_a_baseline_that_reads_more_than_a_network_is_no_reference(a_run, make_score):
@@ -152,6 +152,16 @@ def test_a_baseline_that_reads_more_than_a_network_is_no_reference(a_run, make_s
     runs = [a_run("a", 15), a_baseline(a_run, "object_means", 0, score=reading), a_baseline(a_run, "grey_copy", 12)]
     ((group,), _) = compare_results(runs)
     assert group.names[group.lines[0].system] == "grey_copy"
+    assert group.reason == "the best null baseline in psnr of those that read no more of an image than any other run"
+
+
+@pytest.mark.parametrize("off", [{}, {"volume": False}])
+def test_an_option_that_is_off_equals_one_that_an_earlier_version_did_not_have(a_run, make_score, off):
+    runs = [a_run("a", 0, score=changed(make_score(14 + SPREAD), **off)), a_run("b", 15, method=OTHER)]
+    assert [round(line.pooled.value) for line in compare_systems(group_seeds(runs))] == [14, 15]
+    runs[0] = a_run("a", 0, score=changed(make_score(14 + SPREAD), volume=True))
+    with pytest.raises(RefusedError, match="volume None instead of True"):
+        compare_systems(group_seeds(runs))
 
 
 def test_a_null_baseline_is_one_system_whatever_its_steps_seed_and_batch(a_run, make_score):
