@@ -97,3 +97,24 @@ def test_the_folder_of_a_model_is_shown_as_its_translator(zoo):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Translator ") and "trained on scenes" in done.stdout
     assert zoo("info", folder, "--json").returncode == 2
+
+
+@pytest.mark.parametrize("kind", ["recipe", "method"])
+def test_a_kind_before_the_name_chooses_between_components_of_one_name(zoo, kind):
+    done = zoo("info", f"{kind}/flow")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines() if line.startswith(("recipe ", "method "))] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("generator/resnet", "no generator is named 'resnet'. Did you mean resnet9"),
+        ("weights/pix2pix-scene", "no weights are named 'pix2pix-scene'. Did you mean pix2pix-scenes?"),
+        ("patchgan_gn:foo=1", "discriminator patchgan has no option 'foo'; it has in_channels, width"),
+    ],
+)
+def test_a_wrong_name_after_a_kind_is_looked_for_here_and_not_on_the_hub(zoo, name, message):
+    done = zoo("info", name, env={"HF_ENDPOINT": "http://127.0.0.1:9"})
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split()) and "127.0.0.1" not in done.stderr
