@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zoo.choices import Choice
 from zoo.errors import UsageError, ZooError
 from zoo.hookspec import Kind
+from zoo.option_types import require_whole
 from zoo.plugin_faults import place_of, plugin_error
 from zoo.recipe import Recipe, choice_of
 from zoo.registry import get_registry, parse
@@ -44,13 +45,14 @@ def create(
     Raises:
         UsageError: the name or an option is wrong or given twice, or the kind is not one of networks.
     """
+    require_whole(1, in_channels=in_channels, out_channels=out_channels)
     registry = get_registry()
     if twice := sorted(options.keys() & parse(name)[2]):
         raise UsageError(f"option `{twice[0]}` was given twice, in {name!r} and as an argument", "Give it once")
     if kind not in (None, "generator", "discriminator"):
         raise UsageError(f"zoo.create builds generators and discriminators, not a {kind}")
     if kind is None and parse(name)[1] not in {choice.name for choice in registry.list("generator")}:
-        kind = "discriminator" if _is_discriminator(name) else "generator"
+        kind = "discriminator" if registry.is_discriminator(name) else "generator"
     if kind != "discriminator":
         choice = registry.find("generator", name).with_options(options, named=True)
         generator: nn.Module = build(_sized(choice, in_channels, out_channels))
@@ -61,15 +63,6 @@ def create(
         raise UsageError(f"normalizer {normalizer.name} does not fit {discriminator.name} with these options")
     network: nn.Module = build(normalizer).wrap(build(_sized(discriminator, in_channels, out_channels)))
     return network
-
-
-def _is_discriminator(name: str) -> bool:
-    """Whether a name without its options is that of a discriminator, also with the suffix of a normalizer."""
-    try:
-        get_registry().find_discriminator(name.partition(":")[0])
-    except UsageError:
-        return False
-    return True
 
 
 def build(choice: Choice, *arguments: object) -> Any:

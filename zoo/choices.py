@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from zoo.errors import RefusedError, UsageError, did_you_mean
-from zoo.hookspec import AtLeast, Component, Contract, Kind
-from zoo.option_types import allowed_values
+from zoo.hookspec import Component, Contract, Kind
+from zoo.option_types import allowed_values, limits_of
 from zoo.plugins import Plugin
 from zoo.sizes import Size, height_width, read_size, size_text
 
@@ -111,8 +112,6 @@ def option_names(config: Any) -> list[str]:
 
 def _with_values(choice: Choice, values: Mapping[str, Any]) -> Any:
     """Return a choice's config with these options set, from values or their text."""
-    import msgspec
-
     config, names = choice.config, option_names(choice.config)
     label = f"{choice.kind} {choice.name}"
     for key in values:
@@ -120,27 +119,28 @@ def _with_values(choice: Choice, values: Mapping[str, Any]) -> Any:
             has = ", ".join(names) or "none"
             raise UsageError(f"{label} has no option {key!r}; it has {has}", did_you_mean(key, names))
     hints = get_type_hints(type(config), include_extras=True)
-    parsed = {key: _parse_value(key, value, hints[key]) for key, value in values.items()}
+    return replace(config, **{key: _convert(label, key, value, hints[key]) for key, value in values.items()})
+
+
+def _convert(label: str, key: str, value: Any, hint: Any) -> Any:
+    """Return an option's value in its type and within its limits.
+
+    Raises:
+        UsageError: it has another type, or is outside of the limits.
+    """
+    import msgspec
+
     try:
-        changed = msgspec.convert(msgspec.to_builtins(config) | parsed, type(config), strict=False)
-    except msgspec.ValidationError as error:
-        raise _wrong_value(label, values, hints, error) from None
-    for key in values:
-        for limit in getattr(hints[key], "__metadata__", ()):
-            value = getattr(changed, key)
-            if isinstance(limit, AtLeast) and value is not None and value < limit.value:
-                raise UsageError(f"{label}: option `{key}` is {value}; it must be {limit.value} or more")
-    return changed
-
-
-def _wrong_value(label: str, values: Mapping[str, Any], hints: Mapping[str, Any], error: Exception) -> UsageError:
-    """Return the error of the option whose value does not have its type."""
-    key = str(error).partition("`$.")[2].rstrip("`").partition("[")[0]
-    if key not in values:
-        return UsageError(f"{label}: {error}", "Give options of the right types")
-    hint, value = hints[key], values[key]
-    near = did_you_mean(str(value), [one for one in _choices(hint) if isinstance(one, str)])
-    return UsageError(f"{label}: option `{key}` is {value!r}; it must be {allowed_values(hint)}", near)
+        found = msgspec.convert(_parse_value(key, value, hint), hint, strict=False)
+    except msgspec.ValidationError:
+        near = did_you_mean(str(value), [one for one in _choices(hint) if isinstance(one, str)])
+        raise UsageError(f"{label}: option `{key}` is {value!r}; it must be {allowed_values(hint)}", near) from None
+    if isinstance(found, float) and not math.isfinite(found):
+        raise UsageError(f"{label}: option `{key}` is {found}; it must be a finite number")
+    limits = limits_of(hint)
+    if isinstance(found, int | float) and not all(limit.allows(found) for limit in limits):
+        raise UsageError(f"{label}: option `{key}` is {found}; it must be {' and '.join(map(str, limits))}")
+    return found
 
 
 def _parse_value(key: str, value: Any, hint: Any) -> Any:

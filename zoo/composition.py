@@ -65,6 +65,8 @@ def compose(
         UsageError: a name, option or number is wrong.
         RefusedError: the parts cannot work together; the message says why.
     """
+    if not isinstance(training, TrainingOptions):
+        raise UsageError(f"`training` is {training!r}", "Use zoo.TrainingOptions, e.g. zoo.TrainingOptions(lr=1e-4)")
     chosen = choose(
         recipe=recipe, method=method, generator=generator, discriminator=discriminator, norm=norm, preset=preset
     )

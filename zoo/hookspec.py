@@ -16,9 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import pluggy
+
+from zoo.limits import AtLeast, Positive  # noqa: F401 - plugins written for 0.1 import them from here
 
 PROJECT = "zoo"
 ENTRY_POINT_GROUP = "zoo.plugins"
@@ -29,16 +31,6 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 Kind = Literal["generator", "discriminator", "normalizer", "method", "recipe", "dataset", "metric"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-
-@dataclass(frozen=True)
-class AtLeast:
-    """The smallest allowed value of a config field, as an annotation of its type, `Annotated[int, AtLeast(2)]`."""
-
-    value: int
-
-
-Positive = Annotated[int, AtLeast(1)]
-"""Type of a config field that is a number of channels, layers or pixels."""
 
 _Default = TypeVar("_Default")
 INFERENCE = "inference"

@@ -9,7 +9,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from zoo.errors import UsageError
-from zoo.hookspec import AtLeast
+from zoo.limits import AtLeast, AtMost
 from zoo.sizes import Size, size_text
 
 _WORDS = {int: "a whole number", float: "a number", str: "text", NoneType: "none"}
@@ -21,6 +21,8 @@ def allowed_values(hint: Any) -> str:
 
     >>> allowed_values(Literal["instance", "batch"] | None), allowed_values(Annotated[int, AtLeast(2)])
     ('instance, batch or none', 'a whole number, 2 or more')
+    >>> allowed_values(Annotated[float, AtLeast(0), AtMost(1)] | None)
+    'a number, 0 or more and 1 or less or none'
     >>> allowed_values(tuple[int, ...] | None), allowed_values(Size)
     ('whole numbers joined by + (0+4+8) or none', 'pixels (256) or height x width (512x640)')
     """
@@ -53,11 +55,8 @@ def changed_value(value: Any, hint: Any) -> Any:
     if isinstance(value, bool):
         return not value
     if kind is Annotated:
-        half, limits = (
-            changed_value(value, inner[0]),
-            [limit.value for limit in inner[1:] if isinstance(limit, AtLeast)],
-        )
-        return value + 1 if half is not None and limits and half < limits[0] else half
+        half = changed_value(value, inner[0])
+        return value + 1 if half is not None and not all(limit.allows(half) for limit in limits_of(hint)) else half
     if kind in (Union, UnionType) and not _is_size(hint):
         return next((other for part in inner if (other := changed_value(value, part)) is not None), None)
     if kind is Literal:
@@ -65,6 +64,13 @@ def changed_value(value: Any, hint: Any) -> Any:
     if hint is int and isinstance(value, int):
         return value // 2 or value + 1
     return value / 2 if hint is float and isinstance(value, float) and value else None
+
+
+def limits_of(hint: Any) -> list[AtLeast | AtMost]:
+    """Return the limits of a number's type, also where it may be none."""
+    if get_origin(hint) in (Union, UnionType):
+        return [limit for part in get_args(hint) for limit in limits_of(part)]
+    return [limit for limit in getattr(hint, "__metadata__", ()) if isinstance(limit, AtLeast | AtMost)]
 
 
 def require_whole(least: int, **numbers: int | None) -> None:
@@ -84,8 +90,8 @@ def _words(hint: Any) -> list[str]:
     """Return the kinds of values of a type."""
     kind, inner = get_origin(hint), get_args(hint)
     if kind is Annotated:
-        limits = [limit.value for limit in inner[1:] if isinstance(limit, AtLeast)]
-        return [f"{word}, {limits[0]} or more" if limits and word != "none" else word for word in _words(inner[0])]
+        limits = " and ".join(map(str, limits_of(hint)))
+        return [f"{word}, {limits}" if limits and word != "none" else word for word in _words(inner[0])]
     if kind is Literal or hint is bool:
         return [value_text(value) for value in (inner if kind is Literal else (True, False))]
     if kind in (Union, UnionType):

@@ -91,6 +91,14 @@ class Registry:
         own = {key: value for key, value in options.items() if key not in rest}
         return discriminator.with_options(own, named=True), normalizer.with_options(rest, named=True)
 
+    def is_discriminator(self, spec: str) -> bool:
+        """Return whether a spec without its options names a discriminator, also with the suffix of a normalizer."""
+        try:
+            self.find_discriminator(spec.partition(":")[0])
+        except UsageError:
+            return False
+        return True
+
     def short_name(self, kind: str, full_name: str) -> str:
         """Return a component's bare name if that names this component, else the full name."""
         bare = full_name.partition("/")[2]

@@ -38,6 +38,7 @@ PUBLIC = (
     "zoo.layers.residual",
     "zoo.layers.spectral",
     "zoo.layers.stylegan2",
+    "zoo.limits",
     "zoo.sizes",
     "zoo.testing",
 )

@@ -4,18 +4,27 @@ import importlib.util
 import re
 from pathlib import Path
 
+import pytest
+
 from zoo.report.tables import load_table
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
-spec = importlib.util.spec_from_file_location("tables", PAGE.with_suffix(".py"))
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+spec = importlib.util.spec_from_file_location("tables", DOCS / "tables.py")
 tables = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tables)
 
 
-def test_the_page_is_made_from_the_records():
-    text = PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize(("page", "marks"), [("tables.md", 5), ("results-on-scenes.md", 4)])
+def test_a_page_is_made_from_the_records(page, marks):
+    assert DOCS / page in tables.PAGES
+    text = (DOCS / page).read_text(encoding="utf-8")
     assert text == tables.rendered(text), "type: python docs/tables.py"
-    assert text.count("<!-- records:") == 5
+    assert len(tables.MARK.findall(text)) == text.count("<!-- end -->") == marks
+
+
+def test_degrees_are_means_over_the_seeds_with_the_lowest_and_highest_training():
+    assert tables._mean_and_range([1.0, 2.0, 4.5]) == "2.50 [1.00, 4.50]"
+    assert tables._mean_and_range([1.234]) == "1.23"
 
 
 def test_the_guide_lists_every_key_of_a_table_file():

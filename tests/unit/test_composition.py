@@ -239,3 +239,8 @@ def test_a_default_that_is_not_of_its_fields_type_is_refused_before_any_training
 def test_numbers_that_are_no_whole_ones_are_refused(pairs, number):
     with pytest.raises(UsageError, match=r"`steps` is .*; it must be (a whole number, )?1 or more"):
         zoo.compose(data=str(pairs), size=32, steps=number)
+
+
+def test_options_of_the_training_that_are_none_are_refused():
+    with pytest.raises(UsageError, match=r"Use zoo\.TrainingOptions"):
+        zoo.compose(method="regression", training={"lr": 1})

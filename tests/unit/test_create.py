@@ -67,3 +67,10 @@ def test_list_weights_names_what_load_takes():
     assert zoo.list_weights("nothing*", include_unpublished=True) == []
     assert "cut-osu" in zoo.list_weights(include_unpublished=True)
     assert "pix2pix" in repr(zoo.load(zoo.list_weights()[0], device="cpu").config.recipe.method)
+
+
+@pytest.mark.parametrize("channels", [0, -1, 1.5, True])
+@pytest.mark.parametrize("name", ["in_channels", "out_channels"])
+def test_channels_that_are_no_whole_number_from_one_are_refused(name, channels):
+    with pytest.raises(UsageError, match=f"`{name}` is {channels}"):
+        zoo.create("resnet6", **{name: channels})

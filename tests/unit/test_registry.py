@@ -46,6 +46,9 @@ def test_options_are_converted_to_the_configs_types():
         ("resnet9:norm=layer", "option `norm`"),
         ("resnet9:blocks=-3", "it must be 1 or more"),
         ("resnet9:width=0", "option `width` is 0"),
+        ("resnet9:init_gain=-1", "option `init_gain` is -1.0; it must be 0 or more"),
+        ("resnet9:init_gain=nan", "option `init_gain` is nan; it must be a finite number"),
+        ("resnet9:init_gain=inf", "it must be a finite number"),
         ("patchgan", "there is a discriminator of that name"),
     ],
 )
@@ -115,3 +118,21 @@ def test_list_components_takes_wildcards():
     assert {"resnet9", "patchgan", "cyclegan", "scenes"} <= set(zoo.list_components())
     with pytest.raises(UsageError, match="kinds are"):
         zoo.list_components("generators")
+
+
+def _numbers() -> list[tuple[str, str, str]]:
+    """Return kind, component and option of every float option."""
+    found = []
+    for entry in get_registry().list():
+        hints = get_type_hints(type(entry.component.config))
+        found += [
+            (entry.kind, entry.full_name, name) for name, hint in hints.items() if float in (hint, *get_args(hint))
+        ]
+    return found
+
+
+@pytest.mark.parametrize(("kind", "name", "option"), _numbers())
+def test_no_number_of_an_option_is_infinite_or_undefined(kind, name, option):
+    for word in ("nan", "inf", "-inf"):
+        with pytest.raises(UsageError, match=rf"option `{option}` is {word}; it must be a finite number"):
+            get_registry().find(kind, f"{name}:{option}={word}")

@@ -143,7 +143,7 @@ def _named(name: str, kind: str | None) -> list[Choice]:
     found = [entry for entry in listed if bare in (entry.component.name, entry.full_name)]
     if found:
         return [registry.find(entry.kind, name.replace(bare, entry.full_name, 1)) for entry in found]
-    if kind in (None, "discriminator") and _is_discriminator(bare):
+    if kind in (None, "discriminator") and registry.is_discriminator(name):
         return list(registry.find_discriminator(name))
     known = {entry.component.name for entry in listed}
     if kind not in KINDS:
@@ -153,15 +153,6 @@ def _named(name: str, kind: str | None) -> list[Choice]:
     broken = f" (not loaded: {', '.join(failed)})" if failed else ""
     fix = did_you_mean(bare, known) or f"Run: zoo list {kind or ''}".strip()
     raise UsageError(f"{what} named {name!r}{broken}", fix)
-
-
-def _is_discriminator(name: str) -> bool:
-    """Return whether a name is that of a discriminator and its normalizer, such as `patchgan_gn`."""
-    try:
-        get_registry().find_discriminator(name)
-    except UsageError:
-        return False
-    return True
 
 
 def _row(entry: Choice) -> dict[str, Any]:

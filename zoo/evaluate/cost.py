@@ -116,9 +116,11 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _time(translate: Callable[[], object], device: torch.device) -> tuple[list[float], int | None]:
-    """Return the seconds of translations after a warm-up, and the bytes that one adds to a GPU's memory; None on a CPU."""
+    """Return the seconds of translations, and the bytes that one adds to a GPU's memory; None on a CPU.
+
+    Nothing warms up here: the translation that was counted before has, and one of a sampler takes minutes.
+    """
     cuda = device.type == "cuda"
-    translate()
     before = 0
     if cuda:
         torch.cuda.synchronize(device)

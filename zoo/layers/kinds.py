@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from zoo.hookspec import Positive
+from zoo.limits import NotNegative, Positive
 
 Norm = Literal["instance", "batch", "none"]
 """Feature normalization of a network, see `zoo.layers.norm`."""
@@ -46,7 +46,7 @@ class ResNetConfig:
     """Anti-aliased down- and upsampling, as CUT has it; `down` or `up`: only one of the two."""
     init: Init = "normal"
     """Distribution of the initial weights."""
-    init_gain: float = 0.02
+    init_gain: NotNegative = 0.02
     """Standard deviation of the initial weights, or the gain of `xavier`."""
 
     def trunk_options(self) -> dict[str, Any]:

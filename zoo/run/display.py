@@ -149,7 +149,8 @@ def finished_text(outcome: Outcome) -> str:
         return f"{label}: interrupted, its state is saved" if begun else f"{label}: interrupted before its first step"
     scores = "; ".join(_scores_text(view) for view in views(record))
     lacking = "".join(f"; {name} not measured: {why}" for name, why in record.unmeasured.items())
-    return f"{label}: done in {record.timing.train_seconds:.0f} s: {scores}{lacking}"
+    seconds = max(record.timing.train_seconds, record.timing.cell_seconds or 0)  # the latter also loads and scores
+    return f"{label}: done in {seconds:.0f} s: {scores}{lacking}"
 
 
 def _scores_text(record: Record) -> str:
