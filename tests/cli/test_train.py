@@ -47,6 +47,8 @@ def test_a_planned_run_is_executed_by_its_folder(zoo, pairs, tmp_path):
     (run,) = (tmp_path / "out").iterdir()
     assert record(tmp_path / "out")["recipe"]["seed"] == 3
     (run / "record.json").unlink()
+    refused = zoo("train", str(run), "--steps", "5", "--lr", "1")
+    assert refused.returncode == 2 and "--steps, --lr came beside it" in refused.stderr
     again = zoo("train", str(run))
     assert again.returncode == 0 and record(tmp_path / "out")["recipe"]["seed"] == 3, again.stderr
 

@@ -117,6 +117,12 @@ def set_by(context: typer.Context, option: Any) -> str:
     return context.meta.get(FILES, {}).get(option.name, "") if source and source.name == "DEFAULT_MAP" else ""
 
 
+def is_typed(context: typer.Context, option: str | None) -> bool:
+    """Return whether the command line itself sets an option."""
+    source = context.get_parameter_source(option or "")
+    return source is not None and source.name == "COMMANDLINE"
+
+
 def spelled_out(context: typer.Context) -> str:
     """Return the command line with the defaults that the user set, so that it gives the same result anywhere.
 

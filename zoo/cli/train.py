@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from zoo.cli import options
-from zoo.cli.config import spelled_out
+from zoo.cli.config import is_typed, spelled_out
 from zoo.cli.output import note
 from zoo.cli.verbs import DATA, TRAINING
+from zoo.errors import UsageError
 
 
 def train(
@@ -62,6 +63,7 @@ def train(
     from zoo.run.execute import read_planned, run_one
 
     if folder is not None:
+        _require_alone(context)
         run, job = read_planned(find_run(folder), retry=retry)
     else:
         given = {**context.params, "compute": compute if compute != "auto" else speed}
@@ -70,3 +72,22 @@ def train(
     if ended.reason:
         note(f"zoo: {ended.reason}")
     raise typer.Exit(1 if ended.status == "leased" else EXIT_CODES[ended.status])
+
+
+def _require_alone(context: typer.Context) -> None:
+    """Refuse options beside the folder of a run, which has its own.
+
+    Raises:
+        UsageError: it names them.
+    """
+    given = [
+        max(one.opts, key=len)
+        for one in context.command.params
+        if one.name not in ("folder", "retry", "open_samples") and is_typed(context, one.name)
+    ]
+    if given:
+        folder = context.params["folder"]
+        raise UsageError(
+            f"`{folder}` is a planned run with options of its own, and {', '.join(given)} came beside it",
+            "Leave them out, or leave the folder out to train another run",
+        )

@@ -57,6 +57,11 @@ class PlannedTest:
         return next((one for one in tests if is_of(one, self.data, self.size, self.split)), None)
 
 
+def label_of(folder: Path) -> str:
+    """Return the short name of a run for progress lines: its folder's, without the key."""
+    return folder.name.rpartition("-")[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
     """One recipe of a grid, the data that it reads and the folder that it leaves."""
@@ -83,7 +88,7 @@ class PlannedRun:
     @property
     def label(self) -> str:
         """Short name for progress lines."""
-        return self.folder.name.rpartition("-")[0]
+        return label_of(self.folder)
 
     @cached_property
     def inference(self) -> dict[str, Any]:

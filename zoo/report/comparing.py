@@ -214,7 +214,7 @@ def compare_systems(systems: Sequence[SeedGroup]) -> list[ComparedScore]:
         raise RefusedError("the runs have no metric in common", "Score them with the same metrics")
     for system in systems:
         if reason := _difference_in_data(system, reference):
-            raise RefusedError(f"the runs cannot be compared: {reason}", "Train both on the same data")
+            raise RefusedError(f"the runs cannot be compared: {reason}", "Score both on the same images")
         for name in metrics:
             if reason := _difference_in_scoring(system, reference, name):
                 raise RefusedError(
@@ -243,8 +243,8 @@ def _difference_in_data(system: SeedGroup, reference: SeedGroup) -> str:
     if data is None:
         return ""
     if data.name != other.name:
-        return f"{system.label} was trained and scored on {data.name} and {reference.label} on {other.name}"
-    return f"{system.label} and {reference.label} were trained and scored on different contents of {data.name}"
+        return f"{system.label} was scored on {data.name} and {reference.label} on {other.name}"
+    return f"{system.label} and {reference.label} were scored on different contents of {data.name}"
 
 
 def _difference_in_scoring(system: SeedGroup, reference: SeedGroup, metric: str) -> str:

@@ -12,9 +12,9 @@ from types import TracebackType
 
 from zoo.evaluate.results import decimals
 from zoo.records.integrity import SAMPLES_FILE
-from zoo.records.job import PlannedRun
+from zoo.records.job import PlannedRun, label_of
 from zoo.records.lease import DEAD_AFTER, holder
-from zoo.records.outcome import Outcome
+from zoo.records.outcome import Ended, Outcome
 from zoo.records.record import RECORD_FILE, Record, views
 from zoo.run.progress import INTERRUPTED, SCORING, Progress, resume_step, time_left
 from zoo.terminal import console, note
@@ -71,7 +71,7 @@ class PlainDisplay(AbstractContextManager["PlainDisplay"]):
             self.print(f"{len(done)} runs: skipped, finished before")
             outcomes = [outcome for outcome in outcomes if outcome.status != "skipped"]
         for outcome in outcomes:
-            self.print(finished_text(outcome))
+            self.print(ended_text(outcome.run.folder, outcome, outcome.run.recipe.budget.steps))
 
     def started(self, run: PlannedRun, number: int, runs: int) -> None:
         """Print that a run began."""
@@ -107,7 +107,7 @@ class PlainDisplay(AbstractContextManager["PlainDisplay"]):
 
     def finished(self, outcome: Outcome) -> None:
         """Print how a run ended."""
-        text = self._numbered(outcome.run, finished_text(outcome))
+        text = self._numbered(outcome.run, ended_text(outcome.run.folder, outcome, outcome.run.recipe.budget.steps))
         self.print(
             text if outcome.status == "failed" else fold(text, "  ")
         )  # a reason stays one line, to be searched for
@@ -137,15 +137,15 @@ def progress_text(progress: Progress, steps: int) -> str:
     return f"{speed}  {losses}"
 
 
-def finished_text(outcome: Outcome) -> str:
-    """Return one line on how a run ended."""
-    label, record = outcome.run.label, outcome.record
-    if outcome.status == "skipped":
+def ended_text(folder: Path, ended: Ended, steps: int) -> str:
+    """Return one line on how a run of a number of steps ended."""
+    label, record = label_of(folder), ended.record
+    if ended.status == "skipped":
         return f"{label}: skipped, finished before"
-    if outcome.status == "failed":
-        return f"{label}: FAILED: {outcome.reason}"
-    if outcome.status == "interrupted" or record is None:
-        begun = resume_step(outcome.run.folder, outcome.run.recipe.budget.steps)
+    if ended.status == "failed":
+        return f"{label}: FAILED: {ended.reason}"
+    if ended.status == "interrupted" or record is None:
+        begun = resume_step(folder, steps)
         return f"{label}: interrupted, its state is saved" if begun else f"{label}: interrupted before its first step"
     scores = "; ".join(_scores_text(view) for view in views(record))
     lacking = "".join(f"; {name} not measured: {why}" for name, why in record.unmeasured.items())

@@ -17,18 +17,21 @@ import sys
 import time
 import traceback
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 from zoo.environment import inference_options
 from zoo.errors import ZooError
-from zoo.records.job import LOG_FILE, RUN_FILE, Job, read_job
+from zoo.records.job import LOG_FILE, RUN_FILE, Job, label_of, read_job
 from zoo.records.lease import holder
-from zoo.records.outcome import EXIT_CODES, changed, find_ended, give_up
+from zoo.records.outcome import EXIT_CODES, Ended, changed, find_ended, give_up
 from zoo.records.trained import siblings
+from zoo.run.display import ended_text
 from zoo.run.execute import collect_signals, execute
 from zoo.run.launch import launch_command
 from zoo.run.progress import INTERRUPTED, Event, ProgressWriter
+from zoo.terminal import note
 
 PRELOADED = (
     "zoo.run.work",
@@ -58,6 +61,7 @@ class Worker:
 
     def __init__(self, results: Path, *, jobs: int = 1, only: Collection[str] | None = None, wait: bool = True) -> None:
         self._results, self._jobs, self._only, self._wait = results, jobs, only, wait
+        self._report = note if only is None else lambda text: None  # a bench shows the progress of its own workers
         self._children: dict[int, tuple[Path, Job]] = {}
         self._starts: dict[Path, int] = {}
         self._closed: dict[Path, int] = {}
@@ -79,6 +83,7 @@ class Worker:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            gc.unfreeze()  # what is still frozen at exit counts as leaked
 
     def _loop(self) -> int:
         runs: Iterator[tuple[Path, Job]] = iter(())
@@ -137,6 +142,7 @@ class Worker:
         child = os.fork()
         if child:
             self._children[child] = folder, job
+            self._report(f"{label_of(folder)}: started")
             return
         code = 1
         try:
@@ -161,6 +167,10 @@ class Worker:
                 self._starts[folder] = ATTEMPTS  # this run alone was stopped
             elif code and not self._stopping:
                 give_up(folder, job, code)
+            interrupted = code == EXIT_CODES["interrupted"]
+            if ended := Ended(status="interrupted") if interrupted else find_ended(folder, job):
+                ended = replace(ended, status="done") if ended.status == "skipped" else ended
+                self._report(ended_text(folder, ended, job.recipe.budget.steps))
 
     def _stop(self, *_: object) -> None:
         """Stop the children, which save their state; kill them the second time."""

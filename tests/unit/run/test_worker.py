@@ -65,6 +65,9 @@ def test_a_worker_executes_what_is_planned_and_nothing_else(pairs, tmp_path):
     worker = start(tmp_path)
     _, errors = worker.communicate(timeout=120)
     assert worker.returncode == 0, errors
+    for run, _ in planned:
+        assert f"{run.label}: started" in errors and f"{run.label}: done in " in errors
+    assert f"{lost.label}: FAILED: " in errors and "leaked" not in errors
     assert all(read_record(run.folder).command == "test" and holder(run.folder) is None for run, _ in planned)
     failure = read_failure(lost.folder)
     assert "nowhere" in failure.reason and failure.retry
