@@ -24,7 +24,7 @@ from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError, UsageError
 
 from .boxes import BoxFiles, find_boxes
-from .config import PairsConfig
+from .config import Importer, PairsConfig
 from .folders import SPLIT_NAMES, Sides, are_pairs, by_split, find_pairs, missing_folders
 from .matching import LABEL_WORDS, match, pairing_words, shorten, without
 from .voc import VOID, class_names
@@ -44,11 +44,8 @@ class Files:
     labels: Path | None = None
 
 
-class Pairs:
+class Pairs(Importer[PairsConfig]):
     """Importer of pairs in two folders, the most common layouts of shared sets."""
-
-    def __init__(self, config: PairsConfig) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`. Without a split, the test set is sampled from the decoded pairs."""
