@@ -38,7 +38,7 @@ def value_text(value: Any, hint: Any = None) -> str:
     """
     if value is None or isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return size_text((value[0], value[1])) if _is_size(hint) else "+".join(map(value_text, value))
     return str(value)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zoo.errors import ZooError
 from zoo.plugins import Plugin, installed
+from zoo.probe import describe
 
 
 class PluginError(ZooError):
@@ -42,8 +43,3 @@ def _packages() -> dict[str, str]:
         modules = [plugin.module, *(component.target for component in plugin.components)]
         found |= {} if plugin.builtin else {re.split(r"[.:]", module)[0]: plugin.name for module in modules}
     return {package: name for package, name in found.items() if package not in ("zoo", "")}
-
-
-def describe(error: BaseException) -> str:
-    """Return an error's type and text on one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")

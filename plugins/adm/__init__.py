@@ -33,7 +33,6 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.adm.network:ADMUNet",
             config=config,
             summary=summary,
-            contract=config.contract(),
             paper=PAPER,
             small={"width": 32, "mult": (1, 2), "blocks": 1, "attention": (2,), "head_channels": 32},
         )

@@ -19,7 +19,6 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.bbdm.method:BBDM",
             config=BBDMConfig(),
             summary="Brownian bridge diffusion from the grey visible image to the thermal one, in pixels",
-            contract=BBDMConfig().contract(),
             paper=PAPER,
             small={"steps": 3},
         ),

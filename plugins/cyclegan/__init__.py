@@ -17,7 +17,6 @@ def zoo_components() -> Iterable[Component]:
             target="zoo_plugins.cyclegan.method:CycleGAN",
             config=CycleGANConfig(),
             summary="two generators and two discriminators on unpaired images, with cycle consistency",
-            contract=CycleGANConfig().contract(),
             paper="Zhu et al., Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks, 2017",
             small={"pool": 2},
             quick={"lr": 5e-4},

@@ -30,7 +30,7 @@ from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError
 
 from .boxes import inside, text_lines
-from .config import NIICUConfig, NoOptions, VEDAIConfig
+from .config import Importer, NIICUConfig, NoOptions, VEDAIConfig
 from .folders import AB_FOLDERS
 from .matching import match, match_stems
 from .public_pairs import UNSTATED
@@ -44,14 +44,11 @@ INFRAGAN_TEST = range(1000, 1200)
 CORNERS = 4
 
 
-class AVIID:
+class AVIID(Importer[NoOptions]):
     """Importer of AVIID (aerial visible-to-infrared image dataset) as its readers have it.
 
     `{trainA,trainB,testA,testB}/NAME`, A visible and B infrared, or several such folders `AVIID-1`, `AVIID-2`, `AVIID-3`.
     """
-
-    def __init__(self, config: NoOptions) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`."""
@@ -78,14 +75,11 @@ class AVIID:
         note_count(writer, "993 pairs of AVIID-1, 1,090 of AVIID-2 and 1,280 of AVIID-3, 3,363 together")
 
 
-class VEDAI:
+class VEDAI(Importer[VEDAIConfig]):
     """Importer of VEDAI (Razakarivony and Jurie, 2016), aerial images in colour and near infrared, with boxes.
 
     `Vehicules{512,1024}/ID_{co,ir}.png` and `Annotations{512,1024}/ID.txt`.
     """
-
-    def __init__(self, config: VEDAIConfig) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`. A line of an annotation that lacks fields leaves its pair out."""
@@ -148,14 +142,11 @@ def _vedai_boxes(path: Path) -> list[Box]:
     return boxes
 
 
-class NIICU:
+class NIICU(Importer[NIICUConfig]):
     """Importer of NII-CU MAPD (Speth et al., Journal of Field Robotics 2022), people from a drone, with boxes.
 
     `{4-channel,rgb-t}/images/{rgb,thermal}/{train,val}/NAME.jpg` and `{4-channel,rgb-t}/labels/{train,val}/NAME.txt`.
     """
-
-    def __init__(self, config: NIICUConfig) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`. A visible image of another size is resized to the thermal one."""

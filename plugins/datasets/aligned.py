@@ -9,16 +9,13 @@ from zoo.data.importing import images_by_stem, leave_out_bad, require_source
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError
 
-from .config import NoOptions, PairsConfig
+from .config import Importer, NoOptions, PairsConfig
 from .folders import find_pairs, missing_folders
 from .pairs import write_pairs
 
 
-class SideBySide:
+class SideBySide(Importer[NoOptions]):
     """Importer of paired sets in the layout of Isola et al., "pix2pix" (CVPR 2017)."""
-
-    def __init__(self, config: NoOptions) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`. Without a folder `test`, `val` is the test set."""

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 from zoo.hookspec import AtLeast
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+Config = TypeVar("Config")
+
+
+class Importer(Generic[Config]):
+    """What all importers share: the options with which they are built."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
 
 
 @dataclass(frozen=True, kw_only=True)

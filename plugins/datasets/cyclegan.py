@@ -16,15 +16,12 @@ from zoo.data.importing import (
 from zoo.data.layout import SPLITS, THERMAL_SUFFIXES
 from zoo.data.writer import DatasetWriter
 
-from .config import NoOptions
+from .config import Importer, NoOptions
 from .folders import AB_FOLDERS
 
 
-class CycleGANFolders:
+class CycleGANFolders(Importer[NoOptions]):
     """Importer of unpaired sets in the layout of Zhu et al., "CycleGAN" (ICCV 2017)."""
-
-    def __init__(self, config: NoOptions) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every image; see `zoo.contracts.Dataset`. Thermal images of another depth than most are skipped."""

@@ -29,7 +29,7 @@ from zoo.errors import DataError
 
 from .aerial import note_count
 from .boxes import inside, text_lines
-from .config import CVC14Config, FreiburgConfig, IRVIConfig
+from .config import CVC14Config, FreiburgConfig, Importer, IRVIConfig
 from .folders import AB_FOLDERS
 from .matching import match_stems
 from .public_pairs import UNSTATED
@@ -41,14 +41,11 @@ FREIBURG_CLASSES = (
 DAYTIME = DatasetEntry(name="daytime", kind="group", meaning="day or night, by the publishers' folders")
 
 
-class Freiburg:
+class Freiburg(Importer[FreiburgConfig]):
     """Importer of Freiburg Thermal (Vertens et al., "HeatNet", IROS 2020): 16-bit counts, warped into the visible image.
 
     `train/SEQUENCE/PART/{fl_rgb,fl_ir_aligned,fl_rgb_labels}/*.png` and `test/SEQUENCE/{ImagesRGB,ImagesIR,SegmentationClass}/`.
     """
-
-    def __init__(self, config: FreiburgConfig) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every n-th pair of each drive, cropped; see `zoo.contracts.Dataset`."""
@@ -148,14 +145,11 @@ def _class_indices(path: Path) -> NDArray[np.uint8]:
         raise DataError(f"labels `{short_name(path)}` cannot be read: {error}") from error
 
 
-class CVC14:
+class CVC14(Importer[CVC14Config]):
     """Importer of CVC-14 (Gonzalez et al., Sensors 2016): frames of two cameras at one moment, not registered, with boxes.
 
     `{Day,Night}/{Visible,FIR}/{Train,NewTest}/{FramesPos,Annotations}/DAYTIMESTAMP.{tif,txt}`.
     """
-
-    def __init__(self, config: CVC14Config) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every n-th moment of which both images exist, as unpaired images of equal stems; see `zoo.contracts.Dataset`."""
@@ -218,15 +212,12 @@ def _cvc_boxes(path: Path) -> list[Box]:
     return boxes
 
 
-class IRVI:
+class IRVI(Importer[IRVIConfig]):
     """Importer of IRVI (Li et al., "I2V-GAN", ACM MM 2021): frames of videos, A infrared and B visible.
 
     `{trainA,trainB,testA,testB}/` or several such folders (`Traffic`, `Monitoring/sub-1`, ...); a file three times as wide as
     high holds three consecutive frames.
     """
-
-    def __init__(self, config: IRVIConfig) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every frame, unpaired unless the options say so; see `zoo.contracts.Dataset`."""

@@ -28,7 +28,7 @@ from zoo.data.layout import printable_stem
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError, UsageError
 
-from .config import FLIRConfig
+from .config import FLIRConfig, Importer
 from .matching import match_stems
 from .registration import CropBox, Registration, Shape, central_box, visible_share
 
@@ -47,11 +47,11 @@ Pair = tuple[str, Path, Path]
 """Stem, visible file, thermal file."""
 
 
-class FLIR:
+class FLIR(Importer[FLIRConfig]):
     """Importer of Teledyne FLIR's ADAS sets of 2018 (v1.0 to 1.3) and 2022 (v2)."""
 
     def __init__(self, config: FLIRConfig) -> None:
-        self.config = config
+        super().__init__(config)
         if config.celsius_per_count and config.thermal == "8":
             raise UsageError("`celsius_per_count` is given, but 8-bit images hold none", "Add: thermal=16")
 

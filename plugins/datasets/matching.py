@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Matched:
 
     def stem_of(self, stem: str) -> str:
         """Return the stem of the pair that a file of either side belongs to."""
-        return next((short for word in self.words if (short := without(stem, word)) != stem), stem)
+        return without_any(stem, self.words)
 
 
 def match(
@@ -119,3 +119,8 @@ def without(stem: str, word: str) -> str:
     glued = r"|(?<=\d)" if len(word) == 1 else ""
     field = rf"^{word}[_\-. ]+|(?:[_\-. ]+{glued}){word}(?=$|[_\-. ])"
     return re.sub(field, "", stem, count=1, flags=re.IGNORECASE) or stem
+
+
+def without_any(stem: str, words: Iterable[str]) -> str:
+    """Return a stem without the first of these words that it has."""
+    return next((short for word in words if (short := without(stem, word)) != stem), stem)

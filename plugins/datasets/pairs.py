@@ -24,9 +24,9 @@ from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError, UsageError
 
 from .boxes import BoxFiles, find_boxes
-from .config import PairsConfig
+from .config import Importer, PairsConfig
 from .folders import SPLIT_NAMES, Sides, are_pairs, by_split, find_pairs, missing_folders
-from .matching import LABEL_WORDS, match, pairing_words, shorten, without
+from .matching import LABEL_WORDS, match, pairing_words, shorten, without_any
 from .voc import VOID, class_names
 
 OWN = "val"
@@ -44,11 +44,8 @@ class Files:
     labels: Path | None = None
 
 
-class Pairs:
+class Pairs(Importer[PairsConfig]):
     """Importer of pairs in two folders, the most common layouts of shared sets."""
-
-    def __init__(self, config: PairsConfig) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`. Without a split, the test set is sampled from the decoded pairs."""
@@ -138,10 +135,7 @@ def _sample(writer: DatasetWriter, config: PairsConfig, words: set[str], *, test
     if not (usable := writer.stems("train")):
         return
     salt = f"{config.seed} " if config.seed else ""
-
-    def stem_of(stem: str) -> str:
-        return next((short for word in words if (short := without(stem, word)) != stem), stem)
-
+    stem_of = partial(without_any, words=words)
     if config.test == "all":
         writer.for_testing_only()
     if config.test:

@@ -27,7 +27,7 @@ from zoo.data.layout import SPLITS
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError, SourceError
 
-from .config import KAISTConfig, M3FDConfig, MSRSConfig, NoOptions, OSUConfig, RoadSceneConfig
+from .config import Importer, KAISTConfig, M3FDConfig, MSRSConfig, NoOptions, OSUConfig, RoadSceneConfig
 from .matching import match_stems
 
 UNSTATED = "none stated by the publishers"
@@ -36,14 +36,11 @@ FIRST_TEST_SET = 6  # KAIST's sets 00 to 05 are the training videos, 06 to 11 th
 CLASSES = ("unlabelled", "car", "person", "bike", "curve", "car_stop", "guardrail", "colour_cone", "bump")
 
 
-class RoadScene:
+class RoadScene(Importer[RoadSceneConfig]):
     """Importer of RoadScene (Xu et al., "FusionDN", AAAI 2020), published without a split.
 
     `crop_LR_visible/STEM.jpg` and `cropinfrared/STEM.jpg`, of the same size.
     """
-
-    def __init__(self, config: RoadSceneConfig) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`."""
@@ -67,14 +64,11 @@ class RoadScene:
         )
 
 
-class OSU:
+class OSU(Importer[OSUConfig]):
     """Importer of the OSU colour-thermal database (OTCBVS dataset 03), 320 x 240.
 
     `1a/` to `6a/` hold a sequence's thermal frames, `1b/` to `6b/` the colour ones.
     """
-
-    def __init__(self, config: OSUConfig) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`. Whole sequences make up the test set."""
@@ -105,14 +99,11 @@ class OSU:
         )
 
 
-class LLVIP:
+class LLVIP(Importer[NoOptions]):
     """Importer of LLVIP (Jia et al., ICCV Workshops 2021) with its publishers' split.
 
     `visible/{train,test}/NNNNNN.jpg` and `infrared/{train,test}/NNNNNN.jpg`.
     """
-
-    def __init__(self, config: NoOptions) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`."""
@@ -130,14 +121,11 @@ class LLVIP:
         )
 
 
-class KAIST:
+class KAIST(Importer[KAISTConfig]):
     """Importer of the KAIST multispectral pedestrian set (Hwang et al., CVPR 2015) with its publishers' split.
 
     `[images/]setNN/VNNN/visible/INNNNN.jpg` and `[images/]setNN/VNNN/lwir/INNNNN.jpg`.
     """
-
-    def __init__(self, config: KAISTConfig) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every n-th pair of each video; see `zoo.contracts.Dataset`."""
@@ -168,14 +156,11 @@ class KAIST:
         )
 
 
-class MSRS:
+class MSRS(Importer[MSRSConfig]):
     """Importer of MSRS (Tang et al., "PIAFusion", 2022) with its publishers' split and class labels.
 
     `{train,test}/{vi,ir,Segmentation_labels}/NNNNND.png`; D is day, N is night.
     """
-
-    def __init__(self, config: MSRSConfig) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`. With labels, a pair without a label image is skipped."""
@@ -214,14 +199,11 @@ def _add_labelled(writer: DatasetWriter, split: str, visible: Path, thermal: Pat
             writer.skip(short_name(files[0]), "no label image")
 
 
-class M3FD:
+class M3FD(Importer[M3FDConfig]):
     """Importer of M3FD (Liu et al., CVPR 2022).
 
     `Vis/NNNNN.png` and `Ir/NNNNN.png`, or `vi/`, `ir/` with lists in `meta/` as the TarDAL code writes them.
     """
-
-    def __init__(self, config: M3FDConfig) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`.

@@ -20,16 +20,13 @@ from zoo.data.layout import SPLITS, THERMAL_SUFFIXES
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError, UsageError
 
-from .config import RadiometricConfig
+from .config import Importer, RadiometricConfig
 from .flir_jpeg import OffsetChooser, camera_of, read_flir_jpeg
 from .registration import Registration
 
 
-class Radiometric:
+class Radiometric(Importer[RadiometricConfig]):
     """Importer of 16-bit TIFF or PNG files with a stated scale, of float NPY degrees, and of FLIR radiometric JPEGs."""
-
-    def __init__(self, config: RadiometricConfig) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every pair; see `zoo.contracts.Dataset`. A FLIR JPEG without a visible partner provides its own photo."""

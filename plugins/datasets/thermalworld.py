@@ -25,22 +25,19 @@ from zoo.data.layout import SPLITS, THERMAL_SUFFIXES
 from zoo.data.writer import DatasetWriter
 from zoo.errors import DataError
 
-from .config import ThermalWorldConfig
+from .config import Importer, ThermalWorldConfig
 from .voc import VOID, class_names, read_indices, require_named, split_lists, with_edges
 
 Files = dict[str, Path]
 Names = tuple[str, ...]
 
 
-class ThermalWorld:
+class ThermalWorld(Importer[ThermalWorldConfig]):
     """Importer of ThermalWorld (Kniaz et al., 2018) with labels, temperatures of objects, and edges between them.
 
     The mean temperature of each object follows from labels and degrees when the set is read, as in the LayerGAN paper
     (section 3.1); `temperature.csv` holds the means of the classes.
     """
-
-    def __init__(self, config: ThermalWorldConfig) -> None:
-        self.config = config
 
     def write(self, writer: DatasetWriter, source: Path | None) -> None:
         """Write every image that has all its files; see `zoo.contracts.Dataset`."""

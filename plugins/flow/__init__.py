@@ -19,7 +19,6 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.flow.method:Flow",
             config=FlowConfig(),
             summary="conditional flow matching: a network's velocity carries noise to thermal images in a few steps",
-            contract=FlowConfig().contract(),
             paper=PAPER,
             small={"steps": 2},
         ),

@@ -19,7 +19,6 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.infragan.discriminator:UNetGAN",
             config=UNetGANConfig(),
             summary="a U-Net with one logit for each pixel and one for the image, self-attention and spectral norm",
-            contract=UNetGANConfig().contract(),
             paper="Schönfeld et al., A U-Net Based Discriminator for Generative Adversarial Networks, CVPR 2020",
             small={"width": 4},
             quick={"width": 16},
@@ -30,7 +29,6 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.infragan.method:InfraGAN",
             config=InfraGANConfig(),
             summary="a conditional GAN on aligned pairs with L1 and SSIM",
-            contract=InfraGANConfig().contract(),
             paper=PAPER,
         ),
         Component(

@@ -43,14 +43,14 @@ def zoo_components() -> Iterable[Component]:
         metric(
             name="mae",
             target="zoo_plugins.metrics.pairs:MAE",
-            config=config.MAEConfig(),
+            config=config.NoOptions(),
             summary="Mean absolute error in 8-bit grey levels",
             contract=Contract(offers=SYMMETRIC, promises=DISTANCE | {"highest": 255.0}),
         ),
         metric(
             name="mae_celsius",
             target="zoo_plugins.metrics.pairs:MAECelsius",
-            config=config.MAEConfig(),
+            config=config.NoOptions(),
             summary="Mean absolute error in degrees Celsius; calibrated data only",
             contract=Contract(needs=frozenset({"celsius"}), offers=SYMMETRIC, promises=DISTANCE),
         ),
@@ -83,7 +83,7 @@ def zoo_components() -> Iterable[Component]:
         metric(
             name="edge_fidelity",
             target="zoo_plugins.metrics.edges:EdgeFidelity",
-            config=config.EdgeFidelityConfig(),
+            config=config.NoOptions(),
             summary="Correlation of the edge strengths of translation and visible image",
             paper="Penney et al., A comparison of similarity measures for 2-D-3-D medical image registration, TMI 1998",
             contract=Contract(promises={"lowest": -1.0, "highest": 1.0}),

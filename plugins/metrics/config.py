@@ -118,11 +118,6 @@ class ObjectSSIMConfig(ClassSSIMConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EdgeFidelityConfig:
-    """Edge fidelity has no options."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class DetectionConfig:
     """How mean average precision is computed."""
 
@@ -178,8 +173,8 @@ class MSSSIMConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MAEConfig:
-    """The mean absolute error has no options."""
+class NoOptions:
+    """The mean absolute error and edge fidelity have no options."""
 
 
 @dataclass(frozen=True, kw_only=True)

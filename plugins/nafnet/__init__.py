@@ -48,7 +48,6 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.nafnet.network:NAFNet",
             config=NAFNetConfig(),
             summary="restoration network of gates and channel attention, 29 M parameters; `width=64`: 116 M, `width=16`: 7 M",
-            contract=NAFNetConfig().contract(),
             paper="Chen et al., Simple Baselines for Image Restoration, ECCV 2022",
             small={"width": 4, "encoder": (1,), "middle": 1, "decoder": (1,)},
             quick={"width": 16},

@@ -33,7 +33,6 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.normalizers.gradient:GradientNormalizer",
             config=GradientNormConfig(),
             summary="gradient normalization: logits divided by their gradient's norm",
-            contract=GradientNormConfig().contract(),
             paper="Wu et al., Gradient Normalization for GANs, ICCV 2021; GN-CycleGAN equations 2 and 3",
         ),
         Component(
@@ -62,7 +61,6 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.normalizers.simple:WeightClipping",
             config=ClippingConfig(),
             summary="weight clipping of WGAN: every parameter kept in [-c, c]",
-            contract=ClippingConfig().contract(),
             paper="Arjovsky et al., Wasserstein GAN, ICML 2017",
         ),
     ]

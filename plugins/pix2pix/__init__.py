@@ -19,7 +19,6 @@ def zoo_components() -> Iterable[Component]:
             target="zoo_plugins.pix2pix.method:Pix2Pix",
             config=Pix2PixConfig(),
             summary="one generator on aligned pairs, a discriminator conditioned on the input, and L1",
-            contract=Pix2PixConfig().contract(),
             paper="Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017",
             quick={"lr": 5e-4},
         )

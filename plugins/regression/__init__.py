@@ -19,7 +19,6 @@ def zoo_components() -> Iterable[Component]:
             target="zoo_plugins.regression.method:Regression",
             config=RegressionConfig(),
             summary="one generator on aligned pairs under L1, Charbonnier or L1 + MS-SSIM, without a discriminator",
-            contract=RegressionConfig().contract(),
             paper="Zhao et al., Loss Functions for Image Restoration with Neural Networks, IEEE TCI 2017",
             quick={"lr": 5e-4},
         ),

@@ -17,7 +17,6 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.stylegan2.network:StyleGAN2Discriminator",
             config=StyleGAN2Config(),
             summary="residual blocks down to 4x4 pixels, one logit for a whole image of a fixed size",
-            contract=StyleGAN2Config().contract(),
             paper="Karras et al., StyleGAN2, CVPR 2020; rosinality/stylegan2-pytorch@bef283a",
             small={"channel_multiplier": 0.01, "max_channels": 8},
         )

@@ -21,7 +21,6 @@ def zoo_components() -> Iterable[Component]:
             target="zoo_plugins.thermalgan.method:ThermalGAN",
             config=ThermalGANConfig(),
             summary="two generators in a row: objects at their mean temperatures, then the contrasts inside them",
-            contract=ThermalGANConfig().contract(),
             paper=PAPER,
             small={"encoder_width": 4},
         ),

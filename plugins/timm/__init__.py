@@ -17,7 +17,6 @@ def zoo_components() -> list[Component]:
             target="zoo_plugins.timm.network:TimmUNet",
             config=TimmUNetConfig(),
             summary="U-Net with a timm network as `encoder`; zoo list generator --timm '*' names them",
-            contract=TimmUNetConfig().contract(),
             paper="Wightman, PyTorch Image Models; Ronneberger et al., U-Net, MICCAI 2015",
             small={"encoder": "test_resnet", "width": 4},
         )

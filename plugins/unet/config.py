@@ -51,15 +51,12 @@ class UNetConfig:
         return Contract(size_multiple=multiple, min_size=multiple, offers=frozenset({"taps", "exports", "compiles"}))
 
     def for_sides(self, height: int, width: int) -> Self:
-        """Return the options with `downs` for images of this height and width in pixels."""
-        return self.for_size(gcd(height, width))  # two to a power divides both sides if it divides this
+        """Return the options with `downs` for images of this height and width in pixels.
 
-    def for_size(self, size: int) -> Self:
-        """Return the options with `downs` for square images of this side in pixels.
-
-        A size with too few factors of two gets the fewest stages, which `contract` then refuses.
+        Sides with too few factors of two get the fewest stages, which `contract` then refuses.
         """
         if self.downs is not None:
             return self
-        possible = (size & -size).bit_length() - 1  # the power of two in `size`
+        side = gcd(height, width)  # two to a power divides both sides if it divides this
+        possible = (side & -side).bit_length() - 1  # the power of two in `side`
         return replace(self, downs=min(max(possible, FEWEST), self.most))

@@ -15,7 +15,7 @@ def formats() -> list[CheckpointFormat]:
     """Return the formats of pix2pix for each depth, the two of ThermalGAN, and its depth with other channels, for each norm."""
     return [
         *(_pix2pix(downs, kind) for downs in (8, 7) for kind in NORMS),
-        *(layout(kind) for kind in ("batch", "instance", "none") for layout in (_contrast, _absolute)),
+        *(_thermalgan(kind, absolute=absolute) for kind in ("batch", "instance", "none") for absolute in (False, True)),
         *(_pix2pix(9, kind) for kind in NORMS),
     ]
 
@@ -37,37 +37,22 @@ def _pix2pix(downs: int, kind: str) -> CheckpointFormat:
     )
 
 
-def _contrast(kind: str) -> CheckpointFormat:
+def _thermalgan(kind: str, *, absolute: bool) -> CheckpointFormat:
+    """Return the layout of the generator of temperatures, or of relative temperatures, which also reads a segmentation."""
+    inputs, limit = ("3", 50.0) if absolute else ("4", 40.0)
+    classes = {} if absolute else {"classes": ("background", "object")}
     return CheckpointFormat(
-        name="thermalgan-unet512" + f"-{kind}" * (kind != "batch"),
-        summary=f"ThermalGAN UNet-512 generator of relative temperatures, {NORMS[kind]}, 4 -> 1",
+        name=f"thermalgan-unet512{'-absolute' * absolute}" + f"-{kind}" * (kind != "batch"),
+        summary=f"ThermalGAN UNet-512 generator of {'relative ' * (not absolute)}temperatures, {NORMS[kind]}, {inputs} -> 1",
         origin=THERMALGAN,
-        tensors=_tensors(9, kind, "4", "1"),
-        component=f"generator unet/unet_512:norm={kind},dropout=true,in_channels=4,out_channels=1",
+        tensors=_tensors(9, kind, inputs, "1"),
+        component=f"generator unet/unet_512:norm={kind},dropout=true,in_channels={inputs},out_channels=1",
         options={"width": "w"},
         undetermined=("dropout",),
         optional=COUNTERS,
         dropped=STATISTICS if kind == "instance" else (),
-        method="thermalgan_contrast",
-        dataset={
-            "unit": "celsius", "thermal_low": -40.0, "thermal_high": 40.0, "classes": ("background", "object"),
-        },
-    )  # fmt: skip
-
-
-def _absolute(kind: str) -> CheckpointFormat:
-    return CheckpointFormat(
-        name="thermalgan-unet512-absolute" + f"-{kind}" * (kind != "batch"),
-        summary=f"ThermalGAN UNet-512 generator of temperatures, {NORMS[kind]}, 3 -> 1",
-        origin=THERMALGAN,
-        tensors=_tensors(9, kind, "3", "1"),
-        component=f"generator unet/unet_512:norm={kind},dropout=true,in_channels=3,out_channels=1",
-        options={"width": "w"},
-        undetermined=("dropout",),
-        optional=COUNTERS,
-        dropped=STATISTICS if kind == "instance" else (),
-        method="converted:evaluation=train",
-        dataset={"unit": "celsius", "thermal_low": -50.0, "thermal_high": 50.0},
+        method="converted:evaluation=train" if absolute else "thermalgan_contrast",
+        dataset={"unit": "celsius", "thermal_low": -limit, "thermal_high": limit, **classes},
     )
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zoo.cli.output import Json, print_json
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -23,7 +25,6 @@ app = typer.Typer(
     help="Import datasets into zoo's layout, check them, and sample smaller ones or other splits.", no_args_is_help=True
 )
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 QualityOption = Annotated[
     bool,
     typer.Option(
@@ -70,7 +71,7 @@ def import_(
     citation: Annotated[str | None, typer.Option(help="How to cite the dataset.")] = None,
     quality: QualityOption = True,
     health: OldQualityOption = True,
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
     """Import a dataset into zoo's layout; files that cannot be used are skipped and named."""
     from rich.console import Console
@@ -113,10 +114,9 @@ def check(
         bool,
         typer.Option("--write", help="Store the data quality results in dataset.json, from which tables read them."),
     ] = False,
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
     """Decode every file of a dataset and name the problems; exits 1 if a training would stop."""
-    from zoo.cli.output import print_json
     from zoo.data.check import check as find_problems
     from zoo.data.layout import printable
     from zoo.data.quality import write_quality
@@ -162,7 +162,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="Seed of the random sample.")] = 0,
     quality: QualityOption = True,
     health: OldQualityOption = True,
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
     """Sample a smaller dataset from each split of a larger one; a seed gives the same images on every machine."""
     from zoo.data.subset import sample_subset
@@ -184,7 +184,7 @@ def split(
     train: Annotated[int | None, typer.Option(help="Number of training images to keep; default: all others.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the random split.")] = 0,
     quality: QualityOption = True,
-    as_json: JsonOption = False,
+    as_json: Json = False,
 ) -> None:
     """Redraw the split of a dataset: copy it, with test and validation sets from the images of all its splits."""
     from zoo.data.subset import redraw_split
@@ -196,7 +196,6 @@ def split(
 
 def _report_new(directory: Path, info: DatasetInfo, ending: str, *, quality: bool, as_json: bool) -> None:
     """Measure and store the quality of a new dataset, and print the dataset's name and counts, or its info as JSON."""
-    from zoo.cli.output import print_json
     from zoo.data.layout import printable
     from zoo.data.quality import write_quality
 

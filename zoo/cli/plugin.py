@@ -12,8 +12,8 @@ from zoo.cli.component import SIDE
 from zoo.cli.flags import with_flags
 from zoo.cli.output import Json, note, print_json, print_table
 from zoo.errors import UsageError, ZooError, did_you_mean
-from zoo.plugin_faults import describe
 from zoo.plugins import SLOW_MS, Plugin, installed
+from zoo.probe import describe
 
 if TYPE_CHECKING:
     from zoo.choices import Choice

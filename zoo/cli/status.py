@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from zoo.recipe import Recipe
     from zoo.run.progress import RunState
 
-STATUSES = ("planned", "running", "interrupted", "done", "failed")
-
 
 def status(
     results: Annotated[
@@ -58,7 +56,7 @@ def status(
 
 def _show_all(results: Path, states: Sequence[RunState]) -> None:
     """Print a table of the runs, their counts and the reasons of failures."""
-    from zoo.run.progress import COLUMNS, state_row
+    from zoo.run.progress import COLUMNS, STATUSES, state_row
 
     # The common prefix of all names stands once above the table, so that it fits 80 columns.
     words = zip(*(state.run.split("-")[:-1] for state in states), strict=False)

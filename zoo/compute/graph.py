@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -20,16 +20,6 @@ WARM_STEPS = 3
 log = logging.getLogger(__name__)
 
 Work = Callable[[], None]
-
-
-class Recorder(Protocol):
-    """Warms work up and captures it."""
-
-    def warm(self, work: Work) -> None:
-        """Run work as it will be captured."""
-
-    def record(self, work: Work) -> Work:
-        """Return a function that repeats work's operations on the device; capturing does not execute them."""
 
 
 class CudaGraph:
@@ -71,7 +61,7 @@ class CudaGraphStep:
         recorder: captures on the device of the step.
     """
 
-    def __init__(self, train_step: TrainStep, recorder: Recorder) -> None:
+    def __init__(self, train_step: TrainStep, recorder: CudaGraph) -> None:
         self.train_step, self.recorder = train_step, recorder
         self._steps = 0
         self._batch: Batch = {}

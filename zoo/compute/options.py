@@ -221,14 +221,24 @@ def kernels(precision: Precision, compute: ComputeOptions, *, same_shapes: bool 
         matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
 
 
-def _capabilities() -> list[float]:
-    """Return the compute capability of every GPU that nvidia-smi lists; none where it cannot run."""
+def query_gpus(fact: str) -> list[str]:
+    """Return a fact of every GPU that nvidia-smi lists, such as `index` or `compute_cap`; none where it cannot run."""
     program = shutil.which("nvidia-smi")
-    words = [program or "nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    if program is None:
+        return []
+    command = [program, f"--query-gpu={fact}", "--format=csv,noheader"]
     try:
-        listed = subprocess.run(words, capture_output=True, text=True, timeout=30, check=True).stdout
-        return [float(line) for line in listed.split()]
-    except (OSError, ValueError, subprocess.SubprocessError):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return done.stdout.split()
+
+
+def _capabilities() -> list[float]:
+    """Return the compute capability of every GPU that nvidia-smi lists; none where it does not know them."""
+    try:
+        return [float(text) for text in query_gpus("compute_cap")]
+    except ValueError:
         return []
 
 

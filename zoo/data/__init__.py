@@ -4,7 +4,3 @@
 `images` decodes, `store` keeps a split on the device, `sampling` chooses the images of a step; `importing` is for plugins that
 import a public layout.
 """
-
-from zoo.data.layout import SPLITS, DatasetInfo, LeftOut, StemFiles, list_split, read_info
-
-__all__ = ["SPLITS", "DatasetInfo", "LeftOut", "StemFiles", "list_split", "read_info"]

@@ -17,20 +17,18 @@ from markupsafe import Markup
 from PIL import Image
 
 from zoo.data.images import read_visible
+from zoo.demo.answers import TILE, TILED_FROM
 from zoo.demo.picture import MAPS, coloured, scale_of
 from zoo.errors import DataError, UsageError, ZooError
 from zoo.model_folder import WEIGHTS_FILE
 from zoo.records.record import FAILURE_FILE, RECORD_FILE
 from zoo.report.render import template_environment
-from zoo.run.progress import COLUMNS, RunState, read_states, state_row
+from zoo.run.progress import COLUMNS, STATUSES, RunState, read_states, state_row
 from zoo.version import __version__
 
 if TYPE_CHECKING:
     from zoo.translation.translator import Translator
 
-STATUSES = ("planned", "running", "interrupted", "done", "failed")
-TILE, TILED_FROM = 1024, 3_000_000
-"""Images of more pixels than the second are translated in tiles."""
 EMPTY = "No run has finished yet."
 
 

@@ -23,6 +23,8 @@ HEADING = 24
 """Height of the column headings in pixels."""
 TILES_FOLDER = "samples"
 """Folder of the single tiles inside a run's folder."""
+MOST_ROWS = 8
+"""Rows of a sheet; of more, the first are shown."""
 COLUMNS = ("visible", "translated", "real")
 """What a sample shows, in the order of its images."""
 SMOOTHING = 50
@@ -58,7 +60,6 @@ def sample_sheet(
     rows: Sequence[SheetRow | Sequence[Pixels]],
     path: Path,
     labels: Sequence[str] = COLUMNS,
-    max_rows: int = 8,
     *,
     title: str = "",
 ) -> None:
@@ -68,13 +69,12 @@ def sample_sheet(
         rows: images of one size in each row; rows may differ in size.
         path: file to write.
         labels: column headings.
-        max_rows: rows shown, from the first.
         title: line above the headings, at least as wide as it is.
 
     Raises:
         ValueError: there are no rows, or images of a row differ in size.
     """
-    shown = [row if isinstance(row, SheetRow) else SheetRow(images=row) for row in rows[:max_rows]]
+    shown = [row if isinstance(row, SheetRow) else SheetRow(images=row) for row in rows[:MOST_ROWS]]
     if not shown:
         raise ValueError("a sample sheet needs at least one row of images of one size")
     sizes = [row.tile_size() for row in shown]

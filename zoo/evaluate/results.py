@@ -69,6 +69,11 @@ class Score:
     """How `value` follows from `per_image`: `mean`, or `mse`, the PSNR of the images' mean squared error."""
 
 
+def metric_heading(metric: str, unit: str) -> str:
+    """Return a metric with its unit, if it has one: `psnr [dB]`."""
+    return f"{metric} [{unit}]" if unit else metric
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cost:
     """What the translation of one image of the test split costs, measured without compute options at the first scoring."""

@@ -47,8 +47,25 @@ def score_method(
         ZooError: translations are not finite.
     """
     store = _test_split(method, recipe, root, device, split, entries_of(info, metrics.values()))
-    mode, reads = method.test_mode, list(recipe.reads())
     protocol = {"split": split, **selection(recipe.validation), **options_entry(recipe)}
+    return evaluate_method(method, recipe, info, store, metrics, device, protocol=protocol)
+
+
+def evaluate_method(
+    method: Method,
+    recipe: Recipe,
+    info: DatasetInfo,
+    store: PairStore,
+    metrics: Mapping[str, AnyMetric],
+    device: torch.device,
+    *,
+    protocol: Mapping[str, Any] | None = None,
+) -> tuple[list[Score], dict[str, Sample]]:
+    """Return the scores and the first translations of a method that is on the device, in the mode in which it translates.
+
+    See `evaluate` for the arguments; an unpaired split has no metric of single images.
+    """
+    mode, reads = method.test_mode, list(recipe.reads())
     if not info.pairs:
         sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
         return evaluate_unpaired(

@@ -14,8 +14,8 @@ from zoo.data.store import PairStore
 from zoo.data.streaming import StreamedStore, open_split
 from zoo.errors import UsageError
 from zoo.evaluate.reading import reads_of
-from zoo.evaluate.score import AnyMetric, evaluate, evaluate_unpaired
-from zoo.evaluate.trained import degrees_of
+from zoo.evaluate.score import AnyMetric
+from zoo.evaluate.trained import evaluate_method
 from zoo.recipe import Recipe
 from zoo.training_options import held_out
 
@@ -64,29 +64,11 @@ def validation_score(
     )
     # A view has all that scoring reads of a split.
     images = store if plan.split else cast(PairStore, HeldOut(store, held_out(len(store), plan.part)))
-    reads = list(recipe.reads())
 
     def score(method: Method) -> float:
         method.train(method.test_mode == "train")
         torch.manual_seed(recipe.seed)
-        translate, mode = method.translate, method.test_mode
-        with torch.no_grad():
-            if isinstance(metric, SetMetric) and not info.pairs:
-                scores, _ = evaluate_unpaired(
-                    translate, images, {"score": metric}, device=device, mode=mode, reads=reads
-                )
-            else:
-                degrees = degrees_of(method, info)
-                scores, _ = evaluate(
-                    translate,
-                    images,
-                    {"score": metric},
-                    device=device,
-                    mode=mode,
-                    reads=reads,
-                    degrees=degrees,
-                    info=info,
-                )
+        scores, _ = evaluate_method(method, recipe, info, images, {"score": metric}, device)
         return scores[0].value
 
     return score

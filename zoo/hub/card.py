@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from zoo.errors import ZooError
-from zoo.evaluate.results import Score, decimals
+from zoo.evaluate.results import Score, decimals, metric_heading
 from zoo.hub.card_data import CardFacts, front_matter, write_readme
 from zoo.hub.model_names import known_system
 from zoo.records.record import Record
@@ -14,6 +14,7 @@ from zoo.registry import get_registry
 from zoo.report.html.facts import paper, plain, protocol_text
 from zoo.report.html.table import duration_text
 from zoo.report.naming import length_text, part_name
+from zoo.report.render import template_environment
 from zoo.sizes import size_text
 from zoo.version import DISTRIBUTION
 
@@ -32,15 +33,8 @@ def summary_of(record: Record) -> str:
 
 def card(facts: CardFacts) -> str:
     """Return the card's text, front matter and body."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(  # Markdown: texts of datasets and plugins go through the filter `line`
-        loader=PackageLoader("zoo.hub", "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    # Markdown: texts of datasets and plugins go through the filter `line`
+    environment = template_environment(autoescape=False, package="zoo.hub")
     environment.filters |= {"line": line, "plain": plain}
     text = environment.get_template("card.md.j2").render(_template_values(facts))
     return write_readme(front_matter(facts), re.sub(r"\n{3,}", "\n\n", text))
@@ -97,7 +91,7 @@ def _template_values(facts: CardFacts) -> dict[str, Any]:
 def _score_row(score: Score) -> tuple[str, ...]:
     digits = decimals(score.unit)
     ends = "-" if score.low is None or score.high is None else f"{score.low:.{digits}f} to {score.high:.{digits}f}"
-    name = f"{score.metric} [{score.unit}]" if score.unit else score.metric
+    name = metric_heading(score.metric, score.unit)
     return name, f"{score.value:.{digits}f}", ends, str(score.n), "higher" if score.higher_is_better else "lower"
 
 

@@ -13,15 +13,16 @@ import msgspec
 from zoo.checksums import is_run, repair, require_undamaged, sha256_of
 from zoo.composition import digest
 from zoo.errors import DamagedError, UsageError, ZooError
-from zoo.evaluate.results import Score
+from zoo.evaluate.results import Score, metric_heading
 from zoo.files import write_atomically
 from zoo.hookspec import Weights
 from zoo.hub.card import card, summary_of
 from zoo.hub.card_data import CardFacts, eval_results, license_of
 from zoo.hub.model_names import known_system, slug
-from zoo.hub.publish import EVAL_FILE, OPTIONAL, SAMPLES_FILE
+from zoo.hub.publish import EVAL_FILE, OPTIONAL
 from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, ModelConfig, load_weights, read_config
 from zoo.records.code_changes import code_changes
+from zoo.records.integrity import SAMPLES_FILE
 from zoo.records.record import RECORD_FILE, Record, read_failure, read_record
 from zoo.report.html.commands import row_command
 from zoo.sizes import Size, size_text
@@ -194,5 +195,4 @@ def _row(facts: CardFacts) -> Weights:
 
 def _score_name(score: Score, size: Size) -> str:
     """Return e.g. `psnr [dB] (128 px, n 20)`."""
-    unit = f" [{score.unit}]" if score.unit else ""
-    return f"{score.metric}{unit} ({size_text(size)} px, n {score.n})"
+    return f"{metric_heading(score.metric, score.unit)} ({size_text(size)} px, n {score.n})"

@@ -18,13 +18,14 @@ from zoo.hub.access import COMMIT, Access
 from zoo.hub.card_data import update_readme
 from zoo.hub.errors import LOG_IN, explained_upload, malformed
 from zoo.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, ModelConfig
+from zoo.records.integrity import SAMPLES_FILE
 from zoo.version import __version__
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, ModelInfo
     from huggingface_hub.hf_api import RepoSibling
 
-SAMPLES_FILE, EVAL_FILE = "samples.png", ".eval_results/zoo.yaml"
+EVAL_FILE = ".eval_results/zoo.yaml"
 OPTIONAL = (SAMPLES_FILE, EVAL_FILE)
 """Files that a publication may lack; those of an earlier one are deleted."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from zoo.composition import choose_parts, resolve_parts
 from zoo.errors import ZooError
 from zoo.hookspec import Kind, RecipeConfig
+from zoo.option_types import value_text
 from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.registry import get_registry
 from zoo.sizes import Size
@@ -103,7 +104,7 @@ def shared_options(recipes: Sequence[Recipe]) -> str:
         for kind, options in usual.items():
             part = recipe.parts[kind]
             texts = [
-                f"{option}={_word(value)}"
+                f"{option}={value_text(value)}"
                 for option, value in part.config.items()
                 if option in options and value != options[option] and (_place(recipe, kind), option) not in varied
             ]
@@ -147,7 +148,7 @@ def part_text(recipe: Recipe, kind: Kind, varied: Varied) -> str:
     if kind == "method" and recipe.program:
         return recipe.program
     place = _place(recipe, kind)
-    options = [f"{option}={_word(value)}" for option, value in part.config.items() if (place, option) in varied]
+    options = [f"{option}={value_text(value)}" for option, value in part.config.items() if (place, option) in varied]
     name = part_name(kind, part)
     text = f"{name}:{','.join(options)}" if options else name
     if kind == "discriminator" and recipe.normalizer and part_name("normalizer", recipe.normalizer) != "none":
@@ -189,12 +190,6 @@ def _place(recipe: Recipe, kind: Kind) -> Place:
     return (kind, names[kind], *partners[kind])
 
 
-def _word(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return "+".join(map(_word, value))
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
-
-
 def _set_apart(names: Sequence[str], recipes: Sequence[Recipe], setting: Callable[[Recipe], str]) -> list[str]:
     """Append a setting where recipes of one name, dataset and size differ in it."""
     seen: dict[tuple[str, str, Size], set[str]] = {}
@@ -233,7 +228,7 @@ def _validation(recipe: Recipe) -> str:
     plan = recipe.validation
     if plan is None:
         return "not validated"
-    options = "".join(f",{name}={_word(value)}" for name, value in plan.metric.config.items())
+    options = "".join(f",{name}={value_text(value)}" for name, value in plan.metric.config.items())
     more = {"patience": plan.patience, "rescues": plan.rescues}
     ends = "".join(f", {name} {number}" for name, number in more.items() if number)
     kept = f"{plan.keep} of validations every {plan.every} steps"

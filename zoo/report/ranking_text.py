@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
-from zoo.evaluate.results import decimals
+from zoo.evaluate.results import decimals, metric_heading
 from zoo.report.ranking import RankedCell, RankedColumn, RankedRow, Ranking, sort_rows, verdict_lines
 from zoo.report.render import template_environment
 from zoo.sizes import Size, pixels_text, size_text
@@ -137,7 +137,7 @@ def legend(ranking: Ranking, form: str = "terminal") -> list[str]:
 
 def heading(column: RankedColumn) -> str:
     """Return a metric with its unit."""
-    return f"{column.metric} [{column.unit}]" if column.unit else column.metric
+    return metric_heading(column.metric, column.unit)
 
 
 def row_name(row: RankedRow) -> str:

@@ -30,12 +30,12 @@ _LATEX = str.maketrans(
 )
 
 
-def template_environment(*, autoescape: bool) -> Environment:
-    """Return a Jinja environment of the report's templates; the filters `tex` and `md` escape LaTeX and cells of Markdown."""
+def template_environment(*, autoescape: bool, package: str = "zoo.report") -> Environment:
+    """Return a Jinja environment of a package's templates; the filters `tex` and `md` escape LaTeX and cells of Markdown."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("zoo.report", "templates"),
+        loader=PackageLoader(package, "templates"),
         autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,

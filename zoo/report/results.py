@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.data.layout import INFO_FILE
-from zoo.evaluate.results import METRIC_READS, Score, decimals
+from zoo.evaluate.results import METRIC_READS, Score, decimals, metric_heading
 from zoo.records.outcome import Outcome
 from zoo.records.record import Record, View, is_of, views
 from zoo.report.data_health import health_line
@@ -182,9 +182,7 @@ def _metrics(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
     scores = [{score.metric: score for score in record.scores} if record else {} for record in records]
     units = {metric: score.unit for found in scores for metric, score in found.items()}
     return {
-        f"{metric} [{unit}]" if unit else metric: [
-            score_text(found[metric]) if metric in found else "" for found in scores
-        ]
+        metric_heading(metric, unit): [score_text(found[metric]) if metric in found else "" for found in scores]
         for metric, unit in units.items()
     }
 

@@ -6,12 +6,11 @@ import contextlib
 import math
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.compute.options import query_gpus
 from zoo.errors import UsageError
 from zoo.recipe import Recipe
 from zoo.sizes import height_width
@@ -116,7 +115,7 @@ def find_gpus(device: str) -> list[str]:
     Raises:
         UsageError: `device` names a missing one.
     """
-    listed = _query()
+    listed = query_gpus("index")
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     usable = listed if allowed is None else [name.strip() for name in allowed.split(",") if name.strip() and listed]
     if usable and (number := re.fullmatch(r"cuda:(\d+)", device)):
@@ -124,19 +123,6 @@ def find_gpus(device: str) -> list[str]:
             raise UsageError(f"device is {device}, and there are {len(usable)} GPUs, counted from 0")
         return [usable[int(number[1])]]
     return usable
-
-
-def _query() -> list[str]:
-    """Return the index of every GPU that nvidia-smi lists; none where there is no nvidia-smi."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return []
-    command = [program, "--query-gpu=index", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return done.stdout.split()
 
 
 def free_memory() -> int | None:

@@ -18,7 +18,8 @@ import msgspec
 from zoo.data.layout import member_folder, read_info
 from zoo.errors import DataError, ZooError
 from zoo.files import cannot_write
-from zoo.plugin_faults import describe, place_of
+from zoo.plugin_faults import place_of
+from zoo.probe import describe
 from zoo.records.integrity import clear_way, sweep_run
 from zoo.records.job import RUN_FILE, Job, PlannedRun, read_job
 from zoo.records.lease import DEAD_AFTER, Lease, folder_time, holder, is_ahead, lease

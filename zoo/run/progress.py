@@ -27,6 +27,8 @@ SCORING = "the scoring"
 WRITE_EVERY = 0.5
 """Seconds between two writes while only the step changes."""
 COLUMNS = ("run", "state", "step", "it/s", "left", "where")
+STATUSES = ("planned", "running", "interrupted", "done", "failed")
+"""What a run's status is, in the order in which they are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,7 @@ from zoo.contracts import Batch, Method, Normalizer
 from zoo.errors import RefusedError
 from zoo.hookspec import Kind
 from zoo.testing.checks import CheckError
-from zoo.testing.partners import partners_of
-from zoo.testing.stubs import SmallDiscriminator, scenes_batch, small_parts
+from zoo.testing.stubs import SmallDiscriminator, partners_of, scenes_batch, small_parts
 
 Size = tuple[int, int]
 """Height and width in pixels."""

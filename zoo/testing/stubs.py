@@ -1,8 +1,8 @@
-"""Small stand-ins for the other parts of a recipe: a generator, a discriminator, and `Parts` on rendered scenes."""
+"""The other parts of a recipe, with which a part is checked: small stubs, `Parts` on rendered scenes, or parts of its plugin."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 
@@ -12,11 +12,14 @@ from torch import Tensor, nn
 
 from zoo.build import build
 from zoo.choices import Choice
+from zoo.compatibility import FEATURES
 from zoo.contracts import Batch, Discriminator, Generator, Normalizer
 from zoo.data.store import PairStore
 from zoo.hookspec import Kind
+from zoo.registry import get_registry
 from zoo.sizes import Size
 from zoo.sources import DataSource, open_source
+from zoo.testing.running import small_config
 
 WIDTH = 4
 PAIRS = 4
@@ -24,6 +27,11 @@ PAIRS = 4
 DECLARED = ("boxes", "daytime")
 """Entries that `scenes` declares on request."""
 NO_PARTNERS: Mapping[Kind, Choice] = MappingProxyType({})
+STUBS: Mapping[Kind, frozenset[str]] = {
+    "generator": frozenset({"taps", "time"}),
+    "discriminator": frozenset({"features", "double_backward", "independent_samples"}),
+}
+"""What the small stubs offer, by kind."""
 
 
 class SmallGenerator(Generator):
@@ -163,3 +171,30 @@ def scenes(size: Size, thermal_channels: int, reads: tuple[str, ...] = ()) -> Pa
 @cache
 def _source(size: Size, *, entries: bool = False) -> DataSource:
     return open_source(f"scenes:train={PAIRS},test=2{',entries=true' * entries}", size=size)
+
+
+def partners_of(method: Choice) -> dict[Kind, Choice]:
+    """Return, by kind, the parts that a method needs in place of a stub: of its own plugin first, else any installed one.
+
+    A need that no installed part offers has no partner: it is an entry of datasets, or the method's own code reports it.
+    """
+    found: dict[Kind, Choice] = {}
+    for kind, stub in STUBS.items():
+        wanted = {need for need in method.contract.needs if FEATURES.get(need, (kind,))[0] == kind} - set(DECLARED)
+        if kind not in method.contract.uses or wanted <= stub:
+            continue
+        known = {need for need in wanted if need in FEATURES}
+        offering = [each for each in _candidates(method, kind) if known <= each.contract.offers]
+        best = max(offering, key=lambda each: len(wanted & each.contract.offers), default=None)
+        if best and wanted & best.contract.offers > wanted & stub:
+            found[kind] = best
+    return found
+
+
+def _candidates(method: Choice, kind: Kind) -> Iterator[Choice]:
+    """Yield the small parts of a kind, those of the method's plugin first."""
+    own = [Choice(plugin=method.plugin, component=row, config=row.config) for row in method.plugin.components]
+    others = [each for each in get_registry().choices if each.plugin.name != method.plugin.name]
+    for choice in (*own, *others):
+        if choice.kind == kind:
+            yield Choice(plugin=choice.plugin, component=choice.component, config=small_config(choice.component))

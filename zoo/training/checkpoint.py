@@ -20,7 +20,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from zoo.checksums import digest_of
 from zoo.errors import ZooError
+from zoo.files import sync
 
 FORMAT = 1
 KEEP = 2
@@ -82,7 +84,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
         _write(draft, checkpoint)
         _remove(final)  # a damaged one: a run that resumes from a good one is already past its step
         draft.rename(final)
-        _sync(folder)
+        sync(folder)
         _prune(folder, step)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(draft, ignore_errors=True)
@@ -127,12 +129,12 @@ def _write(draft: Path, checkpoint: Checkpoint) -> None:
         for name, tensor in checkpoint.tensors.items()
     }
     save_file(tensors, draft / TENSORS)
-    _sync(draft / TENSORS)
-    state = replace(checkpoint.state, sha256=_sha256(draft / TENSORS), checksum="")
+    sync(draft / TENSORS)
+    state = replace(checkpoint.state, sha256=digest_of(draft / TENSORS), checksum="")
     state = replace(state, checksum=_checksum(state))
     (draft / STATE).write_bytes(msgspec.json.format(msgspec.json.encode(state)))
-    _sync(draft / STATE)
-    _sync(draft)
+    sync(draft / STATE)
+    sync(draft)
 
 
 def _read_state(path: Path) -> CheckpointState:
@@ -150,7 +152,7 @@ def _checksum(state: CheckpointState) -> str:
 
 
 def _read_tensors(path: Path, state: CheckpointState) -> dict[str, Tensor]:
-    if _sha256(path / TENSORS) != state.sha256:
+    if digest_of(path / TENSORS) != state.sha256:
         raise ValueError(f"{TENSORS} is not the file that was written")
     tensors: dict[str, Tensor] = load_file(path / TENSORS)
     return tensors
@@ -188,16 +190,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

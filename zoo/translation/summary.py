@@ -15,6 +15,7 @@ from zoo.data.opening import open_image
 from zoo.errors import ZooError
 from zoo.hub.card_data import read_readme
 from zoo.hub.remote import model_index_scores
+from zoo.records.integrity import SAMPLES_FILE
 from zoo.records.record import read_record
 from zoo.report.naming import length_text, part_name
 from zoo.sizes import pixels_text
@@ -23,7 +24,6 @@ from zoo.terminal import one_line
 if TYPE_CHECKING:
     from zoo.translation.translator import Translator
 
-SAMPLES_FILE = "samples.png"
 PICTURE_SIDE = 420
 """Largest side of the sample picture in pixels; of a taller sheet the first rows are shown."""
 MOST_SCORES = 4

@@ -245,4 +245,4 @@ def test_the_config_goes_to_json_and_back() -> None:
 def test_the_row_names_a_class_that_is_there() -> None:
     (row,) = zoo_components()
     assert (row.kind, row.name, row.target) == ("method", "cyclegan", f"{CycleGAN.__module__}:{CycleGAN.__name__}")
-    assert row.contract.uses == ("generator", "discriminator")
+    assert row.config.contract().uses == ("generator", "discriminator")

@@ -14,7 +14,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from zoo.contracts import SetMetric
 from zoo.errors import UsageError
 from zoo_plugins.metrics import zoo_components
-from zoo_plugins.metrics.config import MAEConfig, PSNRConfig, SSIMConfig
+from zoo_plugins.metrics.config import NoOptions, PSNRConfig, SSIMConfig
 from zoo_plugins.metrics.pairs import MAE, PSNR
 from zoo_plugins.metrics.ssim import SSIM
 
@@ -145,7 +145,7 @@ def test_images_of_different_shape_are_refused(metric):
 def test_mae_is_the_mean_difference_in_grey_levels():
     real = torch.tensor([0, 10, 200, 255]).view(1, 1, 2, 2) / 255
     translated = torch.tensor([3, 10, 190, 255]).view(1, 1, 2, 2) / 255
-    metric = MAE(MAEConfig())
+    metric = MAE(NoOptions())
     assert metric.per_image(translated, real).item() == pytest.approx((3 + 0 + 10 + 0) / 4, abs=1e-5)
     translated, real = pair()
     levels = [

@@ -13,7 +13,7 @@ from zoo.layers.pixels import from_bytes
 from zoo_plugins.metrics.config import (
     ClassPSNRConfig,
     ClassSSIMConfig,
-    EdgeFidelityConfig,
+    NoOptions,
     ObjectPSNRConfig,
     ObjectSSIMConfig,
 )
@@ -129,7 +129,7 @@ def test_edge_fidelity_equals_numpys_correlation_of_scikit_images_gradients():
     translated, real = images()
     visible = np.random.default_rng(2).integers(0, 256, (3, *real.shape[1:]))  # grey: three equal channels
     batch = {"visible": from_bytes(torch.from_numpy(visible).to(torch.uint8))[:, None].expand(-1, 3, -1, -1)}
-    found = EdgeFidelity(EdgeFidelityConfig()).per_image(*tensors(translated, real), batch)
+    found = EdgeFidelity(NoOptions()).per_image(*tensors(translated, real), batch)
     for value, fake, seen in zip(found.tolist(), translated, visible / 255, strict=True):
         padded = [np.pad(image, 1, mode="edge") for image in (fake, seen)]
         one, other = (np.hypot(sobel_h(image), sobel_v(image))[1:-1, 1:-1].ravel() for image in padded)
@@ -140,7 +140,7 @@ def test_edge_fidelity_of_the_visible_image_and_of_its_negative_is_one_and_of_a_
     _, real = images()
     (image,) = tensors(real)
     batch = {"visible": (image * 2 - 1).float().expand(-1, 3, -1, -1)}
-    metric = EdgeFidelity(EdgeFidelityConfig())
+    metric = EdgeFidelity(NoOptions())
     assert metric.per_image(image, image, batch).tolist() == pytest.approx([1, 1, 1])
     assert metric.per_image(1 - image, image, batch).tolist() == pytest.approx([1, 1, 1])
     assert metric.per_image(torch.zeros_like(image), image, batch).tolist() == [0, 0, 0]

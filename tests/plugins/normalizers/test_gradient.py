@@ -211,6 +211,6 @@ def test_none_leaves_the_discriminator_and_its_loss_alone() -> None:
 
 
 def test_gn_asks_for_a_critic_that_it_can_normalize() -> None:
-    contract = {row.name: row.contract for row in zoo_components()}["gn"]
+    contract = {row.name: row.config for row in zoo_components()}["gn"].contract()
     assert contract.needs == {"double_backward", "independent_samples"}
     assert contract.defaults["discriminator"]["norm"] == "none"

@@ -131,7 +131,7 @@ def test_fewer_than_five_stages_are_refused() -> None:
     ("size", "downs"), [(32, 5), (64, 6), (96, 5), (128, 7), (192, 6), (256, 8), (512, 8), (768, 8), (100, 5), (16, 5)]
 )
 def test_the_automatic_depth_is_the_deepest_that_the_size_allows(size: int, downs: int) -> None:
-    fitted = UNetConfig(downs=None, width=3).for_size(size)
+    fitted = UNetConfig(downs=None, width=3).for_sides(size, size)
     assert fitted == UNetConfig(downs=downs, width=3)
     contract = fitted.contract()
     fits = size % contract.size_multiple == 0 and size >= contract.min_size
@@ -139,7 +139,7 @@ def test_the_automatic_depth_is_the_deepest_that_the_size_allows(size: int, down
 
 
 def test_a_depth_that_was_named_does_not_follow_the_size() -> None:
-    assert UNetConfig(downs=7).for_size(512).downs == 7
+    assert UNetConfig(downs=7).for_sides(512, 512).downs == 7
 
 
 def test_an_automatic_depth_without_a_size_is_refused() -> None:
@@ -152,7 +152,7 @@ def test_an_automatic_depth_without_a_size_is_refused() -> None:
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 @pytest.mark.parametrize("size", [32, 64, 96])
 def test_one_image_is_enough_for_the_norms_in_training(size: int, norm: str) -> None:
-    net = UNetGenerator(UNetConfig(downs=None, width=2, norm=norm).for_size(size)).train()
+    net = UNetGenerator(UNetConfig(downs=None, width=2, norm=norm).for_sides(size, size)).train()
     seen: list[int] = []
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d | torch.nn.InstanceNorm2d):

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from zoo.evaluate.pictures import GAP, HEADING, SheetRow, loss_curves, sample_sheet, sample_tiles
+from zoo.evaluate.pictures import GAP, HEADING, MOST_ROWS, SheetRow, loss_curves, sample_sheet, sample_tiles
 
 
 def images(n, height, width):
@@ -55,9 +55,9 @@ def test_a_sheet_has_a_heading_over_every_column(tmp_path):
         assert heading[:, left : left + 200].min() < 128
 
 
-def test_a_sheet_stops_at_max_rows(tmp_path):
-    sample_sheet(images(5, 192, 192), tmp_path / "sheet.png", max_rows=2)
-    assert Image.open(tmp_path / "sheet.png").height == HEADING + 2 * (192 + GAP)
+def test_a_sheet_has_a_limited_number_of_rows(tmp_path):
+    sample_sheet(images(MOST_ROWS + 2, 192, 192), tmp_path / "sheet.png")
+    assert Image.open(tmp_path / "sheet.png").height == HEADING + MOST_ROWS * (192 + GAP)
 
 
 @pytest.mark.parametrize("rows", [[], [images(1, 20, 20)[0][:2] + images(1, 20, 24)[0][2:]]])

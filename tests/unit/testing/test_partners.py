@@ -20,8 +20,8 @@ from zoo.registry import get_registry
 from zoo.rows import Rows
 from zoo.testing.checks import CHECKS
 from zoo.testing.harness import MethodHarness, NetworkHarness
-from zoo.testing.partners import partners_of
 from zoo.testing.running import Case, outcome
+from zoo.testing.stubs import partners_of
 
 
 @dataclass(frozen=True, kw_only=True)

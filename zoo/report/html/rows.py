@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from zoo.evaluate.results import decimals
+from zoo.evaluate.results import decimals, metric_heading
 from zoo.records.record import Record
 from zoo.registry import get_registry
 from zoo.report.aggregate import aggregate_seeds
@@ -107,7 +107,7 @@ def _group_texts(records: Sequence[Record], entry: str) -> dict[str, str]:
     for name in by_run[0] if by_run else ():
         if _all(by_run, name):
             mean = aggregate_seeds(dict(enumerate(one[name] for one in by_run)))
-            texts[f"{name} [{mean.unit}]" if mean.unit else name] = f"{mean.value:.{decimals(mean.unit)}f} (n {mean.n})"
+            texts[metric_heading(name, mean.unit)] = f"{mean.value:.{decimals(mean.unit)}f} (n {mean.n})"
     return texts
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from zoo.evaluate.intervals import pool
-from zoo.evaluate.results import Cost, Score, decimals
+from zoo.evaluate.results import Cost, Score, decimals, metric_heading
 from zoo.records.record import Record
 from zoo.registry import get_registry
 from zoo.report.aggregate import measurement_protocol
@@ -66,7 +66,7 @@ def metric_columns(group: DatasetRuns) -> list[MetricColumn]:
             key = (score.metric, msgspec.json.encode(protocol, order="deterministic"))
             if key not in columns:
                 columns[key] = MetricColumn(
-                    heading=f"{score.metric} [{score.unit}]" if score.unit else score.metric,
+                    heading=metric_heading(score.metric, score.unit),
                     unit=score.unit,
                     higher_is_better=score.higher_is_better,
                     protocol=protocol,
