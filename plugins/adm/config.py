@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.errors import UsageError
-from zoo.hookspec import Contract, Positive
+from zoo.hookspec import Contract
+from zoo.limits import Decay, Positive
 
 GROUPS = 32
 """Groups of every normalization, which divide the channels."""
@@ -29,7 +30,7 @@ class ADMUNetConfig:
     """Downsampling factors at which every residual block is followed by self-attention; the middle always has one."""
     head_channels: Positive = 64
     """Channels of an attention head."""
-    dropout: float = 0.0
+    dropout: Decay = 0.0
     """Part of the features that residual blocks drop in training."""
     film: bool = True
     """Whether the time scales and shifts features; if not, it is only added to them."""
@@ -50,8 +51,6 @@ class ADMUNetConfig:
         if wrong:
             reason = f"an ADM U-Net with head_channels={self.head_channels} has attention over {wrong[0]} channels"
             raise UsageError(reason, "Use a head_channels that divides these")
-        if not 0 <= self.dropout < 1:
-            raise UsageError(f"an ADM U-Net got dropout={self.dropout}", "Use 0 or more, below 1")
 
     def contract(self) -> Contract:
         """Return what these options need: the coarsest level must have several whole pixels."""

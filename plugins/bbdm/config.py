@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from zoo.errors import UsageError
-from zoo.hookspec import AtLeast, Contract, Positive, Training, inference_only
+from zoo.hookspec import Contract, Training, inference_only
+from zoo.limits import AboveZero, AtLeast, AtMost, Decay, NotNegative, Positive, Share
 
 TIMESTEPS = 1000
 """Steps of the bridge in training."""
@@ -20,19 +20,19 @@ class BBDMConfig:
     """What the network learns: the way back from x_t to the thermal image, the noise, or visible minus thermal."""
     loss: Literal["l1", "l2"] = "l1"
     """Mean absolute or mean squared error of the target."""
-    max_variance: float = 1.0
+    max_variance: AboveZero = 1.0
     """Factor on the bridge's variance, which is half of it in the middle."""
-    lr: float = 1e-4
+    lr: NotNegative = 1e-4
     """Adam's learning rate, after the warm-up."""
     schedule: Literal["constant", "cosine"] = "constant"
     """The learning rate after the warm-up: constant, or along half a cosine to zero."""
     warmup: Annotated[int, AtLeast(0)] = 1000
     """First steps, over which the learning rate rises from zero."""
-    ema: float = 0.9999
+    ema: Decay = 0.9999
     """Decay of the averaged weights, which translate; it begins lower, so that short trainings have an average too."""
-    steps: Annotated[int, AtLeast(1)] = inference_only(200)
+    steps: Annotated[int, AtLeast(1), AtMost(TIMESTEPS)] = inference_only(200)
     """Steps of the sampler, of the bridge's 1000: as many passes of the network."""
-    eta: float = inference_only(1.0)
+    eta: Share = inference_only(1.0)
     """Part of the sampler's noise; 0 is deterministic from its start."""
     clip: bool = inference_only(True)
     """Clip the estimated thermal image to [-1, 1] in every step."""
@@ -40,16 +40,6 @@ class BBDMConfig:
     """Of the noise, which depends on this and on a pixel's place in the image alone."""
     samples: Positive = inference_only(1)
     """Samples for each image, whose mean is the translation."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.ema < 1:
-            raise UsageError(f"bbdm got ema={self.ema}", "Use a decay of 0 or more, below 1")
-        if not 0 <= self.eta <= 1:
-            raise UsageError(f"bbdm got eta={self.eta}", "Use a number from 0 to 1")
-        if self.steps > TIMESTEPS:
-            raise UsageError(f"bbdm got steps={self.steps}", f"Use {TIMESTEPS} or fewer: the bridge has no more")
-        if self.max_variance <= 0:
-            raise UsageError(f"bbdm got max_variance={self.max_variance}", "Use a number above 0")
 
     def contract(self) -> Contract:
         """Return what the method needs and how its authors train it: whole images, not mirrored."""

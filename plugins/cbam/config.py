@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from zoo.hookspec import Positive
 from zoo.layers.kinds import ResNetConfig
+from zoo.limits import Positive
 
 
 @dataclass(frozen=True, kw_only=True)

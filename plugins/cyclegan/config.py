@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from zoo.errors import UsageError
-from zoo.hookspec import Contract, Positive
+from zoo.hookspec import Contract
 from zoo.layers.kinds import AdversarialOptimizer, GanKind
+from zoo.limits import AtLeast, Decay, NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,35 +17,23 @@ class CycleGANConfig:
     gan: GanKind = "lsgan"
     """Adversarial loss: `lsgan` (squared distance), `log` (cross entropy, Eq. 4 of the GN_CycleGAN paper; see the README),
     `hinge`, `wgan` (Wasserstein), or a relativistic average, `rasgan`, `ralsgan` or `rahinge`; see `zoo.layers.gan`."""
-    cycle: float = 10.0
+    cycle: NotNegative = 10.0
     """Weight of the L1 distance between an image and its translation there and back."""
-    identity: float | None = None
+    identity: NotNegative | None = None
     """Weight, relative to `cycle`, of the identity loss on images of the target domain; None: 0.5 where visible and
     thermal images have as many channels, else 0."""
-    pool: int = 50
+    pool: Annotated[int, AtLeast(0)] = 50
     """Size of the history pool of translated images for each discriminator; 0: only the newest images."""
     discriminator_steps: Positive = 1
     """Updates of the discriminators for one of the generators (K of the GN_CycleGAN paper)."""
     optimizer: AdversarialOptimizer = "adam"
     """Adam, or RMSprop: with `gan=wgan`, `lr=5e-5` and the normalizer `clip` this is WGAN (Arjovsky et al. 2017, algorithm 1)."""
-    lr: float = 2e-4
+    lr: NotNegative = 2e-4
     """Learning rate of generators and discriminators; 5e-5 with `rmsprop`, as the WGAN paper has it."""
-    beta1: float = 0.5
+    beta1: Decay = 0.5
     """Adam's decay of the first moment."""
-    beta2: float = 0.999
+    beta2: Decay = 0.999
     """Adam's decay of the second moment."""
-
-    def __post_init__(self) -> None:
-        if self.discriminator_steps < 1:
-            raise UsageError(
-                f"cyclegan got {self.discriminator_steps} discriminator steps",
-                "Use discriminator_steps=1 or more.",
-            )
-        if self.pool < 0 or self.cycle < 0 or (self.identity or 0.0) < 0:
-            raise UsageError(
-                f"cyclegan got pool={self.pool}, cycle={self.cycle}, identity={self.identity}",
-                "None of these can be negative; 0 switches it off.",
-            )
 
     def contract(self) -> Contract:
         """Return what the method needs: an explicit identity loss needs domains with as many channels."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
-from zoo.hookspec import AtLeast
+from zoo.limits import AtLeast
 
 if TYPE_CHECKING:
     import numpy as np

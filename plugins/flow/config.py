@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from zoo.errors import UsageError
-from zoo.hookspec import AtLeast, Contract, Positive, Training, inference_only
+from zoo.hookspec import Contract, Training, inference_only
+from zoo.limits import AboveZero, AtLeast, Decay, NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,15 +15,15 @@ class FlowConfig:
 
     time: Literal["uniform", "logit_normal"] = "uniform"
     """Distribution of the time in training: uniform, or the logistic function of a normal number, which prefers the middle."""
-    lr: float = 1e-4
+    lr: NotNegative = 1e-4
     """AdamW's learning rate, after the warm-up; 2e-4 for the smaller networks."""
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
     """AdamW's decay of the weights."""
     warmup: Annotated[int, AtLeast(0)] = 1000
     """First steps, over which the learning rate rises from zero; then it is constant."""
-    clip_norm: float = 1.0
+    clip_norm: AboveZero = 1.0
     """Largest norm of the gradient."""
-    ema: float = 0.9999
+    ema: Decay = 0.9999
     """Decay of the averaged weights, which translate; it begins lower, so that short trainings have an average too."""
     steps: Positive = inference_only(10)
     """Steps of the sampler from noise to image."""
@@ -33,12 +33,6 @@ class FlowConfig:
     """Of the noise, which depends on this and on a pixel's place in the image alone."""
     samples: Positive = inference_only(1)
     """Samples for each image, whose mean is the translation."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.ema < 1:
-            raise UsageError(f"flow got ema={self.ema}", "Use a decay of 0 or more, below 1")
-        if self.clip_norm <= 0:
-            raise UsageError(f"flow got clip_norm={self.clip_norm}", "Use a number above 0")
 
     def contract(self) -> Contract:
         """Return what the method needs and how it trains in preset `paper`: 200 epochs at a constant rate."""

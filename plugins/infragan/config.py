@@ -7,7 +7,8 @@ from math import gcd
 from typing import Literal, Self
 
 from zoo.errors import UsageError
-from zoo.hookspec import Contract, Positive, Training
+from zoo.hookspec import Contract, Training
+from zoo.limits import Decay, NotNegative, Positive
 
 FEWEST, MOST = 3, 7
 """Downsampling stages that the discriminator can have."""
@@ -69,26 +70,22 @@ class UNetGANConfig:
 class InfraGANConfig:
     """Losses, optimizers and test mode; the defaults are those of the authors' code."""
 
-    l1: float = 100.0
+    l1: NotNegative = 100.0
     """Weight of the mean absolute difference between translated and real thermal images."""
-    ssim: float = 100.0
+    ssim: NotNegative = 100.0
     """Weight of 1 - SSIM of translated and real thermal images."""
     literal_ssim: bool = False
     """Compute the loss's SSIM as the authors' code does: of images in [0, 2], with the constants of images in [0, 1]."""
     evaluation: Literal["train", "eval"] = "train"
     """Mode of the generator when it translates: `train` keeps dropout and batch statistics on, as in the authors' code."""
-    lr: float = 2e-4
+    lr: NotNegative = 2e-4
     """Adam's learning rate of the generator."""
-    discriminator_lr: float | None = None
+    discriminator_lr: NotNegative | None = None
     """Adam's learning rate of the discriminator; None: a hundredth of `lr`."""
-    beta1: float = 0.5
+    beta1: Decay = 0.5
     """Adam's decay of the first moment."""
-    beta2: float = 0.999
+    beta2: Decay = 0.999
     """Adam's decay of the second moment."""
-
-    def __post_init__(self) -> None:
-        if min(self.l1, self.ssim) < 0:
-            raise UsageError(f"infragan got l1={self.l1}, ssim={self.ssim}", "Choose 0 or more; 0 switches a term off")
 
     def contract(self) -> Contract:
         """Return what the method needs, the norm and dropout of its generator, and how its authors train it."""

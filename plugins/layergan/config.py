@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from zoo.errors import RefusedError, UsageError
-from zoo.hookspec import Contract, Positive
+from zoo.errors import RefusedError
+from zoo.hookspec import Contract
+from zoo.limits import AboveZero, Decay, NotNegative, Positive
 
 SMALLEST, LARGEST = 32, 512
 """Sizes in pixels between which the eight blocks of the encoder can serve every resolution of the decoder."""
@@ -24,19 +25,19 @@ class LayerGANConfig:
     """Where the temperature of an object is an input: at its own pixels, in its layer, or (the paper) in the whole image."""
     target: Literal["absolute", "relative"] = "absolute"
     """What a layer draws: the thermal image, or how it differs from its objects' mean temperatures."""
-    contrast: float = 10.0
+    contrast: AboveZero = 10.0
     """Difference in degrees Celsius at -1 and 1 of a `relative` layer; larger ones are clipped."""
     gan: Literal["wgan", "lsgan", "log"] = "wgan"
     """Adversarial loss: Wasserstein, squared distance, or cross entropy."""
     conditional: bool = False
     """Add the generator's input to that of the discriminators."""
-    lambda_l1: float = 100.0
+    lambda_l1: NotNegative = 100.0
     """Weight of the L1 distance to the thermal image."""
-    lambda_adv: float = 1.0
+    lambda_adv: NotNegative = 1.0
     """Weight of the adversarial loss of each layer."""
     latent: Positive = 512
     """Length of a layer's latent vector."""
-    channel_multiplier: float = 1.0
+    channel_multiplier: AboveZero = 1.0
     """Decoder channels at r pixels are 16384 / r times this; 1 and 2 are StyleGAN2's widths."""
     max_channels: Positive = 512
     """Most decoder channels at any resolution."""
@@ -44,24 +45,14 @@ class LayerGANConfig:
     """One decoder for all layers, each with its own output convolutions; else one decoder for each layer."""
     encoder_norm: Literal["group", "batch"] = "group"
     """Normalization in the encoder: of each image by itself, or the batch norm of the original ResNet-18."""
-    lr: float = 2e-4
+    lr: NotNegative = 2e-4
     """Adam's learning rate of encoder and decoders."""
-    discriminator_lr: float = 2e-4
+    discriminator_lr: NotNegative = 2e-4
     """Adam's learning rate of the discriminators."""
-    beta1: float = 0.0
+    beta1: Decay = 0.0
     """Adam's decay of the first moment."""
-    beta2: float = 0.99
+    beta2: Decay = 0.99
     """Adam's decay of the second moment."""
-
-    def __post_init__(self) -> None:
-        for name in ("contrast", "latent", "channel_multiplier", "max_channels"):
-            if getattr(self, name) <= 0:
-                raise UsageError(f"layergan got {name}={getattr(self, name)}", f"{name} must be positive.")
-        if min(self.lambda_l1, self.lambda_adv) < 0:
-            raise UsageError(
-                f"layergan got lambda_l1={self.lambda_l1}, lambda_adv={self.lambda_adv}",
-                "Neither can be negative; 0 switches it off.",
-            )
 
     def for_size(self, size: int) -> LayerGANConfig:
         """Return the same options for any size that the decoder can be built for.

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from zoo.errors import UsageError
-from zoo.hookspec import Contract, Positive
+from zoo.hookspec import Contract
+from zoo.limits import Positive
 
 from .networks import INCEPTION, PUBLISHED, network_label
 

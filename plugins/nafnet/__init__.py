@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.errors import UsageError
-from zoo.hookspec import Component, Contract, Positive, hookimpl
+from zoo.hookspec import Component, Contract, hookimpl
+from zoo.limits import Positive
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.errors import UsageError
-from zoo.hookspec import Contract, Positive
+from zoo.hookspec import Contract
+from zoo.limits import AboveZero, Positive, Share
 
 PLAIN = {"norm": "none", "init": "normal"}
 """What these normalizers require of a discriminator. The init goes with the norm: without one, CUT's Xavier weights of gain 0.02
@@ -33,7 +34,7 @@ class GradientNormConfig:
     """Square the result (GN-CycleGAN's equation 3): in [0, 1], without a sign."""
     zeta: Literal["abs"] | float = "abs"
     """Added to the gradient norm: `abs` for |f| (equation 2), or a positive constant."""
-    mix: float = 0.0
+    mix: Share = 0.0
     """Share of the plain logits in the output, 0 to 1: (1 - mix) * normalized + mix * f."""
 
     def __post_init__(self) -> None:
@@ -41,8 +42,6 @@ class GradientNormConfig:
             raise UsageError(
                 f"zeta keeps the denominator above zero, got {self.zeta}", "Use zeta=abs or a positive number."
             )
-        if not 0 <= self.mix <= 1:
-            raise UsageError(f"mix is a share, got {self.mix}", "Use a number from 0 to 1.")
 
     def contract(self) -> Contract:
         """Return what the gradient needs, and the bounds that equations 2 and 3 give an image that has one logit."""
@@ -61,35 +60,23 @@ class SpectralNormConfig:
     iterations: Positive = 1
     """Steps of the power iteration at each pass in training mode."""
 
-    def __post_init__(self) -> None:
-        if self.iterations < 1:
-            raise UsageError(f"iterations={self.iterations} is no number of power iterations", "Use 1 or more.")
-
 
 @dataclass(frozen=True, kw_only=True)
 class GradientPenaltyConfig:
     """Gradient penalty weight * (|grad f| - 1)^2 of a discriminator f between real and fake images."""
 
-    weight: float = 10.0
+    weight: AboveZero = 10.0
     """Factor before the penalty (lambda)."""
     reading: Literal["mean", "sum"] = "mean"
     """What f is for a map of patches: its mean, whose gradient is that of the loss, or its sum (the pix2pix authors' code)."""
-
-    def __post_init__(self) -> None:
-        if self.weight <= 0:
-            raise UsageError(f"the gradient penalty got weight={self.weight}", "Use a positive number.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClippingConfig:
     """Clipping of the weights after each step."""
 
-    c: float = 0.01
+    c: AboveZero = 0.01
     """Largest absolute value of a parameter."""
-
-    def __post_init__(self) -> None:
-        if self.c <= 0:
-            raise UsageError(f"c={self.c} is no bound for weights", "Use a positive number.")
 
     def contract(self) -> Contract:
         """Return what it requires of a discriminator, and the bound of its weights."""

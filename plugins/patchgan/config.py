@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from zoo.errors import UsageError
-from zoo.hookspec import Contract, Positive
+from zoo.hookspec import Contract
 from zoo.layers.kinds import Init, Norm
+from zoo.limits import NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class ConvConfig:
     """Normalization after each convolution but the first and the last."""
     init: Init = "normal"
     """Distribution of the initial weights."""
-    init_gain: float = 0.02
+    init_gain: NotNegative = 0.02
     """Standard deviation of the initial weights, or the gain of `xavier`."""
 
 
@@ -47,10 +47,6 @@ class MultiScaleConfig(ConvConfig):
     """Number of image sizes, the full one among them."""
     layers: Positive = 3
     """Number of downsampling stages in each discriminator, as for `patchgan`."""
-
-    def __post_init__(self) -> None:
-        if self.scales < 1:
-            raise UsageError(f"multiscale got scales={self.scales}", "Use 1 or more.")
 
     def contract(self) -> Contract:
         """Return what these options offer, and the size below which the coarsest image has no patch."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from zoo.errors import UsageError
 from zoo.hookspec import Contract
 from zoo.layers.kinds import AdversarialOptimizer, GanKind
+from zoo.limits import Decay, NotNegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,22 +17,18 @@ class Pix2PixConfig:
     gan: GanKind = "log"
     """Adversarial loss: `lsgan` (squared distance), `log` (cross entropy), `hinge`, `wgan` (Wasserstein), or a relativistic
     average, `rasgan`, `ralsgan` or `rahinge`; see `zoo.layers.gan`."""
-    l1: float = 100.0
+    l1: NotNegative = 100.0
     """Weight of the mean absolute difference between translated and real thermal images."""
     evaluation: Literal["train", "eval"] = "train"
     """Mode of the generator when it translates: `train` keeps dropout and batch statistics on (section 3.3)."""
     optimizer: AdversarialOptimizer = "adam"
     """Adam, or RMSprop: with `gan=wgan`, `lr=5e-5` and the normalizer `clip` this is WGAN (Arjovsky et al. 2017, algorithm 1)."""
-    lr: float = 2e-4
+    lr: NotNegative = 2e-4
     """Learning rate of generator and discriminator; 5e-5 with `rmsprop`, as the WGAN paper has it."""
-    beta1: float = 0.5
+    beta1: Decay = 0.5
     """Adam's decay of the first moment."""
-    beta2: float = 0.999
+    beta2: Decay = 0.999
     """Adam's decay of the second moment."""
-
-    def __post_init__(self) -> None:
-        if self.l1 < 0:
-            raise UsageError(f"pix2pix got l1={self.l1}", "It cannot be negative; 0 switches it off.")
 
     def contract(self) -> Contract:
         """Return what the method needs, and the batch norm and dropout that its paper gives the networks."""

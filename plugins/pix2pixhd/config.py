@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from zoo.errors import UsageError
-from zoo.hookspec import Contract, Positive
+from zoo.hookspec import Contract
 from zoo.layers.kinds import Norm
+from zoo.limits import Decay, NotNegative, Positive
 
 Upsample = Literal["transposed", "bilinear"]
 NETWORK = frozenset({"exports", "compiles"})
@@ -105,18 +105,14 @@ class Pix2PixHDConfig:
 
     gan: Literal["lsgan", "log"] = "lsgan"
     """Adversarial loss: squared distance, or cross entropy."""
-    features: float = 10.0
+    features: NotNegative = 10.0
     """Weight of feature matching."""
-    lr: float = 2e-4
+    lr: NotNegative = 2e-4
     """Adam's learning rate, for generator and discriminator."""
-    beta1: float = 0.5
+    beta1: Decay = 0.5
     """Adam's decay of the first moment."""
-    beta2: float = 0.999
+    beta2: Decay = 0.999
     """Adam's decay of the second moment."""
-
-    def __post_init__(self) -> None:
-        if self.features < 0:
-            raise UsageError(f"pix2pixhd got features={self.features}", "Choose 0 or more; 0 switches it off")
 
     def contract(self) -> Contract:
         """Return what the method needs: aligned pairs, and a discriminator whose features are available."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.errors import UsageError
-from zoo.hookspec import Component, Contract, Positive, hookimpl
+from zoo.hookspec import Component, Contract, hookimpl
+from zoo.limits import AboveZero, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class RestormerConfig:
     """Transformer blocks of each level, the finest first; the decoder has as many on the way back."""
     refinement: Positive = 4
     """Transformer blocks at full resolution after the decoder."""
-    expansion: float = 2.66
+    expansion: AboveZero = 2.66
     """Hidden channels of the feed-forward network over its input's."""
     bias: bool = True
     """Whether layer norms have a mean and a shift (`WithBias` of the authors' code)."""

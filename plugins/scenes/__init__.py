@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from zoo.hookspec import Component, Contract, Positive, Weights, hookimpl
+from zoo.hookspec import Component, Contract, Weights, hookimpl
+from zoo.limits import NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class ScenesConfig:
     """Pairs in the test split."""
     size: Positive = 128
     """Height and width of the images in pixels; the street is the same at every size."""
-    night: float = 0.3
+    night: NotNegative = 0.3
     """Share of the images taken at night, 0 to 1."""
     entries: bool = field(default=False, metadata={"later": True})
     """Whether the dataset declares the entries `boxes` (people and vehicles) and `daytime` (day or night); the images are the

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from zoo.errors import RefusedError, UsageError
-from zoo.hookspec import Contract, Positive
+from zoo.errors import RefusedError
+from zoo.hookspec import Contract
+from zoo.limits import AboveZero, Positive
 
 SMALLEST = 16
 """Height and width in pixels below which the network has too few blocks."""
@@ -19,7 +20,7 @@ class StyleGAN2Config:
     """Channels of the input images."""
     size: Positive = 256
     """Height and width of the input images, a power of two; a recipe sets it to its own size."""
-    channel_multiplier: float = 1.0
+    channel_multiplier: AboveZero = 1.0
     """Channels at r pixels are 16384 / r times this; 1 and 2 are the published widths."""
     max_channels: Positive = 512
     """Most channels at any resolution."""
@@ -32,11 +33,6 @@ class StyleGAN2Config:
             raise RefusedError(
                 f"discriminator stylegan2 requires a size that is a power of two from {SMALLEST} px, and {self.size} is not",
                 f"Use `size`={nearest}",
-            )
-        if self.channel_multiplier <= 0 or self.max_channels < 1:
-            raise UsageError(
-                f"stylegan2 got channel_multiplier={self.channel_multiplier}, max_channels={self.max_channels}",
-                "Use a positive multiplier and at least one channel.",
             )
 
     def for_size(self, size: int) -> StyleGAN2Config:

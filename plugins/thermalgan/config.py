@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.errors import UsageError
-from zoo.hookspec import Contract, Positive, Training
+from zoo.hookspec import Contract, Training
+from zoo.limits import AboveZero, Decay, NotNegative, Positive
 
 SMALLEST = 32
 """Height and width in pixels below which the encoder of the latent code has no features left to normalize."""
@@ -24,42 +25,36 @@ class ThermalGANConfig:
     random code as in BicycleGAN."""
     edges: bool = False
     """Add the borders between classes to the input of step 1."""
-    label_scale: float = 40.0
+    label_scale: AboveZero = 40.0
     """Degrees Celsius that a thermal segmentation of 1 stands for; warmer and, below zero, colder objects are clipped."""
-    contrast: float = 10.0
+    contrast: AboveZero = 10.0
     """Degrees Celsius above the object's mean that a relative temperature of 1 stands for; larger contrasts are clipped."""
     segmentation_gan: Literal["lsgan", "log"] = "lsgan"
     """Adversarial loss of step 1."""
-    segmentation_l1: float = 10.0
+    segmentation_l1: NotNegative = 10.0
     """Weight of the mean absolute difference in step 1."""
     latent: Positive = 8
     """Length of the random code."""
-    latent_l1: float = 0.5
+    latent_l1: NotNegative = 0.5
     """Weight of recovering a random code from what was painted with it."""
-    kl: float = 0.01
+    kl: NotNegative = 0.01
     """Weight of the distance between encoded and random codes."""
     encoder_width: Positive = 64
     """Channels after the first convolution of the encoder of codes."""
     gan: Literal["lsgan", "log"] = "log"
     """Adversarial loss of step 2."""
-    l1: float = 100.0
+    l1: NotNegative = 100.0
     """Weight of the mean absolute difference in step 2."""
     evaluation: Literal["train", "eval"] = "train"
     """Mode of the generators when they translate: `train` keeps dropout and batch statistics on, as pix2pix does."""
-    lr: float = 2e-4
+    lr: NotNegative = 2e-4
     """Adam's learning rate, for all networks."""
-    beta1: float = 0.5
+    beta1: Decay = 0.5
     """Adam's decay of the first moment."""
-    beta2: float = 0.999
+    beta2: Decay = 0.999
     """Adam's decay of the second moment."""
 
     def __post_init__(self) -> None:
-        weights = (self.segmentation_l1, self.latent_l1, self.kl, self.l1)
-        if min(weights) < 0 or min(self.label_scale, self.contrast) <= 0 or min(self.latent, self.encoder_width) < 1:
-            raise UsageError(
-                "thermalgan got a negative weight, or for degrees, a code or an encoder of no size",
-                "Weights are 0 or more, label_scale and contrast above 0, latent and encoder_width 1 or more.",
-            )
         if self.edges and self.label_mode != "given":
             raise UsageError(
                 f"thermalgan got edges with label_mode={self.label_mode}, which has no labels to draw them from",
@@ -103,9 +98,9 @@ class ThermalGANConfig:
 class ContrastConfig:
     """Step 2 alone, with weights from `zoo convert`."""
 
-    label_scale: float = 40.0
+    label_scale: AboveZero = 40.0
     """Degrees Celsius that a thermal segmentation of 1 stands for."""
-    contrast: float = 10.0
+    contrast: AboveZero = 10.0
     """Degrees Celsius above the object's mean that a relative temperature of 1 stands for."""
     evaluation: Literal["train", "eval"] = "train"
     """Mode of the generator when it translates, as for `thermalgan`."""

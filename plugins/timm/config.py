@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from zoo.errors import UsageError
-from zoo.hookspec import Contract, Positive
+from zoo.hookspec import Contract
 from zoo.layers.kinds import Init, Norm
+from zoo.limits import NotNegative, Positive
 from zoo.sizes import size_of
 
 
@@ -30,14 +30,10 @@ class TimmUNetConfig:
     """Normalization after each convolution of the decoder but the last; the encoder has its own."""
     init: Init = "normal"
     """Distribution of the decoder's initial weights."""
-    init_gain: float = 0.02
+    init_gain: NotNegative = 0.02
     """Standard deviation of the decoder's initial weights, or the gain of `xavier`."""
     size: int | tuple[int, int] | None = None
     """Size in pixels of the images, for encoders with a fixed size; None: that of the recipe, or 256 without one."""
-
-    def __post_init__(self) -> None:
-        if self.width < 1:
-            raise UsageError(f"the decoder has width={self.width}", "Use 1 or more.")
 
     def contract(self) -> Contract:
         """Return what nearly every encoder takes; one with other limits is refused when it is built."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
-from zoo.errors import UsageError
-from zoo.hookspec import Contract, Positive
+from zoo.hookspec import Contract
+from zoo.limits import Decay, NotNegative, Positive
 from zoo.sizes import Size, size_of
 
 NETWORK = frozenset({"exports", "compiles", "independent_samples"})
@@ -72,28 +72,22 @@ class PairConfig:
 class UGATITConfig:
     """Losses and optimizer; the defaults are those of the authors' code."""
 
-    gan: float = 1.0
+    gan: NotNegative = 1.0
     """Weight of the adversarial losses, of logits and of the discriminators' CAM logits."""
-    cycle: float = 10.0
+    cycle: NotNegative = 10.0
     """Weight of the L1 distance between an image and its translation there and back."""
-    identity: float = 10.0
+    identity: NotNegative = 10.0
     """Weight of the L1 distance between an image of the target domain and its translation."""
-    cam: float = 1000.0
+    cam: NotNegative = 1000.0
     """Weight of the cross entropy with which the generators' CAM logits distinguish both domains."""
-    lr: float = 1e-4
+    lr: NotNegative = 1e-4
     """Adam's learning rate, for generators and discriminators."""
-    beta1: float = 0.5
+    beta1: Decay = 0.5
     """Adam's decay of the first moment."""
-    beta2: float = 0.999
+    beta2: Decay = 0.999
     """Adam's decay of the second moment."""
-    weight_decay: float = 1e-4
+    weight_decay: NotNegative = 1e-4
     """Weight of the L2 penalty in Adam's gradient."""
-
-    def __post_init__(self) -> None:
-        weights = {name: getattr(self, name) for name in ("gan", "cycle", "identity", "cam", "weight_decay")}
-        if min(weights.values()) < 0:
-            listed = ", ".join(f"{name}={value}" for name, value in weights.items())
-            raise UsageError(f"ugatit got {listed}", "None of these can be negative; 0 switches it off")
 
     def contract(self) -> Contract:
         """Return what the method uses."""

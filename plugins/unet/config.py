@@ -7,8 +7,9 @@ from math import gcd
 from typing import Self
 
 from zoo.errors import UsageError
-from zoo.hookspec import Contract, Positive
+from zoo.hookspec import Contract
 from zoo.layers.kinds import Init, Norm
+from zoo.limits import NotNegative, Positive
 
 FEWEST = 5
 """Downsampling stages after which the channels have their full number."""
@@ -35,7 +36,7 @@ class UNetConfig:
     """Drop half of the features at the innermost decoder levels, in training."""
     init: Init = "normal"
     """Distribution of the initial weights."""
-    init_gain: float = 0.02
+    init_gain: NotNegative = 0.02
     """Standard deviation of the initial weights, or the gain of `xavier`."""
 
     def __post_init__(self) -> None:

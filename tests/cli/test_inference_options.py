@@ -17,7 +17,8 @@ from zoo.checksums import digest_of
 PLUGIN = """
 from dataclasses import dataclass
 
-from zoo.hookspec import Component, Contract, Positive, hookimpl, inference_only
+from zoo.hookspec import Component, Contract, hookimpl, inference_only
+from zoo.limits import Positive
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,8 @@ import pytest
 
 import zoo
 from zoo.errors import UsageError
+from zoo.limits import Above, AtLeast, AtMost, Below
+from zoo.option_types import limits_of
 from zoo.registry import get_registry, natural, parse, split_specs
 
 
@@ -136,3 +138,43 @@ def test_no_number_of_an_option_is_infinite_or_undefined(kind, name, option):
     for word in ("nan", "inf", "-inf"):
         with pytest.raises(UsageError, match=rf"option `{option}` is {word}; it must be a finite number"):
             get_registry().find(kind, f"{name}:{option}={word}")
+
+
+def _limits() -> list[tuple[str, str, str, AtLeast | AtMost]]:
+    """Return kind, component and option of every number with a limit, and the limit."""
+    found = []
+    for entry in get_registry().list():
+        hints = get_type_hints(type(entry.component.config), include_extras=True)
+        found += [(entry.kind, entry.full_name, name, one) for name, hint in hints.items() for one in limits_of(hint)]
+    return found
+
+
+@pytest.mark.parametrize(("kind", "name", "option", "limit"), _limits())
+def test_no_number_of_an_option_is_outside_of_its_limits(kind, name, option, limit):
+    step = 0 if type(limit) in (Above, Below) else 1
+    outside = limit.value - step if isinstance(limit, AtLeast) else limit.value + step
+    with pytest.raises(UsageError, match=rf"option `{option}` is {outside}(\.0)?; it must be .*{limit}"):
+        get_registry().find(kind, f"{name}:{option}={outside}")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *(
+            f"{method}:lr=-1"
+            for method in ("cyclegan", "cut", "pix2pix", "regression", "layergan", "thermalgan", "flow", "bbdm")
+        ),
+        *(
+            "cyclegan:beta1=1",
+            "cyclegan:identity=-1",
+            "cyclegan:pool=-1",
+            "cut:nce=-1",
+            "cut:temperature=0",
+            "cut:patches=1",
+        ),
+        *("flow:ema=1", "bbdm:eta=1.5", "bbdm:steps=1001", "layergan:channel_multiplier=0", "regression:ms_ssim=2"),
+    ],
+)
+def test_numbers_that_no_training_can_have_are_refused(spec):
+    with pytest.raises(UsageError, match="it must be"):
+        get_registry().find("method", spec)

@@ -8,7 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zoo.errors import UsageError
 from zoo.layers.gan import gan_loss
 from zoo_plugins.patchgan.config import MultiScaleConfig
 from zoo_plugins.patchgan.network import MultiScale
@@ -92,8 +91,3 @@ def test_it_can_be_differentiated_twice_and_keeps_samples_apart_unless_batch_nor
     torch.testing.assert_close(net(x), torch.cat([net(sample) for sample in x.split(1)]))
     assert MultiScaleConfig().contract().offers >= {"double_backward", "independent_samples"}
     assert "independent_samples" not in MultiScaleConfig(norm="batch").contract().offers
-
-
-def test_no_scale_at_all_is_refused() -> None:
-    with pytest.raises(UsageError, match="scales=0"):
-        MultiScaleConfig(scales=0)

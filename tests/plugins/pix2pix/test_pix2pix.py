@@ -17,7 +17,7 @@ from zoo.build import build_method
 from zoo.contracts import Normalizer
 from zoo.data.layout import read_info
 from zoo.data.writer import DatasetWriter
-from zoo.errors import RefusedError, UsageError
+from zoo.errors import RefusedError
 from zoo.recipe import Budget
 from zoo.training.step import TrainStep
 from zoo_plugins.pix2pix import zoo_components
@@ -157,9 +157,7 @@ def test_a_translator_has_the_generator_alone() -> None:
     assert torch.equal(method.translate(batch), method.G(torch.cat([batch["visible"], masks], 1)))
 
 
-def test_a_negative_weight_is_refused_and_the_config_survives_json() -> None:
-    with pytest.raises(UsageError, match="l1=-1"):
-        Pix2PixConfig(l1=-1)
+def test_the_config_survives_json() -> None:
     config = Pix2PixConfig(gan="lsgan", evaluation="eval")
     assert msgspec.json.decode(msgspec.json.encode(config), type=Pix2PixConfig) == config
 

@@ -257,8 +257,3 @@ def test_the_recipe_is_light_and_the_full_generator_is_built_for_its_size(pairs:
     full = zoo.compose(recipe="ugatit:generator=ugatit_full", data=str(pairs), size=(64, 96), steps=1)
     assert full.generator.config["size"] == (64, 96)
     assert full.discriminator.config["stages"] == 4
-
-
-def test_a_negative_weight_is_refused() -> None:
-    with pytest.raises(UsageError, match="cam=-1"):
-        UGATITConfig(cam=-1)

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from zoo.choices import Choice
 from zoo.contracts import Batch, Generator, Method, OptimizerSpec, Parts, State
-from zoo.hookspec import Component, Contract, Positive
+from zoo.hookspec import Component, Contract
+from zoo.limits import Positive
 from zoo.plugins import Plugin
 from zoo.registry import get_registry
 from zoo.rows import Rows

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.errors import UsageError
-from zoo.hookspec import Positive, inference_only
+from zoo.hookspec import inference_only
+from zoo.limits import Positive
 
 
 @dataclass(frozen=True, kw_only=True)
