@@ -114,9 +114,11 @@ def _markdown(lines: list[list[str]]) -> str:
 
 
 def _find(systems: list[SeedGroup], words: list[str]) -> SeedGroup:
-    """Return the only system whose method and parts have all these words."""
-    (found,) = [system for system in systems if set(words) <= set(_words(system))]
-    return found
+    """Return the only system whose method, parts and length have all these words."""
+    found = [system for system in systems if set(words) <= {*_words(system), *_length(system).split(", ")[0].split()}]
+    if len(found) != 1:
+        raise SystemExit(f"{len(found)} rows are named {' '.join(words)!r}")
+    return found[0]
 
 
 def _verdicts(reference: SeedGroup, systems: list[SeedGroup]) -> dict[str, str]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 COLUMNS = ("run", "mean", "difference", "d", "p", "verdict")
 LEGEND = (
     "difference: mean [95 % bootstrap interval] over the images. d: Cohen's d_z.",
-    "p: two-sided sign-flip permutation test, corrected for all tests on the dataset (Holm). better and worse require "
+    "p: two-sided sign-flip permutation test, corrected for all rows of the metric (Holm). better and worse require "
     "p < 0.05 and the same sign in all runs.",
 )
 """Lines under the tables."""

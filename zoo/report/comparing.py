@@ -199,7 +199,7 @@ def _reads(system: SeedGroup, metric: str) -> set[str]:
 
 
 def compare_systems(systems: Sequence[SeedGroup]) -> list[ComparedScore]:
-    """Compare systems with the first of them: one result per metric and system; the tests are one family.
+    """Compare systems with the first of them: one result per metric and system; the tests of a metric are one family.
 
     Raises:
         UsageError: there are fewer than two systems.
@@ -221,9 +221,11 @@ def compare_systems(systems: Sequence[SeedGroup]) -> list[ComparedScore]:
                     f"the runs cannot be compared: {reason}", "Score both on the same test split with the same protocol"
                 )
     aggregates = {(s.label, name): aggregate_seeds(scores[s.label][name]) for s in systems for name in metrics}
-    tested = [(s.label, name) for name in metrics for s in systems[1:] if aggregates[s.label, name].per_image]
-    pairs = [(aggregates[label, name], aggregates[reference.label, name]) for label, name in tested]
-    differences = dict(zip(tested, compare_aggregates(pairs), strict=True))
+    differences = {}
+    for name in metrics:
+        tested = [(s.label, name) for s in systems[1:] if aggregates[s.label, name].per_image]
+        pairs = [(aggregates[row], aggregates[reference.label, name]) for row in tested]
+        differences |= dict(zip(tested, compare_aggregates(pairs), strict=True))
     return [
         ComparedScore(
             system=system.label,
