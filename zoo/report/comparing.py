@@ -221,7 +221,7 @@ def compare_systems(systems: Sequence[SeedGroup]) -> list[ComparedScore]:
                     f"the runs cannot be compared: {reason}", "Score both on the same test split with the same protocol"
                 )
     aggregates = {(s.label, name): aggregate_seeds(scores[s.label][name]) for s in systems for name in metrics}
-    differences = {}
+    differences: dict[tuple[str, str], Difference] = {}
     for name in metrics:
         tested = [(s.label, name) for s in systems[1:] if aggregates[s.label, name].per_image]
         pairs = [(aggregates[row], aggregates[reference.label, name]) for row in tested]
