@@ -120,11 +120,17 @@ def choose_precision(precision: str, device: str, compute: str, *, here: bool = 
         UsageError: one of them is wrong.
     """
     from zoo.compute.options import choose_precision as choose
-    from zoo.compute.options import parse_compute
+    from zoo.compute.options import parse_compute, require_precision
 
-    parse_compute(compute)
-    if device == "auto" and precision == "tf32" and here and lacks_gpu():
+    options = parse_compute(compute)
+    if device == "auto" and here and lacks_gpu():
         device = "cpu"
+    if device == "cpu" and options and options.graph:
+        raise UsageError("`compute`=graph requires an NVIDIA GPU; the device is cpu", "Leave graph out")
+    if device == "cpu" and precision == "bf16" and here:
+        import torch
+
+        require_precision(precision, torch.device(device))
     return choose(precision, device)
 
 

@@ -165,13 +165,24 @@ def test_wrong_arguments_raise_before_anything_is_written(pairs, tmp_path, words
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize("words", [{"device": "cuda"}, {"precision": "tf32"}])
+@pytest.mark.parametrize("words", [{"device": "cuda"}, {"precision": "tf32"}, {"compute": "graph"}])
 def test_what_requires_a_gpu_is_refused_without_one_before_anything_is_written(pairs, tmp_path, monkeypatch, words):
     monkeypatch.setattr(devices, "find_gpus", lambda device: [])
     monkeypatch.setattr(devices, "DRIVERS", ())
     for function in (package.bench, package.train):
         with pytest.raises(UsageError, match="NVIDIA GPU"):
             function(data=str(pairs), size=32, out=tmp_path / "results", **words)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_bf16_without_hardware_is_refused_before_anything_is_written(pairs, tmp_path, monkeypatch, device):
+    monkeypatch.setattr(devices, "find_gpus", lambda device: [])
+    monkeypatch.setattr(devices, "DRIVERS", ())
+    monkeypatch.setattr("zoo.compute.options.has_bf16", lambda device: False)
+    for function in (package.bench, package.train):
+        with pytest.raises(UsageError, match="requires bf16 hardware"):
+            function(data=str(pairs), size=32, out=tmp_path / "results", device=device, precision="bf16")
     assert not (tmp_path / "results").exists()
 
 
