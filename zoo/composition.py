@@ -163,9 +163,10 @@ def compose_chosen(chosen: Chosen, source: DataSource, settings: Settings) -> Re
         training = USUAL  # it has no network that is trained
     parts["method"] = training.with_rate(parts["method"])
     check(parts, source, size=size, thermal_channels=thermal_channels)
-    if source.info.test_only and "generator" in parts:
-        fix = "Train on another dataset, or sample a training set: zoo data split SRC DST"
-        raise UsageError(f"dataset {source.name} is for testing only: it has no training images", fix)
+    for dataset in source.info.members or (source.info,):
+        if dataset.test_only and "generator" in parts:
+            fix = "Train on another dataset, or sample a training set: zoo data split SRC DST"
+            raise UsageError(f"dataset {dataset.name} is for testing only: it has no training images", fix)
     _require_parts(training.accumulate, batch, parts["method"])
     usual = parts["method"].contract.training
     held = held_out(source.train, (training.images(source) or ("", 0.0))[1])

@@ -81,6 +81,8 @@ def test_training_on_a_set_for_testing_only_is_refused_before_any_run(tmp_path: 
         writer.add("test", "a", visible=visible, thermal=visible[..., 0])
     with pytest.raises(UsageError, match="is for testing only: it has no training images"):
         zoo.compose(generator="resnet6", data=str(tmp_path / "set"), size=32, steps=1)
+    with pytest.raises(UsageError, match="dataset set is for testing only"):
+        zoo.compose(generator="resnet6", data=f"scenes+{tmp_path / 'set'}", size=32, steps=1)
 
 
 def test_a_mistyped_folder_is_answered_with_the_one_beside_it(tmp_path, monkeypatch):

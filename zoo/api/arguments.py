@@ -130,7 +130,7 @@ def choose_precision(precision: str, device: str, compute: str, *, here: bool = 
     if device == "cpu" and precision == "bf16" and here:
         import torch
 
-        require_precision(precision, torch.device(device))
+        require_precision("bf16", torch.device(device))
     return choose(precision, device)
 
 

@@ -170,7 +170,8 @@ def find_run(folder: Path) -> Path:
     near = [name for name in names if folder.name in name] or get_close_matches(folder.name, names, cutoff=0.4)
     if near:
         raise UsageError(missing, f"Did you mean {' or '.join(str(results / name) for name in near[:3])}?")
-    raise UsageError(missing, f"Runs are shown by: zoo status {results if names else 'RESULTS'}")
+    inside = folder.is_dir() and any(map(is_run, folder.iterdir()))
+    raise UsageError(missing, f"Runs are shown by: zoo status {folder if inside else results if names else 'RESULTS'}")
 
 
 def read_job(folder: Path) -> Job:
