@@ -22,12 +22,13 @@ def allowed_values(hint: Any) -> str:
     >>> allowed_values(Literal["instance", "batch"] | None), allowed_values(Annotated[int, AtLeast(2)])
     ('instance, batch or none', 'a whole number, 2 or more')
     >>> allowed_values(Annotated[float, AtLeast(0), AtMost(1)] | None)
-    'a number, 0 or more and 1 or less or none'
+    'a number, 0 or more and 1 or less, or none'
     >>> allowed_values(tuple[int, ...] | None), allowed_values(Size)
     ('whole numbers joined by + (0+4+8) or none', 'pixels (256) or height x width (512x640)')
     """
     words = list(dict.fromkeys(_words(hint)))
-    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    last = ", or " if any("," in word for word in words) else " or "
+    return last.join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def value_text(value: Any, hint: Any = None) -> str:

@@ -53,7 +53,10 @@ def test_no_line_is_wider_than_the_terminal_unless_a_word_is(zoo, columns):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert all(len(line) <= columns for line in lines if "  example " not in line)
-    assert "  identity=none (a number or none)" in lines and "  example    zoo bench --method cyclegan:gan=log" in lines
+    assert (
+        "  identity=none (a number, 0 or more, or none)" in lines
+        and "  example    zoo bench --method cyclegan:gan=log" in lines
+    )
 
 
 def test_the_options_that_were_named_stand_in_the_example_and_the_list(zoo):

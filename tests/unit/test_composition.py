@@ -215,7 +215,8 @@ def test_an_entry_of_the_data_is_no_input_of_a_generator(tmp_path):
 
 
 def test_preset_quick_takes_the_network_and_the_batch_that_a_recipe_states_for_it():
-    quick, paper = (zoo.compose(recipe="flow", preset=preset) for preset in ("quick", "paper"))
+    scenes = open_source("scenes", size=64)  # at the paper's size they take half a minute to render
+    quick, paper = (zoo.compose(recipe="flow", preset=preset, data=scenes) for preset in ("quick", "paper"))
     assert (quick.generator.name, quick.batch, quick.size) == ("adm/adm_unet_tiny", 4, 64)
     assert (paper.generator.name, paper.batch, paper.size) == ("adm/adm_unet", 16, 256)
     assert paper.budget.constant == paper.budget.steps and paper.budget.steps == 200 * (120 // 16)
@@ -223,7 +224,7 @@ def test_preset_quick_takes_the_network_and_the_batch_that_a_recipe_states_for_i
     named = zoo.compose(recipe="flow:generator=adm_unet_small,batch=3", preset="quick")
     assert (named.generator.name, named.batch) == ("adm/adm_unet_small", 3)
     assert named.method.config["warmup"] == 10
-    bridge = zoo.compose(recipe="bbdm", preset="paper")
+    bridge = zoo.compose(recipe="bbdm", preset="paper", data=scenes)
     assert tuple(bridge.generator.config["mult"]) == (1, 4, 8) and not bridge.flip and bridge.load_size == 256
 
 

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from zoo.contracts import Generator
-from zoo.errors import UsageError
 from zoo.testing import small_parts
 from zoo.translation.tiles import in_tiles
 from zoo_plugins.bbdm.bridge import recovered, reverse, share, target, timesteps, variance
@@ -220,10 +219,7 @@ def test_several_samples_give_their_mean_and_spread():
     assert not torch.equal(one.translate(batch), many.translate(batch))
 
 
-def test_options_are_refused_and_the_optimizer_is_that_of_the_readme():
-    for wrong in ({"eta": 1.5}, {"steps": 1001}, {"ema": 1.0}, {"max_variance": 0.0}):
-        with pytest.raises(UsageError):
-            BBDMConfig(**wrong)
+def test_the_optimizer_is_that_of_the_readme():
     spec = method(schedule="cosine").optimizer("generator")
     assert (spec.kind, spec.lr, spec.betas) == ("adam", 1e-4, (0.9, 0.999))
     assert (spec.schedule.kind, spec.schedule.warmup) == ("cosine", 1000)

@@ -12,7 +12,6 @@ from scipy.integrate import solve_ivp
 from torch import Tensor, nn
 
 from zoo.contracts import Generator, Method
-from zoo.errors import UsageError
 from zoo.evaluate.cost import count_passes, measure_cost
 from zoo.layers.noise import pixel_noise
 from zoo.testing import scenes_batch, small_parts
@@ -242,14 +241,11 @@ def test_the_cost_is_that_of_all_passes(options, passes):
     assert cost.passes == passes and cost.flops == passes * 2 * 256 * (5 * 32 + 32 * 32 + 32)
 
 
-def test_options_of_translation_are_marked_and_wrong_values_are_refused():
+def test_options_of_translation_are_marked():
     from zoo.hookspec import INFERENCE
 
     marked = {name for name, field in FlowConfig.__dataclass_fields__.items() if field.metadata.get(INFERENCE)}
     assert marked == {"steps", "sampler", "seed", "samples"}
-    for wrong in ({"ema": 1.0}, {"clip_norm": 0.0}):
-        with pytest.raises(UsageError):
-            FlowConfig(**wrong)
 
 
 def test_the_optimizer_is_adamw_with_a_warm_up_and_the_weights_are_averaged():

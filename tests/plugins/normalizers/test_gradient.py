@@ -198,10 +198,9 @@ def test_critics_of_one_logit_an_image_are_normalized_too() -> None:
     torch.testing.assert_close(outputs[0], outputs[2])
 
 
-@pytest.mark.parametrize("options", [{"zeta": 0.0}, {"mix": 1.5}, {"mix": -0.1}])
-def test_options_without_a_meaning_are_refused(options: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match=next(iter(options))):
-        GradientNormConfig(**options)
+def test_a_denominator_that_may_be_zero_is_refused() -> None:
+    with pytest.raises(UsageError, match="zeta"):
+        GradientNormConfig(zeta=0.0)
 
 
 def test_none_leaves_the_discriminator_and_its_loss_alone() -> None:

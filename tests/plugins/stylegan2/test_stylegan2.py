@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.errors import RefusedError, UsageError
+from zoo.errors import RefusedError
 from zoo_plugins.stylegan2 import zoo_components
 from zoo_plugins.stylegan2.config import StyleGAN2Config
 from zoo_plugins.stylegan2.network import StyleGAN2Discriminator
@@ -84,11 +84,6 @@ def test_samples_are_independent_as_the_contract_says(statistics: bool) -> None:
 def test_sizes_that_are_no_powers_of_two_are_refused(size: int, nearest: int) -> None:
     with pytest.raises(RefusedError, match=rf"and {size} is not.*Use `size`={nearest}"):
         StyleGAN2Config().for_size(size)
-
-
-def test_a_network_without_channels_is_refused() -> None:
-    with pytest.raises(UsageError, match="max_channels=0"):
-        StyleGAN2Config(max_channels=0)
 
 
 def test_row_names_the_network() -> None:

@@ -143,9 +143,6 @@ def test_needs_follow_the_label_mode(options: dict[str, Any], needs: set[str], r
 @pytest.mark.parametrize(
     "options",
     [
-        {"kl": -1.0},
-        {"contrast": 0.0},
-        {"latent": 0},
         {"edges": True, "label_mode": "predicted"},
         {"code": "latent", "label_mode": "none"},
     ],

@@ -281,11 +281,11 @@ def test_what_killed_writes_left_is_swept_and_what_others_may_be_writing_is_not(
 
 
 def test_random_damages_of_a_finished_run_are_repaired(whole, pairs, tmp_path):
-    try_damages(whole, whole, pairs, tmp_path, 60, seed=1)
+    try_damages(whole, whole, pairs, tmp_path, 24, seed=1)
 
 
 def test_random_damages_of_a_half_trained_run_are_repaired(half, whole, pairs, tmp_path):
-    try_damages(half, whole, pairs, tmp_path, 40, seed=2)
+    try_damages(half, whole, pairs, tmp_path, 16, seed=2)
 
 
 @pytest.mark.slow
