@@ -8,6 +8,7 @@ import io
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
@@ -21,6 +22,8 @@ _UNSAFE = re.compile(
 )
 _BAR = re.compile(r"\r|\n*(\x1b\[A)+\Z")
 """The start of a text with which tqdm redraws its line."""
+NOTE_EVERY = 10.0
+"""Seconds between two lines of progress."""
 
 
 def escape(text: str) -> str:
@@ -146,6 +149,19 @@ def safe_streams(rewrite: Callable[[str], str] | None = None) -> Iterator[SafeSt
 def note(message: str) -> None:
     """Print a line for people on stderr."""
     print(message, file=sys.stderr, flush=True)
+
+
+def periodic_note() -> Callable[[str], None]:
+    """Return a function that prints a line of progress on stderr, unless the last one was less than `NOTE_EVERY` ago."""
+    printed_at = time.monotonic()
+
+    def log(line: str) -> None:
+        nonlocal printed_at
+        if time.monotonic() - printed_at >= NOTE_EVERY:
+            printed_at = time.monotonic()
+            note(line)
+
+    return log
 
 
 def console(*, stderr: bool = False) -> Console:

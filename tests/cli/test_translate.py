@@ -200,7 +200,7 @@ def test_a_large_folder_says_at_once_what_is_done_and_is_listed_in_linear_time(t
 
 
 def test_progress_is_plain_lines_on_stderr_beside_the_json(warm, photos, monkeypatch):
-    monkeypatch.setattr(cli, "LOG_EVERY", 0.0)
+    monkeypatch.setattr("zoo.terminal.NOTE_EVERY", 0.0)
     done = CliRunner().invoke(app, ["translate", str(photos), "--model", str(warm), "--json"], catch_exceptions=False)
     assert len(json.loads(done.stdout)) == 2
     lines = done.stderr.splitlines()
@@ -306,7 +306,7 @@ def test_a_video_without_labels_refuses_them(warm, tmp_path):
 
 
 def test_one_image_in_tiles_shows_its_progress(warm, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "LOG_EVERY", 0.0)
+    monkeypatch.setattr("zoo.terminal.NOTE_EVERY", 0.0)
     words = ["translate", photos / "a.png", "--model", warm, "-o", tmp_path / "out.png", "--tile", 64]
     done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
     assert "zoo: 0 of 1 images; tile 1 of 5 of the next" in done.stderr

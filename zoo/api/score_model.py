@@ -38,6 +38,7 @@ from zoo.scoring.real_images import require_split
 from zoo.scoring.runs import build_metrics, score_elsewhere
 from zoo.sizes import Size
 from zoo.sources import DataSource, open_source
+from zoo.terminal import periodic_note
 from zoo.translation.loading import load, require_parts
 
 
@@ -144,7 +145,18 @@ def _score_other(
         lacking = missing(record)  # again: others may have scored
         built |= build_metrics({name: one for name, one in lacking.items() if name not in built})
         chosen = {name: built[name] for name in lacking}
-        tests = score_elsewhere(run.folder, record.tests, test, run.recipe, method, config.dataset, chosen, where)
+        log = periodic_note()
+        tests = score_elsewhere(
+            run.folder,
+            record.tests,
+            test,
+            run.recipe,
+            method,
+            config.dataset,
+            chosen,
+            where,
+            lambda done, total: log(f"zoo: scored {done:,} of {total:,} images of {test.data.name}"),
+        )
         record = replace(record, tests=tests)
         write_json(run.folder / RECORD_FILE, record)
     return _outcome(run, test, "done", record)

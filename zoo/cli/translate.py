@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from zoo.cli.output import Json, note, print_json
 from zoo.cli.targets import Level, plan, plan_video, spare_originals
 from zoo.cli.weights import DEFAULT_MODEL, MODEL_HELP, MODEL_METAVAR, Device, Offline
 from zoo.errors import DataError, UsageError, ZooError
+from zoo.terminal import periodic_note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 WRITERS = 2
 """Threads that encode and write images."""
-LOG_EVERY = 10.0
-"""Seconds between two lines of progress."""
 DepthName = Literal["8", "16", "float"]
 PrecisionName = Literal["fp32", "tf32", "bf16"]
 ColormapName = Literal["white-hot", "black-hot", "inferno", "magma", "plasma", "viridis", "turbo"]
@@ -197,25 +195,12 @@ def _plan(image: Path, out: Path | None, level: Level) -> list[tuple[Path, Path]
     return jobs
 
 
-def _progress() -> Callable[[str], None]:
-    """Return a function that prints a line of progress, unless the last one was printed a moment ago."""
-    printed_at = time.monotonic()
-
-    def log(line: str) -> None:
-        nonlocal printed_at
-        if time.monotonic() - printed_at >= LOG_EVERY:
-            printed_at = time.monotonic()
-            note(line)
-
-    return log
-
-
 def _video(
     draw: BatchTranslator, source: Path, target: Path, finish: Callable[[NDArray[Any]], NDArray[Any]], as_json: bool
 ) -> None:
     from zoo.translation.video import translate_video
 
-    log = _progress()
+    log = periodic_note()
     count = translate_video(
         draw,
         source,
@@ -239,7 +224,7 @@ def _images(
     from zoo.translation.outputs import write_pixels
     from zoo.translation.streaming import WriteQueue, read_input, translate_stream
 
-    translator, faults, done, log = draw.translator, 0, set[int](), _progress()
+    translator, faults, done, log = draw.translator, 0, set[int](), periodic_note()
     label_folder = labels if labels and labels.is_dir() else None
 
     def write(number: int, pixels: Any) -> int:

@@ -39,6 +39,8 @@ AnyMetric = ImageMetric | SplitMetric | SetMetric
 Split = PairStore | StreamedStore
 Translate = Callable[[Batch], Tensor]
 Degrees = Callable[[Batch, Tensor], Tensor]
+OnImages = Callable[[int, int], None]
+"""Called with the number of images that are scored and of all."""
 
 
 class Sample(NamedTuple):
@@ -61,6 +63,7 @@ def evaluate(
     degrees: Degrees | None = None,
     protocol: Mapping[str, Any] | None = None,
     info: DatasetInfo | None = None,
+    on_images: OnImages = lambda done, total: None,
 ) -> tuple[list[Score], dict[str, Sample]]:
     """Translate the test split in order and score it; images are compared as they would be saved (`zoo.layers.pixels`).
 
@@ -75,6 +78,7 @@ def evaluate(
         degrees: maps a batch and its translation to degrees Celsius [N, 1, H, W], for metrics that compare degrees.
         protocol: entries of every score's protocol that differ from those of a trained method on a test split.
         info: of the dataset, whose groups and class names `Score.groups` uses.
+        on_images: called at the start and after each batch.
 
     Returns:
         One score per metric, in the order of `metrics`, and up to eight samples by stem, evenly spaced over the split.
@@ -94,6 +98,7 @@ def evaluate(
     samples: dict[str, Sample] = {}
     every = -(-len(store) // SAMPLES)
     shared: dict[str, Any] = {}
+    on_images(0, len(store))
     for start in range(0, len(store), batch):
         indices = range(start, min(start + batch, len(store)))
         stems = [store.stems[i] for i in indices]
@@ -118,6 +123,7 @@ def evaluate(
             if i % every == 0:
                 visible = pairs["visible"][row] if "visible" in pairs else None
                 samples[stems[row]] = _sample(visible, translated[row], real[row])
+        on_images(indices.stop, len(store))
     scores = {name: _score(name, metric, values[name], shared, breakdown) for name, metric in single.items()}
     scores |= {score.metric: score for score in items.scores(shared, level=LEVEL)}
     scores |= {score.metric: score for score in features.scores(shared, paired=True, level=LEVEL)}
@@ -133,6 +139,7 @@ def evaluate_unpaired(
     mode: str = "eval",
     reads: Sequence[str] = ("visible",),
     protocol: Mapping[str, Any] | None = None,
+    on_images: OnImages = lambda done, total: None,
 ) -> tuple[list[Score], dict[str, Sample]]:
     """Translate an unpaired test split and compare it with the real thermal images as sets.
 
@@ -142,7 +149,9 @@ def evaluate_unpaired(
     samples: dict[str, Sample] = {}
     shared: dict[str, Any] = {}
     every = -(-len(store) // SAMPLES)
-    for i in range(max(len(store), store.n_thermal) if metrics else len(store)):
+    count = max(len(store), store.n_thermal) if metrics else len(store)
+    on_images(0, count)
+    for i in range(count):
         if not metrics and i % every:
             continue  # only the samples are needed
         index = torch.tensor([i])
@@ -157,6 +166,7 @@ def evaluate_unpaired(
             features.add("translated", to_unit(as_saved(translated)))
             if i % every == 0:
                 samples[store.stems[i]] = _sample(images["visible"][0], translated[0], real[0])
+        on_images(i + 1, count)
     return features.scores(shared, paired=False, level=LEVEL), samples
 
 

@@ -17,7 +17,7 @@ from zoo.evaluate.celsius import score_celsius
 from zoo.evaluate.cost import measure_cost
 from zoo.evaluate.reading import entries_of
 from zoo.evaluate.results import OPTIONS, CelsiusErrors, Cost, Score
-from zoo.evaluate.score import AnyMetric, Degrees, Sample, evaluate, evaluate_unpaired
+from zoo.evaluate.score import AnyMetric, Degrees, OnImages, Sample, evaluate, evaluate_unpaired
 from zoo.keys import inference_values
 from zoo.layers.pixels import shown_degrees
 from zoo.recipe import Recipe, Validation
@@ -32,6 +32,7 @@ def score_method(
     device: torch.device,
     *,
     split: str = "test",
+    on_images: OnImages = lambda done, total: None,
 ) -> tuple[list[Score], dict[str, Sample]]:
     """Return the scores and the first translations of the test split; an unpaired split has no metric of single images.
 
@@ -42,13 +43,14 @@ def score_method(
         metrics: by the names of their scores.
         device: where images are translated.
         split: of the dataset.
+        on_images: as of `evaluate`.
 
     Raises:
         ZooError: translations are not finite.
     """
     store = _test_split(method, recipe, root, device, split, entries_of(info, metrics.values()))
     protocol = {"split": split, **selection(recipe.validation), **options_entry(recipe)}
-    return evaluate_method(method, recipe, info, store, metrics, device, protocol=protocol)
+    return evaluate_method(method, recipe, info, store, metrics, device, protocol=protocol, on_images=on_images)
 
 
 def evaluate_method(
@@ -60,6 +62,7 @@ def evaluate_method(
     device: torch.device,
     *,
     protocol: Mapping[str, Any] | None = None,
+    on_images: OnImages = lambda done, total: None,
 ) -> tuple[list[Score], dict[str, Sample]]:
     """Return the scores and the first translations of a method that is on the device, in the mode in which it translates.
 
@@ -69,7 +72,14 @@ def evaluate_method(
     if not info.pairs:
         sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
         return evaluate_unpaired(
-            method.translate, store, sets, device=device, mode=mode, reads=reads, protocol=protocol
+            method.translate,
+            store,
+            sets,
+            device=device,
+            mode=mode,
+            reads=reads,
+            protocol=protocol,
+            on_images=on_images,
         )
     with torch.no_grad():
         return evaluate(
@@ -82,6 +92,7 @@ def evaluate_method(
             degrees=degrees_of(method, info),
             protocol=protocol,
             info=info,
+            on_images=on_images,
         )
 
 

@@ -151,7 +151,7 @@ class LiveDisplay(PlainDisplay):
 def run_line(name: str, steps: int, progress: Progress) -> Line:
     """Return the line of a run in progress."""
     if progress.stage != "training" or not steps:
-        return Line(name=name, stage=progress.stage or "starting")
+        return Line(name=name, stage=progress.doing or "starting")
     speed = progress.it_s
     left = time_left(steps, progress)
     return Line(

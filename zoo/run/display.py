@@ -83,6 +83,9 @@ class PlainDisplay(AbstractContextManager["PlainDisplay"]):
         shown, steps = self._runs[run.folder], run.recipe.budget.steps
         if progress.step:
             self._open_once(run)
+        if progress.images and progress.stage == shown.stage and time.monotonic() - shown.at >= PLAIN_EVERY:
+            shown.at = time.monotonic()
+            self.print(fold(f"{shown.place} {progress.doing}", "  "))
         # `finished` says so of a run that was interrupted.
         lines = [] if progress.stage in (shown.stage, INTERRUPTED) else [progress.stage]
         due = progress.step == steps or time.monotonic() - shown.at >= PLAIN_EVERY

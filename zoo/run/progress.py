@@ -33,13 +33,15 @@ STATUSES = ("planned", "running", "interrupted", "done", "failed")
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A new stage of an execution, or a step of the training."""
+    """A new stage of an execution, a step of the training, or images of the scoring."""
 
     stage: str = ""
-    """Name of the stage; empty for a step."""
+    """Name of the stage; empty for a step and for images."""
     step: int = 0
     losses: dict[str, float] = field(default_factory=dict)
     """Weighted loss terms by name, when they were read at this step."""
+    images: tuple[int, int] | None = None
+    """Test images that are scored, and all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,13 @@ class Progress:
     """Steps per second since the process began to train."""
     losses: dict[str, float] = field(default_factory=dict)
     """Weighted loss terms by name, as last read."""
+    images: tuple[int, int] | None = None
+    """Test images that are scored, and all of them, while the run is scored."""
+
+    @property
+    def doing(self) -> str:
+        """The stage, with the number of images where it counts them, e.g. `scoring 40/2000`."""
+        return f"{self.stage} {self.images[0]}/{self.images[1]}" if self.images else self.stage
 
 
 class ProgressWriter:
@@ -67,15 +76,16 @@ class ProgressWriter:
     def __call__(self, event: Event) -> None:
         """Add an event; write the file at each new stage, at each reading of losses and every `WRITE_EVERY` seconds."""
         now = time.monotonic()
-        if event.stage:
-            self._progress = replace(self._progress, stage=event.stage)
+        begins = bool(event.stage) or bool(event.images and not event.images[0])
+        if event.stage or event.images:
+            self._progress = replace(self._progress, stage=event.stage or "scoring", images=event.images)
         else:
             self._first = self._first or (event.step, now)
             done, seconds = event.step - self._first[0], now - self._first[1]
             it_s = done / seconds if done and seconds else None
             losses = event.losses or self._progress.losses
             self._progress = replace(self._progress, step=event.step, it_s=it_s, losses=losses)
-        if event.stage or event.losses or now - self._written >= WRITE_EVERY:
+        if begins or event.losses or now - self._written >= WRITE_EVERY:
             self._written = now
             self._write()
 
@@ -199,7 +209,7 @@ def read_state(folder: Path) -> RunState:
     return RunState(
         run=name,
         status="running",
-        stage=progress.stage,
+        stage=progress.doing,
         step=progress.step,
         steps=steps,
         it_s=progress.it_s,

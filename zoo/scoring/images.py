@@ -32,6 +32,7 @@ from zoo.records.record import RECORD_FILE, Record, read_record, write_json
 from zoo.records.trained import Trained
 from zoo.scoring.predictions import Plan, open_pairs, plan_scored, untrained_baselines
 from zoo.scoring.runs import Measured, build_metrics, record_scores
+from zoo.terminal import periodic_note
 
 Measure = Callable[[Mapping[str, AnyMetric]], Measured]
 
@@ -59,6 +60,7 @@ def score_predictions(
     predicted = Predicted(
         pairs=pairs, predictions={stem: plan.matched.files[stem] for stem in plan.inspected.sizes}, ranges=plan.ranges
     )
+    log = periodic_note()
     own = {name: value for name, value in plan.protocol.items() if name != SCORED_IMAGES}
 
     def score(
@@ -78,6 +80,7 @@ def score_predictions(
                 degrees=degrees_of(method, info),
                 protocol=protocol,
                 info=info,
+                on_images=lambda done, total: log(f"zoo: scored {done:,} of {total:,} images of {run.label}"),
             )
 
         notes, source = (plan.notes, plan.source) if store is predicted else ((), "")

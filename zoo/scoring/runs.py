@@ -21,7 +21,7 @@ from zoo.data.union import scored_info
 from zoo.errors import UsageError, ZooError
 from zoo.evaluate.pictures import TILES_FOLDER, loss_curves, sample_tiles
 from zoo.evaluate.results import CelsiusErrors, Cost, Score
-from zoo.evaluate.score import AnyMetric, Sample
+from zoo.evaluate.score import AnyMetric, OnImages, Sample
 from zoo.evaluate.trained import score_cost, score_degrees, score_method
 from zoo.evaluate.transfer import TransferredMethod
 from zoo.files import write_atomically
@@ -69,7 +69,7 @@ def score_run(
     method: Method,
     metrics: Mapping[str, AnyMetric],
     record: Record | None,
-    on_scoring: Callable[[], None],
+    on_images: OnImages,
     unmeasured: Mapping[str, str] = {},
 ) -> None:
     """Score on the run's own test split and on other datasets; write pictures and `scores.csv`, then the record.
@@ -79,7 +79,7 @@ def score_run(
         method: with its trained weights.
         metrics: by the names of the scores, at least those that the record lacks.
         record: what was measured of the same weights before; its other scores are kept, and lost pictures drawn again.
-        on_scoring: called when a scoring begins.
+        on_images: as of `evaluate`.
         unmeasured: metrics that the job leaves out, with the reasons, for the record.
 
     Raises:
@@ -88,9 +88,8 @@ def score_run(
     job, root = run.job, Path(run.job.root)
     tests, notes = list(record.tests) if record else [], []
     for test in unscored_tests(job.tests, record):
-        on_scoring()
         chosen = {name: metrics[name] for name in test.metrics}
-        tests = score_elsewhere(run.folder, tests, test, job.recipe, method, run.info, chosen, run.device)
+        tests = score_elsewhere(run.folder, tests, test, job.recipe, method, run.info, chosen, run.device, on_images)
         notes.append(rescored(job.command, f"{', '.join(chosen)} on {test.data.name}", run.device))
     if record:
         record = replace(record, tests=tests, notes=[*record.notes, *notes])
@@ -98,10 +97,9 @@ def score_run(
         run,
         metrics,
         record,
-        lambda chosen: score_method(method, job.recipe, run.info, root, chosen, run.device),
+        lambda chosen: score_method(method, job.recipe, run.info, root, chosen, run.device, on_images=on_images),
         lambda: score_degrees(method, job.recipe, run.info, root, run.device),
         lambda: _measure_cost(method, job, run.device),
-        on_scoring=on_scoring,
         tests=tests,
         unmeasured=unmeasured,
     )
@@ -115,7 +113,6 @@ def record_scores(
     measure_celsius: Callable[[], CelsiusErrors | None] = lambda: None,
     measure_cost: Callable[[], tuple[Cost | None, list[str]]] = lambda: (None, []),
     *,
-    on_scoring: Callable[[], None] = lambda: None,
     notes: Sequence[str] = (),
     tests: Sequence[Tested] = (),
     unmeasured: Mapping[str, str] = {},
@@ -132,7 +129,6 @@ def record_scores(
     scores: list[Score] = []
     samples: dict[str, Sample] = {}
     if missing or redraw:
-        on_scoring()
         scores, samples = measure({name: metrics[name] for name in missing})
     celsius = measure_celsius() if first else record.celsius if record else None
     seconds = time.perf_counter() - start
@@ -182,6 +178,7 @@ def score_elsewhere(
     trained: DatasetInfo,
     metrics: Mapping[str, AnyMetric],
     device: torch.device,
+    on_images: OnImages = lambda done, total: None,
 ) -> list[Tested]:
     """Score a trained method on another dataset, write the pictures and values, and return the scores on all datasets.
 
@@ -194,6 +191,7 @@ def score_elsewhere(
         trained: the dataset that it was trained on.
         metrics: by the names of the scores.
         device: where images are translated.
+        on_images: as of `evaluate`.
 
     Raises:
         ZooError: translations are not finite, or a file cannot be written.
@@ -201,7 +199,7 @@ def score_elsewhere(
     root = Path(test.root)
     before, info = test.find(tests), read_info(root)
     usable, moved = scored_info(trained, info), TransferredMethod(method, trained, info)
-    scores, samples = score_method(moved, recipe, usable, root, metrics, device, split=test.split)
+    scores, samples = score_method(moved, recipe, usable, root, metrics, device, split=test.split, on_images=on_images)
     notes = [] if info.pairs else [UNPAIRED]
     if trained.thermal_range and info.thermal_range and trained.thermal_range != info.thermal_range:
         own, other = ("{:g} to {:g} °C".format(*both) for both in (trained.thermal_range, info.thermal_range))

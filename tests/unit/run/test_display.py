@@ -9,9 +9,10 @@ import pytest
 
 from zoo.api.arguments import read_axes
 from zoo.records.outcome import Outcome
+from zoo.run.bars import run_line
 from zoo.run.display import SKIPPED_LINES, PlainDisplay
 from zoo.run.grid import expand
-from zoo.run.progress import INTERRUPTED, Progress
+from zoo.run.progress import INTERRUPTED, Event, Progress, ProgressWriter, read_progress
 
 
 @pytest.fixture
@@ -39,6 +40,21 @@ def test_lines_begin_with_the_number_of_their_run_and_name_stages_once(runs, cap
         "[3/12] scoring",
         f"[3/12] {name}: FAILED: the disk is full",
     ]
+
+
+def test_a_long_scoring_names_how_many_images_are_done(runs, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("zoo.run.display.PLAIN_EVERY", 0.0)
+    display, progress = PlainDisplay(), ProgressWriter(tmp_path)
+    display.started(runs[0], 1, 1)
+    progress(Event(stage="training"))
+    for done in (0, 8, 16, 20):
+        progress(Event(images=(done, 20)))
+        display.update(runs[0], progress.latest)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1:] == ["[1/1] scoring", "[1/1] scoring 8/20", "[1/1] scoring 16/20", "[1/1] scoring 20/20"]
+    assert run_line("it", 4, progress.latest).stage == "scoring 20/20"
+    progress(Event(stage="writing"))
+    assert read_progress(tmp_path) == Progress(stage="writing")
 
 
 def test_an_interrupted_run_has_one_line_that_says_whether_a_state_is_saved(runs, capsys, tmp_path):

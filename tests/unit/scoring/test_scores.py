@@ -118,6 +118,14 @@ def test_grey_copies_stand_beside_the_predictions(pairs, tmp_path):
     assert "PID" in str(records) and "grey_copy" in str(records) and "not trained" in str(records)
 
 
+def test_a_long_scoring_prints_how_many_images_are_done(pairs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("zoo.terminal.NOTE_EVERY", 0.0)
+    score(images(tmp_path / "mine"), pairs, tmp_path / "out", baselines=False)
+    count = len(list((pairs / "test/thermal").iterdir()))
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("zoo: scored")]
+    assert len(lines) == count + 1 and lines[-1].startswith(f"zoo: scored {count} of {count} images of mine")
+
+
 def in_colour(seed: int) -> np.ndarray:
     return np.stack([grey(seed), grey(seed + 1), grey(seed + 2)], axis=-1)
 
