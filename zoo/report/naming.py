@@ -71,7 +71,7 @@ def _names(recipes: Sequence[Recipe]) -> list[str]:
     texts = _part_texts(recipes)
     kinds = _distinguishing(texts)
     names = [" ".join(text[kind] for kind in kinds if text[kind] != "-") for text in texts]
-    for setting in (_length, _batch, _channels, _precision, _validation):
+    for setting in (_length, _batch, _channels, _precision, _validation, _images):
         names = _set_apart(names, recipes, setting)
     return _number_twins(names, recipes)
 
@@ -217,6 +217,10 @@ def _number_twins(names: Sequence[str], recipes: Sequence[Recipe]) -> list[str]:
 
 def _length(recipe: Recipe) -> str:
     return length_text(recipe.budget)
+
+
+def _images(recipe: Recipe) -> str:
+    return f"images {recipe.method.config['sha256'][:8]}" if recipe.program else ""
 
 
 def _batch(recipe: Recipe) -> str:

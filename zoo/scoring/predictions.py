@@ -114,7 +114,7 @@ def plan_scoring(
         "name": name or dataset_name(matched.folder),
         "sha256": inspected.sha256,
         "source": "",  # of runs before it was a field of the record: another text is no other run
-        "range": list(value_range) if value_range else None,
+        "range": list(value_range) if value_range and set(inspected.ends) != {"uint8"} else None,
     }
     plan = Plan(
         tests=tests,

@@ -15,6 +15,7 @@ from zoo.data.writer import DatasetWriter
 from zoo.errors import UsageError, ZooError
 from zoo.report.comparing import compare_systems, group_seeds
 from zoo.report.finished_runs import find_results
+from zoo.report.naming import name_systems
 from zoo.report.records_check import check_folder
 
 from .conftest import grey
@@ -91,9 +92,13 @@ def test_scoring_again_does_nothing_and_more_metrics_are_added(pairs, tmp_path):
     }.items()
     (more.folders[0] / "samples.png").unlink()
     score(folder, pairs, out)
+    assert score(folder, pairs, out, value_range=(0, 255)).folders == more.folders  # 8-bit files have a fixed range
     assert (more.folders[0] / "samples.png").is_file()
     Image.fromarray(grey(9)).save(folder / "test0.png")
-    assert score(folder, pairs, out).folders != more.folders
+    other = score(folder, pairs, out)
+    assert other.folders != more.folders
+    names = name_systems([more[0].recipe, other[0].recipe])
+    assert len(set(names)) == 2 and all(name.startswith("PID, images ") for name in names)
 
 
 def test_any_split_is_scored_and_the_command_of_the_record_does_the_same(pairs, tmp_path):
