@@ -115,7 +115,7 @@ def _first(
         what = "pairs" if info.pairs else "images of each kind"
         name, _, of = split.partition(" of ")
         raise UsageError(
-            f"{count} {name} {what} were requested, but {of or 'the rest'} has {available}",
+            f"{count} {name} {what} cannot be sampled: {of or 'the rest'} has {available}",
             f"Choose `{name}` from 1 to {available}" if available else "Redraw the split first: zoo data split SRC DST",
         )
     return _by_kind(pool, info, salt, lambda names, salt: set(by_digest(names, salt)[:count]))

@@ -65,7 +65,7 @@ def test_an_unpaired_set_gives_as_many_of_each_kind(tmp_path: Path) -> None:
 
 def test_too_many_and_too_few_are_refused_and_leave_nothing(make_pairs, tmp_path: Path) -> None:
     source = make_pairs(train=3, test=2)
-    with pytest.raises(UsageError, match=r"500 train pairs were requested, but .* has 3.*`train` from 1 to 3"):
+    with pytest.raises(UsageError, match=r"500 train pairs cannot be sampled: .* has 3.*`train` from 1 to 3"):
         sample_subset(source, tmp_path / "dst", train=500, test=2, seed=0)
     with pytest.raises(UsageError, match="0 test pairs"):
         sample_subset(source, tmp_path / "dst", train=3, test=0, seed=0)
@@ -109,7 +109,7 @@ def test_a_redrawn_split_is_the_same_for_a_seed_and_gives_back_a_validation_set(
     with pytest.raises(UsageError, match=r"has 0.*zoo data split"):
         sample_subset(tmp_path / "d", tmp_path / "e", train=1, test=1, seed=0)
     assert sample_subset(tmp_path / "a", tmp_path / "f", train=2, test=1, seed=0).splits == {"train": 2, "test": 1}
-    with pytest.raises(UsageError, match=r"16 train pairs were requested, but the rest has 15.*`train` from 1 to 15"):
+    with pytest.raises(UsageError, match=r"16 train pairs cannot be sampled: the rest has 15.*`train` from 1 to 15"):
         redraw_split(source, tmp_path / "e", test="5", train=16)
     with pytest.raises(UsageError, match="a share such as"):
         redraw_split(source, tmp_path / "e", test="some")
