@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,7 +62,10 @@ def compare(
     for group in groups:
         _show(group)
     print_lines(LEGEND)
-    print_lines(filter(None, dict.fromkeys(too_few(line.pooled.n) for group in groups for line in group.lines)))
+    tests = Counter(
+        (group.dataset, line.metric, line.pooled.n) for group in groups for line in group.lines if line.difference
+    )
+    print_lines(filter(None, dict.fromkeys(too_few(n, number) for (*_, n), number in tests.items())))
     if not all(line.pooled.per_image for group in groups for line in group.lines):
         print_lines(["no test: the record has no values of single images for this score."])
     return None

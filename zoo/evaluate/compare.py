@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FEWEST = 6
-"""Smallest number of images with which a sign-flip test can reach p < 0.05: with n images p is 2 / 2^n at least."""
 Verdict = Literal["better", "worse", "not distinguishable"]
 
 _BATCH_VALUES = 4_000_000
@@ -46,11 +44,16 @@ class Comparison:
     higher_is_better: bool
 
 
-def too_few(n: int) -> str:
-    """Return a warning that a test over n images cannot distinguish anything; empty where it can."""
-    if n >= FEWEST:
+def too_few(n: int, tests: int = 1) -> str:
+    """Return a warning that tests over n images, corrected for their number, cannot distinguish anything; empty where they can.
+
+    A sign-flip test over n images has p >= 2 / 2^n, and the smallest of some p-values is multiplied by their number.
+    """
+    fewest = int(40 * tests).bit_length()  # 2 / 2^n * tests < 0.05
+    if n >= fewest:
         return ""
-    return f"{n} test image{'s' * (n > 1)}: too few for a paired test, which requires {FEWEST} or more, preferably 20."
+    what = f"{tests} corrected paired tests, which require" if tests > 1 else "a paired test, which requires"
+    return f"{n} test image{'s' * (n > 1)}: too few for {what} {fewest} or more, preferably {max(20, 2 * fewest)}."
 
 
 def paired_test(

@@ -142,8 +142,9 @@ def verdict_lines(ranking: Ranking) -> list[str]:
             cell = row.cells[place]
             if cell and cell.against and column.n > 1:
                 found.setdefault(cell.baseline, {}).setdefault(cell.against.verdict, []).append(row.name)
+        tests = sum(len(names) for verdicts in found.values() for names in verdicts.values())
         where = f"in {column.metric}{f' on {dataset}' if len(datasets) > 1 else ''}"
-        lines += [warning] if found and (warning := too_few(column.n)) else []
+        lines += [warning] if found and (warning := too_few(column.n, tests)) else []
         lines += [_in_words(verdicts, baseline, where) for baseline, verdicts in found.items()]
     return lines
 

@@ -134,7 +134,9 @@ def test_pooled_psnr_is_compared_by_its_squared_errors():
 
 
 def test_few_images_are_said_to_be_too_few_where_no_test_over_them_can_find_a_difference():
-    for n in (1, 3, 5, 6, 20):
+    for n in (1, 3, 5, 6, 8, 9, 20):
         a, b = ({str(i): value + i for i in range(n)} for value in (0.0, 1.0))
         smallest = paired_test(a, b, higher_is_better=True).p
-        assert bool(too_few(n)) == (smallest >= 0.05)
+        for tests in (1, 2, 6, 7, 12):
+            assert bool(too_few(n, tests)) == (min(holm([smallest] + [1.0] * (tests - 1))) >= 0.05)
+    assert "8 test images: too few for 7 corrected paired tests, which require 9 or more" in too_few(8, 7)
