@@ -114,7 +114,7 @@ def _row(line: ComparedScore, reference: ComparedScore, names: dict[str, str]) -
     from zoo.evaluate.results import decimals
     from zoo.report.aggregate import format_p
 
-    digits = decimals(line.pooled.unit)
+    digits = decimals(line.pooled.unit, line.pooled.value)
     seeds = len(line.pooled.by_seed)
     name = f"{names[line.system]} ({seeds} seeds)" if seeds > 1 else names[line.system]
     start = (name, f"{line.pooled.value:.{digits}f}")

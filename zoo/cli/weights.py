@@ -116,7 +116,7 @@ def _score_text(weights: Weights, name: str) -> str:
     from zoo.evaluate.results import decimals
 
     unit = found[1] if (found := re.search(r" \[(\w+)\] ", name)) else ""
-    digits = decimals(unit)
+    digits = decimals(unit, weights.scores[name])
     text = f"{name.replace(f' [{unit}]', '')} {weights.scores[name]:.{digits}f} {unit}".rstrip()
     if name not in weights.intervals:
         return text

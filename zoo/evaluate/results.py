@@ -19,9 +19,9 @@ LEFT_OUT = "left_out"
 """Entry of a score's protocol: number of test images to which the metric does not apply, such as those without boxes."""
 
 
-def decimals(unit: str) -> int:
-    """Return the number of decimals of printed values of a unit."""
-    return 2 if unit == "dB" else 4
+def decimals(unit: str, value: float) -> int:
+    """Return with how many decimals a score, its interval and differences are printed: four of small ones such as SSIM."""
+    return 2 if unit == "dB" or abs(value) >= 10 else 4
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,7 +89,7 @@ def _template_values(facts: CardFacts) -> dict[str, Any]:
 
 
 def _score_row(score: Score) -> tuple[str, ...]:
-    digits = decimals(score.unit)
+    digits = decimals(score.unit, score.value)
     ends = "-" if score.low is None or score.high is None else f"{score.low:.{digits}f} to {score.high:.{digits}f}"
     name = metric_heading(score.metric, score.unit)
     return name, f"{score.value:.{digits}f}", ends, str(score.n), "higher" if score.higher_is_better else "lower"

@@ -170,6 +170,8 @@ def find_run(folder: Path) -> Path:
     near = [name for name in names if folder.name in name] or get_close_matches(folder.name, names, cutoff=0.4)
     if near:
         raise UsageError(missing, f"Did you mean {' or '.join(str(results / name) for name in near[:3])}?")
+    if folder.suffix == ".toml":
+        raise UsageError(missing, f"A grid file is run by: zoo bench {folder}")
     inside = folder.is_dir() and any(map(is_run, folder.iterdir()))
     raise UsageError(missing, f"Runs are shown by: zoo status {folder if inside else results if names else 'RESULTS'}")
 

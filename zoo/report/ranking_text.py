@@ -150,7 +150,7 @@ def cell_text(cell: RankedCell | None, form: str) -> str:
     """Return a value with its mark and interval; empty where it was not measured."""
     if cell is None:
         return ""
-    found, digits = cell.measured, decimals(cell.measured.unit)
+    found, digits = cell.measured, decimals(cell.measured.unit, cell.measured.value)
     value = MARKED[form][cell.mark].format(f"{found.value:.{digits}f}")
     value += (r"\textasciitilde{}" if form == "latex" else NOT_COMPARED) if cell.apart else ""
     if found.low is None or found.high is None:

@@ -159,7 +159,7 @@ def _names(outcomes: Sequence[Outcome]) -> dict[Path, str]:
 
 def _group_texts(score: Score) -> Iterator[str]:
     """Yield e.g. `psnr by daytime: day 13.05 (n 5), night 16.33 (n 1)` for each entry of a score's groups."""
-    digits = decimals(score.unit)
+    digits = decimals(score.unit, score.value)
     for entry, groups in score.groups.items():
         if len(groups) > MOST_GROUPS:
             yield f"{score.metric} by {entry}: {len(groups)} groups, in record.json"
@@ -170,7 +170,7 @@ def _group_texts(score: Score) -> Iterator[str]:
 
 def score_text(score: Score) -> str:
     """Return e.g. `12.34 [11.90, 12.80]`, without an interval for a single image."""
-    digits = decimals(score.unit)
+    digits = decimals(score.unit, score.value)
     if score.low is None or score.high is None:
         return f"{score.value:.{digits}f}"
     return f"{score.value:.{digits}f} [{score.low:.{digits}f}, {score.high:.{digits}f}]"

@@ -158,7 +158,8 @@ def ended_text(folder: Path, ended: Ended, steps: int) -> str:
 
 def _scores_text(record: Record) -> str:
     scores = ", ".join(
-        f"{score.metric} {score.value:.{decimals(score.unit)}f} {score.unit}".rstrip() for score in record.scores
+        f"{score.metric} {score.value:.{decimals(score.unit, score.value)}f} {score.unit}".rstrip()
+        for score in record.scores
     )
     return scores if record.data == record.recipe.data else f"{scores} on {record.data.name}"
 

@@ -135,3 +135,10 @@ def test_the_name_that_the_table_prints_is_taken_and_a_mistyped_one_is_answered_
         find_run(runs[0].folder.with_name(f"{runs[0].folder.name}x"))
     with pytest.raises(UsageError, match=f"Runs are shown by: zoo status {re.escape(str(results))}"):
         status(results / "nosuch", as_json=False)
+
+
+def test_a_grid_file_in_place_of_a_run_names_zoo_bench(tmp_path):
+    grid = tmp_path / "grid.toml"
+    grid.touch()
+    with pytest.raises(UsageError, match=f"is no run. A grid file is run by: zoo bench {re.escape(str(grid))}"):
+        find_run(grid)

@@ -125,9 +125,9 @@ def test_on_a_terminal_no_number_and_no_word_is_folded(outcomes, systems, width,
 
 
 def test_on_a_narrow_terminal_words_are_folded_before_numbers(outcomes, shown):
-    text = shown(*results_table(outcomes(*RECIPES)), width=80)
-    assert max(map(len, text.splitlines())) <= 80
-    assert text.count("[10.7500, 11.2500]") == 2 * len(RECIPES) and "histogram_matching" not in text
+    text = shown(*results_table(outcomes(*RECIPES)), width=72)
+    assert max(map(len, text.splitlines())) <= 72
+    assert text.count("[10.75, 11.25]") == 3 * len(RECIPES) and "histogram_matching" not in text
 
 
 def test_the_dataset_s_health_is_a_footnote(outcomes):

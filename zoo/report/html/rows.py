@@ -86,7 +86,7 @@ def _differences(ranking: Ranking) -> dict[str, Difference]:
     for name, cell in cells.items():
         if not cell.baseline:
             continue
-        digits = decimals(cell.measured.unit)
+        digits = decimals(cell.measured.unit, cell.measured.value)
         value, detail = cell.measured.value - cells[cell.baseline].measured.value, f"no test; {cell.baseline}"
         if test := cell.against:
             value = test.comparison.difference
@@ -107,7 +107,7 @@ def _group_texts(records: Sequence[Record], entry: str) -> dict[str, str]:
     for name in by_run[0] if by_run else ():
         if _all(by_run, name):
             mean = aggregate_seeds(dict(enumerate(one[name] for one in by_run)))
-            texts[metric_heading(name, mean.unit)] = f"{mean.value:.{decimals(mean.unit)}f} (n {mean.n})"
+            texts[metric_heading(name, mean.unit)] = f"{mean.value:.{decimals(mean.unit, mean.value)}f} (n {mean.n})"
     return texts
 
 

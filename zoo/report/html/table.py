@@ -35,7 +35,7 @@ class MetricColumn:
 
     def text(self, value: float | None) -> str:
         """Return a value with the decimals of the results table; empty for None."""
-        return "" if value is None else f"{value:.{decimals(self.unit)}f}"
+        return "" if value is None else f"{value:.{decimals(self.unit, value)}f}"
 
     def values(self, runs: Sequence[ReportedRun]) -> list[float]:
         """Return the values of those runs that have a score."""
@@ -44,7 +44,10 @@ class MetricColumn:
     def mean(self, runs: Sequence[ReportedRun]) -> tuple[str, str]:
         """Return the value of two or more runs together and their standard deviation; empty for fewer."""
         values = self.values(runs)
-        return (self.text(self._pooled(values)), f"± {self.text(stdev(values))}") if len(values) > 1 else ("", "")
+        if len(values) < 2:
+            return "", ""
+        mean = self._pooled(values)
+        return self.text(mean), f"± {stdev(values):.{decimals(self.unit, mean)}f}"
 
     def best(self, group: DatasetRuns) -> str | None:
         """Return the system with the best value over its seeds, None if there is only one."""
