@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import forked_zoo
 import numpy as np
 import pytest
 
@@ -26,6 +27,8 @@ SLOW_SECONDS = 1200
 
 # A runner in the background may have been started deaf to Ctrl-C, and what the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+forked_zoo.install()
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from forked_zoo import FRESH
 
 from zoo import probe as probing
 
@@ -148,7 +149,7 @@ def test_strict_mode_raises(site, zoo):
 
 def test_plugins_names_the_one_that_imports_torch(site, zoo):
     install(site, "heavy", "import torch\n" + GOOD.format(name="heavynet"))
-    rows = json.loads(zoo("plugins", "--json", env={"PYTHONPATH": str(site)}).stdout)
+    rows = json.loads(zoo("plugins", "--json", env={"PYTHONPATH": str(site), **FRESH}).stdout)
     heavy = {row["name"]: row["heavy"] for row in rows}
     assert "torch" in heavy["heavy"]
     assert all(not found for name, found in heavy.items() if name != "heavy")
