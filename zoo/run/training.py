@@ -21,6 +21,7 @@ from zoo.compute.networks import is_deep
 from zoo.compute.options import choose_compute, parse_compute
 from zoo.contracts import Method
 from zoo.data.layout import DatasetInfo, read_info
+from zoo.data.store import PairStore
 from zoo.data.streaming import open_split
 from zoo.environment import peak_memory
 from zoo.evaluate.pictures import COLUMNS, sample_sheet
@@ -86,20 +87,23 @@ def train_run(
     wanted, steps = parse_compute(job.speed), recipe.budget.steps
     compute = choose_compute(wanted, device, steps=steps, processes=world.world_size, deep=is_deep(method))
     watch = open_watch(job, device) if recipe.validation and world.is_main else None
-    images = f"{info.splits.get('train', 0)} {'pairs' if info.pairs else 'images'}"
-    on_event(Event(stage=f"decoding {images}"))
-    store = [split(size=side)]
-    on_event(Event(stage="training"))
+    contract = choice_of("method", recipe.method).contract
+    store: list[PairStore] = []
+    if "unfitted" not in contract.offers:
+        images = f"{info.splits.get('train', 0)} {'pairs' if info.pairs else 'images'}"
+        on_event(Event(stage=f"decoding {images}"))
+        store.append(split(size=side))
+        on_event(Event(stage="training" if method.order else "fitting"))
     with Course(folder, job, on_event) if world.is_main else nullcontext() as course:
         result = train(
             method,
             recipe,
-            store.pop(),  # nothing here holds it, so that the training may let go of it
+            store.pop() if store else None,  # nothing here holds it, so that the training may let go of it
             folder=folder,
             train_key=job.train_key,
             device=device,
             rng=rng,
-            paired="pairs" in choice_of("method", recipe.method).contract.needs,
+            paired="pairs" in contract.needs,
             on_step=course.on_step if course else lambda report: None,
             stop=stop,
             checkpoint_every=float(os.environ.get("ZOO_CHECKPOINT_SECONDS", "60")),

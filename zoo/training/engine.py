@@ -66,7 +66,7 @@ class TrainResult:
 def train(
     method: Method,
     recipe: Recipe,
-    store: PairStore,
+    store: PairStore | None,
     *,
     folder: Path,
     train_key: str,
@@ -95,7 +95,7 @@ def train(
     Args:
         method: built and prepared for training; moved to `device`.
         recipe: its size, batch, budget, seed and precision are used.
-        store: the training split on `device`.
+        store: the training split on `device`; None for a method that reads no training images.
         folder: the run's folder.
         train_key: identity of the training; a checkpoint of another one is refused.
         device: where to train.
@@ -122,10 +122,12 @@ def train(
     started = time.perf_counter()
     method.to(device).train()
     if not method.order:
-        method.fit(_whole_split(store, recipe.batch))
+        if store is not None:
+            method.fit(_whole_split(store, recipe.batch))
         return TrainResult(status="finished", steps=0, seconds=time.perf_counter() - started, tail=())
 
     require_precision(recipe.precision, device)
+    assert store is not None, "a training needs images"
     assert recipe.decay_crop or decay_store, "a recipe without decay_crop needs the split at its size"
     with kernels(recipe.precision, compute), prepared(method, compute, recipe.precision, device):
         loop = Loop(
