@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file
+from waiting import trains, wait_until
 
 import zoo as package
 
@@ -137,9 +137,7 @@ def test_resuming_after_sigkill_ends_in_the_same_weights(pairs, tmp_path):
     # Checkpoints are due after a minute; a short interval makes one fall before the kill.
     env = os.environ | {"ZOO_CHECKPOINT_SECONDS": "0.2"}
     bench = subprocess.Popen([*command, str(killed)], env=env, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not list(killed.glob("*/checkpoints/0*")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: list(killed.glob("*/checkpoints/0*")))
     bench.send_signal(signal.SIGKILL)
     bench.wait()
     assert not list(killed.glob("*/record.json")), "the kill came too late to show anything"
@@ -158,9 +156,7 @@ def test_resuming_after_sigkill_ends_in_the_same_weights(pairs, tmp_path):
 def test_ctrl_c_saves_the_state_and_says_how_to_go_on(pairs, tmp_path):
     words = ["bench", *TINY, "--data", str(pairs), "--steps", "5000", "--out", str(tmp_path / "out")]
     bench = subprocess.Popen([sys.executable, "-m", "zoo", *words], stderr=subprocess.PIPE, text=True)
-    for line in bench.stderr:
-        if "step" in line:
-            break
+    wait_until(lambda: any(map(trains, (tmp_path / "out").glob("*"))))
     bench.send_signal(signal.SIGINT)
     rest = bench.stderr.read()
     assert bench.wait() == 130

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from waiting import trains, wait_until
 
 TINY = ("--gen", "resnet6:width=4,blocks=1", "--disc", "patchgan:width=4,layers=1", "--size", "32", "--device", "cpu")
 
@@ -49,9 +49,7 @@ def test_wrong_requests_exit_2_in_one_line(zoo, pairs, words, message):
 def test_a_terminated_bench_saves_the_state_of_its_runs(pairs, tmp_path):
     words = ["bench", *TINY, "--data", str(pairs), "--steps", "50000", "--out", str(tmp_path / "out")]
     bench = subprocess.Popen([sys.executable, "-m", "zoo", *words], stderr=subprocess.PIPE, text=True)
-    for line in bench.stderr:
-        if "step" in line:
-            break
+    wait_until(lambda: any(map(trains, (tmp_path / "out").glob("*"))))
     bench.send_signal(signal.SIGTERM)
     rest = bench.stderr.read()
     assert bench.wait() == 130 and "To resume, run: zoo bench" in " ".join(rest.split())
@@ -66,9 +64,7 @@ def test_a_run_of_two_processes_survives_a_kill_of_its_bench(pairs, tmp_path):
     subprocess.run([*command, str(whole)], check=True, capture_output=True)
     env = os.environ | {"ZOO_CHECKPOINT_SECONDS": "0.2"}
     bench = subprocess.Popen([*command, str(killed)], env=env, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 200
-    while not list(killed.glob("*/checkpoints/0*")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: list(killed.glob("*/checkpoints/0*")), 200)
     bench.send_signal(signal.SIGKILL)
     bench.wait()
     assert not list(killed.glob("*/record.json")), "the kill came too late to show anything"

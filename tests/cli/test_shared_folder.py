@@ -6,11 +6,11 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 pytestmark = pytest.mark.slow  # tests/unit/records/test_lease.py has the quick half
 
@@ -24,19 +24,12 @@ def start(pairs: Path, out: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for(holds, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert holds()
-
-
 @pytest.fixture(scope="module")
 def after_two_kills(pairs, tmp_path_factory) -> Iterator[tuple[Path, list[subprocess.CompletedProcess[str]]]]:
     """The folder of four benches of which two were killed early on, and what the others told."""
     out = tmp_path_factory.mktemp("shared") / "results"
     benches = [start(pairs, out) for _ in range(4)]
-    wait_for(lambda: len(list(out.glob("*/record.json"))) >= 3)
+    wait_until(lambda: len(list(out.glob("*/record.json"))) >= 3)
     for bench in benches[:2]:
         bench.send_signal(signal.SIGKILL)
         bench.communicate()

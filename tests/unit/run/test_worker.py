@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import msgspec
 import pytest
+from waiting import trains, wait_until
 
 from zoo.errors import ZooError
 from zoo.records.job import LOG_FILE, METRICS, RUN_FILE, Job, PlannedRun, plan_job, read_job
@@ -18,7 +18,7 @@ from zoo.records.lease import folder_time, holder, lease
 from zoo.records.outcome import NOT_YET, find_ended, give_up, known
 from zoo.records.record import FAILURE_FILE, Failure, read_failure, read_record, write_json
 from zoo.run.grid import Axes, choose_metrics, expand
-from zoo.run.progress import read_progress, read_state, read_states
+from zoo.run.progress import read_state, read_states
 
 TINY = {"generators": ("resnet6:width=4,blocks=1",), "discriminators": ("patchgan:width=4,layers=1",)}
 
@@ -43,18 +43,6 @@ def plan(
 def start(out: Path, *words: str, **options: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "zoo", "worker", str(out), *words]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
-
-
-def wait_until(condition, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.05)
-
-
-def training(folder: Path) -> bool:
-    progress = read_progress(folder)
-    return bool(progress and progress.step > 1 and holder(folder))
 
 
 def test_a_worker_executes_what_is_planned_and_nothing_else(pairs, tmp_path):
@@ -112,7 +100,7 @@ def test_a_killed_run_leaves_its_reason_and_the_others_continue(pairs, tmp_path)
     ((long, _),) = plan(pairs, tmp_path, methods=("cyclegan",), steps=100_000, **TINY)
     ((short, _),) = plan(pairs, tmp_path, methods=("mean_image",))
     worker = start(tmp_path, "--jobs", "2")
-    wait_until(lambda: training(long.folder))
+    wait_until(lambda: trains(long.folder))
     state = read_state(long.folder)
     assert state.status == "running" and state.stage == "training" and 0 < state.step < state.steps and state.where
     os.kill(holder(long.folder).pid, signal.SIGKILL)
@@ -125,7 +113,7 @@ def test_a_killed_run_leaves_its_reason_and_the_others_continue(pairs, tmp_path)
 def test_a_worker_that_ends_lets_its_run_save_its_state(pairs, tmp_path, number):
     ((run, _),) = plan(pairs, tmp_path, methods=("cyclegan",), steps=100_000, **TINY)
     worker = start(tmp_path)
-    wait_until(lambda: training(run.folder))
+    wait_until(lambda: trains(run.folder))
     worker.send_signal(number)
     worker.communicate(timeout=60)
     assert worker.returncode == (-9 if number == signal.SIGKILL else 130)
