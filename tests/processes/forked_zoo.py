@@ -31,7 +31,7 @@ from zoo.settings import ENVIRONMENT
 
 PR_SET_CHILD_SUBREAPER = 36
 """Of Linux's `prctl`: orphans among the descendants become children of this process."""
-EARLY = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "TORCH", "CUDA_", "ONEDNN_", "LD_", "LC_", "LANG")
+EARLY = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "CUDA_", "ONEDNN_", "LD_", "LC_", "LANG")
 """Beginnings of variables that are read before the first line of a program."""
 FRESH = {"PYTHON_OF_ITS_OWN": "1"}
 """Added to the environment of a command that must have an interpreter of its own, such as those that measure imports."""
