@@ -108,7 +108,7 @@ def test_sample_takes_images_of_both_splits(source: Path, tmp_path: Path) -> Non
     words = ["sample", str(dst), str(tmp_path / "small"), "--train", "2", "--test", "1", "--seed", "3"]
     result = runner.invoke(app, words)
     assert result.stdout == f"{tmp_path / 'small'}: src, 2 train, 1 test pairs, sampled with seed 3\n"
-    with pytest.raises(UsageError, match="500 train pairs were requested"):
+    with pytest.raises(UsageError, match="500 train pairs cannot be sampled"):
         runner.invoke(app, ["sample", str(dst), str(tmp_path / "large")], catch_exceptions=False)
 
 

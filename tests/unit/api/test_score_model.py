@@ -200,7 +200,7 @@ def test_arguments_that_apply_to_images_only_are_refused_of_a_model(run, data, t
 
 def test_a_missing_folder_is_named_before_a_model_is_looked_up(tmp_path, data, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ZooError):
         zoo.score("none/x", data=str(data), device="cpu")
     assert capsys.readouterr().err.startswith("there is no folder none/x here")
