@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data import fitting
+from zoo.data import image_checks
 from zoo.data.atomic_folder import AtomicFolder, require_apart
 from zoo.data.entries import DatasetEntry
 from zoo.data.images import one_channel
@@ -157,17 +157,19 @@ class DatasetWriter:
         Raises:
             DataError: sizes or types do not fit, or the stem was used before; the pair is then not written.
         """
-        fitting.require_visible(visible, stem)
+        image_checks.require_visible(visible, stem)
         thermal = one_channel(thermal)
         labels = None if labels is None else one_channel(labels)
         celsius = None if celsius is None else one_channel(celsius)
-        bits = fitting.thermal_bits(thermal, stem)
+        bits = image_checks.thermal_bits(thermal, stem)
         masks = {name: one_channel(value) for name, value in (entries or {}).items() if isinstance(value, np.ndarray)}
         images = {"visible": visible, "thermal": thermal, "labels": labels, "celsius": celsius}
-        fitting.require_fitting({**images, **masks}, stem)
+        image_checks.require_fitting({**images, **masks}, stem)
         if labels is not None and self._described.classes:
-            fitting.require_class(int(labels.max()), stem, self._described.classes)
-        image = fitting.SharedTraits(paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None)
+            image_checks.require_class(int(labels.max()), stem, self._described.classes)
+        image = image_checks.SharedTraits(
+            paired=True, bits=bits, labels=labels is not None, celsius=celsius is not None
+        )
         written = self._images
         written.accept(split, ("visible", "thermal"), stem, image)
         written.save(split, "visible", stem, visible)
@@ -191,8 +193,8 @@ class DatasetWriter:
         Raises:
             DataError: its type does not fit, or the stem was used before.
         """
-        fitting.require_visible(visible, stem)
-        self._images.accept(split, ("visible",), stem, fitting.SharedTraits(paired=False))
+        image_checks.require_visible(visible, stem)
+        self._images.accept(split, ("visible",), stem, image_checks.SharedTraits(paired=False))
         self._images.save(split, "visible", stem, visible)
         self._images.entries.add(split, stem, entries or {})
         self._report()
@@ -204,7 +206,7 @@ class DatasetWriter:
             DataError: its type does not fit, or the stem was used before.
         """
         thermal = one_channel(thermal)
-        traits = fitting.SharedTraits(paired=False, bits=fitting.thermal_bits(thermal, stem))
+        traits = image_checks.SharedTraits(paired=False, bits=image_checks.thermal_bits(thermal, stem))
         self._images.accept(split, ("thermal",), stem, traits)
         self._images.save_thermal(split, stem, thermal)
         self._report()
@@ -242,13 +244,13 @@ class DatasetWriter:
         """
         required = ("test",) if self._test_only else SPLITS
         stems = {key: found for key, found in self._images.stems.items() if key[0] in required}
-        fitting.require_splits(stems, self._left_out)
+        image_checks.require_splits(stems, self._left_out)
 
     def _finish(self) -> None:
         images, classes = self._images, self._described.classes
         traits, splits = images.traits, images.splits
         if traits is None:
-            raise fitting.nothing_usable("image", self._left_out)
+            raise image_checks.nothing_usable("image", self._left_out)
         rows = images.temperatures(classes)
         entries = images.entries.checked(self._described.entries, images.stems)
         low, high = images.range.resolve(self._described.name, *self._ends, traits.bits)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoo.data import fitting
+from zoo.data import image_checks
 from zoo.data.atomic_folder import AtomicFolder
 from zoo.data.entries import EntryValues
 from zoo.data.info import ALL_SPLITS, SPLITS
@@ -26,9 +26,9 @@ class WrittenImages:
     """The images that were written to a folder so far, and what is measured of them on the way."""
 
     def __init__(self, folder: AtomicFolder) -> None:
-        self.traits: fitting.SharedTraits | None = None
+        self.traits: image_checks.SharedTraits | None = None
         self.stems = {(split, kind): set[str]() for split in ALL_SPLITS for kind in ("visible", "thermal")}
-        self.range = fitting.ThermalRange()
+        self.range = image_checks.ThermalRange()
         self.entries = EntryValues()
         self._folder = folder
         # Classes measured from labels are indices until the end, when their names are final.
@@ -45,7 +45,7 @@ class WrittenImages:
         """Number of visible images."""
         return sum(len(self.stems[split, "visible"]) for split in ALL_SPLITS)
 
-    def accept(self, split: str, kinds: tuple[str, ...], stem: str, image: fitting.SharedTraits) -> None:
+    def accept(self, split: str, kinds: tuple[str, ...], stem: str, image: image_checks.SharedTraits) -> None:
         """Record an image's name and traits; where they do not fit the earlier ones, raise and change nothing.
 
         Raises:
@@ -53,11 +53,11 @@ class WrittenImages:
         """
         if split not in ALL_SPLITS:
             raise DataError(f"split `{split}` of `{stem}` is not one of {', '.join(ALL_SPLITS)}")
-        fitting.require_stem(stem, self._folder.name_bytes)
+        image_checks.require_stem(stem, self._folder.name_bytes)
         for kind in kinds:
             if stem in self.stems[split, kind]:
                 raise DataError(f"the stem `{stem}` occurs twice in {split}/{kind}")
-        self.traits = fitting.merge_traits(self.traits, image, stem)
+        self.traits = image_checks.merge_traits(self.traits, image, stem)
         for kind in kinds:
             self.stems[split, kind].add(stem)
 
@@ -89,10 +89,11 @@ class WrittenImages:
         """Return the degrees of each split by class name.
 
         Raises:
-            DataError: as `zoo.data.fitting.name_classes`.
+            DataError: as `zoo.data.image_checks.name_classes`.
         """
         return {
-            split: fitting.name_classes(self._temperatures[split], classes, self._top_label) for split in self.splits
+            split: image_checks.name_classes(self._temperatures[split], classes, self._top_label)
+            for split in self.splits
         }
 
     def hold_out(self, stems: Collection[str], split: str) -> None:
