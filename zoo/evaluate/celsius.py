@@ -8,38 +8,45 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zoo.contracts import Method
-from zoo.data.store import on_device
+from zoo.contracts import Batch, Method
 from zoo.evaluate.results import CelsiusErrors
-from zoo.evaluate.score import Split
 from zoo.layers.conditions import one_hot
 from zoo.layers.pixels import shown_degrees
 
 
-def score_celsius(
-    method: Method,
-    store: Split,
-    *,
-    classes: Sequence[str],
-    thermal_range: tuple[float, float],
-    device: torch.device,
-) -> CelsiusErrors:
-    """Return a method's mean absolute errors on a test split with the batch entry `celsius`, one image at a time.
+class DegreeErrors:
+    """Mean absolute errors of a method in degrees Celsius over batches with the entry `celsius`, overall and per class.
 
     Predicted degrees come from `Method.degrees`, or else from the translated image and the thermal range.
+
+    Args:
+        method: in the mode in which it translates.
+        classes: names of the values of `labels`.
+        thermal_range: degrees of the darkest and the brightest level.
     """
-    totals, by_class = [], []
-    for i in range(len(store)):
-        batch = on_device(store.whole(torch.tensor([i])), device)
-        predicted = method.degrees(batch)
-        if predicted is None:
-            predicted = shown_degrees(method.translate(batch), thermal_range)
+
+    def __init__(self, method: Method, classes: Sequence[str], thermal_range: tuple[float, float]) -> None:
+        self._method, self._classes, self._range = method, classes, thermal_range
+        self._totals: list[Tensor] = []
+        self._by_class: list[Tensor] = []
+
+    def translate(self, batch: Batch) -> Tensor:
+        """Return the method's translation of a batch, after adding its errors."""
+        translated = self._method.translate(batch)
+        predicted = self._method.degrees(batch)
+        predicted = shown_degrees(translated, self._range) if predicted is None else predicted
         real = batch["celsius"]
-        totals.append((predicted.double() - real.double()).abs().mean())
+        self._totals.append((predicted.double() - real.double()).abs().mean(dim=(1, 2, 3)))
         if "labels" in batch:
-            by_class.append(errors_by_class(predicted, real, batch["labels"], len(classes)))
-    named = mean_errors(torch.cat(by_class), classes) if by_class else {}
-    return CelsiusErrors(all=float(torch.stack(totals).mean()), classes=named, n=len(store))
+            self._by_class.append(errors_by_class(predicted, real, batch["labels"], len(self._classes)))
+        return translated
+
+    @property
+    def errors(self) -> CelsiusErrors:
+        """The errors so far."""
+        totals = torch.cat(self._totals)
+        named = mean_errors(torch.cat(self._by_class), self._classes) if self._by_class else {}
+        return CelsiusErrors(all=float(totals.mean()), classes=named, n=len(totals))
 
 
 def errors_by_class(predicted: Tensor, real: Tensor, labels: Tensor, classes: int) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,14 +13,24 @@ from zoo.contracts import Batch, Method, SetMetric
 from zoo.data.layout import DatasetInfo
 from zoo.data.store import PairStore, on_device
 from zoo.data.streaming import open_split
-from zoo.evaluate.celsius import score_celsius
+from zoo.evaluate.celsius import DegreeErrors
 from zoo.evaluate.cost import measure_cost
 from zoo.evaluate.reading import entries_of
 from zoo.evaluate.results import OPTIONS, CelsiusErrors, Cost, Score
-from zoo.evaluate.score import AnyMetric, Degrees, OnImages, Sample, evaluate, evaluate_unpaired
+from zoo.evaluate.score import AnyMetric, Degrees, OnImages, Sample, Translate, evaluate, evaluate_unpaired
 from zoo.keys import inference_values
 from zoo.layers.pixels import shown_degrees
 from zoo.recipe import Recipe, Validation
+
+
+class Measured(NamedTuple):
+    """What a scoring measured."""
+
+    scores: list[Score]
+    samples: dict[str, Sample]
+    """By stem."""
+    celsius: CelsiusErrors | None = None
+    """Errors in degrees; None if the dataset has no pairs or no calibration."""
 
 
 def score_method(
@@ -33,8 +43,8 @@ def score_method(
     *,
     split: str = "test",
     on_images: OnImages = lambda done, total: None,
-) -> tuple[list[Score], dict[str, Sample]]:
-    """Return the scores and the first translations of the test split; an unpaired split has no metric of single images.
+) -> Measured:
+    """Return the scores of the test split; an unpaired split has no metric of single images.
 
     Args:
         method: with its trained weights; it is moved to the device.
@@ -50,7 +60,13 @@ def score_method(
     """
     store = _test_split(method, recipe, root, device, split, entries_of(info, metrics.values()))
     protocol = {"split": split, **selection(recipe.validation), **options_entry(recipe)}
-    return evaluate_method(method, recipe, info, store, metrics, device, protocol=protocol, on_images=on_images)
+    measured = info.pairs and "celsius" in info.offers and info.thermal_range
+    degrees = DegreeErrors(method, info.classes, info.thermal_range) if measured and info.thermal_range else None
+    translate = degrees.translate if degrees else method.translate
+    scores, samples = evaluate_method(
+        method, recipe, info, store, metrics, device, translate=translate, protocol=protocol, on_images=on_images
+    )
+    return Measured(scores, samples, degrees.errors if degrees else None)
 
 
 def evaluate_method(
@@ -61,18 +77,20 @@ def evaluate_method(
     metrics: Mapping[str, AnyMetric],
     device: torch.device,
     *,
+    translate: Translate | None = None,
     protocol: Mapping[str, Any] | None = None,
     on_images: OnImages = lambda done, total: None,
 ) -> tuple[list[Score], dict[str, Sample]]:
     """Return the scores and the first translations of a method that is on the device, in the mode in which it translates.
 
-    See `evaluate` for the arguments; an unpaired split has no metric of single images.
+    See `evaluate` for the arguments, of which `translate` is by default the method's; an unpaired split has no metric of single
+    images.
     """
-    mode, reads = method.test_mode, list(recipe.reads())
+    translate, mode, reads = translate or method.translate, method.test_mode, list(recipe.reads())
     if not info.pairs:
         sets = {name: metric for name, metric in metrics.items() if isinstance(metric, SetMetric)}
         return evaluate_unpaired(
-            method.translate,
+            translate,
             store,
             sets,
             device=device,
@@ -83,7 +101,7 @@ def evaluate_method(
         )
     with torch.no_grad():
         return evaluate(
-            method.translate,
+            translate,
             store,
             metrics,
             device=device,
@@ -120,17 +138,6 @@ def options_entry(recipe: Recipe) -> dict[str, Any]:
     """Return the protocol's entry of the options that only translation reads, with the SHA-256 of files; none without such."""
     options = {place.partition(".")[2]: value for place, value in inference_values(recipe).items()}
     return {OPTIONS: options} if options else {}
-
-
-def score_degrees(
-    method: Method, recipe: Recipe, info: DatasetInfo, root: Path, device: torch.device, *, split: str = "test"
-) -> CelsiusErrors | None:
-    """Return the errors in degrees Celsius on the test split; None if the dataset has no pairs or no calibration."""
-    if not info.pairs or "celsius" not in info.offers or not info.thermal_range:
-        return None
-    store = _test_split(method, recipe, root, device, split)
-    with torch.no_grad():
-        return score_celsius(method, store, classes=info.classes, thermal_range=info.thermal_range, device=device)
 
 
 def score_cost(method: Method, recipe: Recipe, root: Path, device: torch.device) -> Cost:

@@ -21,7 +21,7 @@ from zoo.errors import DamagedError, UsageError
 from zoo.evaluate.reading import entries_of
 from zoo.evaluate.results import SCORED_IMAGES
 from zoo.evaluate.score import AnyMetric, evaluate
-from zoo.evaluate.trained import degrees_of
+from zoo.evaluate.trained import Measured, degrees_of
 from zoo.recipe import as_part
 from zoo.records.integrity import SHOWN, clear_way
 from zoo.records.job import Job, PlannedRun, scorings, unscored
@@ -31,7 +31,7 @@ from zoo.records.outcome import Outcome
 from zoo.records.record import RECORD_FILE, Record, read_record, write_json
 from zoo.records.trained import Trained
 from zoo.scoring.predictions import Plan, open_pairs, plan_scored, untrained_baselines
-from zoo.scoring.runs import Measured, build_metrics, record_scores
+from zoo.scoring.runs import build_metrics, record_scores
 from zoo.terminal import periodic_note
 
 Measure = Callable[[Mapping[str, AnyMetric]], Measured]
@@ -71,7 +71,7 @@ def score_predictions(
         def measure(chosen: Mapping[str, AnyMetric]) -> Measured:
             if store is predicted:
                 _require_degrees(plan, chosen)
-            return evaluate(
+            scores, samples = evaluate(
                 method.translate,
                 store,
                 chosen,
@@ -82,6 +82,7 @@ def score_predictions(
                 info=info,
                 on_images=lambda done, total: log(f"zoo: scored {done:,} of {total:,} images of {run.label}"),
             )
+            return Measured(scores, samples)
 
         notes, source = (plan.notes, plan.source) if store is predicted else ((), "")
         return score_once(run, metrics, measure, notes, source=source, device=target, command=command, retry=retry)

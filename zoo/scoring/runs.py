@@ -20,9 +20,9 @@ from zoo.data.layout import DatasetInfo, read_info
 from zoo.data.union import scored_info
 from zoo.errors import UsageError, ZooError
 from zoo.evaluate.pictures import TILES_FOLDER, loss_curves, sample_tiles
-from zoo.evaluate.results import CelsiusErrors, Cost, Score
+from zoo.evaluate.results import Cost, Score
 from zoo.evaluate.score import AnyMetric, OnImages, Sample
-from zoo.evaluate.trained import score_cost, score_degrees, score_method
+from zoo.evaluate.trained import Measured, score_cost, score_method
 from zoo.evaluate.transfer import TransferredMethod
 from zoo.files import write_atomically
 from zoo.recipe import Recipe, choice_of
@@ -32,9 +32,6 @@ from zoo.records.new_record import UNPAIRED, TrainedRun, dataset_facts, first_re
 from zoo.records.record import HEALTH, RECORD_FILE, Record, Tested, folder_of_test, write_json
 from zoo.scoring.sheets import own_shapes, write_sheet
 from zoo.training.log import LOG, read_log
-
-Measured = tuple[list[Score], dict[str, Sample]]
-"""Scores, and samples by stem."""
 
 
 def build_metrics(scorings: Mapping[str, Scoring]) -> dict[str, AnyMetric]:
@@ -98,7 +95,6 @@ def score_run(
         metrics,
         record,
         lambda chosen: score_method(method, job.recipe, run.info, root, chosen, run.device, on_images=on_images),
-        lambda: score_degrees(method, job.recipe, run.info, root, run.device),
         lambda: _measure_cost(method, job, run.device),
         tests=tests,
         unmeasured=unmeasured,
@@ -110,7 +106,6 @@ def record_scores(
     metrics: Mapping[str, AnyMetric],
     record: Record | None,
     measure: Callable[[Mapping[str, AnyMetric]], Measured],
-    measure_celsius: Callable[[], CelsiusErrors | None] = lambda: None,
     measure_cost: Callable[[], tuple[Cost | None, list[str]]] = lambda: (None, []),
     *,
     notes: Sequence[str] = (),
@@ -119,18 +114,17 @@ def record_scores(
 ) -> Record:
     """Measure images, write pictures, `scores.csv` and the record, and return the record.
 
-    Arguments and errors are those of `score_run`, which measures a method; `measure` returns scores and samples of some metrics,
-    `measure_celsius` errors in degrees, and `notes` and `tests` stand in a first record.
+    Arguments and errors are those of `score_run`, which measures a method; `measure` scores by some metrics; `notes` and `tests`
+    stand in a first record.
     """
     start, folder, job = time.perf_counter(), run.folder, run.job
     missing = unscored(job.metrics, record)
     first = bool(job.metrics) and not (record and (record.scores or record.scored))
     redraw = first or bool(record and find_damage(folder, SHOWN, expected=record.sha256))
-    scores: list[Score] = []
-    samples: dict[str, Sample] = {}
-    if missing or redraw:
-        scores, samples = measure({name: metrics[name] for name in missing})
-    celsius = measure_celsius() if first else record.celsius if record else None
+    measured = missing or redraw
+    scores, samples, celsius = measure({name: metrics[name] for name in missing}) if measured else Measured([], {})
+    if record and not first:
+        celsius = record.celsius
     seconds = time.perf_counter() - start
     cost, remarks = (record.cost, []) if record and record.cost else measure_cost()
     if record:
@@ -199,7 +193,9 @@ def score_elsewhere(
     root = Path(test.root)
     before, info = test.find(tests), read_info(root)
     usable, moved = scored_info(trained, info), TransferredMethod(method, trained, info)
-    scores, samples = score_method(moved, recipe, usable, root, metrics, device, split=test.split, on_images=on_images)
+    scores, samples, celsius = score_method(
+        moved, recipe, usable, root, metrics, device, split=test.split, on_images=on_images
+    )
     notes = [] if info.pairs else [UNPAIRED]
     if trained.thermal_range and info.thermal_range and trained.thermal_range != info.thermal_range:
         own, other = ("{:g} to {:g} °C".format(*both) for both in (trained.thermal_range, info.thermal_range))
@@ -212,7 +208,7 @@ def score_elsewhere(
         size=test.size,
         scores=[*(score for score in kept if score.metric not in metrics), *scores],
         scored=(before.scored if before else {}) | {name: test.metrics[name].key for name in metrics},
-        celsius=score_degrees(moved, recipe, usable, root, device, split=test.split),
+        celsius=celsius,
         notes=notes,
     )
     shapes = own_shapes(root, test.split, samples)

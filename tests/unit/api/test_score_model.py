@@ -174,7 +174,7 @@ def test_scores_of_an_unpaired_split_name_it(run, tmp_path, split):
                 writer.add_thermal(each, f"t{index}", np.full((32, 32), 30 * index, np.uint8))
     recipe, method = read_record(run).recipe, zoo.load(run, device="cpu").method
     metrics = {"means": MeanDistance()}
-    (score,), _ = score_method(method, recipe, read_info(root), root, metrics, torch.device("cpu"), split=split)
+    (score,), *_ = score_method(method, recipe, read_info(root), root, metrics, torch.device("cpu"), split=split)
     assert score.protocol["split"] == split and score.protocol["resize"] == "32x32 bicubic"
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from zoo.contracts import Batch, Method
-from zoo.evaluate.celsius import errors_by_class, mean_errors, score_celsius
+from zoo.evaluate.celsius import DegreeErrors, errors_by_class, mean_errors
 from zoo.layers.conditions import to_range
 
 NAMES = ("sky", "road", "car", "ghost")
@@ -55,23 +55,14 @@ class _Offset(Method):
         return batch["celsius"] - 3 if self.own else None
 
 
-class _Store:
-    stems = ("a", "b")
-    n_thermal = 2
-
-    def __len__(self) -> int:
-        return 2
-
-    def whole(self, index: torch.Tensor, thermal_index: torch.Tensor | None = None) -> Batch:
-        celsius = torch.linspace(0, 30, 32).view(2, 1, 4, 4)[index]
-        return {"visible": celsius.expand(-1, 3, -1, -1), "celsius": celsius, "labels": (celsius[:, 0] > 10).long()}
-
-
 @pytest.mark.parametrize(("own", "off"), [(False, 2.0), (True, 3.0)])
 def test_a_methods_own_degrees_come_before_its_images(own: bool, off: float) -> None:
-    errors = score_celsius(
-        _Offset(own), _Store(), classes=NAMES, thermal_range=(-10.0, 40.0), device=torch.device("cpu")
-    )
+    batches, found = 2, DegreeErrors(_Offset(own), NAMES, (-10.0, 40.0))
+    for number in range(batches):
+        celsius = torch.linspace(0, 30, 32).view(2, 1, 4, 4)[number : number + 1]
+        visible, labels = celsius.expand(-1, 3, -1, -1), (celsius[:, 0] > 10).long()
+        found.translate({"visible": visible, "celsius": celsius, "labels": labels})
+    errors = found.errors
     assert errors.all == pytest.approx(off, abs=1e-5)
     assert errors.classes == pytest.approx({"sky": off, "road": off}, abs=1e-5)
     assert errors.n == 2

@@ -11,8 +11,9 @@ from PIL import Image
 
 import zoo
 from zoo.data.store import PairStore
-from zoo.evaluate.celsius import score_celsius
+from zoo.evaluate.celsius import DegreeErrors
 from zoo.evaluate.score import evaluate
+from zoo.evaluate.trained import score_method
 from zoo.sources import open_source
 from zoo.translation.portable import Portable
 
@@ -94,11 +95,19 @@ def test_degrees_agree_between_bench_and_translator(run):
         degrees = translator.to_celsius(translator.translate(file, depth="float"))
         real = store.whole(torch.tensor([number]))["celsius"][0, 0].numpy()
         errors.append(np.abs(degrees.astype(np.float64) - real).mean())
-    scored = score_celsius(
-        translator.method, store, classes=store.info.classes, thermal_range=translator.thermal_range,
-        device=torch.device("cpu"),
-    )  # fmt: skip
-    assert scored.all == pytest.approx(np.mean(errors), abs=1e-12)
+    scored = DegreeErrors(translator.method, store.info.classes, translator.thermal_range)
+    for number in range(len(files)):
+        scored.translate(store.whole(torch.tensor([number])))
+    assert scored.errors.all == pytest.approx(np.mean(errors), abs=1e-12)
+
+
+def test_an_image_is_translated_once_for_its_scores_and_its_degrees(run, monkeypatch):
+    translator, files, store = run
+    method, recipe, translate = translator.method, translator.config.recipe, translator.method.translate
+    translated = []
+    monkeypatch.setattr(method, "translate", lambda batch: translated.append(1) or translate(batch))
+    found = score_method(method, recipe, store.info, files[0].parents[2], {"levels": Levels()}, torch.device("cpu"))
+    assert len(translated) == found.scores[0].n == found.celsius.n == len(files)
 
 
 def test_a_file_in_degrees_is_the_degrees_of_the_saved_image(run, tmp_path: Path):
