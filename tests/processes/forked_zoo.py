@@ -48,7 +48,8 @@ def install() -> None:
     """Make `subprocess.Popen` fork zoo's commands in this process and in what it starts so."""
     if not sys.platform.startswith("linux") or any(name.startswith("COV") for name in os.environ):
         return
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1):  # then this process could not wait for what it starts
+        return
     ForkedPopen.fork = Server(dict(ENVIRONMENT | os.environ))
     subprocess.Popen = ForkedPopen  # type: ignore[misc]
 
