@@ -60,8 +60,9 @@ def score_method(
     """
     store = _test_split(method, recipe, root, device, split, entries_of(info, metrics.values()))
     protocol = {"split": split, **selection(recipe.validation), **options_entry(recipe)}
-    measured = info.pairs and "celsius" in info.offers and info.thermal_range
-    degrees = DegreeErrors(method, info.classes, info.thermal_range) if measured and info.thermal_range else None
+    degrees = None
+    if info.pairs and "celsius" in info.offers and info.thermal_range:
+        degrees = DegreeErrors(method, info.classes, info.thermal_range)
     translate = degrees.translate if degrees else method.translate
     scores, samples = evaluate_method(
         method, recipe, info, store, metrics, device, translate=translate, protocol=protocol, on_images=on_images
