@@ -93,7 +93,8 @@ class Contract:
     and `compiles` (works with torch.compile as one graph). A dataset: `pairs`, `labels`, `celsius`, `temperatures`,
     `thermal_segmentation`, and every entry that it declares. A metric: `symmetric`. `zoo check` tests each of them. A method:
     `baseline`, a null baseline without a network, which `zoo bench` runs beside networks, and with it `unfitted`, which says that
-    it needs no training images: `zoo score` runs those that read the visible image alone beside images of other programs.
+    it needs no training images: its `fit` is not called, and `zoo score` runs those that read the visible image alone beside
+    images of other programs.
     `several_updates`, of a method that updates one optimizer several times in a step: no batch is computed in parts."""
     promises: Mapping[str, float] = field(default_factory=lambda: NO_OPTIONS)
     """Bounds of this part, which `zoo check` measures. A normalizer: the largest `gradient` of the mean logit with respect to

@@ -14,12 +14,14 @@ import gc
 import importlib
 import inspect
 import json
+import multiprocessing.util
 import os
 import runpy
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -27,15 +29,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zoo.settings import ENVIRONMENT
 
 PR_SET_CHILD_SUBREAPER = 36
 """Of Linux's `prctl`: orphans among the descendants become children of this process."""
-EARLY = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "CUDA_", "ONEDNN_", "LD_", "LC_", "LANG")
+EARLY = (
+    "PYTHON",
+    "OMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "KMP_",
+    "CUDA_",
+    "TORCH_",
+    "ONEDNN_",
+    "MPL",
+    "MALLOC_",
+    "TZ",
+    "LD_",
+    "LC_",
+    "LANG",
+)
 """Beginnings of variables that are read before the first line of a program."""
 FRESH = {"PYTHON_OF_ITS_OWN": "1"}
 """Added to the environment of a command that must have an interpreter of its own, such as those that measure imports."""
-UNUSUAL = ("preexec_fn", "pass_fds", "shell", "executable", "group", "gid", "extra_groups", "gids", "user", "uid")
+UNUSUAL = ("preexec_fn", "pass_fds", "shell", "executable", "gid", "gids", "uid", "umask", "process_group")
 """Arguments of `Popen` that a fork does not honour."""
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 """Ends of the pipes of a `Popen` whose command has started; -1 where there is none."""
@@ -46,7 +65,7 @@ Streams = tuple[int, int, int]
 
 def install() -> None:
     """Make `subprocess.Popen` fork zoo's commands in this process and in what it starts so."""
-    if not sys.platform.startswith("linux") or any(name.startswith("COV") for name in os.environ):
+    if not sys.platform.startswith("linux") or any(name.startswith(("COV", "ZOO_TESTS_FRESH")) for name in os.environ):
         return
     if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1):  # then this process could not wait for what it starts
         return
@@ -119,12 +138,14 @@ class Server:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         with self._lock:
-            server = self._socket = self._socket or self._start()
+            server, self._socket = self._socket or self._start(), None  # another one after an error
             request = json.dumps([list(words), dict(environment), folder, session]).encode("utf-8", "surrogateescape")
             rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))
             server.sendmsg([len(request).to_bytes(4, "big")], [rights])
             server.sendall(request)
-            return int.from_bytes(_receive(server, 4), "big")
+            child = int.from_bytes(_receive(server, 4), "big")
+            self._socket = server
+        return child
 
     def _start(self) -> socket.socket:
         own, other = socket.socketpair()
@@ -170,9 +191,13 @@ def serve(connection: socket.socket) -> None:
             subprocess.Popen = ForkedPopen  # type: ignore[misc]
             become(words, environment, folder, tuple(found), session)
         os.waitpid(middle, 0)
-        connection.sendall(os.read(reading, 4))
-        for fd in (reading, writing, *found):
+        os.close(writing)
+        child = os.read(reading, 4)
+        for fd in (reading, *found):
             os.close(fd)
+        if not child:
+            return  # the other side reads of it
+        connection.sendall(child)
 
 
 class Direct:
@@ -231,6 +256,9 @@ def become(words: Sequence[str], environment: Mapping[str, str], folder: str, st
         os.environ.clear()
         os.environ.update(environment)
         atexit._clear()  # type: ignore[attr-defined]
+        atexit.register(multiprocessing.util._exit_function)
+        tempfile.tempdir = None  # by the new environment
+        np.random.seed()
         sys.stdin, sys.stdout, sys.stderr = (
             open(  # noqa: SIM115 - open until the process ends
                 number, mode, encoding="utf-8", errors=errors, buffering=1 if number == 2 else -1, closefd=False
@@ -244,6 +272,9 @@ def become(words: Sequence[str], environment: Mapping[str, str], folder: str, st
         sys.argv = ["-m", *words[start + 1 :]]
         importlib.invalidate_caches()
         code = _run(words[start])
+    except BaseException:
+        os.write(2, traceback.format_exc().encode())
+        code = 70
     finally:
         os._exit(code)
 

@@ -10,7 +10,7 @@ from zoo.records.lease import holder
 from zoo.run.progress import read_progress
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 90) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
     """Return as soon as a condition holds; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

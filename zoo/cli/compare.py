@@ -63,7 +63,10 @@ def compare(
         _show(group)
     print_lines(LEGEND)
     tests = Counter(
-        (group.dataset, line.metric, line.pooled.n) for group in groups for line in group.lines if line.difference
+        (place, line.metric, line.pooled.n)
+        for place, group in enumerate(groups)
+        for line in group.lines
+        if line.difference
     )
     print_lines(filter(None, dict.fromkeys(too_few(n, number) for (*_, n), number in tests.items())))
     if not all(line.pooled.per_image for group in groups for line in group.lines):

@@ -32,10 +32,12 @@ class DegreeErrors:
 
     def translate(self, batch: Batch) -> Tensor:
         """Return the method's translation of a batch, after adding its errors."""
-        translated = self._method.translate(batch)
-        predicted = self._method.degrees(batch)
-        predicted = shown_degrees(translated, self._range) if predicted is None else predicted
         real = batch["celsius"]
+        # Dropout then draws the same numbers for the image, and the next image those that it draws without degrees.
+        with torch.random.fork_rng([real.device] if real.device.type == "cuda" else []):
+            predicted = self._method.degrees(batch)
+        translated = self._method.translate(batch)
+        predicted = shown_degrees(translated, self._range) if predicted is None else predicted
         self._totals.append((predicted.double() - real.double()).abs().mean(dim=(1, 2, 3)))
         if "labels" in batch:
             self._by_class.append(errors_by_class(predicted, real, batch["labels"], len(self._classes)))

@@ -49,7 +49,7 @@ def too_few(n: int, tests: int = 1) -> str:
 
     A sign-flip test over n images has p >= 2 / 2^n, and the smallest of some p-values is multiplied by their number.
     """
-    fewest = int(40 * tests).bit_length()  # 2 / 2^n * tests < 0.05
+    fewest = (40 * tests).bit_length()  # 2 / 2^n * tests < 0.05
     if n >= fewest:
         return ""
     what = f"{tests} corrected paired tests, which require" if tests > 1 else "a paired test, which requires"

@@ -21,7 +21,7 @@ LEFT_OUT = "left_out"
 
 def decimals(unit: str, value: float) -> int:
     """Return with how many decimals a score, its interval and differences are printed: four of small ones such as SSIM."""
-    return 2 if unit == "dB" or abs(value) >= 10 else 4
+    return 2 if unit == "dB" or round(abs(value), 4) >= 10 else 4
 
 
 @dataclass(frozen=True, kw_only=True)

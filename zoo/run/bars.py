@@ -15,7 +15,7 @@ from rich.text import Text
 from zoo.records.job import PlannedRun
 from zoo.records.outcome import Outcome
 from zoo.run.display import PlainDisplay
-from zoo.run.progress import Progress, duration_text, grid_left, time_left
+from zoo.run.progress import Progress, duration_text, grid_left, stage_text, time_left
 from zoo.terminal import console, one_line
 
 REFRESH = 8
@@ -151,7 +151,7 @@ class LiveDisplay(PlainDisplay):
 def run_line(name: str, steps: int, progress: Progress) -> Line:
     """Return the line of a run in progress."""
     if progress.stage != "training" or not steps:
-        return Line(name=name, stage=progress.doing or "starting")
+        return Line(name=name, stage=stage_text(progress) or "starting")
     speed = progress.it_s
     left = time_left(steps, progress)
     return Line(

@@ -16,7 +16,7 @@ from zoo.records.job import PlannedRun, label_of
 from zoo.records.lease import DEAD_AFTER, holder
 from zoo.records.outcome import Ended, Outcome
 from zoo.records.record import RECORD_FILE, Record, views
-from zoo.run.progress import INTERRUPTED, SCORING, Progress, resume_step, time_left
+from zoo.run.progress import INTERRUPTED, SCORING, Progress, resume_step, stage_text, time_left
 from zoo.terminal import console, note
 from zoo.text_layout import fold
 
@@ -85,7 +85,7 @@ class PlainDisplay(AbstractContextManager["PlainDisplay"]):
             self._open_once(run)
         if progress.images and progress.stage == shown.stage and time.monotonic() - shown.at >= PLAIN_EVERY:
             shown.at = time.monotonic()
-            self.print(fold(f"{shown.place} {progress.doing}", "  "))
+            self.print(fold(f"{shown.place} {stage_text(progress)}", "  "))
         # `finished` says so of a run that was interrupted.
         lines = [] if progress.stage in (shown.stage, INTERRUPTED) else [progress.stage]
         due = progress.step == steps or time.monotonic() - shown.at >= PLAIN_EVERY

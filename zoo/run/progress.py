@@ -59,11 +59,6 @@ class Progress:
     images: tuple[int, int] | None = None
     """Test images that are scored, and all of them, while the run is scored."""
 
-    @property
-    def doing(self) -> str:
-        """The stage, with the number of images where it counts them, e.g. `scoring 40/2000`."""
-        return f"{self.stage} {self.images[0]}/{self.images[1]}" if self.images else self.stage
-
 
 class ProgressWriter:
     """Writes a run's progress to its folder, which must exist; readers always see a whole file."""
@@ -76,7 +71,6 @@ class ProgressWriter:
     def __call__(self, event: Event) -> None:
         """Add an event; write the file at each new stage, at each reading of losses and every `WRITE_EVERY` seconds."""
         now = time.monotonic()
-        begins = bool(event.stage) or bool(event.images and not event.images[0])
         if event.stage or event.images:
             self._progress = replace(self._progress, stage=event.stage or "scoring", images=event.images)
         else:
@@ -85,7 +79,7 @@ class ProgressWriter:
             it_s = done / seconds if done and seconds else None
             losses = event.losses or self._progress.losses
             self._progress = replace(self._progress, step=event.step, it_s=it_s, losses=losses)
-        if begins or event.losses or now - self._written >= WRITE_EVERY:
+        if event.stage or event.losses or now - self._written >= WRITE_EVERY:
             self._written = now
             self._write()
 
@@ -163,6 +157,8 @@ class RunState:
     """`planned`, `running`, `interrupted`, `done` or `failed`."""
     stage: str = ""
     """What its process does now."""
+    images: tuple[int, int] | None = None
+    """Test images that are scored, and all of them, while it is scored."""
     step: int = 0
     steps: int = 0
     """Optimizer steps done, and in all."""
@@ -209,13 +205,19 @@ def read_state(folder: Path) -> RunState:
     return RunState(
         run=name,
         status="running",
-        stage=progress.doing,
+        stage=progress.stage,
+        images=progress.images,
         step=progress.step,
         steps=steps,
         it_s=progress.it_s,
         left=time_left(steps, progress),
         where=f"{process.host}:{process.pid}",
     )
+
+
+def stage_text(one: Progress | RunState) -> str:
+    """Return a stage, with the number of images where it counts them, e.g. `scoring 40/2000`."""
+    return f"{one.stage} {one.images[0]}/{one.images[1]}" if one.images else one.stage
 
 
 def resume_step(folder: Path, steps: int) -> int:
@@ -229,7 +231,7 @@ def resume_step(folder: Path, steps: int) -> int:
 def state_row(state: RunState) -> tuple[str, ...]:
     """Return a state as a row under `COLUMNS`."""
     step = f"{state.step}/{state.steps}" if state.steps else ""
-    stage = state.stage or state.status
+    stage = stage_text(state) or state.status
     if state.resumes is not None:
         resumed = f"step {state.resumes}" if state.resumes < state.steps else SCORING
         stage += f", resumes at {resumed}" if state.resumes else ", starts again"

@@ -89,7 +89,7 @@ def train_run(
     watch = open_watch(job, device) if recipe.validation and world.is_main else None
     contract = choice_of("method", recipe.method).contract
     store: list[PairStore] = []
-    if "unfitted" not in contract.offers:
+    if method.order or "unfitted" not in contract.offers:
         images = f"{info.splits.get('train', 0)} {'pairs' if info.pairs else 'images'}"
         on_event(Event(stage=f"decoding {images}"))
         store.append(split(size=side))

@@ -109,6 +109,7 @@ def work(
     if record is None:
         set_aside(folder / RECORD_FILE)  # of other weights, or damaged
     run = TrainedRun(folder=folder, job=job, info=info, trained=trained, device=device, begun=begun)
+    on_event(Event(stage="scoring"))
     score_run(run, method, metrics, record, lambda *images: on_event(Event(images=images)), unmeasured)
     return True
 

@@ -66,3 +66,26 @@ def test_a_methods_own_degrees_come_before_its_images(own: bool, off: float) -> 
     assert errors.all == pytest.approx(off, abs=1e-5)
     assert errors.classes == pytest.approx({"sky": off, "road": off}, abs=1e-5)
     assert errors.n == 2
+
+
+class _Noisy:
+    """A method with degrees of its own, which draws its image again at each call, as with dropout."""
+
+    def degrees(self, batch: Batch) -> torch.Tensor:
+        return self.translate(batch) * 25 + 15
+
+    def translate(self, batch: Batch) -> torch.Tensor:
+        return torch.rand(batch["celsius"].shape) * 2 - 1
+
+
+def test_degrees_are_those_of_the_scored_image_and_change_none_of_the_following() -> None:
+    celsius = torch.zeros(1, 1, 4, 4)
+    batches = [{"celsius": celsius}, {"celsius": celsius + 1}]
+    torch.manual_seed(0)
+    expected = [_Noisy().translate(batch) for batch in batches]
+    torch.manual_seed(0)
+    found = DegreeErrors(_Noisy(), (), (-10.0, 40.0))
+    translated = [found.translate(batch) for batch in batches]
+    assert all(torch.equal(one, other) for one, other in zip(translated, expected, strict=True))
+    errors = [(image * 25 + 15 - batch["celsius"]).abs().mean() for image, batch in zip(expected, batches, strict=True)]
+    assert found.errors.all == pytest.approx(float(torch.stack(errors).mean()), abs=1e-5)
