@@ -17,7 +17,7 @@ from zoo.records.code_changes import retrained
 from zoo.records.job import METRICS, Job, PlannedRun, plan_job
 from zoo.records.lease import folder_time
 from zoo.report.bench_records import Records
-from zoo.run.devices import require_gpu
+from zoo.run.devices import bf16_note, lacks_gpu, require_gpu
 from zoo.run.display import make_display, show_reading
 from zoo.run.grid import Axes, Refusal, choose_metrics, expand
 from zoo.run.runner import run
@@ -114,6 +114,9 @@ def run_grid(
             runs, refusals = expand(axes, out, progress=progress, metrics=metrics)
     _show_refusals(runs, refusals)
     for line in retrained(runs):
+        note(line)
+    here = not launcher.lasting and (launcher.device == "cpu" or lacks_gpu())
+    if here and (line := bf16_note([one.recipe for one in runs])):
         note(line)
     with make_display(open_samples=open_samples) as display:
         outcomes = run(

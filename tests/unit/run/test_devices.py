@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from zoo.errors import UsageError
 from zoo.recipe import Budget, DataRef, Part, Recipe
 from zoo.run import devices
-from zoo.run.devices import find_gpus, plan_machine
+from zoo.run.devices import bf16_note, find_gpus, plan_machine
 
 GIB = 1 << 30
 RECIPE = Recipe(
@@ -137,3 +138,24 @@ def test_a_missing_gpu_is_refused_before_any_run_and_a_driver_leaves_it_open(mon
     assert plan_machine("auto", None, 1, [RECIPE]).device == "auto"
     monkeypatch.setattr(devices, "DRIVERS", (str(tmp_path),))
     assert plan_machine("cuda", None, 1, [RECIPE]).jobs == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "steps", "precision", "named"),
+    [
+        ("amx_bf16", 2000, "fp32", True),
+        ("avx2", 2000, "fp32", False),
+        ("amx_bf16", 1999, "fp32", False),
+        ("amx_bf16", 2000, "bf16", False),
+    ],
+)
+def test_a_long_training_on_a_cpu_with_units_for_bf16_is_offered_them(
+    tmp_path, monkeypatch, flags, steps, precision, named
+):
+    monkeypatch.setattr(devices, "CPUINFO", tmp_path / "cpuinfo")
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : fpu {flags}\n")
+    network = replace(
+        RECIPE, generator=Part(name="a/c"), budget=Budget(steps=steps, constant=steps), precision=precision
+    )
+    assert ("`precision`=bf16" in bf16_note([RECIPE, network])) == named
+    assert not bf16_note([replace(network, generator=None)])
