@@ -34,7 +34,7 @@ class DegreeErrors:
         """Return the method's translation of a batch, after adding its errors."""
         real = batch["celsius"]
         # Dropout then draws the same numbers for the image, and the next image those that it draws without degrees.
-        with torch.random.fork_rng([real.device] if real.device.type == "cuda" else []):
+        with torch.random.fork_rng([] if real.device.type == "cpu" else [real.device]):
             predicted = self._method.degrees(batch)
         translated = self._method.translate(batch)
         predicted = shown_degrees(translated, self._range) if predicted is None else predicted
