@@ -196,7 +196,8 @@ class MethodHarness(Harness):
         rng: torch.Generator | None = None,
         size: int | Size | None = None,
     ) -> Method:
-        """Return the method, ready for training or only for translation; one without optimizers is fitted to two pairs.
+        """Return the method, ready for training or only for translation; one without optimizers is fitted to two pairs,
+        unless its contract offers `unfitted`, as in a run.
 
         `rng` is its `parts.rng`; by default a new stream. `size` is that of the images, by default the smallest square.
         """
@@ -207,7 +208,7 @@ class MethodHarness(Harness):
         method: Method = build(self.choice.for_size(size), parts)
         if training:
             method.prepare_training(parts)
-            if not method.order:
+            if not method.order and "unfitted" not in self.choice.contract.offers:
                 method.fit([self.example(thermal_channels=thermal_channels, size=size)])
         return method
 

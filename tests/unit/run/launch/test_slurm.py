@@ -135,8 +135,7 @@ def stand_in(tmp_path, monkeypatch) -> Path:
     return programs
 
 
-def test_a_grid_becomes_one_job_array_with_the_requested_options(zoo, pairs, tmp_path, stand_in, monkeypatch):
-    monkeypatch.setenv("STARTED_TASKS", "0")
+def test_a_grid_becomes_one_job_array_with_the_requested_options(zoo, pairs, tmp_path, stand_in):
     words = ("bench", "--method", "mean_image,grey_copy", "--data", str(pairs), "--size", "32", "--device", "cpu")
     options = "partition=gpu,time=12:00:00,qos=long"
     done = zoo(*words, "--launcher", "slurm", "--slurm", options, "--jobs", "8", "--out", "results")
@@ -191,8 +190,7 @@ def test_runs_fail_with_the_reason_when_all_jobs_vanished(pairs, tmp_path, stand
     assert "job 42_0, 42_1 is lost: squeue and sacct do not list it" in outcomes[0].reason
 
 
-def test_workers_of_an_earlier_bench_are_not_submitted_again(pairs, tmp_path, stand_in, monkeypatch):
-    monkeypatch.setenv("STARTED_TASKS", "0")
+def test_workers_of_an_earlier_bench_are_not_submitted_again(pairs, tmp_path, stand_in):
     runs = runs_of(pairs, tmp_path)
     launcher = SlurmLauncher(tmp_path, {}, device="cpu")
     launcher.start([run.folder for run in runs], 2)
