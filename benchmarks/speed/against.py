@@ -193,16 +193,12 @@ def measure(name: str, args: argparse.Namespace) -> list[dict[str, Any]]:
         taken = harness.take_turns(ways, device, args.seconds)
     rows = []
     for way, times in taken.items():
-        ratios = [first / own for first, own in zip(taken["original"], times, strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
         about = {"method": name, "px": args.size, "batch": args.batch, "way": way, "rounds": len(times)}
         rows.append(
             {
                 **about,
                 "ms": 1e3 * statistics.median(times),
-                "ratio": middle,
-                "lower quarter": low,
-                "upper quarter": high,
+                **harness.ratios(taken["original"], times),
             }
         )
     return rows

@@ -36,11 +36,12 @@ CLEAR = Path("/proc/self/clear_refs")
 class Timing:
     """Seconds of one call."""
 
+    times: Sequence[float]
+    """Of each round."""
     median: float
     best: float
     processor: float
     """Median over the rounds of the time that processors spent, all threads together."""
-    rounds: int
 
 
 def parser(text: str) -> argparse.ArgumentParser:
@@ -57,13 +58,19 @@ def compare(paths: Mapping[str, Callable[[], object]], device: torch.device, sec
     busy: dict[str, list[float]] = {name: [] for name in paths}
     return {
         name: Timing(
+            times=times,
             median=statistics.median(times),
             best=min(times),
             processor=statistics.median(busy[name]),
-            rounds=len(times),
         )
         for name, times in take_turns(paths, device, seconds, busy).items()
     }
+
+
+def ratios(first: Sequence[float], own: Sequence[float]) -> dict[str, float]:
+    """Return how many times as fast the second of two ways is as the first: the median over their rounds, and its quarters."""
+    low, middle, high = statistics.quantiles([a / b for a, b in zip(first, own, strict=True)], n=4, method="inclusive")
+    return {"ratio": middle, "lower quarter": low, "upper quarter": high}
 
 
 def take_turns(

@@ -116,13 +116,12 @@ def _rows(args: argparse.Namespace, system: str, size: int, batch: int) -> Itera
             "path": name,
             "ms": 1e3 * timing.median,
             "best ms": 1e3 * timing.best,
-            "ratio": plain.median / timing.median,
-            "best ratio": plain.best / timing.best,
+            **harness.ratios(plain.times, timing.times),
             "processor ratio": plain.processor / timing.processor,
             "TFLOP/s": rate,
             "of peak": rate / harness.matmul_peak(device, name.split()[-1]),
             "MiB": memory[name] // 2**20,
-            "rounds": timing.rounds,
+            "rounds": len(timing.times),
         }
 
 

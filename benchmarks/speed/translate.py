@@ -69,13 +69,12 @@ def _rows(args: argparse.Namespace, generator: str, size: int, batch: int) -> li
             "path": name,
             "images/s": batch / timing.median,
             "ms": 1e3 * timing.median,
-            "ratio": plain.median / timing.median,
-            "best ratio": plain.best / timing.best,
+            **harness.ratios(plain.times, timing.times),
             "processor ratio": plain.processor / timing.processor,
             "TFLOP/s": flops / timing.median / 1e12,
             "of peak": flops / timing.median / 1e12 / harness.matmul_peak(device, name.split()[-1]),
             "MiB": memory[name] // 2**20,
-            "rounds": timing.rounds,
+            "rounds": len(timing.times),
         }
         for name, timing in times.items()
     ]
