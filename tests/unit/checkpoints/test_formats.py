@@ -87,9 +87,9 @@ def test_a_file_with_nothing_in_common_has_no_nearest_format():
 def test_a_file_of_very_many_tensors_is_identified_at_once():
     many = {f"block{index}.model.1.weight": TensorEntry(shape=(1,), dtype="float32") for index in range(50_000)}
     rows = [row for plugin in installed() for row in plugin.rows.checkpoints]
-    start = time.process_time()
+    start = time.thread_time()
     networks(file(root=many), rows)
-    assert time.process_time() - start < 5
+    assert time.thread_time() - start < 5
 
 
 def test_every_format_of_zoo_differs_from_every_other():

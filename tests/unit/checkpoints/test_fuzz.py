@@ -77,11 +77,11 @@ def test_mutated_files_are_accepted_or_refused(tmp_path, write, tiny, seed):
             repacked(source, target, rng)
         else:
             target.write_bytes(mutated(original, rng))
-        start = time.process_time()
+        start = time.thread_time()
         try:
             peek(target)
         except ZooError as error:
             assert str(error) and "\n" not in str(error), f"{seed} {number}"
             refused += 1
-        assert time.process_time() - start < 1, f"{seed} {number}"
+        assert time.thread_time() - start < 5, f"{seed} {number}"
     assert refused > PER_SEED / 4

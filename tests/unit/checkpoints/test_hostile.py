@@ -144,10 +144,10 @@ BOMBS = {
 def test_bombs_are_refused_in_bounded_time_and_memory(tmp_path, name):
     with zipfile.ZipFile(tmp_path / "a.pth", "w") as archive:
         archive.writestr("archive/data.pkl", BOMBS[name])
-    start = time.process_time()
+    start = time.thread_time()
     with pytest.raises(ZooError, match="cannot be read as weights"):
         peek(tmp_path / "a.pth")
-    assert time.process_time() - start < 10
+    assert time.thread_time() - start < 10
 
 
 def test_a_zip_bomb_takes_no_memory(tmp_path):
