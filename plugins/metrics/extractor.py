@@ -12,10 +12,11 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torchvision.transforms import v2
 
+from zoo.checkpoints.packaged import PACKAGED, packaged_path
 from zoo.checkpoints.published import find, sha256_of
 from zoo.errors import UsageError, ZooError, did_you_mean
 
-from .networks import INCEPTION, INCEPTION_FILE, PACKAGED, PUBLISHED, RANDOM, network_label, packaged_path, weights_path
+from .networks import INCEPTION, INCEPTION_FILE, PUBLISHED, RANDOM, network_label, weights_path
 
 SEED = 0
 """Seed of random weights."""

@@ -19,7 +19,8 @@ class TimmUNetConfig:
     encoder: str = "resnet34"
     """Name of a network in timm, with the tag of its weights where it matters, e.g. `convnext_tiny.fb_in22k`."""
     pretrained: bool = False
-    """Start from the encoder's published weights: of the Hub's cache, or downloaded. The SHA-256 of the file is in the record."""
+    """Start from the encoder's published weights: of the Hub's cache, or downloaded; of `tf_efficientnet_lite0` from a package.
+    The SHA-256 of the file is in the record."""
     in_channels: Positive = 3
     """Channels of the input images."""
     out_channels: Positive = 1

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from zoo.errors import UsageError
 from zoo.sizes import Size, height_width, size_of
 
-from .weights import loading, require_known
+from .weights import loading, preprocessing, require_known
 
 
 class Encoder(nn.Module):
@@ -53,8 +53,7 @@ class Encoder(nn.Module):
         self.fixed = "img_size" in options and "dynamic_img_size" not in options
         """Whether the network takes images of these `sides` only."""
         self.channels_last = getattr(self.network, "output_fmt", "NCHW") == "NHWC"
-        published = timm.get_pretrained_cfg(name)
-        mean, std = (torch.tensor(published.mean), torch.tensor(published.std)) if published else (0.5, 0.5)
+        mean, std = map(torch.tensor, preprocessing(name))
         for label, values in {"scale": 0.5 / std, "shift": (0.5 - mean) / std}.items():
             self.register_buffer(label, _per_channel(values, in_channels), persistent=False)
         self._try(in_channels)
@@ -117,8 +116,7 @@ def _create(name: str, size: Size, *, pretrained: bool, in_channels: int) -> tup
     raise UsageError(f"encoder {name} cannot be given {in_channels} channels", "Choose another encoder.")
 
 
-def _per_channel(values: Tensor | float, channels: int) -> Tensor:
-    values = torch.as_tensor(values)
+def _per_channel(values: Tensor, channels: int) -> Tensor:
     return (values if values.numel() == channels else values.mean()).view(1, -1, 1, 1)
 
 

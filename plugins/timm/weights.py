@@ -1,14 +1,18 @@
-"""The published weights of timm's networks: which file they are, on this machine or downloaded."""
+"""The published weights of timm's networks: which file they are, on this machine, in a Python package or downloaded."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import timm
+import torch
+from torch import Tensor
 from torch.hub import HASH_REGEX
 
 from zoo.checkpoints.hub_file import find_hub_file
+from zoo.checkpoints.packaged import PACKAGED, is_installed, packaged_path
 from zoo.checkpoints.published import PublishedFile, find, find_copy
 from zoo.errors import UsageError, ZooError, did_you_mean
 
@@ -25,6 +29,8 @@ def weights_file(name: str, *, fetch: bool) -> Path | None:
         ZooError: they are not on this machine and cannot be downloaded.
     """
     require_known(name)
+    if name in PACKAGED:
+        return packaged_path(name) if fetch or is_installed(name) else None
     config = _published(name)
     if not (config and (config.hf_hub_id or config.url)):
         raise UsageError(f"timm publishes no weights for {name}", f"Leave out pretrained=true. {LIST}")
@@ -49,11 +55,29 @@ def require_known(name: str) -> None:
 
 def loading(name: str) -> dict[str, Any]:
     """Return the options of `timm.create_model` that load the published weights from the file of `weights_file`."""
+    if name in PACKAGED:
+        state = torch.load(packaged_path(name), weights_only=True)
+        return {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": _named(name, state)}}
     path = weights_file(name, fetch=True)
     config = _published(name)
     # A network with a loader of its own has it for files of its authors, not for those that timm has on the Hub.
     own = bool(config.custom_load) and not config.hf_hub_id
     return {"pretrained": True, "pretrained_cfg_overlay": {"file": str(path), "custom_load": own}}
+
+
+def preprocessing(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation per channel that the network's weights expect, for images in [0, 1]; 0.5 if unknown."""
+    if file := PACKAGED.get(name):
+        return (file.mean,) * 3, (file.std,) * 3
+    config = timm.get_pretrained_cfg(name)
+    return (config.mean, config.std) if config else ((0.5,) * 3, (0.5,) * 3)
+
+
+def _named(name: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a package, which are in timm's order, under timm's names."""
+    with torch.device("meta"):
+        names = timm.create_model(name).state_dict()
+    return dict(zip(names, state.values(), strict=True))
 
 
 def _published(name: str) -> Any:

