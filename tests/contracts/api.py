@@ -13,6 +13,7 @@ SNAPSHOT = Path(__file__).with_name("api.json")
 PUBLIC = (
     "zoo",
     "zoo.checkpoints.hub_file",
+    "zoo.checkpoints.packaged",
     "zoo.checkpoints.published",
     "zoo.checkpoints.templates",
     "zoo.contracts",
