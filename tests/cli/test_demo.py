@@ -7,17 +7,10 @@ import socket
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
 needs_gradio = pytest.mark.skipif(find_spec("gradio") is None, reason="pip install 'thermal-zoo[demo]'")
-
-
-@pytest.fixture(scope="module")
-def warm(saved, tmp_path_factory) -> Path:
-    """A model of data in degrees whose translation is the visible image in grey."""
-    return saved(tmp_path_factory.mktemp("warm"), "scenes:train=2,test=2", method="grey_copy")
 
 
 def start(*words: object) -> tuple[subprocess.Popen[str], str]:

@@ -15,11 +15,6 @@ from zoo.errors import UsageError, ZooError
 from zoo.translation import export as exporting
 
 
-@pytest.fixture(scope="module")
-def warm(saved, tmp_path_factory) -> Path:
-    return saved(tmp_path_factory.mktemp("warm"), "scenes:train=2,test=2", method="grey_copy")
-
-
 def test_a_file_and_its_largest_difference(warm, tmp_path):
     words = ["export", str(warm), "-o", str(tmp_path / "grey.pt2"), "--json"]
     done = CliRunner().invoke(app, words, catch_exceptions=False)

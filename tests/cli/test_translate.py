@@ -1,9 +1,8 @@
-"""zoo translate: depths, degrees, folders, and requests that cannot be."""
+"""`zoo translate`: depths, degrees, colors, labels and tiles of images, and requests that cannot be."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,34 +12,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import zoo
-from zoo.cli import translate as cli
 from zoo.cli.main import app
-from zoo.cli.targets import plan, spare_originals
-from zoo.errors import DataError, UsageError, ZooError
+from zoo.errors import DataError, UsageError
 
-
-@pytest.fixture(scope="module")
-def warm(saved, tmp_path_factory) -> Path:
-    """A model of data in degrees whose translation is the visible image in grey."""
-    return saved(tmp_path_factory.mktemp("warm"), "scenes:train=2,test=2", method="grey_copy")
-
-
-@pytest.fixture
-def photos(tmp_path) -> Path:
-    """A folder of two grey ramps of different sizes."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for name, width in (("a", 256), ("b", 128)):
-        ramp = np.linspace(0, 255, width).round().astype(np.uint8)
-        Image.fromarray(np.broadcast_to(ramp[None, :, None], (40, width, 3)).copy()).save(folder / f"{name}.png")
-    return folder
-
-
-def typed(*words: object) -> str:
-    """Run a command in this process; its error is raised."""
-    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.stdout
+from .conftest import typed
 
 
 def test_a_folder_in_16_bits(warm, photos, tmp_path):
@@ -118,134 +93,6 @@ def test_degrees_of_weights_that_know_none_are_told_before_any_work(saved, pairs
         typed("translate", tmp_path / "nothing", "--model", grey)
 
 
-def video(path: Path, frames: int = 5) -> Path:
-    """Write a grey ramp that lasts so many frames."""
-    av = pytest.importorskip("av")
-    grey = np.add.outer(np.arange(32), np.arange(48) * 4).astype(np.uint8)
-    with av.open(path, "w") as out:
-        stream = out.add_stream("ffv1", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 48, 32, "gray"
-        for _ in range(frames):
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="gray")))
-        out.mux(stream.encode())
-    return path
-
-
-def test_a_video_becomes_a_video(warm, tmp_path):
-    film = video(tmp_path / "drive.mkv")
-    assert typed("translate", film, "--model", warm).split() == [str(tmp_path / "drive_thermal.mp4")]
-    (shown,) = json.loads(typed("translate", film, "--model", warm, "--depth", "16", "--json"))
-    assert shown == {"visible": str(film), "thermal": str(tmp_path / "drive_thermal.mkv"), "frames": 5}
-    typed("translate", film, "--model", warm, "--depth", "16", "-o", tmp_path / "LOUD.MKV")
-    import av
-
-    for name in ("drive_thermal.mkv", "LOUD.MKV"):
-        with av.open(tmp_path / name) as file:
-            assert file.streams.video[0].codec_context.pix_fmt == "gray16le"
-
-
-@pytest.mark.parametrize(
-    ("words", "shown"),
-    [
-        (["--celsius"], "a video holds whole levels, not floats or degrees. Use --depth 16"),
-        (["--depth", "16", "-o", "x.mp4"], r"videos of this depth are written as .mkv, not as .mp4. Use -o x.mkv"),
-        (["-o", "x.avi"], r"written as .mp4 or .mkv, not as .avi"),
-        (["-o", "drive.mkv"], "would overwrite"),
-        (["--speed", "graph"], "is only for training"),
-    ],
-)
-def test_what_a_video_cannot_be_is_refused(warm, tmp_path, monkeypatch, words, shown):
-    monkeypatch.chdir(tmp_path)
-    video(tmp_path / "drive.mkv")
-    with pytest.raises(UsageError, match=shown):
-        typed("translate", "drive.mkv", "--model", warm, *words)
-
-
-def test_a_video_has_no_labels(saved, tmp_path):
-    shown = saved(tmp_path / "means", "scenes:train=2,test=2", method="object_means")
-    with pytest.raises(UsageError, match="reads class labels, and a video has none"):
-        typed("translate", video(tmp_path / "drive.mkv"), "--model", shown)
-
-
-def test_images_beside_a_broken_one_are_written_and_the_command_fails(warm, photos):
-    (photos / "broken.png").write_bytes((photos / "a.png").read_bytes()[:60])
-    done = CliRunner().invoke(app, ["translate", str(photos), "--model", str(warm), "--json"])
-    assert "1 of 3 images could not be translated; the others are written" in str(done.exception)
-    assert [Path(pair["visible"]).name for pair in json.loads(done.stdout)] == ["a.png", "b.png"]
-    assert len(list(photos.with_name("photos_thermal").iterdir())) == 2
-
-
-def test_an_output_that_cannot_be_written_ends_the_command(warm, photos, tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(ZooError, match="cannot write"):
-        typed("translate", photos, "--model", warm, "-o", tmp_path / "file" / "out")
-
-
-def test_a_large_folder_says_at_once_what_is_done_and_is_listed_in_linear_time(tmp_path, monkeypatch):
-    """In time that grows with the square it would pass the time limit of a test."""
-    folder = tmp_path / "many"
-    folder.mkdir()
-    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    for number in range(20_000):
-        os.link(tmp_path / "a.png", folder / f"{number:05d}.png")
-    first: list[str] = []
-    monkeypatch.setattr(cli, "note", first.append)
-    monkeypatch.setattr(cli, "plan", lambda *words: first.append("plan") or plan(*words))
-    jobs = cli._plan(folder, tmp_path / "out", 8)
-    spare_originals(jobs)
-    assert [source.name for source, _ in jobs] == sorted(path.name for path in folder.iterdir())
-    listing, listed, found = first
-    assert (listing, listed) == (f"zoo: listing the images of `{folder}`", "plan")
-    assert found == f"zoo: translating 20,000 images to `{tmp_path / 'out'}`"
-
-
-def test_progress_is_plain_lines_on_stderr_beside_the_json(warm, photos, monkeypatch):
-    monkeypatch.setattr("zoo.terminal.NOTE_EVERY", 0.0)
-    done = CliRunner().invoke(app, ["translate", str(photos), "--model", str(warm), "--json"], catch_exceptions=False)
-    assert len(json.loads(done.stdout)) == 2
-    lines = done.stderr.splitlines()
-    assert lines[:2] == [
-        f"zoo: listing the images of `{photos}`",
-        f"zoo: translating 2 images to `{photos.with_name('photos_thermal')}`",
-    ]
-    assert lines[-1] == "zoo: 2 of 2 images" and "\r" not in done.stderr
-
-
-def test_bad_files_in_a_folder_are_named_and_the_others_translated(warm, photos):
-    (photos / "empty.png").touch()
-    (photos / "gone.png").symlink_to("nowhere")
-    (photos / "folder.png").mkdir()
-    Image.fromarray(np.zeros((4, 4), np.float32)).save(photos / "float.tif")
-    done = CliRunner().invoke(app, ["translate", str(photos), "--model", str(warm)])
-    assert isinstance(done.exception, ZooError) and done.exception.exit_code == 1
-    assert "3 of 5 images could not be translated; the others are written" in str(done.exception)
-    for shown in (
-        "empty.png` cannot be decoded: it is empty",
-        "gone.png` is a link to a file that does not exist",
-        "float.tif` has pixels of type F",
-    ):
-        assert shown in done.stderr
-    assert sorted(path.name for path in photos.with_name("photos_thermal").iterdir()) == ["a.png", "b.png"]
-
-
-def test_an_original_is_not_overwritten_through_folders_or_links(warm, photos, tmp_path):
-    (tmp_path / "links").mkdir()
-    (tmp_path / "links" / "a.png").symlink_to(photos / "a.png")
-    (tmp_path / "same").symlink_to(photos)
-    before = (photos / "a.png").read_bytes()
-    for words in ([photos, "-o", photos], [photos, "-o", tmp_path / "same"], [tmp_path / "links", "-o", photos]):
-        with pytest.raises(UsageError, match="would overwrite the visible image"):
-            typed("translate", *words, "--model", warm)
-    with pytest.raises(UsageError, match="would overwrite"):
-        typed("translate", photos / "a.png", "-o", tmp_path / "same" / "a.png", "--model", warm)
-    assert (photos / "a.png").read_bytes() == before
-
-
-def test_an_output_folder_inside_the_input_is_no_input(warm, photos):
-    for _ in range(2):
-        assert len(typed("translate", photos, "--model", warm, "-o", photos / "out").split()) == 2
-
-
 def test_an_image_above_pillows_limit_needs_tiles(warm, photos, tmp_path, monkeypatch):
     whole = np.asarray(Image.open(photos / "a.png"))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
@@ -299,12 +146,6 @@ def test_what_the_model_does_not_read_is_refused_before_any_work(saved, photos, 
     assert not photos.with_name("photos_thermal").exists()
 
 
-def test_a_video_without_labels_refuses_them(warm, tmp_path):
-    Image.new("L", (48, 32)).save(tmp_path / "labels.png")
-    with pytest.raises(UsageError, match="reads the visible image only, no labels"):
-        typed("translate", video(tmp_path / "drive.mkv"), "--model", warm, "--labels", tmp_path / "labels.png")
-
-
 def test_one_image_in_tiles_shows_its_progress(warm, photos, tmp_path, monkeypatch):
     monkeypatch.setattr("zoo.terminal.NOTE_EVERY", 0.0)
     words = ["translate", photos / "a.png", "--model", warm, "-o", tmp_path / "out.png", "--tile", 64]
@@ -316,12 +157,3 @@ def test_one_image_in_tiles_shows_its_progress(warm, photos, tmp_path, monkeypat
 def test_compute_options_have_two_flags(photos, flag):
     with pytest.raises(UsageError, match="'nothing'"):
         typed("translate", photos, flag, "nothing")
-
-
-def test_the_output_folder_of_a_relative_folder_is_relative(tmp_path, monkeypatch):
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "a.png").touch()
-    monkeypatch.chdir(tmp_path)
-    assert plan(Path("photos"), None, 8) == [(Path("photos/a.png"), Path("photos_thermal/a.png"))]
-    monkeypatch.chdir("photos")
-    assert plan(Path(), None, 8) == [(Path("a.png"), tmp_path / "photos_thermal" / "a.png")]

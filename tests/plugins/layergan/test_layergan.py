@@ -1,107 +1,16 @@
-"""LayerGAN's layers, their composition and its losses against the equations written out again."""
+"""LayerGAN's layers and their composition: what each draws, what reaches it, and what is refused."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import msgspec
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
-from zoo.contracts import Normalizer
 from zoo.errors import RefusedError, UsageError, ZooError
-from zoo.training.step import TrainStep
 from zoo_plugins.layergan import zoo_components
 from zoo_plugins.layergan.config import LayerGANConfig
-from zoo_plugins.layergan.method import LayerGAN
 
-SIZE = 32
-
-
-class SmallDiscriminator(nn.Module):
-    """A smooth discriminator of one hidden layer; a bias at its end would cancel out of a critic's loss."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.hidden, self.out = nn.Conv2d(channels, 4, 4, stride=4), nn.Conv2d(4, 1, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.out(self.hidden(x).tanh())
-        return logits
-
-
-@dataclass
-class TinyParts:
-    """Four classes, of which the batches below show the first three."""
-
-    visible_channels: int = 3
-    thermal_channels: int = 1
-    size: int = SIZE
-    batch: int = 2
-    classes: tuple[str, ...] = ("road", "car", "person", "bus")
-    class_temperatures: tuple[float, ...] = (10.0, 25.0, 30.0, float("nan"))
-    thermal_range: tuple[float, float] | None = (-10.0, 50.0)
-    reads: tuple[str, ...] = ("visible",)
-    normalizer: Normalizer = field(default_factory=Normalizer)
-    rng: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(1))
-
-    def discriminator(self, *, in_channels: int) -> nn.Module:
-        return self.normalizer.wrap(SmallDiscriminator(in_channels))
-
-
-def options(**changes: object) -> LayerGANConfig:
-    return LayerGANConfig(**{"latent": 8, "channel_multiplier": 0.01, "max_channels": 6, **changes})  # type: ignore[arg-type]
-
-
-def untrained(config: LayerGANConfig, parts: TinyParts | None = None) -> LayerGAN:
-    torch.manual_seed(0)
-    parts = parts or TinyParts()
-    method = LayerGAN(config, parts)
-    method.prepare_training(parts)
-    return method
-
-
-def build(config: LayerGANConfig, parts: TinyParts | None = None) -> LayerGAN:
-    """Return a method whose heads draw something, as after some training."""
-    method = untrained(config, parts)
-    for head in method.generator.heads:
-        for conv in head.convs:
-            nn.init.normal_(conv.weight, 0.0, 0.05)
-    return method
-
-
-def make_batch(size: int = SIZE) -> dict[str, Tensor]:
-    """Return two images; the first shows road, two cars and a person, the second only road and a car."""
-    stream = torch.Generator().manual_seed(3)
-    labels = torch.zeros(2, size, size, dtype=torch.int64)
-    segmentation = torch.full((2, 1, size, size), -0.2)
-    unit = size // 16
-    for image, rows, columns, label, level in [
-        (0, slice(2, 6), slice(1, 6), 1, 0.1),
-        (0, slice(2, 6), slice(8, 14), 1, 0.4),
-        (0, slice(8, 14), slice(3, 5), 2, 0.6),
-        (1, slice(9, 13), slice(2, 12), 1, 0.2),
-    ]:
-        where = (slice(rows.start * unit, rows.stop * unit), slice(columns.start * unit, columns.stop * unit))
-        labels[(image, *where)] = label
-        segmentation[(image, 0, *where)] = level
-    return {
-        "visible": torch.rand(2, 3, size, size, generator=stream) * 2 - 1,
-        "thermal": torch.rand(2, 1, size, size, generator=stream) * 2 - 1,
-        "labels": labels,
-        "thermal_segmentation": segmentation,
-    }
-
-
-class Penalty(Normalizer):
-    """A penalty that is easy to write down, of real and fake images alike."""
-
-    def penalty(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        return 3 * discriminator(0.5 * (real + fake)).square().mean()
-
+from .conftest import SIZE, build, make_batch, options, untrained
 
 VISIBLE_LEVEL = 2 / 255
 """One grey level of 255, in [-1, 1]."""
@@ -154,63 +63,6 @@ def test_the_reduced_method_has_one_layer_and_one_discriminator() -> None:
     assert len(method.generator.trunks) == len(method.discriminators) == 1
     assert state["fakes"].shape == (2, 1, 1, SIZE, SIZE)
     assert torch.equal(state["reals"][:, 0], batch["thermal"])
-
-
-def test_losses_equal_the_papers_equations() -> None:
-    config = options(lambda_l1=7.0, lambda_adv=0.5)
-    method = build(config, TinyParts(normalizer=Penalty())).double()
-    batch = {name: value if name == "labels" else value.double() for name, value in make_batch().items()}
-    state = method(batch)
-    shown = {0: [0, 1], 1: [0, 1], 2: [0]}  # images that show each class; nobody shows the bus
-    adversarial, critic, penalty = [], [], []
-    for layer, images in shown.items():
-        mask = (batch["labels"][images] == layer)[:, None]
-        fake, real = state["fakes"][images, layer], mask * batch["thermal"][images]
-        discriminator = method.discriminators[layer]
-        adversarial.append(-discriminator(fake).mean())
-        critic.append(discriminator(fake).mean() - discriminator(real).mean())
-        penalty.append(3 * discriminator(0.5 * (real + fake)).square().mean())
-    ours = method.losses("generator", state)
-    torch.testing.assert_close(ours["l1"], 7 * (state["image"] - batch["thermal"]).abs().mean())
-    torch.testing.assert_close(ours["adversarial"], 0.5 * sum(adversarial, torch.zeros(())))
-    ours = method.losses("discriminator", state)
-    torch.testing.assert_close(ours["D"], sum(critic, torch.zeros(())))
-    torch.testing.assert_close(ours["penalty"], sum(penalty, torch.zeros(())))
-
-
-@pytest.mark.parametrize(
-    ("gan", "judged", "fooled"),
-    [
-        ("lsgan", lambda r, f: ((r - 1) ** 2).mean() + (f**2).mean(), lambda f: ((f - 1) ** 2).mean()),
-        (
-            "log",
-            lambda r, f: -r.sigmoid().log().mean() - (1 - f.sigmoid()).log().mean(),
-            lambda f: -f.sigmoid().log().mean(),
-        ),
-    ],
-)
-def test_other_adversarial_losses_are_the_published_ones(
-    gan: str, judged: Callable[[Tensor, Tensor], Tensor], fooled: Callable[[Tensor], Tensor]
-) -> None:
-    method, batch = build(options(gan=gan, layered=False)), make_batch()
-    state = method(batch)
-    real, fake = method.discriminators[0](batch["thermal"]), method.discriminators[0](state["image"])
-    torch.testing.assert_close(method.losses("discriminator", state)["D"], judged(real, fake))
-    torch.testing.assert_close(method.losses("generator", state)["adversarial"], fooled(fake))
-
-
-def test_an_absent_class_gets_no_gradient() -> None:
-    method = build(options(), TinyParts(normalizer=Penalty()))
-    state = method(make_batch())
-    for name in method.order:
-        method.zero_grad()
-        sum(method.losses(name, state).values(), torch.zeros(())).backward(retain_graph=True)
-        for modules in (method.generator.trunks, method.generator.heads, method.discriminators):
-            assert largest_gradient(modules[3]) == 0
-        active = (
-            [method.discriminators] if name == "discriminator" else [method.generator.trunks, method.generator.heads]
-        )
-        assert all(largest_gradient(modules[layer]) > 0 for modules in active for layer in range(3))
 
 
 def test_classes_that_no_image_shows_are_not_drawn() -> None:
@@ -266,47 +118,6 @@ def test_a_relative_layer_is_the_contrast_to_the_mean_temperature() -> None:
     torch.testing.assert_close(image, batch["thermal_segmentation"] + 0.2 * state["image"])
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        options(),
-        options(layered=False, encoder_norm="batch"),
-        options(share_trunk=True, conditional=True, target="relative", temperature="image"),
-    ],
-)
-def test_a_few_steps_train_every_weight_and_lower_the_l1_distance(config: LayerGANConfig) -> None:
-    method = untrained(config, TinyParts(classes=("road", "car", "person"), class_temperatures=(10.0,) * 3))
-    train_step, batch = TrainStep(method), make_batch()
-    before = {name: value.clone() for name, value in method.named_parameters()}
-    distances = []
-    for _ in range(6):
-        train_step.step(batch)
-        with torch.no_grad():
-            distances.append(float(F.l1_loss(method(batch)["image"], method(batch)["target"])))
-    still = [name for name, value in method.named_parameters() if torch.equal(value, before[name])]
-    assert still == []
-    assert distances[-1] < distances[0]
-
-
-def test_an_unfinished_training_of_the_first_release_resumes_under_the_new_names() -> None:
-    batch = make_batch()
-    ours, resumed = (TrainStep(untrained(options())) for _ in range(2))
-    ours.step(batch)
-    saved = {name: tensor.clone() for name, tensor in ours.tensors().items()}
-    former = {
-        name.replace(".discriminators.", ".judges.").replace("optimizer.", "adam."): tensor
-        for name, tensor in saved.items()
-    }
-    assert {"method.judges", "adam.discriminator.judges"} <= {
-        name.split(".0.")[0] for name in former.keys() - saved.keys()
-    }
-    resumed.restore(former, ours.losses.counts)
-    for train_step in (ours, resumed):
-        train_step.step(batch)
-    assert ours.tensors().keys() == resumed.tensors().keys()
-    assert all(torch.equal(tensor, resumed.tensors()[name]) for name, tensor in ours.tensors().items())
-
-
 def test_some_classes_can_share_the_last_layer() -> None:
     method = build(options(classes=("person", "car")))
     assert method.layer_of_class.tolist() == [2, 1, 0, 2]
@@ -330,8 +141,3 @@ def test_rows_are_the_layered_and_the_reduced_method() -> None:
     assert {row.target for row in rows.values()} == {"zoo_plugins.layergan.method:LayerGAN"}
     for row in rows.values():
         assert msgspec.json.decode(msgspec.json.encode(row.config), type=LayerGANConfig) == row.config
-
-
-def largest_gradient(module: nn.Module) -> float:
-    found = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
-    return max((float(gradient.abs().max()) for gradient in found), default=0.0)

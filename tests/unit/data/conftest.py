@@ -1,4 +1,4 @@
-"""Small hand-made datasets."""
+"""A pair of images, and small hand-made datasets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 from zoo.data.writer import DatasetWriter
 
 Maker = Callable[..., Path]
+VISIBLE = np.random.default_rng(0).integers(0, 256, (4, 6, 3)).astype(np.uint8)
+THERMAL = VISIBLE[..., 0]
 
 
 @pytest.fixture

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import zoo
 from zoo.data.writer import DatasetWriter
+
+STEMS = ["test0", "test1", "test2"]
 
 
 def grey(seed: int, height: int = 32, width: int = 40) -> np.ndarray:
@@ -25,3 +29,15 @@ def square(tmp_path_factory) -> Path:
                 visible = np.stack([grey(seed, 32, 32) for seed in range(index, index + 3)], axis=-1)
                 writer.add(split, f"{split}{index}", visible=visible, thermal=grey(9 + index, 32, 32))
     return root
+
+
+def images(folder: Path, *, suffix: str = "", like=grey, ending: str = "png") -> Path:
+    """Write a prediction of each test image of `pairs`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed, stem in enumerate(STEMS):
+        Image.fromarray(like(seed)).save(folder / f"{stem}{suffix}.{ending}")
+    return folder
+
+
+def score(folder: Path, pairs: Path, out: Path, **options):
+    return zoo.score(folder, data=str(pairs), out=out, device="cpu", **{"baselines": False, **options})
