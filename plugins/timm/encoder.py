@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import timm
@@ -109,11 +111,23 @@ def _create(name: str, size: Size, *, pretrained: bool, in_channels: int) -> tup
     weights = loading(name) if pretrained else {}
     for options in attempts:
         try:
-            network = timm.create_model(name, features_only=True, in_chans=in_channels, **weights, **options)
+            with _quiet():
+                network = timm.create_model(name, features_only=True, in_chans=in_channels, **weights, **options)
         except TypeError:  # its class has no such option
             continue
         return network, options
     raise UsageError(f"encoder {name} cannot be given {in_channels} channels", "Choose another encoder.")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence timm's warning that weights have a classifier, which an encoder never has."""
+    log = logging.getLogger("timm.models._builder")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def _per_channel(values: Tensor, channels: int) -> Tensor:

@@ -153,12 +153,13 @@ needs_package = pytest.mark.skipif(
 
 
 @needs_package
-def test_an_encoder_with_weights_of_a_package_has_the_features_that_fid_has() -> None:
+def test_an_encoder_with_weights_of_a_package_has_the_features_that_fid_has(caplog: pytest.LogCaptureFixture) -> None:
     """FID's network is timm's whole one; what follows the encoder is taken from it."""
     extractor = Extractor(PACKAGED, "published")
     _, _, whole = extractor.network
     grey = torch.rand(1, 1, 224, 224)
     encoder = Encoder(PACKAGED, pretrained=True, in_channels=3, size=224).eval()
+    assert not caplog.records  # timm warns of the classifier
     with torch.no_grad():
         last = encoder(grey.expand(-1, 3, -1, -1) * 2 - 1)[-1]
         found = whole.global_pool(whole.bn2(whole.conv_head(last)))

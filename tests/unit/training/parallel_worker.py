@@ -1,4 +1,4 @@
-"""One process of the trainings for test_parallel.py: DATA JOBS, with batch 2 over all processes.
+"""One process of the trainings for test_distributed.py: DATA JOBS, with batch 2 over all processes.
 
 It computes in float64. A bias in front of an instance norm has no gradient but rounding, which Adam turns into full steps in
 float32; these change no output, but no two ways of summing a batch agree on them.
