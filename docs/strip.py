@@ -1,7 +1,8 @@
 """`python docs/strip.py OUT DATASET RUN RUN ...` writes a picture of the same test images translated by several runs.
 
-Each column is a run, in the aspect of the dataset's files; the images are those in the runs' `samples`. With `--originals` the
-visible and the real images stand beside them, which a dataset without a license forbids to publish.
+Each column is a run, whose images are translated at the size at which it was scored and shown in the aspect of the dataset's
+files. `--images` names them; by default they are those of the first run's `samples`. With `--originals` the visible and the real
+images stand beside them, which a dataset without a license forbids to publish.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+import zoo
+from zoo.data.layout import list_split
 from zoo.records.record import read_record
-from zoo.scoring.sheets import own_shapes
+from zoo.sizes import height_width
 
 WIDTH, GAP, HEADING = 1.7, 0.06, 0.65
 """Inches: of an image, between images, and above the first row."""
+
+Column = tuple[str, list[Image.Image]]
+"""A heading and the images below it."""
 
 
 def main() -> None:
@@ -29,33 +35,42 @@ def main() -> None:
     options.add_argument("--images", help="names of test images, separated by commas; default: all samples")
     options.add_argument("--originals", action="store_true", help="show the images of the dataset too")
     args = options.parse_args()
-    first = args.runs[0] / "samples"
-    names = args.images.split(",") if args.images else sorted(f.name[:-9] for f in first.glob("*_real.png"))
-    columns = [(_title(run), run / "samples", "translated") for run in args.runs]
+    samples = args.runs[0] / "samples"
+    names = args.images.split(",") if args.images else sorted(f.name[:-9] for f in samples.glob("*_real.png"))
+    files = {files.stem: files for files in list_split(args.dataset, "test")}
+    visible = [Image.open(files[name].visible).convert("RGB") for name in names]
+    columns = [_translated(run, visible) for run in args.runs]
     if args.originals:
-        columns = [("visible", first, "visible"), *columns, ("real", first, "real")]
-    shapes = own_shapes(args.dataset, "test", names)
-    heights = [WIDTH * shapes[name][0] / shapes[name][1] for name in names]
-    side, top = WIDTH * len(columns), HEADING + sum(heights) + GAP * len(names)
+        real = [Image.open(files[name].thermal) for name in names]
+        columns = [("visible", visible), *columns, ("real", real)]
+    _draw(columns, [image.height / image.width for image in visible]).savefig(args.out, dpi=110)
+
+
+def _draw(columns: list[Column], aspects: list[float]) -> Figure:
+    heights = [WIDTH * aspect for aspect in aspects]
+    side, top = WIDTH * len(columns), HEADING + sum(heights) + GAP * len(heights)
     figure = Figure(figsize=(side, top))
-    for row, (name, height) in enumerate(zip(names, heights, strict=True)):
-        bottom = top - HEADING - sum(heights[: row + 1]) - GAP * row
-        for column, (title, folder, kind) in enumerate(columns):
+    for column, (title, images) in enumerate(columns):
+        for row, (image, height) in enumerate(zip(images, heights, strict=True)):
+            bottom = top - HEADING - sum(heights[: row + 1]) - GAP * row
             box = np.array([WIDTH * column, bottom, WIDTH - GAP, height]) / [side, top, side, top]
             axis = figure.add_axes(tuple(box))
-            image = Image.open(folder / f"{name}_{kind}.png")
             axis.imshow(image, cmap="gray", vmin=0, vmax=255, aspect="auto")
             axis.set_axis_off()
             if row == 0:
                 axis.set_title(title, fontsize=7)
-    figure.savefig(args.out, dpi=110)
+    return figure
 
 
-def _title(run: Path) -> str:
+def _translated(run: Path, visible: list[Image.Image]) -> Column:
+    """Return a run's heading, of its parts and PSNR, and its translations."""
     record = read_record(run)
     recipe, scores = record.recipe, {score.metric: score.value for score in record.scores}
     parts = [part.name.partition("/")[2] for part in (recipe.method, recipe.generator, recipe.normalizer) if part]
-    return "\n".join([*(part for part in parts if part != "none"), f"{scores['psnr']:.2f} dB"])
+    title = "\n".join([*(part for part in parts if part != "none"), f"{scores['psnr']:.2f} dB"])
+    height, width = height_width(recipe.size)
+    model = zoo.load(run, device="cpu")
+    return title, [model.translate(image.resize((width, height), Image.Resampling.BICUBIC)) for image in visible]
 
 
 if __name__ == "__main__":

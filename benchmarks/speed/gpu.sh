@@ -6,11 +6,13 @@
 # same OUT, it skips the parts that succeeded and repeats the others; use another OUT to measure everything anew.
 set -u
 begin=$(date +%s)
-total=520 # seconds, installation included; the end of a part and the JSON take a few more
+total=520 # seconds for all parts, with the installation before them; the end of a part and the JSON take a few more
 out=${1:?usage: gpu.sh OUT [ROADSCENE]}
 data=${2:-}
-python=${PYTHON:-.venv/bin/python}
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 2
+case ${PYTHON:-} in /* | "") ;; */*) PYTHON=$PWD/$PYTHON ;; esac
+python=${PYTHON:-.venv/bin/python}
+[ -z "${WHEELS:-}" ] || WHEELS=$(cd "$WHEELS" && pwd) || exit 2
 [ -z "$data" ] || data=$(cd "$data" && pwd) || exit 2
 cd "$(dirname "$0")/../.." || exit 2
 
@@ -49,7 +51,7 @@ steps() { # NAME SECONDS SYSTEMS... OPTIONS...
     part "$name" "$limit" "$python" benchmarks/speed/steps.py "$@" --device cuda --json "$out/$name.json"
 }
 
-work=$out/../zoo-gpu # what is too large to bring back from a lent machine
+work=$out.work # what is too large to bring back from a lent machine
 export TORCHINDUCTOR_CACHE_DIR="$work/inductor"
 # What matters most comes first; what compiles, a minute or two for each system, has parts of its own.
 steps steps-cyclegan 45 cyclegan --size 256 --compute plain@tf32/graph,fused/graph,fused@bf16 --seconds 3
@@ -77,12 +79,15 @@ parts = {}
 for file in sorted(out.glob("*.exit")):
     code, seconds = int(file.read_text()), int(file.with_suffix(".seconds").read_text())
     part = {"exit": code, "seconds": seconds, "log": file.with_suffix(".log").read_text(errors="replace")[-4000:]}
-    if file.with_suffix(".json").exists():
+    try:
         part["report"] = json.loads(file.with_suffix(".json").read_text())
+    except (OSError, ValueError):  # there is none, or the part was ended while it wrote
+        pass
     parts[file.stem] = part
 records = [json.loads(file.read_text()) for file in sorted(work.glob("results/*/record.json"))]
 draft = out / "gpu.json.new"
 draft.write_text(json.dumps({"schema": 1, "parts": parts, "records": records}, indent=1) + "\n")
 draft.replace(out / "gpu.json")
 END
+[ $? = 0 ] || { echo "gpu.sh: $out/gpu.json was not written" >&2; exit 1; }
 echo "$out/gpu.json after $(($(date +%s) - begin)) s"

@@ -115,19 +115,25 @@ def _create(name: str, size: Size, *, pretrained: bool, in_channels: int) -> tup
                 network = timm.create_model(name, features_only=True, in_chans=in_channels, **weights, **options)
         except TypeError:  # its class has no such option
             continue
+        # Else copies and pickles of the network would have the weights twice.
+        getattr(network, "pretrained_cfg", {}).pop("state_dict", None)
         return network, options
     raise UsageError(f"encoder {name} cannot be given {in_channels} channels", "Choose another encoder.")
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence timm's warning that weights have a classifier, which an encoder never has."""
+    """Drop timm's warning that weights have keys which the network has not: those of the classifier, which no encoder has."""
     log = logging.getLogger("timm.models._builder")
-    before, log.disabled = log.disabled, True
+    log.addFilter(_is_of_interest)
     try:
         yield
     finally:
-        log.disabled = before
+        log.removeFilter(_is_of_interest)
+
+
+def _is_of_interest(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Unexpected keys")
 
 
 def _per_channel(values: Tensor, channels: int) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.hub import HASH_REGEX
 
 from zoo.checkpoints.hub_file import find_hub_file
-from zoo.checkpoints.packaged import PACKAGED, is_installed, packaged_path
+from zoo.checkpoints.packaged import PACKAGED, find_packaged, packaged_path
 from zoo.checkpoints.published import PublishedFile, find, find_copy
 from zoo.errors import UsageError, ZooError, did_you_mean
 
@@ -30,7 +30,7 @@ def weights_file(name: str, *, fetch: bool) -> Path | None:
     """
     require_known(name)
     if name in PACKAGED:
-        return packaged_path(name) if fetch or is_installed(name) else None
+        return packaged_path(name) if fetch else find_packaged(name)
     config = _published(name)
     if not (config and (config.hf_hub_id or config.url)):
         raise UsageError(f"timm publishes no weights for {name}", f"Leave out pretrained=true. {LIST}")

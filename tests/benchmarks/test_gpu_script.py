@@ -75,6 +75,14 @@ def test_run_again_it_repeats_only_what_failed(gpu, tmp_path):
     assert gpu()[1] == [] and (tmp_path / "out" / "gpu.json").read_bytes() == before
 
 
+def test_half_a_report_of_a_part_that_was_ended_is_left_out(gpu, tmp_path):
+    gpu()
+    (tmp_path / "out" / "translate.json").write_text('{"rows"')
+    done, _ = gpu()
+    parts = json.loads((tmp_path / "out" / "gpu.json").read_text())["parts"]
+    assert done.returncode == 0 and "report" not in parts["translate"] and len(parts) == 10
+
+
 def test_without_a_gpu_it_refuses(gpu):
     done, calls = gpu(NO_GPU="1")
     assert done.returncode == 2 and calls == [] and done.stderr == "gpu.sh: no CUDA device\n"

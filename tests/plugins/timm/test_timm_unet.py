@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -173,6 +175,28 @@ def test_other_channels_take_the_weights_of_a_package_folded() -> None:
         Encoder(PACKAGED, pretrained=True, in_channels=count, size=64).network.conv_stem.weight for count in (1, 3)
     )
     torch.testing.assert_close(stem[:, 0], rgb.sum(1))
+
+
+@needs_package
+def test_a_damaged_package_is_left_out_and_named_when_its_weights_are_required(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    inside = tmp_path / "models" / "efficientnet-lite0-57934424.pth"
+    inside.parent.mkdir()
+    spec = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(packaged, "find_spec", lambda _: spec)
+    for damage in (lambda: None, lambda: inside.write_bytes(b"cut")):
+        damage()
+        assert TimmUNetConfig(encoder=PACKAGED, pretrained=True).weights_files(fetch=False) == {}
+        with pytest.raises(ZooError, match="force-reinstall" if inside.exists() else "is not installed"):
+            tiny(PACKAGED, pretrained=True)
+
+
+@needs_package
+def test_a_network_does_not_keep_its_weights_twice() -> None:
+    encoder = Encoder(PACKAGED, pretrained=True, in_channels=3, size=64)
+    tensors = sum(tensor.nbytes for tensor in encoder.state_dict().values())
+    assert len(pickle.dumps(encoder)) < 1.2 * tensors
 
 
 def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
