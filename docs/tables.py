@@ -16,7 +16,7 @@ from zoo.recipe import Recipe
 from zoo.report.aggregate import aggregate_seeds
 from zoo.report.comparing import SeedGroup, compare_systems, group_seeds
 from zoo.report.finished_runs import read_results
-from zoo.report.naming import is_baseline, length_text
+from zoo.report.naming import KINDS, Varied, is_baseline, length_text, part_text, varied_options
 from zoo.report.records_schema import TABLE_FILE, fields_text
 from zoo.report.results import score_text
 
@@ -61,6 +61,7 @@ def table(folder: Path, against: str | None = None) -> str:
         references = [next(system for system in systems if is_baseline(_recipe(system)))]
         references += [system for system in systems if _words(system)[0] == "regression"][:1]
     verdicts = [_verdicts(reference, systems) for reference in references]
+    varied = varied_options([_recipe(system) for system in systems if not is_baseline(_recipe(system))])
     scores = systems[0].records[0].scores
     heads = [f"{score.metric} [{score.unit}]" if score.unit else score.metric for score in scores]
     tests = [
@@ -71,7 +72,7 @@ def table(folder: Path, against: str | None = None) -> str:
     for system in systems:
         texts = {score.metric: score_text(score) for score in _scores(system)}
         seconds = sum(each.timing.train_seconds for each in system.records) / len(system.records)
-        method, *parts = _words(system)
+        method, *parts = _texts(system, varied)
         lines.append(
             [
                 method,
@@ -137,6 +138,12 @@ def _words(system: SeedGroup) -> list[str]:
     norm = qualified(recipe.normalizer) if recipe.normalizer else "none"
     words = [qualified(part) for part in (recipe.method, recipe.generator, recipe.discriminator) if part]
     return [*words[:-1], f"{words[-1]}_{norm}"] if recipe.discriminator and norm != "none" else words
+
+
+def _texts(system: SeedGroup, varied: Varied) -> list[str]:
+    """Return the names of the method and its networks with the options in which the rows of a table differ."""
+    recipe = _recipe(system)
+    return [part_text(recipe, kind, varied) for kind in KINDS if kind in recipe.parts]
 
 
 def _length(system: SeedGroup) -> str:
