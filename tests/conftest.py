@@ -59,6 +59,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["ZOO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["COLUMNS"] = "200"
+    os.environ["ZOO_PLUGIN_TIMEOUT"] = "120"  # a plugin that imports torch takes over ten seconds on a busy machine
     os.environ["ZOO_BENCH_BASELINES"] = "0"  # tests of other behaviour count the runs that they name
     for name in ("ZOO_PLUGINS", "ZOO_STRICT"):
         os.environ.pop(name, None)
