@@ -97,9 +97,7 @@ def become(command: Command) -> None:
         tempfile.tempdir = None  # by the new environment
         np.random.seed()
         sys.stdin, sys.stdout, sys.stderr = (
-            open(  # noqa: SIM115 - open until the process ends
-                number, mode, encoding="utf-8", errors=errors, buffering=1 if number == 2 else -1, closefd=False
-            )
+            os.fdopen(number, mode, encoding="utf-8", errors=errors, buffering=1 if number == 2 else -1, closefd=False)
             for number, (mode, errors) in enumerate([("r", "strict"), ("w", "strict"), ("w", "backslashreplace")])
         )
         _, *flags, module = command.words[: command.words.index("-m") + 2]

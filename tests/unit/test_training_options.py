@@ -21,7 +21,7 @@ def scenes() -> DataSource:
 
 
 def compose(source: DataSource, *, batch: int = 1, recipe: str = "pix2pix", **changes: object) -> zoo.Recipe:
-    training = TrainingOptions(**changes)  # type: ignore[arg-type]
+    training = TrainingOptions(**changes)
     return zoo.compose(recipe=recipe, data=source, size=32, batch=batch, steps=200, training=training)
 
 
@@ -111,7 +111,7 @@ def test_a_wrong_change_is_refused(scenes: DataSource, changes: dict[str, object
 def test_a_named_split_and_an_unpaired_set(scenes: DataSource, tmp_path: Path) -> None:
     split = replace(scenes, info=replace(scenes.info, splits={"train": 8, "validation": 2, "test": 2}))
     for changes in ({"validate": "validation"}, {"keep": "best"}, {"patience": 3}):
-        validation = compose(split, **changes).validation  # type: ignore[arg-type]
+        validation = compose(split, **changes).validation
         assert validation is not None
         assert (validation.split, validation.part) == ("validation", 0.0)
     unpaired = replace(scenes, info=replace(scenes.info, pairs=False))

@@ -46,7 +46,7 @@ class TinyParts:
 
 
 def options(**changes: object) -> LayerGANConfig:
-    return LayerGANConfig(**{"latent": 8, "channel_multiplier": 0.01, "max_channels": 6, **changes})  # type: ignore[arg-type]
+    return LayerGANConfig(**{"latent": 8, "channel_multiplier": 0.01, "max_channels": 6, **changes})
 
 
 def untrained(config: LayerGANConfig, parts: TinyParts | None = None) -> LayerGAN:

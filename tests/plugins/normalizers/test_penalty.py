@@ -23,7 +23,7 @@ def critic() -> nn.Sequential:
 
 def pair(n: int = 3) -> tuple[Tensor, Tensor]:
     rng = torch.Generator().manual_seed(1)
-    return tuple(torch.rand(n, 1, SIZE, SIZE, dtype=torch.float64, generator=rng) * 2 - 1 for _ in range(2))  # type: ignore[return-value]
+    return tuple(torch.rand(n, 1, SIZE, SIZE, dtype=torch.float64, generator=rng) * 2 - 1 for _ in range(2))
 
 
 def drawn(net: nn.Module, real: Tensor, fake: Tensor, **options: object) -> Tensor:
@@ -52,7 +52,7 @@ def test_value_is_the_mean_squared_distance_of_the_gradient_norms_from_one(optio
     net, (real, fake) = critic(), pair()
     value = drawn(net, real, fake, **options)
     assert value.ndim == 0
-    assert value.item() == pytest.approx(by_differences(net, real, fake, **options), rel=1e-7)  # type: ignore[arg-type]
+    assert value.item() == pytest.approx(by_differences(net, real, fake, **options), rel=1e-7)
 
 
 def test_gradient_for_the_weights_is_that_of_finite_differences() -> None:

@@ -57,7 +57,7 @@ def test_only_what_translates_is_averaged() -> None:
 
 
 def test_the_average_translates_at_the_end_and_the_last_weights_are_kept(new_run: Callable[..., Run]) -> None:
-    plain, averaged = new_run(averaging(None)), new_run(averaging(EmaSpec(decay=0.5, ramp=False)))  # type: ignore[arg-type]
+    plain, averaged = new_run(averaging(None)), new_run(averaging(EmaSpec(decay=0.5, ramp=False)))
     plain.go(8)
     result = averaged.go(8)
     last, average = plain.end(), averaged.end()
@@ -80,7 +80,7 @@ def test_a_stopped_training_ends_with_the_same_average_and_weights(new_run: Call
 
 
 def test_a_stopped_training_of_batches_in_parts_ends_with_the_same_weights(new_run: Callable[..., Run]) -> None:
-    class Once(averaging(EmaSpec())):  # type: ignore[misc]
+    class Once(averaging(EmaSpec())):
         order = ("generator", "discriminator")
 
     whole, stopped = new_run(Once), new_run(Once)

@@ -200,12 +200,12 @@ def test_a_network_without_gradient_is_dead_under_every_optimizer(kind: str) -> 
         def losses(self, name: str, state: State) -> dict[str, Tensor]:
             return {"mse": 0 * F.mse_loss(state["out"], state["thermal"])}
 
-    train_step = TrainStep(Still(OptimizerSpec(kind=kind, lr=0.1)))  # type: ignore[arg-type]
+    train_step = TrainStep(Still(OptimizerSpec(kind=kind, lr=0.1)))
     train_step.step(batch_of(0))
     for step in range(1, STALLED_CHECKS):
         train_step.check_alive(step)
     with pytest.raises(TrainingError, match="the generator is dead"):
         train_step.check_alive(STALLED_CHECKS)
-    alive = TrainStep(Fit(OptimizerSpec(kind=kind, lr=0.1)))  # type: ignore[arg-type]
+    alive = TrainStep(Fit(OptimizerSpec(kind=kind, lr=0.1)))
     alive.step(batch_of(0))
     alive.check_alive(1)

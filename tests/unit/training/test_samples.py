@@ -49,7 +49,7 @@ def _batches() -> list[dict[str, Any]]:
 
 def _samples(show: Callable[[list[Row], int], None], clock: Clock) -> Samples:
     samples = Samples(show, clock)
-    samples.choose = lambda store, size, seed: samples._batches.extend(_batches())  # type: ignore[method-assign]
+    samples.choose = lambda store, size, seed: samples._batches.extend(_batches())
     return samples
 
 
@@ -78,7 +78,7 @@ def test_sheets_take_at_most_their_share_of_the_time() -> None:
         clock.now += 0.5
 
     samples = _samples(slow, clock)
-    samples.choose(None, SIZE, 0)  # type: ignore[arg-type]
+    samples.choose(None, SIZE, 0)
     method, rng = Averaged(torch.Generator()), torch.Generator()
     for step in range(1, 1001):
         clock.now += 0.1
@@ -90,7 +90,7 @@ def test_sheets_take_at_most_their_share_of_the_time() -> None:
 def test_a_short_training_has_no_sheet_that_would_slow_it_down() -> None:
     clock, drawn = Clock(), list[int]()
     samples = _samples(lambda rows, step: drawn.append(step), clock)
-    samples.choose(None, SIZE, 0)  # type: ignore[arg-type]
+    samples.choose(None, SIZE, 0)
     for step in range(1, 21):
         clock.now += 0.01
         samples.look(step, 20, Averaged(torch.Generator()), None, torch.Generator())
@@ -100,7 +100,7 @@ def test_a_short_training_has_no_sheet_that_would_slow_it_down() -> None:
 def test_rows_are_images_as_they_are_saved() -> None:
     rows: list[Row] = []
     samples = _samples(lambda found, step: rows.extend(found), Clock())
-    samples.choose(None, SIZE, 0)  # type: ignore[arg-type]
+    samples.choose(None, SIZE, 0)
     samples.draw(7, Averaged(torch.Generator()))
     visible, translated, real = rows[0]
     assert visible.shape == (SIZE, SIZE, 3) and translated.shape == real.shape == (SIZE, SIZE)

@@ -43,7 +43,7 @@ class Scores:
     def __call__(self, method: Method) -> float:
         torch.manual_seed(99)
         method.train()
-        method.translator(torch.randn(2, 3, 8, 8))  # type: ignore[operator]
+        method.translator(torch.randn(2, 3, 8, 8))
         self.seen.append({name: tensor.clone() for name, tensor in method.state_dict().items()})
         return self.values[len(self.seen) - 1]
 
