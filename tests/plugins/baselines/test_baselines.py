@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from method_parts import TinyParts
 from numpy.typing import NDArray
 from PIL import Image
 from skimage.color import rgb2gray
 from skimage.exposure import match_histograms
 from torch import Tensor
 
-from zoo.contracts import Batch, Method, Normalizer
+from zoo.contracts import Batch, Method
 from zoo_plugins.baselines import zoo_components
 from zoo_plugins.baselines.config import BaselineConfig, GreyConfig
 from zoo_plugins.baselines.fitted import HistogramMatching, MeanImage, PixelRegression
@@ -24,19 +25,10 @@ SIZE = 12
 
 
 @dataclass
-class FewParts:
+class FewParts(TinyParts):
     """Parts of a recipe without networks."""
 
-    visible_channels: int = 3
-    thermal_channels: int = 1
     size: int = SIZE
-    batch: int = 2
-    classes: tuple[str, ...] = ()
-    class_temperatures: tuple[float, ...] = ()
-    thermal_range: tuple[float, float] | None = None
-    reads: tuple[str, ...] = ("visible",)
-    normalizer: Normalizer = field(default_factory=Normalizer)
-    rng: torch.Generator = field(default_factory=torch.Generator)
 
     def generator(self, *, in_channels: int, out_channels: int) -> Any:
         raise AssertionError("a null baseline has no generator")

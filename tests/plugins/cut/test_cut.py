@@ -7,42 +7,14 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from method_parts import SIZE, Penalty, PlainAdam, batches
 from torch import Tensor, nn
 
 from zoo.contracts import Normalizer
 from zoo_plugins.cut.config import CUTConfig
 from zoo_plugins.cut.method import CUT
 
-from .conftest import SEED, SIZE, TinyGenerator, TinyParts, batches, build, train_step_of
-
-
-class Penalty(Normalizer):
-    """A penalty and a clip that are easy to write down."""
-
-    def penalty(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        return 3 * (discriminator(real) * discriminator(fake)).mean().square()
-
-    def after_step(self, discriminator: nn.Module) -> None:
-        for parameter in discriminator.parameters():
-            parameter.data.clamp_(-0.2, 0.2)
-
-
-class PlainAdam:
-    """Kingma & Ba 2015, Algorithm 1."""
-
-    def __init__(self, modules: list[nn.Module], lr: float, beta1: float, beta2: float) -> None:
-        self.weights = [p for module in modules for p in module.parameters()]
-        self.m = [torch.zeros_like(p) for p in self.weights]
-        self.v = [torch.zeros_like(p) for p in self.weights]
-        self.lr, self.beta1, self.beta2, self.t = lr, beta1, beta2, 0
-
-    def step(self, gradients: Sequence[Tensor], factor: float) -> None:
-        self.t += 1
-        for p, m, v, g in zip(self.weights, self.m, self.v, gradients, strict=True):
-            m.copy_(self.beta1 * m + (1 - self.beta1) * g)
-            v.copy_(self.beta2 * v + (1 - self.beta2) * g * g)
-            m_hat, v_hat = m / (1 - self.beta1**self.t), v / (1 - self.beta2**self.t)
-            p.data -= self.lr * factor * m_hat / (v_hat.sqrt() + 1e-8)
+from .conftest import SEED, CUTParts, TinyGenerator, build, train_step_of
 
 
 class PlainCUT:
@@ -51,8 +23,8 @@ class PlainCUT:
     def __init__(self, method: CUT, config: CUTConfig, normalizer: Normalizer, layers: Sequence[int]) -> None:
         self.nets: dict[str, nn.Module] = {name: copy.deepcopy(getattr(method, name)) for name in ("G", "D", "head")}
         self.config, self.normalizer, self.layers = config, normalizer, layers
-        settings = (config.lr, config.beta1, config.beta2)
-        self.adams = {name: PlainAdam([net], *settings) for name, net in self.nets.items()}
+        settings = {"lr": config.lr, "beta1": config.beta1, "beta2": config.beta2}
+        self.adams = {name: PlainAdam(net, **settings) for name, net in self.nets.items()}
         self.draws = torch.Generator().manual_seed(SEED)
 
     def adversarial(self, logits: Tensor, real: bool) -> Tensor:
@@ -123,7 +95,7 @@ class PlainCUT:
     ],
 )
 def test_steps_are_those_of_the_equations(config: CUTConfig, thermal: int, normalizer: Normalizer) -> None:
-    method = build(config, TinyParts(thermal_channels=thermal, normalizer=normalizer))
+    method = build(config, CUTParts(thermal_channels=thermal, normalizer=normalizer))
     plain = PlainCUT(method, config, normalizer, config.layers or TinyGenerator.tap_layers)
     train_step = train_step_of(method)
     for number, batch in enumerate(batches(5, thermal=thermal)):

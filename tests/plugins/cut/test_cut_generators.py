@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 import torch
+from method_parts import batches
 
 from zoo.contracts import Generator
 from zoo.errors import UsageError
@@ -20,7 +21,7 @@ from zoo_plugins.resnet.network import ResNetGenerator
 from zoo_plugins.unet.config import UNetConfig
 from zoo_plugins.unet.network import UNetGenerator
 
-from .conftest import FASTCUT, TinyGenerator, TinyParts, batches, build, train_step_of
+from .conftest import FASTCUT, CUTParts, TinyGenerator, build, train_step_of
 
 
 def test_a_mirrored_batch_changes_no_contrast_of_a_network_that_sees_single_pixels() -> None:
@@ -28,7 +29,7 @@ def test_a_mirrored_batch_changes_no_contrast_of_a_network_that_sees_single_pixe
         return TinyGenerator(inputs, outputs, kernel=1)
 
     batch, contrasts, flips = batches(1)[0], [], []
-    method = build(CUTConfig(identity=False, flip=True, patches=36), TinyParts(make=pointwise))
+    method = build(CUTConfig(identity=False, flip=True, patches=36), CUTParts(make=pointwise))
     for _ in range(12):
         state = method(batch)
         contrasts.append(method.losses("generator", state)["nce"].item())
@@ -56,7 +57,7 @@ def test_head_of_the_published_networks_has_the_published_parameters_and_names()
     def published(inputs: int, outputs: int) -> Generator:
         return ResNetGenerator(ResNetConfig(in_channels=inputs, out_channels=outputs, antialias=True, init="xavier"))
 
-    parts = TinyParts(make=published, thermal_channels=3, size=16)
+    parts = CUTParts(make=published, thermal_channels=3, size=16)
     method = CUT(CUTConfig(), parts)
     method.prepare_training(parts)
     assert sum(p.numel() for p in method.head.parameters()) == 560_384
@@ -70,7 +71,7 @@ def test_building_the_head_moves_no_random_stream() -> None:
         config = ResNetConfig(in_channels=inputs, out_channels=outputs, width=4, blocks=3, dropout=True, norm="batch")
         return ResNetGenerator(config)
 
-    parts = TinyParts(make=generator, size=16)
+    parts = CUTParts(make=generator, size=16)
     torch.manual_seed(0)
     alone = parts.generator(in_channels=3, out_channels=1), parts.discriminator(in_channels=1)
     after, own = torch.get_rng_state(), parts.rng.get_state()
@@ -100,7 +101,7 @@ def unet(inputs: int, outputs: int) -> Generator:
 @pytest.mark.parametrize("make", [resnet, blurred, unet])
 def test_training_changes_every_network_and_lowers_the_contrast(make: Any, config: CUTConfig) -> None:
     torch.manual_seed(0)
-    parts = TinyParts(make=make, size=32)
+    parts = CUTParts(make=make, size=32)
     method = CUT(msgspec.convert({**msgspec.to_builtins(config), "lr": 2e-3}, CUTConfig), parts)
     method.prepare_training(parts)
     before = copy.deepcopy(method.state_dict())
@@ -120,12 +121,12 @@ def test_training_changes_every_network_and_lowers_the_contrast(make: Any, confi
 
 
 def test_a_translator_has_one_network() -> None:
-    method = CUT(CUTConfig(), TinyParts())
+    method = CUT(CUTConfig(), CUTParts())
     assert {name.split(".")[0] for name in method.state_dict()} == {"G"} == set(method.inference)
 
 
 def test_a_layer_that_the_generator_does_not_have_is_refused() -> None:
-    parts = TinyParts()
+    parts = CUTParts()
     with pytest.raises(UsageError, match="0 to 4"):
         CUT(CUTConfig(layers=(0, 9)), parts).prepare_training(parts)
 
@@ -134,7 +135,7 @@ def test_a_generator_that_names_no_layers_needs_some_from_the_user() -> None:
     class Nameless(TinyGenerator):
         tap_layers = ()
 
-    parts = TinyParts(make=Nameless)
+    parts = CUTParts(make=Nameless)
     with pytest.raises(UsageError, match="names no layers"):
         CUT(CUTConfig(), parts).prepare_training(parts)
     CUT(CUTConfig(layers=(0, 1)), parts).prepare_training(parts)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import pytest
 import torch
+from method_parts import SIZE, Penalty, PlainAdam, TinyParts, batches
 from torch import Tensor, nn
 
 from zoo.contracts import Normalizer
@@ -17,42 +17,6 @@ from zoo.training.step import TrainStep
 from zoo_plugins.cyclegan import zoo_components
 from zoo_plugins.cyclegan.config import CycleGANConfig
 from zoo_plugins.cyclegan.method import CycleGAN
-
-SIZE = 6
-
-
-@dataclass
-class TinyParts:
-    """Parts with networks of one or two layers."""
-
-    visible_channels: int = 3
-    thermal_channels: int = 1
-    size: int = SIZE
-    batch: int = 2
-    classes: tuple[str, ...] = ()
-    class_temperatures: tuple[float, ...] = ()
-    thermal_range: tuple[float, float] | None = None
-    normalizer: Normalizer = field(default_factory=Normalizer)
-    rng: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(1))
-
-    def generator(self, *, in_channels: int, out_channels: int) -> nn.Module:
-        return nn.Sequential(
-            nn.Conv2d(in_channels, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, out_channels, 1), nn.Tanh()
-        )
-
-    def discriminator(self, *, in_channels: int) -> nn.Module:
-        return self.normalizer.wrap(nn.Sequential(nn.Conv2d(in_channels, 4, 3), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 1)))
-
-
-class Penalty(Normalizer):
-    """A penalty and a clip that are easy to write down."""
-
-    def penalty(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        return 3 * (discriminator(real) * discriminator(fake)).mean().square()
-
-    def after_step(self, discriminator: nn.Module) -> None:
-        for parameter in discriminator.parameters():
-            parameter.data.clamp_(-0.2, 0.2)
 
 
 def build(config: CycleGANConfig, parts: TinyParts | None = None) -> CycleGAN:
@@ -63,34 +27,6 @@ def build(config: CycleGANConfig, parts: TinyParts | None = None) -> CycleGAN:
     return method.double()
 
 
-def batches(count: int, visible: int = 3, thermal: int = 1) -> list[dict[str, Tensor]]:
-    stream = torch.Generator().manual_seed(5)
-    shapes = {"visible": (2, visible, SIZE, SIZE), "thermal": (2, thermal, SIZE, SIZE)}
-    return [
-        {name: torch.rand(shape, generator=stream, dtype=torch.float64) * 2 - 1 for name, shape in shapes.items()}
-        for _ in range(count)
-    ]
-
-
-class PlainAdam:
-    """Kingma & Ba 2015, Algorithm 1."""
-
-    def __init__(self, modules: list[nn.Module], lr: float, beta1: float, beta2: float) -> None:
-        self.weights = [p for module in modules for p in module.parameters()]
-        self.m = [torch.zeros_like(p) for p in self.weights]
-        self.v = [torch.zeros_like(p) for p in self.weights]
-        self.lr, self.beta1, self.beta2, self.t = lr, beta1, beta2, 0
-
-    def step(self, loss: Tensor, factor: float) -> None:
-        gradients = torch.autograd.grad(loss, self.weights)
-        self.t += 1
-        for p, m, v, g in zip(self.weights, self.m, self.v, gradients, strict=True):
-            m.copy_(self.beta1 * m + (1 - self.beta1) * g)
-            v.copy_(self.beta2 * v + (1 - self.beta2) * g * g)
-            m_hat, v_hat = m / (1 - self.beta1**self.t), v / (1 - self.beta2**self.t)
-            p.data -= self.lr * factor * m_hat / (v_hat.sqrt() + 1e-8)
-
-
 class PlainCycleGAN:
     """The published training step, in the order of the published code."""
 
@@ -99,9 +35,9 @@ class PlainCycleGAN:
             name: copy.deepcopy(getattr(method, name)) for name in ("G_A", "G_B", "D_A", "D_B")
         }
         self.config, self.identity, self.normalizer = config, identity, normalizer
-        settings = (config.lr, config.beta1, config.beta2)
-        self.adam_g = PlainAdam([self.nets["G_A"], self.nets["G_B"]], *settings)
-        self.adam_d = PlainAdam([self.nets["D_A"], self.nets["D_B"]], *settings)
+        settings = {"lr": config.lr, "beta1": config.beta1, "beta2": config.beta2}
+        self.adam_g = PlainAdam(self.nets["G_A"], self.nets["G_B"], **settings)
+        self.adam_d = PlainAdam(self.nets["D_A"], self.nets["D_B"], **settings)
         self.draws = torch.Generator().manual_seed(1)
         self.pools: dict[str, list[Tensor]] = {"A": [], "B": []}
 
@@ -141,7 +77,7 @@ class PlainCycleGAN:
         if self.identity:
             terms["identity_A"] = self.identity * (g_a(b) - b).abs().mean()
             terms["identity_B"] = self.identity * (g_b(a) - a).abs().mean()
-        self.adam_g.step(sum(terms.values()), factor)
+        self.adam_g.minimize(sum(terms.values()), factor)
         seen = {f"generator/{name}": value.item() for name, value in terms.items()}
         for _ in range(self.config.discriminator_steps):
             shown_b, shown_a = self.pooled("A", fake_b.detach()), self.pooled("B", fake_a.detach())
@@ -152,7 +88,7 @@ class PlainCycleGAN:
             if isinstance(self.normalizer, Penalty):
                 terms["penalty_A"] = 3 * (d_a(b) * d_a(shown_b)).mean() ** 2
                 terms["penalty_B"] = 3 * (d_b(a) * d_b(shown_a)).mean() ** 2
-            self.adam_d.step(sum(terms.values()), factor)
+            self.adam_d.minimize(sum(terms.values()), factor)
             if isinstance(self.normalizer, Penalty):
                 for p in self.adam_d.weights:
                     p.data.clamp_(-0.2, 0.2)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
+from method_parts import TinyParts
 from torch import Tensor, nn
 
-from zoo.contracts import Normalizer
 from zoo_plugins.layergan.config import LayerGANConfig
 from zoo_plugins.layergan.method import LayerGAN
 
@@ -27,19 +27,13 @@ class SmallDiscriminator(nn.Module):
 
 
 @dataclass
-class TinyParts:
+class LayerParts(TinyParts):
     """Four classes, of which the batches below show the first three."""
 
-    visible_channels: int = 3
-    thermal_channels: int = 1
     size: int = SIZE
-    batch: int = 2
     classes: tuple[str, ...] = ("road", "car", "person", "bus")
     class_temperatures: tuple[float, ...] = (10.0, 25.0, 30.0, float("nan"))
     thermal_range: tuple[float, float] | None = (-10.0, 50.0)
-    reads: tuple[str, ...] = ("visible",)
-    normalizer: Normalizer = field(default_factory=Normalizer)
-    rng: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(1))
 
     def discriminator(self, *, in_channels: int) -> nn.Module:
         return self.normalizer.wrap(SmallDiscriminator(in_channels))
@@ -49,15 +43,15 @@ def options(**changes: object) -> LayerGANConfig:
     return LayerGANConfig(**{"latent": 8, "channel_multiplier": 0.01, "max_channels": 6, **changes})
 
 
-def untrained(config: LayerGANConfig, parts: TinyParts | None = None) -> LayerGAN:
+def untrained(config: LayerGANConfig, parts: LayerParts | None = None) -> LayerGAN:
     torch.manual_seed(0)
-    parts = parts or TinyParts()
+    parts = parts or LayerParts()
     method = LayerGAN(config, parts)
     method.prepare_training(parts)
     return method
 
 
-def build(config: LayerGANConfig, parts: TinyParts | None = None) -> LayerGAN:
+def build(config: LayerGANConfig, parts: LayerParts | None = None) -> LayerGAN:
     """Return a method whose heads draw something, as after some training."""
     method = untrained(config, parts)
     for head in method.generator.heads:

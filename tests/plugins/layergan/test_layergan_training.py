@@ -13,7 +13,7 @@ from zoo.contracts import Normalizer
 from zoo.training.step import TrainStep
 from zoo_plugins.layergan.config import LayerGANConfig
 
-from .conftest import TinyParts, build, make_batch, options, untrained
+from .conftest import LayerParts, build, make_batch, options, untrained
 
 
 class Penalty(Normalizer):
@@ -25,7 +25,7 @@ class Penalty(Normalizer):
 
 def test_losses_equal_the_papers_equations() -> None:
     config = options(lambda_l1=7.0, lambda_adv=0.5)
-    method = build(config, TinyParts(normalizer=Penalty())).double()
+    method = build(config, LayerParts(normalizer=Penalty())).double()
     batch = {name: value if name == "labels" else value.double() for name, value in make_batch().items()}
     state = method(batch)
     shown = {0: [0, 1], 1: [0, 1], 2: [0]}  # images that show each class; nobody shows the bus
@@ -67,7 +67,7 @@ def test_other_adversarial_losses_are_the_published_ones(
 
 
 def test_an_absent_class_gets_no_gradient() -> None:
-    method = build(options(), TinyParts(normalizer=Penalty()))
+    method = build(options(), LayerParts(normalizer=Penalty()))
     state = method(make_batch())
     for name in method.order:
         method.zero_grad()
@@ -89,7 +89,7 @@ def test_an_absent_class_gets_no_gradient() -> None:
     ],
 )
 def test_a_few_steps_train_every_weight_and_lower_the_l1_distance(config: LayerGANConfig) -> None:
-    method = untrained(config, TinyParts(classes=("road", "car", "person"), class_temperatures=(10.0,) * 3))
+    method = untrained(config, LayerParts(classes=("road", "car", "person"), class_temperatures=(10.0,) * 3))
     train_step, batch = TrainStep(method), make_batch()
     before = {name: value.clone() for name, value in method.named_parameters()}
     distances = []

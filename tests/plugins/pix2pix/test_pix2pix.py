@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from method_parts import SIZE, Penalty, PlainAdam, TinyParts
+from torch import Tensor
 
 import zoo
 from zoo.build import build_method
-from zoo.contracts import Normalizer
 from zoo.data.layout import read_info
 from zoo.data.writer import DatasetWriter
 from zoo.errors import RefusedError
@@ -24,45 +24,19 @@ from zoo_plugins.pix2pix import zoo_components
 from zoo_plugins.pix2pix.config import Pix2PixConfig
 from zoo_plugins.pix2pix.method import Pix2Pix
 
-SIZE, CLASSES = 6, 3
+CLASSES = 3
 
 
 @dataclass
-class TinyParts:
-    """Parts with networks of one or two layers."""
+class LabelledParts(TinyParts):
+    """Parts of a dataset with three classes."""
 
-    visible_channels: int = 3
-    thermal_channels: int = 1
-    size: int = SIZE
-    batch: int = 2
     classes: tuple[str, ...] = ("sky", "road", "car")
     class_temperatures: tuple[float, ...] = (1.0, 2.0, 3.0)
     thermal_range: tuple[float, float] | None = (-10.0, 40.0)
-    reads: tuple[str, ...] = ("visible",)
-    normalizer: Normalizer = field(default_factory=Normalizer)
-    rng: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(1))
-
-    def generator(self, *, in_channels: int, out_channels: int) -> nn.Module:
-        return nn.Sequential(
-            nn.Conv2d(in_channels, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, out_channels, 1), nn.Tanh()
-        )
-
-    def discriminator(self, *, in_channels: int) -> nn.Module:
-        return self.normalizer.wrap(nn.Sequential(nn.Conv2d(in_channels, 4, 3), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 1)))
 
 
-class Penalty(Normalizer):
-    """A penalty and a clip that are easy to write down."""
-
-    def penalty(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        return 3 * (discriminator(real) * discriminator(fake)).mean().square()
-
-    def after_step(self, discriminator: nn.Module) -> None:
-        for parameter in discriminator.parameters():
-            parameter.data.clamp_(-0.2, 0.2)
-
-
-def build(config: Pix2PixConfig, parts: TinyParts) -> Pix2Pix:
+def build(config: Pix2PixConfig, parts: LabelledParts) -> Pix2Pix:
     torch.manual_seed(0)
     method = Pix2Pix(config, parts)
     method.prepare_training(parts)
@@ -83,34 +57,19 @@ def adversarial(logits: Tensor, real: bool, kind: str) -> Tensor:
     return -(probability if real else 1 - probability).log().mean()
 
 
-class PlainAdam:
-    """Kingma & Ba 2015, Algorithm 1, with the settings of the pix2pix paper."""
-
-    def __init__(self, module: nn.Module, lr: float) -> None:
-        self.weights, self.lr, self.t = list(module.parameters()), lr, 0
-        self.m, self.v = ([torch.zeros_like(p) for p in self.weights] for _ in range(2))
-
-    def step(self, loss: Tensor, factor: float) -> None:
-        self.t += 1
-        for p, m, v, g in zip(self.weights, self.m, self.v, torch.autograd.grad(loss, self.weights), strict=True):
-            m.copy_(0.5 * m + 0.5 * g)
-            v.copy_(0.999 * v + 0.001 * g * g)
-            p.data -= self.lr * factor * (m / (1 - 0.5**self.t)) / ((v / (1 - 0.999**self.t)).sqrt() + 1e-8)
-
-
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        ({}, TinyParts()),
-        ({"gan": "lsgan", "l1": 7.0}, TinyParts(thermal_channels=3)),
-        ({"lr": 0.01}, TinyParts(reads=("visible", "labels"), normalizer=Penalty())),
+        ({}, LabelledParts()),
+        ({"gan": "lsgan", "l1": 7.0}, LabelledParts(thermal_channels=3)),
+        ({"lr": 0.01}, LabelledParts(reads=("visible", "labels"), normalizer=Penalty())),
     ],
 )
-def test_steps_are_those_of_the_equations(options: dict[str, Any], parts: TinyParts) -> None:
+def test_steps_are_those_of_the_equations(options: dict[str, Any], parts: LabelledParts) -> None:
     config = Pix2PixConfig(**options)
     method = build(config, parts)
     g, d = copy.deepcopy(method.G), copy.deepcopy(method.D)
-    adam_g, adam_d = PlainAdam(g, config.lr), PlainAdam(d, config.lr)
+    adam_g, adam_d = PlainAdam(g, lr=config.lr), PlainAdam(d, lr=config.lr)
     train_step = TrainStep(method, budget=Budget(steps=10, constant=1))
     for number in range(4):
         factor, batch = 1 - number / 10, make_batch(number, parts.thermal_channels)
@@ -125,12 +84,12 @@ def test_steps_are_those_of_the_equations(options: dict[str, Any], parts: TinyPa
         if isinstance(parts.normalizer, Penalty):
             penalty = 3 * (real_logits * fake_logits).mean() ** 2
             expected["discriminator/penalty"], judged = penalty.item(), judged + penalty
-        adam_d.step(judged, factor)
+        adam_d.minimize(judged, factor)
         if isinstance(parts.normalizer, Penalty):
             for p in adam_d.weights:
                 p.data.clamp_(-0.2, 0.2)
         fooled, l1 = adversarial(d(torch.cat([x, fake], 1)), True, config.gan), config.l1 * (fake - y).abs().mean()
-        adam_g.step(fooled + l1, factor)
+        adam_g.minimize(fooled + l1, factor)
         expected |= {"generator/gan": fooled.item(), "generator/l1": l1.item()}
         train_step.step(batch, number)
         assert train_step.losses.read(number) == pytest.approx(expected, rel=1e-9)
@@ -141,16 +100,16 @@ def test_steps_are_those_of_the_equations(options: dict[str, Any], parts: TinyPa
 def test_the_defaults_are_the_papers() -> None:
     config = Pix2PixConfig()
     assert (config.gan, config.l1, config.lr, config.beta1, config.beta2) == ("log", 100, 2e-4, 0.5, 0.999)
-    assert build(config, TinyParts()).order == ("discriminator", "generator")
+    assert build(config, LabelledParts()).order == ("discriminator", "generator")
 
 
 @pytest.mark.parametrize("mode", ["train", "eval"])
 def test_the_test_mode_is_the_option(mode: str) -> None:
-    assert Pix2Pix(Pix2PixConfig(evaluation=mode), TinyParts()).test_mode == mode
+    assert Pix2Pix(Pix2PixConfig(evaluation=mode), LabelledParts()).test_mode == mode
 
 
 def test_a_translator_has_the_generator_alone() -> None:
-    method = Pix2Pix(Pix2PixConfig(), TinyParts(reads=("visible", "labels")))
+    method = Pix2Pix(Pix2PixConfig(), LabelledParts(reads=("visible", "labels")))
     assert {name.split(".")[0] for name in method.state_dict()} == {"G"} == set(method.inference)
     batch = {**make_batch(0), "visible": make_batch(0)["visible"].float()}
     masks = torch.stack([(batch["labels"] == k).float() for k in range(CLASSES)], 1)

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 import torch
-from torch import Tensor, nn
-
-from zoo.contracts import Normalizer
+from method_parts import TinyParts
+from torch import Tensor
 
 LOW, HIGH = -10.0, 50.0
 CLASSES = ("sky", "road", "car")
 
 
 @dataclass
-class TinyParts:
-    """Parts as a recipe would give them."""
+class LabelledParts(TinyParts):
+    """Parts of a dataset with three classes, one without a temperature."""
 
-    visible_channels: int = 3
-    thermal_channels: int = 1
-    size: int = 6
-    batch: int = 2
     classes: tuple[str, ...] = CLASSES
     class_temperatures: tuple[float, ...] = (-5.0, 20.0, float("nan"))
     thermal_range: tuple[float, float] | None = (LOW, HIGH)
-    reads: tuple[str, ...] = ("visible",)
-    normalizer: Normalizer = field(default_factory=Normalizer)
-    rng: torch.Generator = field(default_factory=lambda: torch.Generator().manual_seed(1))
-
-    def generator(self, *, in_channels: int, out_channels: int) -> nn.Module:
-        return nn.Sequential(
-            nn.Conv2d(in_channels, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, out_channels, 1), nn.Tanh()
-        )
-
-    def discriminator(self, *, in_channels: int) -> nn.Module:
-        return self.normalizer.wrap(nn.Sequential(nn.Conv2d(in_channels, 4, 3), nn.LeakyReLU(0.2), nn.Conv2d(4, 1, 1)))
 
 
 def make_batch(seed: int = 0, *, size: int = 6, channels: int = 1) -> dict[str, Tensor]:
@@ -57,8 +41,8 @@ def make_batch(seed: int = 0, *, size: int = 6, channels: int = 1) -> dict[str, 
 
 
 @pytest.fixture(name="make_parts")
-def _make_parts() -> type[TinyParts]:
-    return TinyParts
+def _make_parts() -> type[LabelledParts]:
+    return LabelledParts
 
 
 @pytest.fixture(name="make_batch")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from method_parts import Penalty, PlainAdam
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,35 +21,6 @@ from zoo.training.step import TrainStep
 from zoo_plugins.thermalgan.config import ThermalGANConfig
 from zoo_plugins.thermalgan.encoder import Encoder
 from zoo_plugins.thermalgan.method import ThermalGAN
-
-
-class Penalty(Normalizer):
-    """A penalty and a clip that are easy to write down."""
-
-    def penalty(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-        return 3 * (discriminator(real) * discriminator(fake)).mean().square()
-
-    def after_step(self, discriminator: nn.Module) -> None:
-        for parameter in discriminator.parameters():
-            parameter.data.clamp_(-0.2, 0.2)
-
-
-class PlainAdam:
-    """Kingma & Ba 2015, Algorithm 1."""
-
-    def __init__(self, lr: float, *modules: nn.Module) -> None:
-        self.weights, self.lr, self.t = [p for module in modules for p in module.parameters()], lr, 0
-        self.m, self.v = ([torch.zeros_like(p) for p in self.weights] for _ in range(2))
-
-    def step(self, gradients: list[Tensor]) -> None:
-        self.t += 1
-        for p, m, v, g in zip(self.weights, self.m, self.v, gradients, strict=True):
-            m.copy_(0.5 * m + 0.5 * g)
-            v.copy_(0.999 * v + 0.001 * g * g)
-            p.data -= self.lr * (m / (1 - 0.5**self.t)) / ((v / (1 - 0.999**self.t)).sqrt() + 1e-8)
-
-    def minimise(self, loss: Tensor) -> None:
-        self.step(list(torch.autograd.grad(loss, self.weights)))
 
 
 def squared(logits: Tensor, target: float) -> Tensor:
@@ -84,7 +56,7 @@ def test_steps_with_temperatures_are_those_of_the_equations(make_parts, make_bat
     config = ThermalGANConfig(lr=0.01, label_scale=30.0, contrast=8.0)
     method = build(config, make_parts(normalizer=normalizer))
     g1, d1, g2, d2 = (copy.deepcopy(m) for m in (method.step1.G, method.step1.D, method.step2.G, method.step2.D))
-    adams = {net: PlainAdam(0.01, net) for net in (g1, d1, g2, d2)}
+    adams = {net: PlainAdam(net, lr=0.01) for net in (g1, d1, g2, d2)}
     train_step = train_step_of(method)
     clipped = isinstance(normalizer, Penalty)
     for number in range(3):
@@ -103,7 +75,7 @@ def test_steps_with_temperatures_are_those_of_the_equations(make_parts, make_bat
 
         expected = {}
         gan, l1 = squared(d1(cat(condition, fake_s)), 1.0), 10 * (fake_s - segmentation).abs().mean()
-        adams[g1].minimise(gan + l1)
+        adams[g1].minimize(gan + l1)
         expected |= {"step1_generator/gan": gan.item(), "step1_generator/l1": l1.item()}
         for name, discriminator, c, real, fake, loss in (
             ("step1", d1, condition, segmentation, fake_s, squared),
@@ -114,12 +86,12 @@ def test_steps_with_temperatures_are_those_of_the_equations(make_parts, make_bat
             if clipped:
                 penalty = 3 * (discriminator(cat(c, real)) * discriminator(cat(c, fake.detach()))).mean() ** 2
                 expected[f"{name}_discriminator/penalty"], term = penalty.item(), term + penalty
-            adams[discriminator].minimise(term)
+            adams[discriminator].minimize(term)
             if clipped:
                 for p in discriminator.parameters():
                     p.data.clamp_(-0.2, 0.2)
         gan, l1 = entropy(d2(cat(x, fake_r)), 1.0), 100 * (fake_r - relative).abs().mean()
-        adams[g2].minimise(gan + l1)
+        adams[g2].minimize(gan + l1)
         expected |= {"step2_generator/gan": gan.item(), "step2_generator/l1": l1.item()}
 
         train_step.step(batch)
@@ -133,8 +105,8 @@ def test_steps_with_a_latent_code_are_bicyclegans(make_parts, make_batch) -> Non
     method = build(config, make_parts(size=32))
     nets = {name: copy.deepcopy(getattr(method.step1, name)) for name in ("G", "E", "D", "D_random")}
     g, e, d, d_random = nets.values()
-    adam_g, adam_e = PlainAdam(0.01, g), PlainAdam(0.01, e)
-    adam_d = PlainAdam(0.01, d, d_random)
+    adam_g, adam_e = PlainAdam(g, lr=0.01), PlainAdam(e, lr=0.01)
+    adam_d = PlainAdam(d, d_random, lr=0.01)
     train_step, stream = train_step_of(method), torch.Generator().manual_seed(1)
     for number in range(2):
         batch = make_batch(number, size=32)
@@ -164,7 +136,7 @@ def test_steps_with_a_latent_code_are_bicyclegans(make_parts, make_batch) -> Non
         adam_e.step(list(gradients_e))
         discriminators = {"D": judged(d, visible, segmentation, encoded, squared)}
         discriminators["D_random"] = judged(d_random, visible, segmentation, random, squared)
-        adam_d.minimise(sum(discriminators.values()))
+        adam_d.minimize(sum(discriminators.values()))
 
         train_step.step(batch)
         seen = train_step.losses.read(number)
