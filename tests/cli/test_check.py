@@ -9,34 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from plugin_packages import GOOD, describe, install
 
 from zoo.plugins import SLOW_MS
 
-PLUGIN = """
+MARKED = """
 import pathlib, time
 pathlib.Path({marker!r}).touch()
 time.sleep({seconds})
-from dataclasses import dataclass
-from zoo.hookspec import Component, hookimpl
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    in_channels: int = 3
-    out_channels: int = 1
-
-@hookimpl
-def zoo_components():
-    return [Component(kind="generator", name="net", target="{name}_net:Net", config=Config(), summary="a network")]
 """
 TANH = "return torch.tanh(self.layers(x))"
-
-
-def _install(site: Path, name: str, source: str) -> None:
-    (site / f"{name}.py").write_text(source)
-    info = site / f"{name}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[zoo.plugins]\n{name} = {name}\n")
 
 
 @pytest.fixture
@@ -47,7 +29,8 @@ def thirty(tmp_path: Path) -> Path:
     for number in range(30):
         seconds = 2 * SLOW_MS / 1000 if number == 17 else 0
         marker = str(site / "seen" / str(number))
-        _install(site, f"extra{number}", PLUGIN.format(marker=marker, seconds=seconds, name=f"extra{number}"))
+        source = MARKED.format(marker=marker, seconds=seconds) + GOOD.format(name="net")
+        install(site, f"extra{number}", source)
     return site
 
 
@@ -127,8 +110,7 @@ def test_a_request_that_is_wrong_ends_with_2(words, shown, zoo):
 
 def test_a_plugin_that_fails_to_load_fails_its_check(tmp_path, zoo):
     site = tmp_path / "site"
-    site.mkdir()
-    _install(site, "raises", "raise RuntimeError('boom')")
+    install(site, "raises", "raise RuntimeError('boom')")
     done = zoo("check", "raises", env={"PYTHONPATH": str(site)})
     assert done.returncode == 1
     assert "found RuntimeError: boom" in done.stdout
@@ -151,9 +133,7 @@ def test_pytest_collects_an_item_for_each_part_and_check_and_no_other_tests(tmp_
 
 
 def test_pytest_shows_what_a_failed_check_says_and_refuses_an_unknown_plugin(tmp_path):
-    (tmp_path / "torchy.py").write_text(
-        "import torch\n" + PLUGIN.format(marker=str(tmp_path / "m"), seconds=0, name="x")
-    )
+    (tmp_path / "torchy.py").write_text("import torch\n" + GOOD.format(name="net"))
     done = _pytest(tmp_path, "--zoo", "torchy", "-q", "-k", "discovery")
     assert done.returncode == 1
     assert "plugin:torchy discovery: expected a plugin that is listed without torch" in done.stdout
@@ -180,10 +160,7 @@ def test_pytest_starts_without_zoo_and_torch(tmp_path):
 def test_a_new_method_of_each_variant_is_trained_and_scored(variant, parts, tmp_path, zoo):
     zoo("new", "mymethod", "--kind", "method", "--variant", variant)
     site = tmp_path / "mymethod/src"
-    info = site / "mymethod-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mymethod\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[zoo.plugins]\nmymethod = mymethod\n")
+    describe(site, "mymethod")
     data = ["--data", "scenes:train=4,test=2", "--size", "32", "--steps", "3", "--metrics", "psnr"]
     done = zoo("bench", "--method", "mymethod", *parts, *data, env={"PYTHONPATH": str(site)})
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from plugin_packages import install
 
 from zoo.data.entries import Box, DatasetEntry
 from zoo.data.writer import DatasetWriter
@@ -91,10 +92,7 @@ TINY = ("--size", "32", "--steps", "2", "--disc", "patchgan:width=4,layers=1")
 def environment(tmp_path: Path) -> dict[str, str]:
     """Install the plugin in a folder of its own."""
     folder = tmp_path / "plugin"
-    (folder / "entered-1.0.dist-info").mkdir(parents=True)
-    (folder / "entered-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: entered\nVersion: 1.0\n")
-    (folder / "entered-1.0.dist-info" / "entry_points.txt").write_text("[zoo.plugins]\nentered = entered\n")
-    (folder / "entered.py").write_text(PLUGIN)
+    install(folder, "entered", PLUGIN)
     (folder / "parts.py").write_text(PARTS)
     return {"PYTHONPATH": os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])}
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from .conftest import GOOD, install
+from plugin_packages import GOOD, install
 
 NETWORK = """
 from torch import nn

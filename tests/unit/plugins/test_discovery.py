@@ -11,10 +11,9 @@ from importlib.metadata import EntryPoint
 
 import pytest
 from forked_zoo import FRESH
+from plugin_packages import GOOD, install
 
 from zoo import probe as probing
-
-from .conftest import GOOD, install
 
 
 def test_each_broken_plugin_costs_one_line_and_listing_goes_on(site, zoo):
